@@ -1,0 +1,75 @@
+//! Was the process listening all the time between then and now?
+//!
+//! A process that was stopped, swapped out, suspended with its machine or blocked finds, when it goes on, messages that
+//! may be old, and silence that it may have slept through. So it stamps this machine several times a second; a gap
+//! between two stamps that is longer than the limit is a [`Lapse`]. The actor then discards what waited (S3), the monitor
+//! does not count the gap as silence (M3).
+
+use embassy_time::{Duration, Instant};
+
+/// The process was not listening.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+pub enum Lapse {
+    /// Nothing was stamped for this long.
+    Gap(
+        #[cfg_attr(
+            feature = "serde",
+            serde(serialize_with = "crate::as_millis::duration")
+        )]
+        Duration,
+    ),
+    /// The clock went back by this much, so that nothing is known about the time in between.
+    ClockWentBack(
+        #[cfg_attr(
+            feature = "serde",
+            serde(serialize_with = "crate::as_millis::duration")
+        )]
+        Duration,
+    ),
+}
+
+/// Watches the gaps between stamps. Every call costs a constant number of steps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Attention {
+    limit: Duration,
+    last: Instant,
+}
+
+impl Attention {
+    /// Attentive from `now` on. A gap of exactly `limit` is a lapse.
+    pub fn new(limit: Duration, now: Instant) -> Self {
+        Self { limit, last: now }
+    }
+
+    /// The gap from which on a process counts as not listening.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Looks without stamping: what would [`Self::stamp`] say?
+    pub fn check(&self, now: Instant) -> Result<Duration, Lapse> {
+        match now.checked_duration_since(self.last) {
+            Some(gap) if gap < self.limit => Ok(gap),
+            Some(gap) => Err(Lapse::Gap(gap)),
+            // The subtraction that failed one way round succeeds the other way.
+            None => Err(Lapse::ClockWentBack(
+                self.last.saturating_duration_since(now),
+            )),
+        }
+    }
+
+    /// Says that the process is listening at `now`, and gives the gap since it last said so. After a lapse the
+    /// process counts as attentive again from `now` on.
+    pub fn stamp(&mut self, now: Instant) -> Result<Duration, Lapse> {
+        let gap = self.check(now);
+        self.last = now;
+        gap
+    }
+}

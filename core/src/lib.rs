@@ -1,0 +1,69 @@
+//! The decision core of lvmbeat: may the telescope dome stay open?
+//!
+//! Everything here is a pure state machine. Time is an argument, the tables have a fixed capacity, and nothing
+//! allocates, blocks, logs or panics. The same code runs in the `lvmbeat` actor, in the PLC simulator and on a
+//! microcontroller.
+//!
+//! | module | question that it answers |
+//! |---|---|
+//! | [`heartbeat`] | which programs are alive? |
+//! | [`link`] | which network links are up? |
+//! | [`attention`] | was this process listening all the time? |
+//! | [`emission`] | may another heartbeat be sent to the dome now? |
+//! | [`supervisor`] | all of that together: emit or hold, and why |
+//! | [`watchdog`] | the other end: was the dome's controller fed in time? |
+//! | [`budget`] | how long until the dome closes in the worst case, and with what margin does it stay open? |
+//!
+//! # Rules that hold for every machine
+//!
+//! * **Time** is an [`embassy_time::Instant`] on a clock that is never stepped and that counts suspend (boot time). An
+//!   instant earlier than one already seen is a broken clock, and every machine answers it with the safe side: hold, or
+//!   trip. No sum of instants can overflow: only differences are formed.
+//! * **Equality** is the safe side too: what is as old as its limit is too old.
+//! * **Spurious calls** do nothing.
+//!
+//! The crate has no time driver and must not get one: `Instant::now()` does not link.
+//!
+//! # Features
+//!
+//! * `defmt`: `defmt::Format` on every public type.
+//! * `serde`: `Serialize` on what is shown (durations as milliseconds).
+#![no_std]
+#![deny(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+pub mod attention;
+pub mod budget;
+pub mod emission;
+pub mod heartbeat;
+pub mod link;
+pub mod name;
+pub mod supervisor;
+pub mod watchdog;
+
+pub use attention::{Attention, Lapse};
+pub use budget::{Budget, Impossible};
+pub use emission::{Outcome, Ticket};
+pub use heartbeat::HeartbeatId;
+pub use link::{LinkChange, LinkId, LinkState};
+pub use name::{MAX_NAME_BYTES, Name, NameError};
+pub use supervisor::{BeatError, Config, ConfigError, Decision, Reason, Supervisor};
+pub use watchdog::Watchdog;
+
+/// How durations are shown: whole milliseconds.
+#[cfg(feature = "serde")]
+mod as_millis {
+    use embassy_time::Duration;
+    use serde::Serializer;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(crate) fn duration<S: Serializer>(
+        value: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(value.as_millis())
+    }
+}

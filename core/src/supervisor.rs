@@ -1,0 +1,352 @@
+//! Emit or hold: composes heartbeats, links, attention and emission into one decision.
+
+use core::fmt;
+use core::num::NonZeroU8;
+
+use embassy_time::{Duration, Instant};
+use heapless::Vec;
+
+use crate::attention::{Attention, Lapse};
+use crate::emission::{Emission, Outcome, Pace, Ticket, Wait};
+use crate::heartbeat::{Heartbeat, HeartbeatId, Table};
+use crate::link::{Link, LinkChange, LinkId, LinkState};
+use crate::name::{Name, NameError};
+
+/// What a supervisor watches: up to `H` heartbeats and `L` links.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Config<const H: usize, const L: usize> {
+    attention_limit: Duration,
+    pace: Pace,
+    heartbeats: Table<H>,
+    links: Vec<Link, L>,
+}
+
+/// Why a heartbeat or a link cannot be added to a [`Config`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ConfigError {
+    /// The name is not one.
+    Name(NameError),
+    /// There is one of that name already.
+    Duplicate,
+    /// There is no room for another one.
+    Full,
+    /// A timeout of zero, so that no beat could ever count.
+    ZeroTimeout,
+}
+
+impl<const H: usize, const L: usize> Config<H, L> {
+    /// Watches nothing yet. As long as no critical heartbeat is added, everything is held.
+    pub fn new(attention_limit: Duration, pace: Pace) -> Self {
+        Self {
+            attention_limit,
+            pace,
+            heartbeats: Table::new(),
+            links: Vec::new(),
+        }
+    }
+
+    /// Adds a source of heartbeats.
+    pub fn add_heartbeat(
+        &mut self,
+        name: &str,
+        critical: bool,
+        timeout: Duration,
+    ) -> Result<HeartbeatId, ConfigError> {
+        let name = Name::new(name).map_err(ConfigError::Name)?;
+        if timeout == Duration::MIN {
+            return Err(ConfigError::ZeroTimeout);
+        }
+        if self.heartbeats.find(name.as_str()).is_some() {
+            return Err(ConfigError::Duplicate);
+        }
+        self.heartbeats
+            .push(Heartbeat::new(name, critical, timeout))
+            .map_err(|_| ConfigError::Full)
+    }
+
+    /// Adds a network link that is down after `failures` failed probes in a row.
+    pub fn add_link(&mut self, name: &str, failures: NonZeroU8) -> Result<LinkId, ConfigError> {
+        let name = Name::new(name).map_err(ConfigError::Name)?;
+        if self.links.iter().any(|link| *link.name() == name) {
+            return Err(ConfigError::Duplicate);
+        }
+        let id = u8::try_from(self.links.len()).map_err(|_| ConfigError::Full)?;
+        self.links
+            .push(Link::new(name, failures))
+            .map_err(|_| ConfigError::Full)?;
+        Ok(LinkId(id))
+    }
+}
+
+/// The answer to a beat that was received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Decision {
+    /// Send one heartbeat to the dome, and tell [`Supervisor::emission_ended`] what became of it.
+    Emit(Ticket),
+    /// Send none; this is the first cause.
+    Hold(Reason),
+    /// The source is not critical: its beat was noted, and decides nothing.
+    Noted,
+}
+
+/// The first cause why no heartbeat goes to the dome. The order of the cases is the order in which they are looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Reason {
+    /// The process was not listening; lasts until [`Supervisor::forget`] (S3).
+    NotAttentive(Lapse),
+    /// No heartbeat is critical, so nothing could ever withhold the dome heartbeat.
+    NothingCritical,
+    /// This critical heartbeat was not received yet in this session (S5).
+    NeverSeen(HeartbeatId),
+    /// This critical heartbeat is too old (S1).
+    Stale {
+        /// Which.
+        heartbeat: HeartbeatId,
+        /// Time since its last beat.
+        silent_for: Duration,
+    },
+    /// This link was not reached yet (S5).
+    LinkUnproven(LinkId),
+    /// This link is down (S1).
+    LinkDown(LinkId),
+    /// An emission is under way and started then (S6).
+    InFlight(Instant),
+    /// The last successful emission is too young by this much.
+    CutOff(Duration),
+    /// The last failed emission is too young by this much.
+    Retry(Duration),
+}
+
+impl Reason {
+    /// Whether something is wrong. Otherwise it is only the pace of emissions.
+    pub fn is_fault(&self) -> bool {
+        !matches!(self, Self::InFlight(_) | Self::CutOff(_) | Self::Retry(_))
+    }
+
+    /// The case's name, for logs and metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotAttentive(_) => "not_attentive",
+            Self::NothingCritical => "nothing_critical",
+            Self::NeverSeen(_) => "heartbeat_never_seen",
+            Self::Stale { .. } => "heartbeat_stale",
+            Self::LinkUnproven(_) => "link_unproven",
+            Self::LinkDown(_) => "link_down",
+            Self::InFlight(_) => "in_flight",
+            Self::CutOff(_) => "cut_off",
+            Self::Retry(_) => "retry",
+        }
+    }
+
+    /// Every [`as_str`](Self::as_str), in the order in which causes are looked for.
+    pub const NAMES: [&'static str; 9] = [
+        "not_attentive",
+        "nothing_critical",
+        "heartbeat_never_seen",
+        "heartbeat_stale",
+        "link_unproven",
+        "link_down",
+        "in_flight",
+        "cut_off",
+        "retry",
+    ];
+}
+
+/// A beat that names no heartbeat of the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BeatError;
+
+/// Decides whether the dome's controller is told that all is well.
+///
+/// Call [`tick`](Self::tick) several times a second, and [`beat`](Self::beat) for each heartbeat as it is received; only
+/// `beat` ever says `Emit` (S2), and only for a critical source. After `Emit` call
+/// [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after every
+/// [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
+///
+/// Each call costs at most one pass over the heartbeats and the links. An instant before one of an earlier call is a
+/// lapse of attention: everything is held until `forget`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Supervisor<const H: usize, const L: usize> {
+    attention: Attention,
+    lapse: Option<Lapse>,
+    heartbeats: Table<H>,
+    links: Vec<Link, L>,
+    emission: Emission,
+}
+
+impl<const H: usize, const L: usize> Supervisor<H, L> {
+    /// Knows nothing yet: every critical heartbeat has to be received first (S5).
+    pub fn new(config: Config<H, L>, now: Instant) -> Self {
+        Self {
+            attention: Attention::new(config.attention_limit, now),
+            lapse: None,
+            heartbeats: config.heartbeats,
+            links: config.links,
+            emission: Emission::new(config.pace),
+        }
+    }
+
+    /// Says that the process is listening at `now`. A lapse forgets every heartbeat and holds everything until
+    /// [`forget`](Self::forget); it is returned once, when it is noticed.
+    pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
+        match self.attention.stamp(now) {
+            Ok(_) => Ok(()),
+            Err(lapse) => {
+                self.lapsed(lapse, now);
+                Err(lapse)
+            }
+        }
+    }
+
+    /// Takes a heartbeat that was received at `now`, and decides.
+    ///
+    /// A beat that is found after a lapse of attention does not count, whether or not `tick` noticed the lapse first.
+    pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
+        let id = self.heartbeats.find(name).ok_or(BeatError)?;
+        if self.lapse.is_none()
+            && let Err(lapse) = self.attention.check(now)
+        {
+            self.lapsed(lapse, now);
+        }
+        if let Some(lapse) = self.lapse {
+            return Ok(Decision::Hold(Reason::NotAttentive(lapse)));
+        }
+        if self.heartbeats.first_not_fresh(now).is_some() {
+            // It went stale before this beat: the pause is the client's, and no measure of the margin (L1).
+            self.emission.break_streak();
+        }
+        let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError)?;
+        heartbeat.note(now);
+        if !heartbeat.is_critical() {
+            return Ok(Decision::Noted);
+        }
+        if let Some(fault) = self.fault(now) {
+            self.emission.break_streak();
+            return Ok(Decision::Hold(fault));
+        }
+        Ok(match self.emission.start(now) {
+            Ok(ticket) => Decision::Emit(ticket),
+            Err(wait) => Decision::Hold(wait.into()),
+        })
+    }
+
+    /// Takes the outcome of an emission. Gives false, and changes nothing, for an older ticket than the last.
+    pub fn emission_ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) -> bool {
+        self.emission.ended(ticket, outcome, now)
+    }
+
+    /// Takes the result of one probe of a link. An unknown link changes nothing.
+    pub fn link_probed(&mut self, link: LinkId, reached: bool) -> Option<LinkChange> {
+        self.links.get_mut(usize::from(link.0))?.probed(reached)
+    }
+
+    /// S5: a new session knows nothing. Forgets all heartbeats, ends a lapse of attention, and abandons the emission
+    /// that is under way. What was waiting unread must be gone before. The links' states and all statistics stay.
+    pub fn forget(&mut self, now: Instant) {
+        self.heartbeats.forget();
+        self.emission.abandon(now);
+        self.lapse = None;
+        self.attention = Attention::new(self.attention.limit(), now);
+    }
+
+    /// The first cause why a critical beat that arrived at `now` would not emit; `None`: it would.
+    ///
+    /// A heartbeat that only waits for its next beat is not a cause until it is stale.
+    pub fn hold(&self, now: Instant) -> Option<Reason> {
+        self.fault(now)
+            .or_else(|| self.emission.wait(now).map(Reason::from))
+    }
+
+    /// All heartbeats in the order of the configuration.
+    pub fn heartbeats(&self) -> &Table<H> {
+        &self.heartbeats
+    }
+
+    /// All links in the order of the configuration.
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        (0..=u8::MAX).map(LinkId).zip(&self.links)
+    }
+
+    /// The link, unless the id is of another supervisor with more links.
+    pub fn link(&self, id: LinkId) -> Option<&Link> {
+        self.links.get(usize::from(id.0))
+    }
+
+    /// The emissions: pace, outcomes, margin.
+    pub fn emission(&self) -> &Emission {
+        &self.emission
+    }
+
+    fn lapsed(&mut self, lapse: Lapse, now: Instant) {
+        self.lapse = Some(lapse);
+        self.heartbeats.forget();
+        self.emission.break_streak();
+        self.attention = Attention::new(self.attention.limit(), now);
+    }
+
+    fn fault(&self, now: Instant) -> Option<Reason> {
+        if let Some(lapse) = self.lapse.or_else(|| self.attention.check(now).err()) {
+            return Some(Reason::NotAttentive(lapse));
+        }
+        if !self
+            .heartbeats
+            .iter()
+            .any(|(_, heartbeat)| heartbeat.is_critical())
+        {
+            return Some(Reason::NothingCritical);
+        }
+        if let Some((id, heartbeat)) = self.heartbeats.first_not_fresh(now) {
+            return Some(match heartbeat.age(now) {
+                Some(silent_for) => Reason::Stale {
+                    heartbeat: id,
+                    silent_for,
+                },
+                None => Reason::NeverSeen(id),
+            });
+        }
+        self.links().find_map(|(id, link)| match link.state() {
+            LinkState::Up => None,
+            LinkState::Unproven => Some(Reason::LinkUnproven(id)),
+            LinkState::Down => Some(Reason::LinkDown(id)),
+        })
+    }
+}
+
+impl From<Wait> for Reason {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::InFlight(since) => Self::InFlight(since),
+            Wait::CutOff(rest) => Self::CutOff(rest),
+            Wait::Retry(rest) => Self::Retry(rest),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(error) => error.fmt(f),
+            Self::Duplicate => f.write_str("the name is given twice"),
+            Self::Full => f.write_str("there are too many"),
+            Self::ZeroTimeout => {
+                f.write_str("the timeout is zero, so that no beat could ever count")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl fmt::Display for BeatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no heartbeat of that name is configured")
+    }
+}
+
+impl core::error::Error for BeatError {}

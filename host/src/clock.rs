@@ -1,0 +1,72 @@
+//! Time: a boot-time clock for decisions, a wall clock for showing.
+//!
+//! Decisions use `CLOCK_BOOTTIME`: it is not stepped by NTP or by hand, and it counts the time that the machine was
+//! suspended, so that what is old after a suspend is seen to be old (S3, M3). The wall clock is only ever shown.
+
+use embassy_time::Instant;
+use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Gives the time. A trait, so that tests and the simulation can run on paused time.
+pub trait Clock: Send + Sync + 'static {
+    /// Time since boot, for decisions.
+    fn now(&self) -> Instant;
+
+    /// The wall clock, for showing only: it may be stepped at any moment.
+    fn wall(&self) -> Timestamp;
+}
+
+/// The machine's clocks.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct BootClock;
+
+impl Clock for BootClock {
+    fn now(&self) -> Instant {
+        let time = clock_gettime(ClockId::Boottime);
+        // The boot-time clock starts at zero: neither part is ever negative.
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+        Instant::from_micros(
+            seconds
+                .saturating_mul(1_000_000)
+                .saturating_add(nanos / 1000),
+        )
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
+    fn wall(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The clock of the tokio runtime, which can be paused: for simulation and tests.
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimeClock {
+    start: tokio::time::Instant,
+    wall: Timestamp,
+}
+
+impl RuntimeClock {
+    /// Starts at zero, with that wall time.
+    pub fn new(wall: Timestamp) -> Self {
+        Self {
+            start: tokio::time::Instant::now(),
+            wall,
+        }
+    }
+}
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.wall
+            .saturating_add(self.start.elapsed())
+            .unwrap_or(self.wall)
+    }
+}

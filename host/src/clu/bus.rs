@@ -1,0 +1,164 @@
+//! What the rest of lvmbeat needs of a message broker, so that RabbitMQ ([`super::amqp`]) and the broker in memory
+//! ([`super::local`]) can stand in for each other.
+//!
+//! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the exclusive queues
+//! `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`, bound to `reply.#`; whoever only sends has just the
+//! latter. The exclusive command queue is also the lock by which one of several actors of a name is the active one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+/// The topic exchange of every SDSS actor: not durable, deleted with its last queue.
+pub const EXCHANGE: &str = "sdss_exchange";
+
+/// A broker that sessions can be opened with.
+#[async_trait]
+pub trait Bus: Send + Sync + 'static {
+    /// Connects, declares the exchange and the queues, and starts to consume. Takes a bounded time.
+    async fn open(&self, spec: &SessionSpec) -> Result<Session, BusError>;
+
+    /// Where the broker is, for people; without secrets.
+    fn address(&self) -> String;
+}
+
+/// What a session needs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionSpec {
+    /// The actor's or the client's name; queues are named after it.
+    pub name: String,
+    /// Whether to own the command queue, and how long a command may wait in it (S3).
+    pub commands: Option<CommandQueue>,
+}
+
+/// The queue of an actor's commands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CommandQueue {
+    /// The broker drops a command that waited longer than this (S3).
+    pub ttl: Duration,
+}
+
+/// An open connection. It is over when either stream ends; nothing is ever recovered inside it. Dropping it closes it;
+/// [`Publisher::close`] does so in order.
+pub struct Session {
+    /// Sends messages; can be cloned and kept, but is of no use after the session.
+    pub publisher: std::sync::Arc<dyn Publisher>,
+    /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2). Never yields if the
+    /// session owns no command queue.
+    pub commands: BoxStream<'static, Message>,
+    /// Every reply of every actor on the exchange, likewise.
+    pub replies: BoxStream<'static, Message>,
+}
+
+/// Sends messages on the exchange.
+#[async_trait]
+pub trait Publisher: Send + Sync + 'static {
+    /// Publishes, and waits (for a bounded time) until the broker has taken the message or has found no queue for it.
+    async fn publish(&self, message: Message) -> Result<Routing, BusError>;
+
+    /// Hands a message over without waiting for the broker's word on it. Waits only if the connection is congested; that
+    /// too takes a bounded time.
+    async fn post(&self, message: Message) -> Result<(), BusError>;
+
+    /// Closes the session in order, in a bounded time. The streams end.
+    async fn close(&self);
+}
+
+/// Where a published message went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Routing {
+    /// Into at least one queue.
+    Routed,
+    /// Nowhere: no queue is bound to its routing key.
+    Unroutable,
+}
+
+/// One message, as published or as delivered.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Message {
+    /// For example `command.lvmbeat` or `reply.gort.lvmbeat`.
+    pub routing_key: String,
+    /// The `content_type` property; CLU says `text/json`.
+    pub content_type: Option<String>,
+    /// The `correlation_id` property.
+    pub correlation_id: Option<String>,
+    /// The `reply_to` property.
+    pub reply_to: Option<String>,
+    /// The `message_id` property.
+    pub message_id: Option<String>,
+    /// The `timestamp` property: seconds since 1970.
+    pub timestamp: Option<u64>,
+    /// How long the message may wait in a queue.
+    pub expiration: Option<Duration>,
+    /// The headers.
+    pub headers: BTreeMap<String, Header>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A header's value, as far as CLU uses them.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Header {
+    /// A string (an AMQP long string that is UTF-8).
+    Text(String),
+    /// A boolean.
+    Bool(bool),
+    /// An integer of any width.
+    Int(i64),
+    /// The AMQP void.
+    Null,
+    /// Anything else; CLU gives it no meaning.
+    Other,
+}
+
+/// What can go wrong with a broker, sorted by what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// Nobody answers there; try again.
+    #[error("the broker at {address} cannot be reached: {cause}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// Why.
+        cause: String,
+    },
+    /// It answers, and will not have us: wrong user, password, virtual host or exchange. Trying again only helps once
+    /// somebody has changed something.
+    #[error(
+        "the broker at {address} refuses: {cause}; check the user, the password, the virtual host and the exchange"
+    )]
+    Refused {
+        /// Where.
+        address: String,
+        /// Why.
+        cause: String,
+    },
+    /// Another session owns this exclusive queue: another actor of that name is active, or its connection has not been
+    /// given up yet. Stand by and try again.
+    #[error("the queue {queue} belongs to another connection: another {queue_owner} is active", queue_owner = queue.trim_end_matches("_commands").trim_end_matches("_replies"))]
+    Locked {
+        /// Which.
+        queue: String,
+    },
+    /// The session is over; open another.
+    #[error("the connection to the broker is lost: {cause}")]
+    Closed {
+        /// Why.
+        cause: String,
+    },
+    /// The broker did not answer in time; the session is of no use any more.
+    #[error("the broker did not answer in time ({doing})")]
+    TimedOut {
+        /// What was being done.
+        doing: &'static str,
+    },
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}

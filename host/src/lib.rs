@@ -1,0 +1,7 @@
+//! lvmbeat: heartbeat middleware between a telescope's programs and its dome.
+//!
+//! The decision is made in [`lvmbeat_core`]; here is everything that touches the world.
+#![deny(missing_docs)]
+
+pub mod clock;
+pub mod clu;

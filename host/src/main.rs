@@ -1,0 +1,2 @@
+//! lvmbeat
+fn main() {}
