@@ -35,17 +35,27 @@ pub enum Lapse {
 }
 
 /// Watches the gaps between stamps. Every call costs a constant number of steps.
+///
+/// Each `now` has to be read by whoever calls, just before the call: an instant that was read before another one, but is
+/// told after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Attention {
     limit: Duration,
+    /// The last stamp.
     last: Instant,
+    /// The latest instant seen since; never before `last`.
+    seen: Instant,
 }
 
 impl Attention {
     /// Attentive from `now` on. A gap of exactly `limit` is a lapse.
     pub fn new(limit: Duration, now: Instant) -> Self {
-        Self { limit, last: now }
+        Self {
+            limit,
+            last: now,
+            seen: now,
+        }
     }
 
     /// The gap from which on a process counts as not listening.
@@ -53,23 +63,34 @@ impl Attention {
         self.limit
     }
 
-    /// Looks without stamping: what would [`Self::stamp`] say?
+    /// What would [`Self::stamp`] say? Changes nothing.
     pub fn check(&self, now: Instant) -> Result<Duration, Lapse> {
-        match now.checked_duration_since(self.last) {
-            Some(gap) if gap < self.limit => Ok(gap),
-            Some(gap) => Err(Lapse::Gap(gap)),
-            // The subtraction that failed one way round succeeds the other way.
-            None => Err(Lapse::ClockWentBack(
-                self.last.saturating_duration_since(now),
-            )),
+        if now < self.seen {
+            return Err(Lapse::ClockWentBack(
+                self.seen.saturating_duration_since(now),
+            ));
         }
+        let gap = now.saturating_duration_since(self.last);
+        if gap < self.limit {
+            Ok(gap)
+        } else {
+            Err(Lapse::Gap(gap))
+        }
+    }
+
+    /// Looks at the clock for another purpose than to stamp it: the same as [`Self::check`], but a clock that is behind
+    /// `now` later is a lapse then.
+    pub fn look(&mut self, now: Instant) -> Result<Duration, Lapse> {
+        let gap = self.check(now);
+        self.seen = self.seen.max(now);
+        gap
     }
 
     /// Says that the process is listening at `now`, and gives the gap since it last said so. After a lapse the
     /// process counts as attentive again from `now` on.
     pub fn stamp(&mut self, now: Instant) -> Result<Duration, Lapse> {
         let gap = self.check(now);
-        self.last = now;
+        *self = Self::new(self.limit, now);
         gap
     }
 }

@@ -16,7 +16,8 @@ pub struct Pace {
     pub plc_timeout: Duration,
 }
 
-/// The right to emit one heartbeat. It is given back with [`Emission::ended`].
+/// The right to emit one heartbeat. It is given back with
+/// [`Supervisor::emission_ended`](crate::Supervisor::emission_ended).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "an emission that is never ended blocks all others"]
@@ -122,9 +123,10 @@ struct Ended {
 
 /// The emissions of one supervisor.
 ///
-/// Call [`start`](Self::start), and for the ticket that it gives [`ended`](Self::ended) exactly once; an answer to an
-/// older ticket changes nothing. Every call costs a constant number of steps. A clock that goes back makes the waiting
-/// longer, never shorter.
+/// They start with [`Supervisor::beat`](crate::Supervisor::beat) and end with
+/// [`Supervisor::emission_ended`](crate::Supervisor::emission_ended); an answer to an older ticket changes nothing. Every
+/// call costs a constant number of steps. A clock that goes back makes the waiting longer, never shorter, until the
+/// supervisor is told to forget: from then on no waiting time is longer than its whole length again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Emission {
@@ -214,12 +216,25 @@ impl Emission {
         self.streak = false;
     }
 
-    /// Abandons what is in flight; its late answer will change nothing. The cut-off goes on.
+    /// Abandons what is in flight; its late answer will change nothing. The cut-off goes on. What happened later than
+    /// `now`, on a clock that went back since, counts from `now`: otherwise everything was held until that clock has
+    /// caught up (L1).
     pub(crate) fn abandon(&mut self, now: Instant) {
         if let Some(in_flight) = &self.in_flight {
             self.ended(in_flight.ticket, Outcome::Lost, now);
         }
         self.streak = false;
+        self.last_success_started = self.last_success_started.map(|at| at.min(now));
+        self.last_acknowledged = self.last_acknowledged.map(|at| at.min(now));
+        if let Some(ended) = &mut self.last_ended {
+            ended.at = ended.at.min(now);
+        }
+    }
+
+    pub(crate) fn is_in_flight(&self, ticket: Ticket) -> bool {
+        self.in_flight
+            .as_ref()
+            .is_some_and(|in_flight| in_flight.ticket == ticket)
     }
 
     /// When the emission that is under way started.

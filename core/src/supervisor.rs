@@ -164,17 +164,21 @@ pub struct BeatError;
 /// Decides whether the dome's controller is told that all is well.
 ///
 /// Call [`tick`](Self::tick) several times a second, and [`beat`](Self::beat) for each heartbeat as it is received; only
-/// `beat` ever says `Emit` (S2), and only for a critical source. After `Emit` call
-/// [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after every
+/// `beat` ever says `Emit` (S2), and only for a critical source. After `Emit` ask [`may_send`](Self::may_send) just before
+/// sending, and call [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after every
 /// [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
 ///
 /// Each call costs at most one pass over the heartbeats and the links. An instant before one of an earlier call is a
-/// lapse of attention: everything is held until `forget`.
+/// lapse of attention: everything is held until `forget`. So each `now` has to be read by whoever calls, just before the
+/// call, and not before another call of which it does not know.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Supervisor<const H: usize, const L: usize> {
     attention: Attention,
+    /// Held until `forget`.
     lapse: Option<Lapse>,
+    /// The lapse that `tick` has still to tell.
+    untold: Option<Lapse>,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
     emission: Emission,
@@ -186,6 +190,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         Self {
             attention: Attention::new(config.attention_limit, now),
             lapse: None,
+            untold: None,
             heartbeats: config.heartbeats,
             links: config.links,
             emission: Emission::new(config.pace),
@@ -193,27 +198,21 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     }
 
     /// Says that the process is listening at `now`. A lapse forgets every heartbeat and holds everything until
-    /// [`forget`](Self::forget); it is returned once, when it is noticed.
+    /// [`forget`](Self::forget). It is returned once: by the `tick` that notices it, or by the first `tick` after another
+    /// call noticed it.
     pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
-        match self.attention.stamp(now) {
-            Ok(_) => Ok(()),
-            Err(lapse) => {
-                self.lapsed(lapse, now);
-                Err(lapse)
-            }
+        if let Err(lapse) = self.attention.stamp(now) {
+            self.lapsed(lapse, now);
         }
+        self.untold.take().map_or(Ok(()), Err)
     }
 
     /// Takes a heartbeat that was received at `now`, and decides.
     ///
     /// A beat that is found after a lapse of attention does not count, whether or not `tick` noticed the lapse first.
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
+        self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError)?;
-        if self.lapse.is_none()
-            && let Err(lapse) = self.attention.check(now)
-        {
-            self.lapsed(lapse, now);
-        }
         if let Some(lapse) = self.lapse {
             return Ok(Decision::Hold(Reason::NotAttentive(lapse)));
         }
@@ -236,8 +235,20 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         })
     }
 
+    /// Whether the heartbeat of this ticket may still be sent at `now`: it is the one under way, and no fault came up since
+    /// the decision.
+    ///
+    /// To be asked just before the heartbeat is handed to the network. Between the decision and that moment the process
+    /// may have been stopped, for as long as you like (S1, S3). After a false do not send, and tell
+    /// [`emission_ended`](Self::emission_ended) that it was [`Lost`](Outcome::Lost).
+    #[must_use = "a heartbeat that may not be sent any more must not be sent"]
+    pub fn may_send(&self, ticket: Ticket, now: Instant) -> bool {
+        self.emission.is_in_flight(ticket) && self.fault(now).is_none()
+    }
+
     /// Takes the outcome of an emission. Gives false, and changes nothing, for an older ticket than the last.
     pub fn emission_ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) -> bool {
+        self.look(now);
         self.emission.ended(ticket, outcome, now)
     }
 
@@ -247,17 +258,20 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     }
 
     /// S5: a new session knows nothing. Forgets all heartbeats, ends a lapse of attention, and abandons the emission
-    /// that is under way. What was waiting unread must be gone before. The links' states and all statistics stay.
+    /// that is under way. What was waiting unread must be gone before. All statistics stay, and so do the links' states:
+    /// a link that failed in the meantime is found by its probes, as at any other time.
     pub fn forget(&mut self, now: Instant) {
         self.heartbeats.forget();
         self.emission.abandon(now);
         self.lapse = None;
+        self.untold = None;
         self.attention = Attention::new(self.attention.limit(), now);
     }
 
-    /// The first cause why a critical beat that arrived at `now` would not emit; `None`: it would.
+    /// The first cause why no heartbeat goes to the dome at `now`. `None`: any critical beat that arrives now will emit.
     ///
-    /// A heartbeat that only waits for its next beat is not a cause until it is stale.
+    /// A heartbeat that only waits for its next beat is not a cause until it is stale. If the cause is that one alone was
+    /// never seen or is stale, its own next beat ends the cause and may emit.
     pub fn hold(&self, now: Instant) -> Option<Reason> {
         self.fault(now)
             .or_else(|| self.emission.wait(now).map(Reason::from))
@@ -283,8 +297,16 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         &self.emission
     }
 
+    /// Notices a lapse that no `tick` noticed first.
+    fn look(&mut self, now: Instant) {
+        if let Err(lapse) = self.attention.look(now) {
+            self.lapsed(lapse, now);
+        }
+    }
+
     fn lapsed(&mut self, lapse: Lapse, now: Instant) {
         self.lapse = Some(lapse);
+        self.untold = Some(lapse);
         self.heartbeats.forget();
         self.emission.break_streak();
         self.attention = Attention::new(self.attention.limit(), now);
