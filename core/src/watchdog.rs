@@ -30,8 +30,13 @@ pub enum Change {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum State {
-    /// Permit given; fed then.
-    Fed(Instant),
+    /// Permit given.
+    Fed {
+        /// The last feed.
+        at: Instant,
+        /// The latest instant seen since; never before `at`.
+        seen: Instant,
+    },
     /// Permit withheld; a feed gives it back.
     Expired,
     /// Permit withheld; feeds are ignored.
@@ -41,8 +46,11 @@ enum State {
 /// A timer that withholds its permit unless it is fed.
 ///
 /// Call [`feed`](Self::feed) for each heartbeat and [`poll`](Self::poll) as often as the expiry has to be noticed. The permit
-/// ends when the last feed is as old as the timeout, or when the clock goes back behind it. Every call costs a constant
-/// number of steps.
+/// ends when the last feed is as old as the timeout, or when the clock goes back behind an instant that one of the two was
+/// told. With a timeout of zero there is never a permit. Every call costs a constant number of steps.
+///
+/// Each `now` has to be read by whoever calls, just before the call: an instant that was read before another one, but is
+/// told after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Watchdog {
@@ -70,40 +78,41 @@ impl Watchdog {
         Self {
             timeout,
             recovery,
-            state: State::Fed(now),
+            state: State::Fed { at: now, seen: now },
         }
     }
 
     /// A heartbeat was received at `now`.
     ///
-    /// If the last one was too old by then, the watchdog had expired, whether or not `poll` noticed: a latching one stays
-    /// without its permit.
+    /// If the last one was too old by then, the permit had ended, whether or not `poll` noticed. This feed then only
+    /// reports the expiry, as `poll` would have, and does not count: no permit goes on over a gap that is too long.
     pub fn feed(&mut self, now: Instant) -> Option<Change> {
-        let polled = self.poll(now);
+        let expired = self.poll(now);
+        if expired.is_some() || self.timeout == Duration::MIN {
+            return expired;
+        }
+        let fed = State::Fed { at: now, seen: now };
         match self.state {
-            State::Fed(_) => {
-                self.state = State::Fed(now);
+            State::Fed { .. } => {
+                self.state = fed;
                 None
             }
             State::Expired => {
-                self.state = State::Fed(now);
-                // An expiry that nobody had noticed is over in the same moment.
-                if polled.is_some() {
-                    None
-                } else {
-                    Some(Change::Recovered)
-                }
+                self.state = fed;
+                Some(Change::Recovered)
             }
-            State::Latched => polled,
+            State::Latched => None,
         }
     }
 
     /// Looks at the time; gives the expiry once.
     pub fn poll(&mut self, now: Instant) -> Option<Change> {
-        let State::Fed(_) = self.state else {
+        let fed = self.is_fed(now);
+        let State::Fed { seen, .. } = &mut self.state else {
             return None;
         };
-        if self.remaining(now).is_some() {
+        if fed {
+            *seen = now;
             return None;
         }
         self.state = match self.recovery {
@@ -132,11 +141,14 @@ impl Watchdog {
 
     /// Time until the permit ends; `None` without a permit.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
-        let State::Fed(at) = self.state else {
+        let State::Fed { at, seen } = self.state else {
             return None;
         };
-        // A clock that went back is broken: trip (the safe side).
-        let age = now.checked_duration_since(at)?;
+        if now < seen {
+            // A clock that went back is broken: trip (the safe side).
+            return None;
+        }
+        let age = now.saturating_duration_since(at);
         Some(saturating_sub(self.timeout, age)).filter(|rest| *rest > Duration::MIN)
     }
 
