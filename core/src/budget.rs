@@ -117,6 +117,9 @@ impl Budget {
 
 /// The longest time from an emission to the first beat that the cut-off lets through: (⌊c/p⌋ + 1)·p. A beat that is due
 /// just when the cut-off ends may come a little early and miss it, so a whole period is added even if p divides c.
+///
+/// An emission that is still under way when the cut-off ends holds the next one, too, but makes no longer gap between two
+/// writes: it ends with its own write, and the next beat is at most p later.
 fn first_beat_after(cutoff: Duration, interval: Duration) -> Duration {
     let beats = cutoff
         .as_ticks()

@@ -35,6 +35,8 @@
     clippy::arithmetic_side_effects
 )]
 
+#[cfg(feature = "serde")]
+mod as_millis;
 pub mod attention;
 pub mod budget;
 pub mod emission;
@@ -52,18 +54,3 @@ pub use link::{LinkChange, LinkId, LinkState};
 pub use name::{MAX_NAME_BYTES, Name, NameError};
 pub use supervisor::{BeatError, Config, ConfigError, Decision, Reason, Supervisor};
 pub use watchdog::Watchdog;
-
-/// How durations are shown: whole milliseconds.
-#[cfg(feature = "serde")]
-mod as_millis {
-    use embassy_time::Duration;
-    use serde::Serializer;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub(crate) fn duration<S: Serializer>(
-        value: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(value.as_millis())
-    }
-}

@@ -32,6 +32,9 @@ impl Name {
         if text.is_empty() {
             return Err(NameError::Empty);
         }
+        if text.len() > MAX_NAME_BYTES {
+            return Err(NameError::TooLong);
+        }
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(NameError::NotOneWord);
         }
