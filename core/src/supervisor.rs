@@ -165,12 +165,12 @@ pub struct BeatError;
 ///
 /// Call [`tick`](Self::tick) several times a second, and [`beat`](Self::beat) for each heartbeat as it is received; only
 /// `beat` ever says `Emit` (S2), and only for a critical source. After `Emit` ask [`may_send`](Self::may_send) just before
-/// sending, and call [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after every
-/// [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
+/// sending, and call [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after
+/// every [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
 ///
 /// Each call costs at most one pass over the heartbeats and the links. An instant before one of an earlier call is a
-/// lapse of attention: everything is held until `forget`. So each `now` has to be read by whoever calls, just before the
-/// call, and not before another call of which it does not know.
+/// lapse of attention: everything is held until `forget`. So let whoever owns the supervisor read the clock, just before
+/// each call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Supervisor<const H: usize, const L: usize> {

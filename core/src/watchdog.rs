@@ -49,8 +49,8 @@ enum State {
 /// ends when the last feed is as old as the timeout, or when the clock goes back behind an instant that one of the two was
 /// told. With a timeout of zero there is never a permit. Every call costs a constant number of steps.
 ///
-/// Each `now` has to be read by whoever calls, just before the call: an instant that was read before another one, but is
-/// told after it, looks like a clock that went back.
+/// Let whoever owns it read the clock, just before each call: an instant that was read before another one, but is told
+/// after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Watchdog {
