@@ -3,5 +3,9 @@
 //! The decision is made in [`lvmbeat_core`]; here is everything that touches the world.
 #![deny(missing_docs)]
 
+pub mod actor;
+pub mod cli;
 pub mod clock;
 pub mod clu;
+pub mod config;
+pub mod telemetry;

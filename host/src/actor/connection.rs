@@ -1,0 +1,189 @@
+//! The session with the broker: opened, lost, opened again, for ever.
+//!
+//! Nothing is recovered inside a session: whatever fails, all of it is torn down and a new one is opened, which knows nothing (S5).
+//! The exclusive command queue dies with its session, and with it whatever waited there (S3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::clu::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
+
+/// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox means a connection that has
+/// stopped moving.
+const OUTBOX: usize = 256;
+/// The first and the longest pause between two attempts to open a session.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
+/// How often an actor that stands by tries to take over.
+const STAND_BY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What the connection has to say.
+pub(super) enum Step {
+    /// A session is open.
+    Opened,
+    /// It could not be opened; another attempt follows by itself.
+    Failed(BusError),
+    /// The session is over; another one follows by itself.
+    Ended(&'static str),
+    /// A command was delivered.
+    Command(Message),
+    /// A reply was delivered; perhaps for somebody else.
+    Reply(Message),
+}
+
+pub(super) struct Connection {
+    bus: Arc<dyn Bus>,
+    spec: SessionSpec,
+    pause: Duration,
+    phase: Phase,
+}
+
+enum Phase {
+    Opening(BoxFuture<'static, Result<Session, BusError>>),
+    Open(Open),
+}
+
+struct Open {
+    session: Session,
+    outbox: mpsc::Sender<Message>,
+    sender: JoinHandle<BusError>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.sender.abort();
+    }
+}
+
+impl Connection {
+    /// Begins to open a session as soon as [`Self::next`] is awaited.
+    pub(super) fn new(bus: Arc<dyn Bus>, spec: SessionSpec) -> Self {
+        let phase = Phase::Opening(open(bus.clone(), spec.clone(), Duration::ZERO, None));
+        Self {
+            bus,
+            spec,
+            pause: FIRST_PAUSE,
+            phase,
+        }
+    }
+
+    /// Waits for the next thing that happens. May be dropped and called again without losing anything.
+    pub(super) async fn next(&mut self) -> Step {
+        match &mut self.phase {
+            Phase::Opening(opening) => match opening.await {
+                Ok(session) => {
+                    self.pause = FIRST_PAUSE;
+                    let (outbox, waiting) = mpsc::channel(OUTBOX);
+                    let sender = tokio::spawn(send(session.publisher.clone(), waiting));
+                    self.phase = Phase::Open(Open {
+                        session,
+                        outbox,
+                        sender,
+                    });
+                    Step::Opened
+                }
+                Err(error) => {
+                    let pause = if matches!(error, BusError::Locked { .. }) {
+                        STAND_BY_PAUSE
+                    } else {
+                        self.pause
+                    };
+                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                    self.phase =
+                        Phase::Opening(open(self.bus.clone(), self.spec.clone(), pause, None));
+                    Step::Failed(error)
+                }
+            },
+            Phase::Open(open) => {
+                let ended = tokio::select! {
+                    command = open.session.commands.next() => match command {
+                        Some(message) => return Step::Command(message),
+                        None => "the command queue is gone",
+                    },
+                    reply = open.session.replies.next() => match reply {
+                        Some(message) => return Step::Reply(message),
+                        None => "the replies queue is gone",
+                    },
+                    _ = &mut open.sender => "replies cannot be sent",
+                };
+                self.restart();
+                Step::Ended(ended)
+            }
+        }
+    }
+
+    /// Gives up the session, with everything that waits in it (S3), and begins to open another.
+    pub(super) fn restart(&mut self) {
+        if let Phase::Open(current) = &self.phase {
+            // The lock is only free once the old connection is closed.
+            let old = Some(current.session.publisher.clone());
+            self.phase = Phase::Opening(open(
+                self.bus.clone(),
+                self.spec.clone(),
+                Duration::ZERO,
+                old,
+            ));
+        }
+    }
+
+    /// Hands a reply over for sending, without waiting (S6). False if it had to be dropped.
+    pub(super) fn send(&self, message: Message) -> bool {
+        match &self.phase {
+            Phase::Open(open) => open.outbox.try_send(message).is_ok(),
+            Phase::Opening(_) => false,
+        }
+    }
+
+    /// The publisher of the open session.
+    pub(super) fn publisher(&self) -> Option<Arc<dyn Publisher>> {
+        match &self.phase {
+            Phase::Open(open) => Some(open.session.publisher.clone()),
+            Phase::Opening(_) => None,
+        }
+    }
+
+    /// Closes in order, in a bounded time, after what waits in the outbox has been sent.
+    pub(super) async fn close(self, limit: Duration) {
+        let Phase::Open(mut open) = self.phase else {
+            return;
+        };
+        let (no_more, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut open.outbox, no_more));
+        let _ = tokio::time::timeout(limit / 2, &mut open.sender).await;
+        let _ = tokio::time::timeout(limit / 2, open.session.publisher.close()).await;
+    }
+}
+
+fn open(
+    bus: Arc<dyn Bus>,
+    spec: SessionSpec,
+    pause: Duration,
+    old: Option<Arc<dyn Publisher>>,
+) -> BoxFuture<'static, Result<Session, BusError>> {
+    Box::pin(async move {
+        if let Some(old) = old {
+            old.close().await;
+        }
+        sleep(pause).await;
+        bus.open(&spec).await
+    })
+}
+
+/// Sends what is in the outbox, in its order. Ends with the first failure, and so does the session.
+async fn send(publisher: Arc<dyn Publisher>, mut waiting: mpsc::Receiver<Message>) -> BusError {
+    while let Some(message) = waiting.recv().await {
+        if let Err(error) = publisher.post(message).await {
+            tracing::debug!(%error, "a reply could not be sent");
+            return error;
+        }
+    }
+    BusError::Closed {
+        cause: "the session was closed".to_owned(),
+    }
+}

@@ -1,0 +1,398 @@
+//! The actor: collects heartbeats, decides, and has the dome heartbeat emitted.
+//!
+//! One loop owns everything that is known ([`state::State`]); no lock guards it. What takes time (an emission, a probe, a beat to the
+//! outside, sending a reply) is done by tasks that report back, so that nothing on the way from a `set` to its answer waits for the world
+//! (S6). Each task is watched: an actor that has lost one ends, and the dome closes.
+
+mod connection;
+mod ecp;
+mod enclosure;
+mod network;
+mod outside;
+pub mod snapshot;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use embassy_time::Instant;
+use lvmbeat_core::{Decision, LinkChange, LinkId, Outcome, Reason, Ticket};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use self::connection::{Connection, Step};
+pub use self::enclosure::Enclosure;
+pub use self::network::{ProbeError, probe};
+use self::snapshot::Snapshot;
+use self::state::State;
+pub use self::state::{Counters, SessionState};
+use crate::clock::Clock;
+use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
+use crate::clu::client::Client;
+use crate::clu::command::{Answer, Grammar, Handled, Request};
+use crate::clu::message::{self, Code, ReplyAddress, keyword};
+use crate::clu::schema;
+use crate::config::{Config, ConfigError, Supervisor};
+
+/// The version that the actor reports.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How long ending in order may take.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
+/// Reports of the tasks that wait to be taken; each task waits for the last one to be taken.
+const EVENTS: usize = 64;
+
+/// Why the actor ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum ActorError {
+    /// The configuration cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The HTTP client for the outside monitors cannot be made.
+    #[error("the HTTP client for the outside monitor cannot be set up: {0}")]
+    HttpClient(#[from] reqwest::Error),
+    /// A task ended that never should. The actor ends with it, and the dome closes.
+    #[error("an internal task has died ({0}); this is a defect of lvmbeat")]
+    TaskDied(String),
+}
+
+/// What the tasks report.
+enum Event {
+    /// An emission is about to be sent, and asks whether it still may be.
+    AboutToSend {
+        ticket: Ticket,
+        may_send: oneshot::Sender<bool>,
+    },
+    Probed {
+        link: LinkId,
+        reached: bool,
+    },
+    BeatOutside {
+        index: usize,
+        failure: Option<String>,
+    },
+}
+
+/// Runs the actor until it is told to stop. What it knows is published on `snapshots` several times a second.
+pub async fn run(
+    config: Config,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    snapshots: watch::Sender<Option<Snapshot>>,
+    shutdown: CancellationToken,
+) -> Result<(), ActorError> {
+    let (events, mut reports) = mpsc::channel(EVENTS);
+    let mut actor = Actor::new(Arc::new(config), bus, clock, events)?;
+    let mut tasks = actor.spawn_tasks()?;
+    let mut ticks = interval(actor.tick_period());
+    // After a pause one tick is enough; it is the gap that counts.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // In order: a lapse of attention has to be noticed before what waited meanwhile is looked at (S3).
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            _ = ticks.tick() => {
+                actor.tick();
+                snapshots.send_replace(Some(actor.state.snapshot()));
+            }
+            Some(ended) = tasks.join_next() => return Err(ActorError::TaskDied(describe(ended))),
+            Some(ended) = actor.emissions.join_next() => actor.emission_ended(ended),
+            Some(event) = reports.recv() => actor.event(event),
+            step = actor.connection.next() => actor.step(step),
+        }
+    }
+    tracing::info!("stopping");
+    tasks.shutdown().await;
+    actor.emissions.shutdown().await;
+    actor.connection.close(SHUTDOWN_LIMIT).await;
+    Ok(())
+}
+
+struct Actor {
+    state: State,
+    connection: Connection,
+    grammar: Grammar<Request>,
+    client: Option<Client>,
+    events: mpsc::Sender<Event>,
+    emissions: JoinSet<(Ticket, Outcome)>,
+    in_flight: Option<Ticket>,
+}
+
+impl Actor {
+    fn new(
+        config: Arc<Config>,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, ActorError> {
+        let supervisor = Supervisor::new(config.supervisor()?, clock.now());
+        let name = config.actor.name.clone();
+        let commands = Some(CommandQueue {
+            ttl: config.actor.command_ttl,
+        });
+        Ok(Self {
+            connection: Connection::new(
+                bus,
+                SessionSpec {
+                    name: name.clone(),
+                    commands,
+                },
+            ),
+            grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
+            state: State::new(config, supervisor, clock),
+            client: None,
+            events,
+            emissions: JoinSet::new(),
+            in_flight: None,
+        })
+    }
+
+    fn spawn_tasks(&self) -> Result<JoinSet<()>, ActorError> {
+        let (config, events) = (&self.state.config, &self.events);
+        let mut tasks = JoinSet::new();
+        for ((link, _), host) in self.state.supervisor.links().zip(&config.network.hosts) {
+            let (period, limit) = (config.network.interval, config.network.timeout);
+            tasks.spawn(network::watch(
+                link,
+                host.target.clone(),
+                period,
+                limit,
+                events.clone(),
+            ));
+        }
+        for (index, url) in config.outside.urls.iter().enumerate() {
+            let client = outside::client(&config.outside)?;
+            tasks.spawn(outside::beat(
+                index,
+                url.clone(),
+                client,
+                config.outside.clone(),
+                events.clone(),
+            ));
+        }
+        if config.outside.urls.is_empty() {
+            tracing::warn!(
+                "no outside monitor is configured: nobody is alerted when the observatory goes silent"
+            );
+        }
+        Ok(tasks)
+    }
+
+    /// Several stamps within each attention limit, so that only a real gap is one.
+    fn tick_period(&self) -> Duration {
+        (self.state.config.actor.attention / 8)
+            .clamp(Duration::from_millis(5), Duration::from_millis(200))
+    }
+
+    fn tick(&mut self) {
+        let now = self.state.now();
+        if self.state.supervisor.tick(now).is_err() {
+            self.lapsed();
+        }
+        self.state.log_cause();
+    }
+
+    /// S3: this process was not listening. Whatever waits may be old, here, in the sockets and in the broker: the session goes, and the
+    /// next one knows nothing (S5).
+    fn lapsed(&mut self) {
+        self.state.counters.lapses += 1;
+        self.state.log_cause();
+        self.session_over("lvmbeat was not listening; what waited does not count");
+        self.connection.restart();
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Opened => {
+                self.client = self
+                    .connection
+                    .publisher()
+                    .map(|publisher| Client::new(&self.state.config.actor.name, publisher));
+                self.state.session_opened();
+            }
+            Step::Failed(error) => self.state.session_failed(&error),
+            Step::Ended(cause) => self.session_over(cause),
+            Step::Command(message) => self.command(&message),
+            Step::Reply(message) => self.reply(&message),
+        }
+    }
+
+    fn session_over(&mut self, cause: &'static str) {
+        self.emissions.abort_all();
+        if let Some(client) = self.client.take() {
+            client.disconnected();
+        }
+        self.state.session_ended(cause);
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Probed { link, reached } => {
+                let change = self.state.supervisor.link_probed(link, reached);
+                let name = self
+                    .state
+                    .supervisor
+                    .link(link)
+                    .map(|link| link.name().to_string());
+                match change {
+                    Some(LinkChange::WentDown) => {
+                        tracing::warn!(link = name, "network link is down");
+                    }
+                    Some(LinkChange::CameUp) => tracing::info!(link = name, "network link is up"),
+                    None => {}
+                }
+                self.state.log_cause();
+            }
+            Event::AboutToSend { ticket, may_send } => {
+                let still = self.state.supervisor.may_send(ticket, self.state.now());
+                // An emission that has gone away sends nothing.
+                let _ = may_send.send(still);
+            }
+            Event::BeatOutside { index, failure } => self.state.beaten_outside(index, failure),
+        }
+    }
+
+    fn reply(&mut self, message: &Message) {
+        // What is no reply is for nobody (X2).
+        let Ok(reply) = message::decode_reply(message) else {
+            return;
+        };
+        if reply.sender.as_deref() == Some(self.state.config.ecp.actor.as_str()) {
+            let now = self.state.now();
+            self.state.enclosure.observe(&reply.body, now);
+        }
+        if let Some(client) = &self.client {
+            client.dispatch(&reply);
+        }
+    }
+
+    fn command(&mut self, message: &Message) {
+        let command = match message::decode_command(message) {
+            Ok(command) => command,
+            Err(malformed) => {
+                self.state.counters.malformed += 1;
+                tracing::warn!(routing_key = message.routing_key, cause = %malformed.cause, "a message that is no command");
+                for reply in malformed.replies(&self.state.config.actor.name, self.state.wall()) {
+                    self.send(reply);
+                }
+                return;
+            }
+        };
+        self.state.counters.commands += 1;
+        tracing::trace!(
+            command = command.command_string,
+            commander = command.address.commander_id,
+            "command"
+        );
+        self.answer(
+            &command.address,
+            &Answer {
+                code: Code::Running,
+                body: message::Keywords::new(),
+                internal: true,
+            },
+        );
+        match self.grammar.handle(&command.command_string) {
+            Handled::Answered(answers) => {
+                for answer in &answers {
+                    self.answer(&command.address, answer);
+                }
+            }
+            Handled::Request(Request::Status) => {
+                let body = self.state.snapshot().keywords();
+                self.answer(
+                    &command.address,
+                    &Answer {
+                        code: Code::Done,
+                        body,
+                        internal: false,
+                    },
+                );
+            }
+            Handled::Request(Request::Set { heartbeat }) => self.set(&command.address, &heartbeat),
+        }
+    }
+
+    /// The answer does not wait for the emission (S6). The Python version's does, and hangs with the enclosure.
+    fn set(&mut self, address: &ReplyAddress, heartbeat: &str) {
+        let decided = self.state.now();
+        let decision = self.state.beat(heartbeat);
+        let (code, body) = match &decision {
+            None => (
+                Code::Failed,
+                keyword("error", format!("Heartbeat '{heartbeat}' not found.")),
+            ),
+            Some(Decision::Hold(reason @ Reason::NotAttentive(_))) => (
+                Code::Failed,
+                keyword(
+                    "error",
+                    format!("Heartbeat not counted: {}.", self.state.describe(reason)),
+                ),
+            ),
+            Some(Decision::Emit(_) | Decision::Hold(_) | Decision::Noted) => {
+                (Code::Done, keyword("text", "Heartbeat set."))
+            }
+        };
+        self.answer(
+            address,
+            &Answer {
+                code,
+                body,
+                internal: false,
+            },
+        );
+        match decision {
+            Some(Decision::Emit(ticket)) => self.emit(ticket, decided),
+            Some(Decision::Hold(Reason::NotAttentive(_))) => self.lapsed(),
+            Some(Decision::Hold(_) | Decision::Noted) | None => {}
+        }
+    }
+
+    fn emit(&mut self, ticket: Ticket, decided: Instant) {
+        let Some(client) = self.client.clone() else {
+            self.state.emission_ended(ticket, Outcome::Lost);
+            return;
+        };
+        self.in_flight = Some(ticket);
+        let emission = ecp::Emission {
+            ticket,
+            decided,
+            client,
+            events: self.events.clone(),
+        };
+        self.emissions
+            .spawn(emission.run(self.state.config.ecp.clone(), self.state.clock()));
+    }
+
+    fn emission_ended(&mut self, ended: Result<(Ticket, Outcome), JoinError>) {
+        match ended {
+            Ok((ticket, outcome)) => self.state.emission_ended(ticket, outcome),
+            // Aborted with its session: the supervisor has abandoned it then.
+            Err(died) if died.is_cancelled() => {}
+            Err(died) => {
+                tracing::error!(%died, "an emission has died; this is a defect of lvmbeat");
+                if let Some(ticket) = self.in_flight.take() {
+                    self.state.emission_ended(ticket, Outcome::Lost);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, address: &ReplyAddress, answer: &Answer) {
+        let reply = answer.encode(&self.state.config.actor.name, address, self.state.wall());
+        self.send(reply);
+    }
+
+    fn send(&mut self, reply: Message) {
+        if !self.connection.send(reply) {
+            self.state.counters.dropped_replies += 1;
+            tracing::debug!("a reply was dropped: the connection does not move");
+        }
+    }
+}
+
+fn describe(ended: Result<(), JoinError>) -> String {
+    ended.map_or_else(|died| died.to_string(), |()| "it came to an end".to_owned())
+}

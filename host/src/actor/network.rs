@@ -1,0 +1,114 @@
+//! Probes of the network links (S1): ICMP echo, and TCP where that gets no answer.
+//!
+//! ICMP needs no rights where the kernel allows unprivileged echo sockets (`net.ipv4.ping_group_range`); otherwise a raw
+//! socket is tried, and where neither can be had, TCP is what remains.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use lvmbeat_core::LinkId;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::Event;
+use crate::config::Target;
+
+/// Why a host was not reached; for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The name has no address.
+    #[error("the name cannot be looked up: {0}")]
+    Lookup(io::Error),
+    /// No echo came back.
+    #[error("no echo: {0}")]
+    Icmp(surge_ping::SurgeError),
+    /// The connection failed.
+    #[error("no connection: {0}")]
+    Tcp(io::Error),
+    /// The time limit passed.
+    #[error("no answer in time")]
+    TimedOut,
+}
+
+/// Probes one host for ever, starting at once, and reports each result. Ends when nobody takes the reports.
+pub(super) async fn watch(
+    link: LinkId,
+    target: Target,
+    period: Duration,
+    limit: Duration,
+    events: mpsc::Sender<Event>,
+) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let result = probe(&target, limit).await;
+        if let Err(cause) = &result {
+            tracing::debug!(%target, %cause, "probe failed");
+        }
+        if events
+            .send(Event::Probed {
+                link,
+                reached: result.is_ok(),
+            })
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Probes a host once. Takes at most the limit; a host that is tried both ways takes at most half of it each.
+pub async fn probe(target: &Target, limit: Duration) -> Result<(), ProbeError> {
+    let within = |limit| {
+        move |future| async move {
+            timeout(limit, future)
+                .await
+                .unwrap_or(Err(ProbeError::TimedOut))
+        }
+    };
+    match target {
+        Target::Icmp(host) => timeout(limit, icmp(host))
+            .await
+            .unwrap_or(Err(ProbeError::TimedOut)),
+        Target::Tcp(host, port) => within(limit)(tcp(host, *port, false)).await,
+        Target::Either(host, port) => match timeout(limit / 2, icmp(host)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => within(limit / 2)(tcp(host, *port, true)).await,
+        },
+    }
+}
+
+async fn icmp(host: &str) -> Result<(), ProbeError> {
+    let address = lookup(host, 0).await?.ip();
+    // The default asks for a datagram socket first, and for a raw one where that is not permitted.
+    surge_ping::ping(address, &[0; 16])
+        .await
+        .map(drop)
+        .map_err(ProbeError::Icmp)
+}
+
+/// Any answer shows that the host is there, even a refusal; but who names a port wants it open.
+async fn tcp(host: &str, port: u16, refusal_will_do: bool) -> Result<(), ProbeError> {
+    match TcpStream::connect(lookup(host, port).await?).await {
+        Ok(_) => Ok(()),
+        Err(cause) if refusal_will_do && cause.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Err(cause) => Err(ProbeError::Tcp(cause)),
+    }
+}
+
+async fn lookup(host: &str, port: u16) -> Result<SocketAddr, ProbeError> {
+    // An address is not looked up: that would take a thread.
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, port));
+    }
+    let mut addresses = lookup_host((host, port))
+        .await
+        .map_err(ProbeError::Lookup)?;
+    addresses
+        .next()
+        .ok_or_else(|| ProbeError::Lookup(io::Error::other("it has no address")))
+}

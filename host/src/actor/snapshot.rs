@@ -1,0 +1,175 @@
+//! What the actor shows of itself: to CLU clients by `status`, to machines by metrics.
+
+use embassy_time::Instant;
+use jiff::Timestamp;
+use lvmbeat_core::emission::Counts;
+use lvmbeat_core::{LinkState, Outcome};
+use serde_json::{Map, Value, json};
+
+use super::enclosure::Enclosure;
+use super::state::{Counters, SessionState};
+
+/// The actor at one moment. All ages and margins are seconds.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is named as it is shown")]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Instant,
+    pub name: String,
+    pub ecp: String,
+    pub uptime: f64,
+    pub session: SessionState,
+    pub session_error: Option<String>,
+    pub heartbeats: Vec<HeartbeatView>,
+    pub links: Vec<LinkView>,
+    /// Why the next critical heartbeat would not be passed on.
+    pub hold: Option<Hold>,
+    pub last_emitted_ecp: Option<Timestamp>,
+    pub last_outcome: Option<Outcome>,
+    /// Time since the enclosure last acknowledged a heartbeat.
+    pub acknowledged_age: Option<f64>,
+    pub in_flight: bool,
+    pub emissions: Counts,
+    /// L1: the PLC's timeout minus the longest time between two acknowledged heartbeats.
+    pub smallest_margin: Option<f64>,
+    pub enclosure: Enclosure,
+    pub outside: Vec<OutsideView>,
+    pub counters: Counters,
+}
+
+/// One source of heartbeats.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is named as it is shown")]
+pub struct HeartbeatView {
+    pub name: String,
+    pub critical: bool,
+    pub current: bool,
+    pub last_seen: Option<Timestamp>,
+    pub age: Option<f64>,
+    pub timeout: f64,
+    pub smallest_margin: Option<f64>,
+}
+
+/// One network link.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is named as it is shown")]
+pub struct LinkView {
+    pub name: String,
+    pub state: LinkState,
+    pub up: bool,
+    pub failures: u8,
+}
+
+/// Why the dome heartbeat is held.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The case's name, as in the metrics.
+    pub reason: &'static str,
+    /// Whether something is wrong; otherwise it is only the pace.
+    pub fault: bool,
+    /// In words.
+    pub text: String,
+    /// How long this has been the first cause; only of a fault.
+    pub seconds: Option<f64>,
+}
+
+/// One monitor outside.
+#[derive(Clone, Default, Debug)]
+pub struct OutsideView {
+    /// Its address, without secrets.
+    pub url: String,
+    /// The last beat that it took.
+    pub last_beat: Option<Timestamp>,
+    /// Why the last beat failed, if it did.
+    pub failure: Option<String>,
+}
+
+impl Snapshot {
+    /// The keywords of `status`. The first four are those of the Python version, with its meanings.
+    pub fn keywords(&self) -> Map<String, Value> {
+        let heartbeats: Map<String, Value> = self
+            .heartbeats
+            .iter()
+            .map(|heartbeat| {
+                let view = json!({
+                    "current": heartbeat.current,
+                    "last_seen": heartbeat.last_seen.map(time),
+                    "critical": heartbeat.critical,
+                    "age": heartbeat.age,
+                    "timeout": heartbeat.timeout,
+                    "smallest_margin": heartbeat.smallest_margin,
+                });
+                (heartbeat.name.clone(), view)
+            })
+            .collect();
+        let last_outside = self
+            .outside
+            .iter()
+            .filter_map(|monitor| monitor.last_beat)
+            .max();
+        let keywords = json!({
+            "heartbeats": heartbeats,
+            "last_emitted_ecp": self.last_emitted_ecp.map(time),
+            "last_emitted_outside": last_outside.map(time),
+            "network": self.network(),
+            "hold": self.hold.as_ref().map(|hold| json!({
+                "reason": hold.reason,
+                "fault": hold.fault,
+                "text": hold.text,
+                "seconds": hold.seconds.filter(|_| hold.fault),
+            })),
+            "ecp": {
+                "actor": self.ecp,
+                "last_outcome": self.last_outcome,
+                "acknowledged_age": self.acknowledged_age,
+                "in_flight": self.in_flight,
+                "smallest_margin": self.smallest_margin,
+            },
+            "enclosure": self.enclosure.keywords(self.at),
+            "outside_monitors": self.outside.iter().map(|monitor| json!({
+                "url": monitor.url,
+                "last_beat": monitor.last_beat.map(time),
+                "failure": monitor.failure,
+            })).collect::<Vec<_>>(),
+            "uptime": self.uptime,
+        });
+        match keywords {
+            Value::Object(keywords) => keywords,
+            // `json!({…})` is an object.
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Map::new(),
+        }
+    }
+
+    /// The user's documentation calls the second network `outside`, the deployed lvmecp reads `internet`: both are sent. What is not
+    /// probed is not known to be down.
+    fn network(&self) -> Map<String, Value> {
+        let state = |names: &[&str]| {
+            !self
+                .links
+                .iter()
+                .any(|link| names.contains(&link.name.as_str()) && !link.up)
+        };
+        let mut network = Map::new();
+        network.insert("lco".to_owned(), state(&["lco"]).into());
+        network.insert("outside".to_owned(), state(&["outside", "internet"]).into());
+        network.insert(
+            "internet".to_owned(),
+            state(&["outside", "internet"]).into(),
+        );
+        for link in &self.links {
+            network
+                .entry(link.name.clone())
+                .or_insert_with(|| link.up.into());
+        }
+        network
+    }
+}
+
+/// RFC 3339, UTC, whole seconds.
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

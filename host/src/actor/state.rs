@@ -1,0 +1,389 @@
+//! Everything that the actor knows, owned by its one loop, and the view of it that is shown.
+
+use std::sync::Arc;
+
+use embassy_time::{Duration, Instant};
+use jiff::Timestamp;
+use lvmbeat_core::{Decision, LinkState, Outcome, Reason, Ticket};
+
+use super::enclosure::Enclosure;
+use super::snapshot::{HeartbeatView, Hold, LinkView, OutsideView, Snapshot};
+use crate::clock::Clock;
+use crate::clu::bus::BusError;
+use crate::config::{Config, Supervisor};
+
+/// The session with the broker, as shown.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum SessionState {
+    /// Being opened.
+    #[default]
+    Connecting,
+    /// Another actor of this name is active.
+    StandBy,
+    /// Open: this actor is the active one.
+    Open,
+}
+
+/// How often things happened since the start.
+#[derive(Clone, Default, Debug)]
+pub struct Counters {
+    /// Commands that were understood.
+    pub commands: u64,
+    /// Messages that were not.
+    pub malformed: u64,
+    /// Heartbeats that were received, whether or not they counted.
+    pub beats: u64,
+    /// Decisions to hold, by reason, in the order of [`Reason::NAMES`].
+    pub holds: [u64; Reason::NAMES.len()],
+    /// Sessions that were opened.
+    pub sessions: u64,
+    /// Lapses of attention.
+    pub lapses: u64,
+    /// Replies that could not be handed over for sending.
+    pub dropped_replies: u64,
+}
+
+pub(super) struct State {
+    pub(super) config: Arc<Config>,
+    clock: Arc<dyn Clock>,
+    started: Instant,
+    pub(super) supervisor: Supervisor,
+    pub(super) enclosure: Enclosure,
+    pub(super) counters: Counters,
+    session: SessionState,
+    session_error: Option<String>,
+    last_seen: Vec<Option<Timestamp>>,
+    last_emitted_ecp: Option<Timestamp>,
+    outside: Vec<OutsideView>,
+    cause: Option<Cause>,
+}
+
+/// A first cause without its numbers, so that only changes are logged.
+#[derive(PartialEq)]
+struct Cause {
+    reason: &'static str,
+    subject: Option<String>,
+    since: Instant,
+}
+
+impl State {
+    pub(super) fn new(config: Arc<Config>, supervisor: Supervisor, clock: Arc<dyn Clock>) -> Self {
+        let outside = config.outside.urls.iter().map(|url| OutsideView {
+            url: url.to_string(),
+            ..OutsideView::default()
+        });
+        Self {
+            started: clock.now(),
+            supervisor,
+            enclosure: Enclosure::default(),
+            counters: Counters::default(),
+            session: SessionState::default(),
+            session_error: None,
+            last_seen: vec![None; config.heartbeats.len()],
+            last_emitted_ecp: None,
+            outside: outside.collect(),
+            cause: None,
+            clock,
+            config,
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    pub(super) fn wall(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
+    /// A heartbeat was received. Gives `None` for an unknown name.
+    pub(super) fn beat(&mut self, name: &str) -> Option<Decision> {
+        let decision = self.supervisor.beat(name, self.now()).ok()?;
+        self.counters.beats += 1;
+        if let Decision::Hold(reason) = decision {
+            let index = Reason::NAMES
+                .iter()
+                .position(|known| *known == reason.as_str());
+            if let Some(count) = index.and_then(|index| self.counters.holds.get_mut(index)) {
+                *count += 1;
+            }
+        }
+        if !matches!(decision, Decision::Hold(Reason::NotAttentive(_))) {
+            let wall = self.wall();
+            let row = self
+                .config
+                .heartbeats
+                .iter()
+                .position(|heartbeat| heartbeat.name == name);
+            if let Some(seen) = row.and_then(|row| self.last_seen.get_mut(row)) {
+                *seen = Some(wall);
+            }
+        }
+        self.log_cause();
+        Some(decision)
+    }
+
+    pub(super) fn emission_ended(&mut self, ticket: Ticket, outcome: Outcome) {
+        let before = self.supervisor.emission().last_outcome();
+        if !self.supervisor.emission_ended(ticket, outcome, self.now()) {
+            tracing::debug!(
+                ?outcome,
+                "the answer to an earlier emission came too late to count"
+            );
+            return;
+        }
+        if outcome == Outcome::Acknowledged {
+            self.last_emitted_ecp = Some(self.wall());
+        }
+        if before != Some(outcome) {
+            tracing::info!(?outcome, ecp = self.config.ecp.actor, "dome heartbeat");
+        }
+    }
+
+    /// S5: a new session knows nothing.
+    pub(super) fn session_opened(&mut self) {
+        self.supervisor.forget(self.now());
+        self.counters.sessions += 1;
+        self.session = SessionState::Open;
+        self.session_error = None;
+        tracing::info!(broker = %self.config.actor.broker, name = self.config.actor.name, "session open, waiting for heartbeats");
+    }
+
+    /// An attempt to open a session failed. Said once, until something else is the matter.
+    pub(super) fn session_failed(&mut self, error: &BusError) {
+        let text = error.to_string();
+        self.session = if matches!(error, BusError::Locked { .. }) {
+            SessionState::StandBy
+        } else {
+            SessionState::Connecting
+        };
+        if self.session_error.as_deref() == Some(&text) {
+            return;
+        }
+        match self.session {
+            SessionState::StandBy => tracing::info!(%error, "standing by"),
+            SessionState::Connecting | SessionState::Open => {
+                tracing::warn!(%error, "no session with the broker; trying again until there is one");
+            }
+        }
+        self.session_error = Some(text);
+    }
+
+    pub(super) fn session_ended(&mut self, cause: &'static str) {
+        self.session = SessionState::Connecting;
+        // Whatever is under way has lost its connection; its end is not worth waiting for (S5).
+        self.supervisor.forget(self.now());
+        tracing::warn!(cause, "session lost, opening another");
+    }
+
+    pub(super) fn beaten_outside(&mut self, index: usize, failure: Option<String>) {
+        let wall = self.wall();
+        let Some(monitor) = self.outside.get_mut(index) else {
+            return;
+        };
+        match (&failure, &monitor.failure) {
+            (Some(cause), None) => tracing::warn!(
+                monitor = monitor.url,
+                cause,
+                "the outside monitor cannot be reached"
+            ),
+            (None, Some(_)) => tracing::info!(
+                monitor = monitor.url,
+                "the outside monitor is reached again"
+            ),
+            _ => {}
+        }
+        if failure.is_none() {
+            monitor.last_beat = Some(wall);
+        }
+        monitor.failure = failure;
+    }
+
+    /// Says why the dome heartbeat is held, when that changes.
+    pub(super) fn log_cause(&mut self) {
+        let now = self.now();
+        // Between two beats of a lively client only the pace holds; that is no cause to speak of.
+        let reason = self.supervisor.hold(now).filter(Reason::is_fault);
+        let cause = reason.map(|reason| (reason, self.subject(&reason)));
+        let known = self
+            .cause
+            .as_ref()
+            .map(|cause| (cause.reason, cause.subject.clone()));
+        if cause
+            .as_ref()
+            .map(|(reason, subject)| (reason.as_str(), subject.clone()))
+            == known
+        {
+            return;
+        }
+        match &cause {
+            // At the start, and after a new session, there has to be a first beat: not worth waking somebody.
+            Some((reason @ (Reason::NeverSeen(_) | Reason::LinkUnproven(_)), _)) => {
+                tracing::info!(
+                    reason = reason.as_str(),
+                    "dome heartbeat held: {}",
+                    self.describe(reason)
+                );
+            }
+            Some((reason, _)) => {
+                tracing::warn!(
+                    reason = reason.as_str(),
+                    "dome heartbeat held: {}",
+                    self.describe(reason)
+                );
+            }
+            None => tracing::info!(
+                "dome heartbeat released: every critical heartbeat is fresh and every link is up"
+            ),
+        }
+        self.cause = cause.map(|(reason, subject)| Cause {
+            reason: reason.as_str(),
+            subject,
+            since: now,
+        });
+    }
+
+    /// The name of what a reason is about.
+    fn subject(&self, reason: &Reason) -> Option<String> {
+        let heartbeat = |id| {
+            self.supervisor
+                .heartbeats()
+                .get(id)
+                .map(|heartbeat| heartbeat.name().to_string())
+        };
+        let link = |id| self.supervisor.link(id).map(|link| link.name().to_string());
+        match reason {
+            Reason::NeverSeen(id) | Reason::Stale { heartbeat: id, .. } => heartbeat(*id),
+            Reason::LinkUnproven(id) | Reason::LinkDown(id) => link(*id),
+            Reason::NotAttentive(_)
+            | Reason::NothingCritical
+            | Reason::InFlight(_)
+            | Reason::CutOff(_)
+            | Reason::Retry(_) => None,
+        }
+    }
+
+    /// A reason in words.
+    pub(super) fn describe(&self, reason: &Reason) -> String {
+        let name = self.subject(reason).unwrap_or_default();
+        match reason {
+            Reason::NotAttentive(lvmbeat_core::Lapse::Gap(gap)) => {
+                format!(
+                    "lvmbeat itself was not running for {} s; what waited meanwhile does not count",
+                    seconds(*gap)
+                )
+            }
+            Reason::NotAttentive(lvmbeat_core::Lapse::ClockWentBack(by)) => {
+                format!("the machine's clock went back by {} s", seconds(*by))
+            }
+            Reason::NothingCritical => "no heartbeat is critical".to_owned(),
+            Reason::NeverSeen(_) => {
+                format!("heartbeat {name} has not been received in this session")
+            }
+            Reason::Stale {
+                heartbeat,
+                silent_for,
+            } => {
+                let timeout = self
+                    .supervisor
+                    .heartbeats()
+                    .get(*heartbeat)
+                    .map_or(0.0, |heartbeat| seconds(heartbeat.timeout()));
+                format!(
+                    "heartbeat {name} was last received {} s ago (timeout {timeout} s)",
+                    seconds(*silent_for)
+                )
+            }
+            Reason::LinkUnproven(_) => format!("network link {name} has not been reached yet"),
+            Reason::LinkDown(id) => {
+                let failures = self
+                    .supervisor
+                    .link(*id)
+                    .map_or(0, lvmbeat_core::link::Link::failures);
+                format!("network link {name} is down ({failures} failed probes in a row)")
+            }
+            Reason::InFlight(_) => {
+                format!("a heartbeat is on its way to {}", self.config.ecp.actor)
+            }
+            Reason::CutOff(rest) => format!(
+                "the last heartbeat was emitted a moment ago; the next one in {} s",
+                seconds(*rest)
+            ),
+            Reason::Retry(rest) => format!(
+                "the last heartbeat failed a moment ago; the next attempt in {} s",
+                seconds(*rest)
+            ),
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let now = self.now();
+        let heartbeats = self
+            .supervisor
+            .heartbeats()
+            .iter()
+            .zip(&self.last_seen)
+            .map(|((_, heartbeat), last_seen)| HeartbeatView {
+                name: heartbeat.name().to_string(),
+                critical: heartbeat.is_critical(),
+                current: heartbeat.is_fresh(now),
+                last_seen: *last_seen,
+                age: heartbeat.age(now).map(seconds),
+                timeout: seconds(heartbeat.timeout()),
+                smallest_margin: heartbeat.smallest_margin().map(seconds),
+            });
+        let links = self.supervisor.links().map(|(_, link)| LinkView {
+            name: link.name().to_string(),
+            state: link.state(),
+            // Not known to be down counts as up for those who only ask; nothing is emitted on the strength of it.
+            up: link.state() != LinkState::Down,
+            failures: link.failures(),
+        });
+        let reason = self.supervisor.hold(now);
+        let emission = self.supervisor.emission();
+        Snapshot {
+            at: now,
+            name: self.config.actor.name.clone(),
+            ecp: self.config.ecp.actor.clone(),
+            uptime: now
+                .checked_duration_since(self.started)
+                .map_or(0.0, seconds),
+            session: self.session,
+            session_error: self.session_error.clone(),
+            heartbeats: heartbeats.collect(),
+            links: links.collect(),
+            hold: reason.map(|reason| Hold {
+                reason: reason.as_str(),
+                fault: reason.is_fault(),
+                text: self.describe(&reason),
+                seconds: self
+                    .cause
+                    .as_ref()
+                    .and_then(|cause| now.checked_duration_since(cause.since))
+                    .map(seconds),
+            }),
+            last_emitted_ecp: self.last_emitted_ecp,
+            last_outcome: emission.last_outcome(),
+            acknowledged_age: emission
+                .last_acknowledged()
+                .and_then(|at| now.checked_duration_since(at))
+                .map(seconds),
+            in_flight: emission.in_flight_since().is_some(),
+            emissions: *emission.counts(),
+            smallest_margin: emission.smallest_margin().map(seconds),
+            enclosure: self.enclosure.clone(),
+            outside: self.outside.clone(),
+            counters: self.counters.clone(),
+        }
+    }
+}
+
+/// Seconds to the millisecond.
+#[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
+pub(super) fn seconds(duration: Duration) -> f64 {
+    duration.as_millis() as f64 / 1000.0
+}

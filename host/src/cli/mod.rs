@@ -1,0 +1,258 @@
+//! The command line.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done; for `actor`: ended in order by SIGTERM or Ctrl-C |
+//! | 1 | the command was answered with a failure; or the program failed while running |
+//! | 2 | the command line or the configuration is wrong |
+//! | 3 | no answer: no broker, no such actor, or none in time |
+
+mod actor;
+mod client;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigError};
+
+/// Keeps a telescope dome open only while every program that must be alive says so.
+#[derive(Parser, Debug)]
+#[command(name = "lvmbeat", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer."
+)]
+struct Cli {
+    /// The configuration file [default: the built-in one, for a broker on localhost]
+    #[arg(
+        short,
+        long = "config",
+        value_name = "FILE",
+        global = true,
+        env = "LVMBEAT_CONFIG_FILE"
+    )]
+    config: Option<PathBuf>,
+
+    /// Log more; twice for everything (the variable `RUST_LOG` wins over it)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the actor: collect heartbeats, and have the dome heartbeat emitted while all is well
+    Actor(ActorArgs),
+    /// Print what the running actor knows
+    Status(Wait),
+    /// Send one heartbeat to the running actor
+    Set {
+        /// The heartbeat's name, as in the configuration
+        name: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Ask the running actor for a sign of life
+    Ping(Wait),
+    /// Send a command to any CLU actor
+    Send {
+        #[command(flatten)]
+        wait: Wait,
+        /// The actor's name
+        actor: String,
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Validate the configuration; print the one in force and how long closing takes in the worst case
+    Check,
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+struct ActorArgs {
+    /// Accepted for the command line of the deployed containers, `actor start --debug`
+    #[arg(value_enum)]
+    start: Option<Start>,
+    /// The same as `-v`
+    #[arg(long)]
+    debug: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Start {
+    /// Stay in the foreground
+    Start,
+}
+
+#[derive(Args, Debug)]
+struct Wait {
+    /// How long to wait for the answer
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "expected a number of seconds".to_owned())?;
+    if (0.001..=86_400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("expected seconds between 0.001 and 86400".to_owned())
+    }
+}
+
+/// How the program ends, other than well.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Running(String),
+    #[error("{0}")]
+    NoAnswer(String),
+    /// The answer was printed; it says why.
+    #[error("")]
+    Answered,
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Running(_) | Self::Answered => 1,
+            Self::Config(_) => 2,
+            Self::NoAnswer(_) => 3,
+        })
+    }
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let text = failure.to_string();
+            if !text.is_empty() {
+                let _ = writeln!(io::stderr(), "lvmbeat: {text}");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    if let Command::Completions { shell } = &cli.command {
+        return completions(*shell);
+    }
+    let config = Config::load(cli.config.as_deref())?;
+    match cli.command {
+        Command::Actor(args) => actor::run(config, cli.verbose.max(args.debug.into())),
+        Command::Check => check(&config),
+        Command::Status(wait) => own(&config, "status", &wait),
+        Command::Ping(wait) => own(&config, "ping", &wait),
+        Command::Set { name, wait } => {
+            own(&config, &client::join(&["set".to_owned(), name])?, &wait)
+        }
+        Command::Send {
+            wait,
+            actor,
+            command,
+        } => client::send(&config, &actor, &client::as_typed(&command)?, wait.timeout),
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn own(config: &Config, command: &str, wait: &Wait) -> Result<(), Failure> {
+    client::send(config, &config.actor.name, command, wait.timeout)
+}
+
+fn check(config: &Config) -> Result<(), Failure> {
+    print(&format!(
+        "# {}: valid. In force:\n{}\n{}",
+        config.source,
+        config.effective(),
+        config.budget_report()
+    ))
+}
+
+fn completions(shell: Shell) -> Result<(), Failure> {
+    use clap_complete::{Shell as Known, generate};
+    let shell = match shell {
+        Shell::Bash => Known::Bash,
+        Shell::Elvish => Known::Elvish,
+        Shell::Fish => Known::Fish,
+        Shell::Powershell => Known::PowerShell,
+        Shell::Zsh => Known::Zsh,
+    };
+    let mut script = Vec::new();
+    generate(shell, &mut Cli::command(), "lvmbeat", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Writes to standard output. Whoever closes it early (`| head`) has seen enough.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Running(format!(
+            "standard output cannot be written: {cause}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_deployed_containers_command_line_is_accepted() {
+        let cli =
+            Cli::try_parse_from(["lvmbeat", "-c", "/config.yaml", "actor", "start", "--debug"])
+                .unwrap();
+        assert!(matches!(
+            cli.command,
+            Command::Actor(ActorArgs {
+                start: Some(Start::Start),
+                debug: true
+            })
+        ));
+    }
+
+    #[test]
+    fn a_command_for_another_actor_may_hold_options() {
+        let cli =
+            Cli::try_parse_from(["lvmbeat", "send", "lvmecp", "dome", "open", "--force"]).unwrap();
+        let Command::Send { command, .. } = cli.command else {
+            panic!("{:?}", cli.command)
+        };
+        assert_eq!(command, ["dome", "open", "--force"]);
+    }
+}

@@ -1,0 +1,564 @@
+//! From what is written to what can work.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU8;
+use std::time::Duration;
+
+use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
+use lvmbeat_core::emission::Pace;
+use lvmbeat_core::{ConfigError as CoreError, supervisor};
+use reqwest::Url;
+
+use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside};
+use super::{
+    Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
+    SecretUrl, Target, core_duration, std_duration,
+};
+use crate::clu::amqp;
+
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The port of the TCP probe where a host is named without one.
+const FALLBACK_PORT: u16 = 443;
+/// Nothing in lvmbeat is meant to take longer than a day; a larger number is a slip of the unit.
+const MAX_SECONDS: f64 = 86_400.0;
+
+/// Says where a value stands, so that an error can name it.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    file: &'a str,
+}
+
+impl At<'_> {
+    fn error(
+        self,
+        key: &str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> ConfigError {
+        ConfigError::Value {
+            file: self.file.to_owned(),
+            key: key.to_owned(),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// A time in seconds: a positive, finite number.
+    fn seconds(self, key: &str, value: Option<f64>, default: f64) -> Result<Duration, ConfigError> {
+        let seconds = value.unwrap_or(default);
+        // Below a millisecond everything would be stale at once, and RabbitMQ counts in milliseconds.
+        if !(0.001..=MAX_SECONDS).contains(&seconds) {
+            return Err(self.error(
+                key,
+                format!("{seconds} is not a usable time"),
+                "give a number of seconds between 0.001 and 86400",
+            ));
+        }
+        Ok(Duration::from_secs_f64(seconds))
+    }
+}
+
+pub(super) fn check(
+    source: &str,
+    raw: RawConfig,
+    environment: Environment<'_>,
+) -> Result<Config, ConfigError> {
+    let at = At { file: source };
+    let actor = actor(at, raw.actor, environment)?;
+    let heartbeats = heartbeats(at, raw.heartbeats)?;
+    let ecp = Ecp {
+        actor: word(at, "ecp.actor", raw.ecp.actor, "lvmecp")?,
+        cutoff: at.seconds("ecp.cutoff", raw.ecp.cutoff, 10.0)?,
+        retry: at.seconds("ecp.retry", raw.ecp.retry, 1.0)?,
+        expiration: at.seconds("ecp.expiration", raw.ecp.expiration, 5.0)?,
+        command_timeout: at.seconds("ecp.command_timeout", raw.ecp.command_timeout, 5.0)?,
+        plc_timeout: at.seconds("ecp.plc_timeout", raw.ecp.plc_timeout, 60.0)?,
+    };
+    let network = network(at, raw.network)?;
+    let outside = outside(at, raw.outside_monitor, environment)?;
+    let max_close_after = at.seconds("max_close_after", raw.max_close_after, 180.0)?;
+
+    // Names, numbers of rows and time-outs as the core sees them.
+    let pace = Pace {
+        cutoff: core_duration(ecp.cutoff),
+        retry: core_duration(ecp.retry),
+        plc_timeout: core_duration(ecp.plc_timeout),
+    };
+    supervisor(source, actor.attention, pace, &heartbeats, &network)?;
+    let chain = Chain {
+        queue: core_duration(actor.command_ttl),
+        transit: core_duration(amqp::detection(actor.amqp_heartbeat)),
+        attention: core_duration(actor.attention),
+        cutoff: core_duration(ecp.cutoff),
+        expiration: core_duration(ecp.expiration),
+        write: core_duration(ecp.command_timeout),
+        plc: core_duration(ecp.plc_timeout),
+    };
+    let budget = budget(at, &chain, &heartbeats, max_close_after)?;
+    Ok(Config {
+        source: source.to_owned(),
+        actor,
+        heartbeats,
+        ecp,
+        network,
+        outside,
+        max_close_after,
+        budget,
+        chain,
+    })
+}
+
+/// S4 and L1: computes the two numbers and refuses a configuration that cannot keep them.
+fn budget(
+    at: At<'_>,
+    chain: &Chain,
+    heartbeats: &[Heartbeat],
+    max_close_after: Duration,
+) -> Result<Budget, ConfigError> {
+    // Also a heartbeat that is not critical has to be able to be fresh.
+    for (index, heartbeat) in heartbeats.iter().enumerate() {
+        if heartbeat.timeout <= heartbeat.interval {
+            return Err(at.error(
+                &format!("heartbeats[{index}].timeout"),
+                format!(
+                    "{} counts a beat for {} s, but it beats only every {} s",
+                    heartbeat.name,
+                    heartbeat.timeout.as_secs_f64(),
+                    heartbeat.interval.as_secs_f64()
+                ),
+                format!(
+                    "raise the timeout, or set heartbeats[{index}].interval if the program beats more often than that"
+                ),
+            ));
+        }
+    }
+    let critical: Vec<Source> = heartbeats
+        .iter()
+        .filter(|heartbeat| heartbeat.critical)
+        .map(|heartbeat| Source {
+            timeout: core_duration(heartbeat.timeout),
+            interval: core_duration(heartbeat.interval),
+        })
+        .collect();
+    let budget = Budget::new(chain, &critical).map_err(|impossible| match impossible {
+        Impossible::NothingCritical => at.error(
+            "heartbeats",
+            "no heartbeat is critical, so that nothing would ever keep the dome open",
+            "name at least one program with `critical: true`",
+        ),
+        // Excluded above, for every heartbeat.
+        Impossible::TimeoutTooShort(_) => at.error(
+            "heartbeats",
+            "a timeout is not longer than the interval",
+            "raise the timeout",
+        ),
+        Impossible::NoMargin { gap } => at.error(
+            "ecp.cutoff",
+            format!(
+                "the PLC would close the dome although all is well: two heartbeats may be {} s apart, and it waits for {} s",
+                std_duration(gap).as_secs_f64(),
+                std_duration(chain.plc).as_secs_f64()
+            ),
+            "lower ecp.cutoff, ecp.expiration or ecp.command_timeout, or the interval of the critical heartbeats",
+        ),
+    })?;
+    let closing = std_duration(budget.closing);
+    if closing > max_close_after {
+        return Err(at.error(
+            "max_close_after",
+            format!(
+                "after the last heartbeat it could take {} s until the dome begins to close, and {} s are allowed",
+                closing.as_secs_f64(),
+                max_close_after.as_secs_f64()
+            ),
+            "lower the timeouts (`lvmbeat check` with a larger max_close_after shows what adds up to it), or allow more",
+        ));
+    }
+    Ok(budget)
+}
+
+fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {
+    let name = word(at, "actor.name", raw.name.clone(), "lvmbeat")?;
+    if name.contains(['.', '*', '#']) {
+        return Err(at.error(
+            "actor.name",
+            format!("'{name}' holds a character with a meaning in routing keys"),
+            "use a name without `.`, `*` and `#`",
+        ));
+    }
+    let http = raw.http.as_deref().map(|text| {
+        text.parse::<SocketAddr>().map_err(|_| {
+            at.error(
+                "actor.http",
+                format!("'{text}' is not an address"),
+                "give an IP address and a port, for example 127.0.0.1:8081",
+            )
+        })
+    });
+    // RabbitMQ counts in whole seconds, and 0 would switch detection off (S4).
+    let amqp_heartbeat = raw.amqp_heartbeat.unwrap_or(4);
+    if !(1..=60).contains(&amqp_heartbeat) {
+        return Err(at.error(
+            "actor.amqp_heartbeat",
+            format!("{amqp_heartbeat} s is not usable"),
+            "give whole seconds from 1 to 60",
+        ));
+    }
+    Ok(Actor {
+        http: http.transpose()?,
+        amqp_heartbeat: Duration::from_secs(amqp_heartbeat.into()),
+        command_ttl: at.seconds("actor.command_ttl", raw.command_ttl, 5.0)?,
+        attention: at.seconds("actor.attention", raw.attention, 2.0)?,
+        log_dir: raw.log_dir.clone(),
+        broker: broker(at, raw, environment)?,
+        name,
+    })
+}
+
+/// The broker's URL: from the environment, else from `actor.url`, else from host and port; with the password from its file.
+fn broker(
+    at: At<'_>,
+    raw: RawActor,
+    environment: Environment<'_>,
+) -> Result<SecretUrl, ConfigError> {
+    let from_environment = variable("LVMBEAT_AMQP_URL", environment)?;
+    let at = if from_environment.is_some() {
+        At {
+            file: "environment",
+        }
+    } else {
+        at
+    };
+    let (key, text) = match (from_environment, raw.url) {
+        (Some(url), _) => ("LVMBEAT_AMQP_URL", url),
+        (None, Some(url)) => {
+            if raw.host.is_some() || raw.port.is_some() {
+                return Err(at.error(
+                    "actor.url",
+                    "is given beside actor.host or actor.port",
+                    "give either the URL or host and port",
+                ));
+            }
+            ("actor.url", url)
+        }
+        (None, None) => {
+            let host = raw.host.unwrap_or_else(|| "localhost".to_owned());
+            let host = if host.contains(':') && !host.starts_with('[') {
+                format!("[{host}]")
+            } else {
+                host
+            };
+            (
+                "actor.host",
+                format!("amqp://{host}:{}", raw.port.unwrap_or(5672)),
+            )
+        }
+    };
+    let remedy =
+        "give amqp://HOST:PORT or amqps://HOST:PORT, with /VHOST where it is not the default one";
+    // The text may hold a password, so the error must not show it.
+    let mut url: Url = text
+        .parse()
+        .map_err(|cause| at.error(key, format!("is not a URL ({cause})"), remedy))?;
+    if !matches!(url.scheme(), "amqp" | "amqps") || url.host_str().is_none_or(str::is_empty) {
+        return Err(at.error(key, "is not the URL of an AMQP broker", remedy));
+    }
+    let cannot_set = |()| at.error(key, "cannot hold a user", remedy);
+    if let Some(user) = raw
+        .user
+        .or_else(|| url.username().is_empty().then(|| "guest".to_owned()))
+    {
+        url.set_username(&user).map_err(cannot_set)?;
+    }
+    if let Some(file) = &raw.password_file {
+        let password = secret_file(at, "actor.password_file", &file.display().to_string())?;
+        url.set_password(Some(&password)).map_err(cannot_set)?;
+    } else if url.password().is_none() {
+        url.set_password(Some("guest")).map_err(cannot_set)?;
+    }
+    Ok(SecretUrl::new(url))
+}
+
+fn heartbeats(at: At<'_>, raw: Option<Vec<RawHeartbeat>>) -> Result<Vec<Heartbeat>, ConfigError> {
+    let raw = raw.unwrap_or_else(|| {
+        vec![RawHeartbeat {
+            name: "overwatcher".to_owned(),
+            critical: None,
+            timeout: None,
+            interval: None,
+        }]
+    });
+    raw.into_iter()
+        .enumerate()
+        .map(|(index, heartbeat)| {
+            Ok(Heartbeat {
+                critical: heartbeat.critical.unwrap_or(true),
+                timeout: at.seconds(
+                    &format!("heartbeats[{index}].timeout"),
+                    heartbeat.timeout,
+                    30.0,
+                )?,
+                interval: at.seconds(
+                    &format!("heartbeats[{index}].interval"),
+                    heartbeat.interval,
+                    5.0,
+                )?,
+                name: heartbeat.name,
+            })
+        })
+        .collect()
+}
+
+fn network(at: At<'_>, raw: RawNetwork) -> Result<Network, ConfigError> {
+    let failures = NonZeroU8::new(raw.failures.unwrap_or(3)).ok_or_else(|| {
+        at.error(
+            "network.failures",
+            "0 failures would call every link down",
+            "give a number from 1 to 255",
+        )
+    })?;
+    let interval = at.seconds("network.interval", raw.interval, 15.0)?;
+    let timeout = at.seconds(
+        "network.timeout",
+        raw.timeout,
+        interval.as_secs_f64().min(2.0),
+    )?;
+    let hosts = raw.hosts.map_or_else(
+        || {
+            vec![
+                ("lco".to_owned(), "10.8.8.46".to_owned()),
+                ("outside".to_owned(), "8.8.8.8".to_owned()),
+            ]
+        },
+        |hosts| hosts.0,
+    );
+    let hosts = hosts
+        .into_iter()
+        .map(|(name, text)| {
+            Ok(Host {
+                target: target(at, &format!("network.hosts.{name}"), &text)?,
+                name,
+            })
+        })
+        .collect::<Result<_, ConfigError>>()?;
+    Ok(Network {
+        interval,
+        timeout,
+        failures,
+        hosts,
+    })
+}
+
+fn target(at: At<'_>, key: &str, text: &str) -> Result<Target, ConfigError> {
+    let bad = || {
+        at.error(
+            key,
+            format!("'{text}' names no host"),
+            "give HOST, HOST:PORT, icmp://HOST or tcp://HOST:PORT (an IPv6 address with a port in brackets)",
+        )
+    };
+    let (scheme, rest) = text
+        .split_once("://")
+        .map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
+    let (host, port) = host_and_port(rest).ok_or_else(bad)?;
+    match (scheme, port) {
+        (Some("icmp"), None) => Ok(Target::Icmp(host)),
+        (Some("tcp"), Some(port)) => Ok(Target::Tcp(host, port)),
+        (None, port) => Ok(Target::Either(host, port.unwrap_or(FALLBACK_PORT))),
+        (Some(_), _) => Err(bad()),
+    }
+}
+
+fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
+        let (host, rest) = bracketed.split_once(']')?;
+        let port = if rest.is_empty() {
+            None
+        } else {
+            Some(rest.strip_prefix(':')?)
+        };
+        (host, port)
+    } else if text.matches(':').count() > 1 {
+        (text, None)
+    } else {
+        text.split_once(':')
+            .map_or((text, None), |(host, port)| (host, Some(port)))
+    };
+    let usable = !host.is_empty() && !host.chars().any(|c| c.is_whitespace() || c == '/');
+    let port = port
+        .map(|port| port.parse::<u16>().ok().filter(|port| *port > 0).ok_or(()))
+        .transpose()
+        .ok()?;
+    usable.then(|| (host.to_owned(), port))
+}
+
+fn outside(
+    at: At<'_>,
+    raw: RawOutside,
+    environment: Environment<'_>,
+) -> Result<Outside, ConfigError> {
+    // Keys of the monitor, which shares the file: a slip in them is reported here too.
+    at.seconds(
+        "outside_monitor.send_email_after",
+        raw.send_email_after,
+        300.0,
+    )?;
+    at.seconds(
+        "outside_monitor.check_heartbeat_every",
+        raw.check_heartbeat_every,
+        120.0,
+    )?;
+    let from_environment = variable("LVMBEAT_OUTSIDE_MONITOR_URL", environment)?;
+    let (url_at, key, texts) = match from_environment {
+        Some(text) => {
+            let texts = text
+                .split([',', ' '])
+                .filter(|url| !url.is_empty())
+                .map(str::to_owned)
+                .collect();
+            (
+                At {
+                    file: "environment",
+                },
+                "LVMBEAT_OUTSIDE_MONITOR_URL",
+                texts,
+            )
+        }
+        None => (at, "outside_monitor.url", raw.url.0),
+    };
+    let urls = texts
+        .iter()
+        .map(|text| monitor_url(url_at, key, text))
+        .collect::<Result<_, _>>()?;
+    Ok(Outside {
+        urls,
+        interval: at.seconds("outside_monitor.interval", raw.interval, 15.0)?,
+        timeout: at.seconds("outside_monitor.timeout", raw.timeout, 5.0)?,
+    })
+}
+
+fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl, ConfigError> {
+    let remedy = "give http://HOST[:PORT] or https://HOST[:PORT]";
+    // The text may hold a token, so the error must not show it.
+    let mut url: Url = text
+        .parse()
+        .map_err(|cause| at.error(key, format!("is not a URL ({cause})"), remedy))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(at.error(key, "is not an HTTP address", remedy));
+    }
+    if !url.path().contains("/heartbeat") {
+        let path = format!("{}/heartbeat", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+    }
+    Ok(SecretUrl::new(url))
+}
+
+pub(super) fn supervisor(
+    source: &str,
+    attention: Duration,
+    pace: Pace,
+    heartbeats: &[Heartbeat],
+    network: &Network,
+) -> Result<supervisor::Config<MAX_HEARTBEATS, MAX_LINKS>, ConfigError> {
+    let at = At { file: source };
+    let mut config = supervisor::Config::new(core_duration(attention), pace);
+    for (index, heartbeat) in heartbeats.iter().enumerate() {
+        let timeout = core_duration(heartbeat.timeout);
+        config
+            .add_heartbeat(&heartbeat.name, heartbeat.critical, timeout)
+            .map_err(|error| {
+                core_error(
+                    at,
+                    "heartbeats",
+                    &format!("heartbeats[{index}].name"),
+                    &heartbeat.name,
+                    error,
+                    MAX_HEARTBEATS,
+                )
+            })?;
+    }
+    for host in &network.hosts {
+        config
+            .add_link(&host.name, network.failures)
+            .map_err(|error| {
+                core_error(
+                    at,
+                    "network.hosts",
+                    &format!("network.hosts.{}", host.name),
+                    &host.name,
+                    error,
+                    MAX_LINKS,
+                )
+            })?;
+    }
+    Ok(config)
+}
+
+fn core_error(
+    at: At<'_>,
+    list: &str,
+    key: &str,
+    name: &str,
+    error: CoreError,
+    most: usize,
+) -> ConfigError {
+    match error {
+        CoreError::Full => at.error(
+            list,
+            format!("there are more than {most}"),
+            format!("keep at most {most}"),
+        ),
+        CoreError::Duplicate => at.error(
+            key,
+            format!("'{name}' is given twice"),
+            "give each its own name",
+        ),
+        CoreError::Name(_) | CoreError::ZeroTimeout => {
+            at.error(key, format!("'{name}': {error}"), "choose another one")
+        }
+    }
+}
+
+/// A name that can be one word of a command.
+fn word(
+    at: At<'_>,
+    key: &str,
+    value: Option<String>,
+    default: &str,
+) -> Result<String, ConfigError> {
+    let name = value.unwrap_or_else(|| default.to_owned());
+    lvmbeat_core::Name::new(&name)
+        .map_err(|error| at.error(key, format!("'{name}': {error}"), "choose another one"))?;
+    Ok(name)
+}
+
+/// An environment variable, or the file that the variable of the same name with `_FILE` names. An empty one counts as not set.
+fn variable(name: &str, environment: Environment<'_>) -> Result<Option<String>, ConfigError> {
+    if let Some(text) = environment(name).filter(|text| !text.trim().is_empty()) {
+        return Ok(Some(text.trim().to_owned()));
+    }
+    let file_variable = format!("{name}_FILE");
+    match environment(&file_variable) {
+        Some(file) => secret_file(
+            At {
+                file: "environment",
+            },
+            &file_variable,
+            &file,
+        )
+        .map(Some),
+        None => Ok(None),
+    }
+}
+
+fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|cause| {
+        at.error(
+            key,
+            format!("{file} cannot be read ({cause})"),
+            "name a file that this user can read",
+        )
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,137 @@
+//! The configuration in force, for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::raw::{
+    InOrder, OneOrMany, RawActor, RawConfig, RawEcp, RawHeartbeat, RawNetwork, RawOutside,
+};
+use super::{Config, Target, std_duration};
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every key of the file is optional"
+)]
+fn seconds(duration: Duration) -> Option<f64> {
+    Some(duration.as_secs_f64())
+}
+
+/// Only keys of the actor; those of the monitor are checked and shown by the monitor.
+pub(super) fn yaml(config: &Config) -> String {
+    let heartbeats = config.heartbeats.iter().map(|heartbeat| RawHeartbeat {
+        name: heartbeat.name.clone(),
+        critical: Some(heartbeat.critical),
+        timeout: seconds(heartbeat.timeout),
+        interval: seconds(heartbeat.interval),
+    });
+    let hosts = config
+        .network
+        .hosts
+        .iter()
+        .map(|host| (host.name.clone(), host.target.to_string()));
+    let raw = RawConfig {
+        actor: RawActor {
+            name: Some(config.actor.name.clone()),
+            url: Some(config.actor.broker.to_string()),
+            log_dir: config.actor.log_dir.clone(),
+            http: config.actor.http.map(|address| address.to_string()),
+            command_ttl: seconds(config.actor.command_ttl),
+            amqp_heartbeat: u16::try_from(config.actor.amqp_heartbeat.as_secs()).ok(),
+            attention: seconds(config.actor.attention),
+            ..RawActor::default()
+        },
+        heartbeats: Some(heartbeats.collect()),
+        ecp: RawEcp {
+            actor: Some(config.ecp.actor.clone()),
+            cutoff: seconds(config.ecp.cutoff),
+            retry: seconds(config.ecp.retry),
+            expiration: seconds(config.ecp.expiration),
+            command_timeout: seconds(config.ecp.command_timeout),
+            plc_timeout: seconds(config.ecp.plc_timeout),
+        },
+        network: RawNetwork {
+            interval: seconds(config.network.interval),
+            timeout: seconds(config.network.timeout),
+            failures: Some(config.network.failures.get()),
+            hosts: Some(InOrder(hosts.collect())),
+        },
+        outside_monitor: RawOutside {
+            url: OneOrMany(
+                config
+                    .outside
+                    .urls
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ),
+            interval: seconds(config.outside.interval),
+            timeout: seconds(config.outside.timeout),
+            ..RawOutside::default()
+        },
+        max_close_after: seconds(config.max_close_after),
+    };
+    let text =
+        serde_yaml::to_string(&raw).unwrap_or_else(|cause| format!("# cannot be shown: {cause}\n"));
+    // Keys without a value are those that others replace (host by url), or of the monitor.
+    text.lines()
+        .filter(|line| !line.ends_with(": null"))
+        .fold(String::new(), |mut shown, line| {
+            shown.push_str(line);
+            shown.push('\n');
+            shown
+        })
+}
+
+pub(super) fn budget(config: &Config) -> String {
+    let chain = &config.chain;
+    let s = |duration: embassy_time::Duration| std_duration(duration).as_secs_f64();
+    let others = if config.budget.others == embassy_time::Duration::MIN {
+        "nothing for other clients, since only one is critical".to_owned()
+    } else {
+        format!(
+            "T {} for the other critical clients, which may still emit",
+            s(config.budget.others)
+        )
+    };
+    let mut report = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(
+        report,
+        "S4  Whatever single part dies, the dome begins to close within {closing} s of the last heartbeat that a critical client sent\n    \
+         = q {q} in the broker's queue + n {n} on a stalled connection + a {a} inattentive + {others}\n      \
+         + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
+         At most {limit} s are allowed (max_close_after).\n\
+         L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
+         = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
+        closing = s(config.budget.closing),
+        q = s(chain.queue),
+        n = s(chain.transit),
+        a = s(chain.attention),
+        e = s(chain.expiration),
+        w = s(chain.write),
+        p = s(chain.plc),
+        ecp = config.ecp.actor,
+        limit = config.max_close_after.as_secs_f64(),
+        gap = s(config.budget.gap),
+        margin = s(config.budget.margin),
+        beats = s(config.budget.gap) - s(chain.expiration) - s(chain.write),
+    );
+    report
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bracketed = |host: &str| {
+            if host.contains(':') {
+                format!("[{host}]")
+            } else {
+                host.to_owned()
+            }
+        };
+        match self {
+            Self::Icmp(host) => write!(f, "icmp://{}", bracketed(host)),
+            Self::Tcp(host, port) => write!(f, "tcp://{}:{port}", bracketed(host)),
+            Self::Either(host, port) => write!(f, "{}:{port}", bracketed(host)),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The configuration: YAML and environment in, checked values out.
+//!
+//! A configuration that exists is one that can work: names, numbers and the S4 budget have been checked. What is wrong is
+//! reported with the file, the key, and what to do ([`ConfigError`]).
+
+mod check;
+mod effective;
+mod raw;
+mod secret;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU8;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lvmbeat_core::emission::Pace;
+use lvmbeat_core::{Budget, supervisor};
+
+pub use secret::{Secret, SecretUrl};
+
+/// How many heartbeats a configuration may hold.
+pub const MAX_HEARTBEATS: usize = 16;
+/// How many network links a configuration may hold.
+pub const MAX_LINKS: usize = 8;
+
+/// The supervisor of this size.
+pub type Supervisor = lvmbeat_core::Supervisor<MAX_HEARTBEATS, MAX_LINKS>;
+
+/// The documented configuration, which is used when no file is named.
+pub const BUILT_IN: &str = include_str!("../../../config/config.yaml");
+
+/// A configuration that can work.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file that it was read from, or `built-in configuration`.
+    pub source: String,
+    /// The actor itself and its broker.
+    pub actor: Actor,
+    /// Who must be alive.
+    pub heartbeats: Vec<Heartbeat>,
+    /// The enclosure's actor, which writes to the dome's PLC.
+    pub ecp: Ecp,
+    /// The network links that must be up.
+    pub network: Network,
+    /// The beat to the monitors outside.
+    pub outside: Outside,
+    /// S4: the longest time to closing that this site accepts.
+    pub max_close_after: Duration,
+    /// S4 and L1 in numbers.
+    pub budget: Budget,
+    /// What the budget was computed from.
+    pub chain: lvmbeat_core::budget::Chain,
+}
+
+/// The actor itself and its broker.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The actor's name, and so that of its queues.
+    pub name: String,
+    /// The broker, with user and password.
+    pub broker: SecretUrl,
+    /// Seconds between AMQP heartbeats; a dead connection is noticed after about two.
+    pub amqp_heartbeat: Duration,
+    /// Folder of the daily log files.
+    pub log_dir: Option<PathBuf>,
+    /// Where health and metrics are served.
+    pub http: Option<SocketAddr>,
+    /// S3: the broker drops a command that waited longer.
+    pub command_ttl: Duration,
+    /// S3: what is found waiting after a pause of the process of this length or longer does not count.
+    pub attention: Duration,
+}
+
+/// A program that must be alive.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Heartbeat {
+    /// The name that it beats with.
+    pub name: String,
+    /// Whether the dome heartbeat is withheld without it.
+    pub critical: bool,
+    /// S1: a beat counts for less than this long.
+    pub timeout: Duration,
+    /// How often it beats while all is well; for the budget.
+    pub interval: Duration,
+}
+
+/// The enclosure's actor.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ecp {
+    /// Its name.
+    pub actor: String,
+    /// No emission for this long after the last successful one.
+    pub cutoff: Duration,
+    /// No attempt for this long after a failed one.
+    pub retry: Duration,
+    /// S3: an emission that is not delivered within this time expires.
+    pub expiration: Duration,
+    /// S4: how long the enclosure may take to write and to answer.
+    pub command_timeout: Duration,
+    /// The PLC closes the dome after this long without a heartbeat.
+    pub plc_timeout: Duration,
+}
+
+/// The network links that must be up.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Network {
+    /// Time between the starts of two probes of one host.
+    pub interval: Duration,
+    /// How long one probe may take.
+    pub timeout: Duration,
+    /// A link is down after this many failed probes in a row.
+    pub failures: NonZeroU8,
+    /// The links.
+    pub hosts: Vec<Host>,
+}
+
+/// One network link.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Host {
+    /// The name that it is shown with.
+    pub name: String,
+    /// What is probed.
+    pub target: Target,
+}
+
+/// What is probed, and how.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Target {
+    /// ICMP echo (`icmp://HOST`).
+    Icmp(String),
+    /// A TCP connection that is accepted (`tcp://HOST:PORT`).
+    Tcp(String, u16),
+    /// ICMP echo, and where that gets no answer, any answer to a TCP connection attempt (`HOST` or `HOST:PORT`).
+    Either(String, u16),
+}
+
+/// The beat to the monitors outside.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// Where to; each is beaten on its own.
+    pub urls: Vec<SecretUrl>,
+    /// Time between two beats.
+    pub interval: Duration,
+    /// How long one beat may take.
+    pub timeout: Duration,
+}
+
+/// What is wrong with a configuration. One sentence: file, key, problem, remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: cannot be read ({cause}); name an existing file with -c")]
+    Unreadable {
+        /// Which file.
+        file: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The file is not YAML, or has an unknown key or a value of the wrong type.
+    #[error("{file}: {cause}; correct it (config/config.yaml documents every key)")]
+    Syntax {
+        /// Which file.
+        file: String,
+        /// What the parser says; it names the key and the place.
+        cause: serde_yaml::Error,
+    },
+    /// A value that cannot work.
+    #[error("{file}: {key}: {problem}; {remedy}")]
+    Value {
+        /// Which file, or which environment variable.
+        file: String,
+        /// Which key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks the file, or the built-in configuration, with the process's environment over it.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let (source, text) = match file {
+            None => ("built-in configuration".to_owned(), BUILT_IN.to_owned()),
+            Some(path) => {
+                let file = path.display().to_string();
+                match std::fs::read_to_string(path) {
+                    Ok(text) => (file, text),
+                    Err(cause) => return Err(ConfigError::Unreadable { file, cause }),
+                }
+            }
+        };
+        Self::parse(&source, &text, &|name| std::env::var(name).ok())
+    }
+
+    /// Checks a text, with an environment over it.
+    pub fn parse(
+        source: &str,
+        text: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        // An empty document is no mapping, but means: all defaults.
+        let raw: Option<raw::RawConfig> =
+            serde_yaml::from_str(text).map_err(|cause| ConfigError::Syntax {
+                file: source.to_owned(),
+                cause,
+            })?;
+        check::check(source, raw.unwrap_or_default(), environment)
+    }
+
+    /// The configuration as it is in force, as YAML, with every default written out and secrets hidden (X1).
+    pub fn effective(&self) -> String {
+        effective::yaml(self)
+    }
+
+    /// The S4 and L1 numbers with the formula that they follow from, for people.
+    pub fn budget_report(&self) -> String {
+        effective::budget(self)
+    }
+
+    /// What the decision core watches.
+    pub fn supervisor(&self) -> Result<supervisor::Config<MAX_HEARTBEATS, MAX_LINKS>, ConfigError> {
+        check::supervisor(
+            &self.source,
+            self.actor.attention,
+            self.pace(),
+            &self.heartbeats,
+            &self.network,
+        )
+    }
+
+    /// The pace of emissions.
+    fn pace(&self) -> Pace {
+        Pace {
+            cutoff: core_duration(self.ecp.cutoff),
+            retry: core_duration(self.ecp.retry),
+            plc_timeout: core_duration(self.ecp.plc_timeout),
+        }
+    }
+}
+
+/// A duration as the core counts it; what is too long to count is as good as for ever.
+pub fn core_duration(duration: Duration) -> embassy_time::Duration {
+    u64::try_from(duration.as_micros()).map_or(
+        embassy_time::Duration::MAX,
+        embassy_time::Duration::from_micros,
+    )
+}
+
+/// A duration of the core as the rest of the world counts it.
+pub fn std_duration(duration: embassy_time::Duration) -> Duration {
+    Duration::from_micros(duration.as_micros())
+}
+
+#[cfg(test)]
+mod tests;

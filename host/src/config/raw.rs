@@ -1,0 +1,160 @@
+//! The configuration file as it is written: every key optional, nothing checked but names and types.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+#[derive(Deserialize, Serialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawConfig {
+    pub actor: RawActor,
+    pub heartbeats: Option<Vec<RawHeartbeat>>,
+    pub ecp: RawEcp,
+    pub network: RawNetwork,
+    pub outside_monitor: RawOutside,
+    pub max_close_after: Option<f64>,
+}
+
+#[derive(Deserialize, Serialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawActor {
+    pub name: Option<String>,
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub user: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub url: Option<String>,
+    pub log_dir: Option<PathBuf>,
+    pub http: Option<String>,
+    pub command_ttl: Option<f64>,
+    pub amqp_heartbeat: Option<u16>,
+    pub attention: Option<f64>,
+}
+
+#[derive(Deserialize, Serialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHeartbeat {
+    pub name: String,
+    #[serde(default)]
+    pub critical: Option<bool>,
+    #[serde(default)]
+    pub timeout: Option<f64>,
+    #[serde(default)]
+    pub interval: Option<f64>,
+}
+
+#[derive(Deserialize, Serialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawEcp {
+    pub actor: Option<String>,
+    pub cutoff: Option<f64>,
+    pub retry: Option<f64>,
+    pub expiration: Option<f64>,
+    pub command_timeout: Option<f64>,
+    pub plc_timeout: Option<f64>,
+}
+
+#[derive(Deserialize, Serialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNetwork {
+    pub interval: Option<f64>,
+    pub timeout: Option<f64>,
+    pub failures: Option<u8>,
+    pub hosts: Option<InOrder>,
+}
+
+#[derive(Deserialize, Serialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawOutside {
+    pub url: OneOrMany,
+    pub interval: Option<f64>,
+    pub timeout: Option<f64>,
+    /// Of the monitor; the deployed file holds them in this section.
+    pub send_email_after: Option<f64>,
+    /// Likewise.
+    pub check_heartbeat_every: Option<f64>,
+}
+
+/// Nothing, one text, or a list of texts.
+#[derive(Default, Debug)]
+pub(super) struct OneOrMany(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Urls;
+        impl<'de> Visitor<'de> for Urls {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("null, a URL or a list of URLs")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(OneOrMany::default())
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(OneOrMany(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut urls = Vec::new();
+                while let Some(url) = seq.next_element()? {
+                    urls.push(url);
+                }
+                Ok(OneOrMany(urls))
+            }
+        }
+        deserializer.deserialize_any(Urls)
+    }
+}
+
+impl Serialize for OneOrMany {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// A mapping of texts in the order of the file, which is the order in which first causes are looked for.
+#[derive(Default, Debug)]
+pub(super) struct InOrder(pub Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for InOrder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Hosts;
+        impl<'de> Visitor<'de> for Hosts {
+            type Value = InOrder;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping of names to hosts, for example `lco: 10.8.8.46`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut hosts: Vec<(String, String)> = Vec::new();
+                while let Some((name, host)) = map.next_entry::<String, String>()? {
+                    if hosts.iter().any(|(known, _)| *known == name) {
+                        return Err(A::Error::custom(format!(
+                            "duplicate entry with key \"{name}\""
+                        )));
+                    }
+                    hosts.push((name, host));
+                }
+                Ok(InOrder(hosts))
+            }
+        }
+        deserializer.deserialize_map(Hosts)
+    }
+}
+
+impl Serialize for InOrder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, host) in &self.0 {
+            map.serialize_entry(name, host)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,82 @@
+//! Texts that must not be shown (X1).
+
+use std::fmt;
+
+use reqwest::Url;
+
+/// A text that never shows in a log, an error or a debug print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself: only for handing it to whom it is for.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A URL that may carry a password or a token. It is shown without both.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl(Url);
+
+impl SecretUrl {
+    /// Hides what is secret in a URL.
+    pub fn new(url: Url) -> Self {
+        Self(url)
+    }
+
+    /// The whole URL: only for connecting to it.
+    pub fn reveal(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = self.0.clone();
+        // Both setters fail only on URLs that can hold neither.
+        if shown.password().is_some() {
+            let _ = shown.set_password(Some("***"));
+        }
+        if shown.query().is_some() {
+            shown.set_query(Some("***"));
+        }
+        shown.set_fragment(None);
+        f.write_str(shown.as_str())
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x1_a_secret_shows_in_neither_way_of_printing() {
+        let secret = Secret::new("hunter2".to_owned());
+        assert!(!format!("{secret:?}").contains("hunter2"));
+        let url = SecretUrl::new(
+            "amqp://me:hunter2@broker:5672/v?token=hunter2#hunter2"
+                .parse()
+                .unwrap(),
+        );
+        assert_eq!(url.to_string(), "amqp://me:***@broker:5672/v?***");
+        assert_eq!(format!("{url:?}"), url.to_string());
+    }
+}
