@@ -1,1 +1,396 @@
+use std::time::Duration;
 
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse("lvmbeat.yaml", text, &|_| None)
+}
+
+fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::parse("lvmbeat.yaml", text, &|name| {
+        variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    })
+}
+
+/// The sentence must name the file, the key, and a remedy behind a semicolon.
+#[track_caller]
+fn assert_refused(text: &str, key: &str, remedy: &str) {
+    let sentence = parse(text)
+        .expect_err("this configuration must be refused")
+        .to_string();
+    assert!(
+        sentence.starts_with("lvmbeat.yaml: "),
+        "no file: {sentence}"
+    );
+    assert!(sentence.contains(key), "no key {key}: {sentence}");
+    let (_, last) = sentence
+        .rsplit_once(';')
+        .unwrap_or_else(|| panic!("no remedy: {sentence}"));
+    assert!(last.contains(remedy), "no remedy {remedy}: {sentence}");
+    assert!(!sentence.contains('\n'), "more than one line: {sentence}");
+}
+
+#[test]
+fn the_documented_configuration_is_the_default_one() {
+    let documented = parse(BUILT_IN).unwrap();
+    let mut empty = parse("").unwrap();
+    assert_eq!(
+        documented.actor.log_dir,
+        Some(PathBuf::from("/data/logs/lvmbeat"))
+    );
+    empty.actor.log_dir.clone_from(&documented.actor.log_dir);
+    assert_eq!(documented.effective(), empty.effective());
+}
+
+#[test]
+fn every_key_that_is_shown_commented_out_is_known_and_shows_its_default() {
+    // Takes the comment signs off: what stands behind them has to be a valid configuration, and the default one.
+    let uncommented: String = BUILT_IN
+        .lines()
+        .filter(|line| !line.contains("# user:") && !line.contains("# password_file:"))
+        .filter_map(|line| {
+            let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+            let key = rest.strip_prefix("# ").unwrap_or(rest);
+            let is_key = key.split_whitespace().next().is_some_and(|word| {
+                word.ends_with(':')
+                    && word
+                        .chars()
+                        .all(|c| c.is_ascii_lowercase() || "_:".contains(c))
+            });
+            (is_key || rest.starts_with('-')).then(|| format!("{indent}{key}\n"))
+        })
+        .collect();
+    assert!(
+        uncommented.contains("max_close_after: 180"),
+        "{uncommented}"
+    );
+    let config = parse(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
+    assert_eq!(config.effective(), parse(BUILT_IN).unwrap().effective());
+}
+
+#[test]
+fn what_is_shown_as_effective_can_be_read_back() {
+    let config = parse("network:\n  hosts: {a: 'icmp://h', b: 'tcp://[::1]:80', c: h}").unwrap();
+    let again = parse(&config.effective()).unwrap();
+    assert_eq!(again.effective(), config.effective());
+}
+
+#[test]
+fn s4_the_budget_of_the_documented_configuration() {
+    let config = parse(BUILT_IN).unwrap();
+    // q 5 + n 12 + a 2 + e 5 + w 5 + P 60: a single client, whose own beat alone can emit.
+    let transit = crate::clu::amqp::detection(Duration::from_secs(4));
+    assert_eq!(
+        std_duration(config.budget.closing),
+        Duration::from_secs(5 + 2 + 5 + 5 + 60) + transit
+    );
+    // Beats every 5 s through a cut-off of 10 s: 15 s, and e 5 + w 5.
+    assert_eq!(std_duration(config.budget.gap), Duration::from_secs(25));
+    assert_eq!(std_duration(config.budget.margin), Duration::from_secs(35));
+    assert!(
+        config
+            .budget_report()
+            .contains("35 s before it would close"),
+        "{}",
+        config.budget_report()
+    );
+}
+
+#[test]
+fn s4_the_largest_timeout_counts_when_several_are_critical() {
+    let two = parse("heartbeats: [{name: a, timeout: 20}, {name: b, timeout: 50}, {name: c, critical: false, timeout: 900}]").unwrap();
+    let one = parse("heartbeats: [{name: a}]").unwrap();
+    assert_eq!(
+        std_duration(two.budget.closing),
+        std_duration(one.budget.closing) + Duration::from_secs(50)
+    );
+}
+
+#[test]
+fn s4_a_closing_time_above_the_limit_is_refused() {
+    assert_refused(
+        "max_close_after: 60",
+        "max_close_after",
+        "lower the timeouts",
+    );
+}
+
+#[test]
+fn l1_a_margin_of_zero_or_less_is_refused() {
+    // P 60 - (15 + 5 + 40) = 0.
+    assert_refused("ecp: {command_timeout: 40}", "ecp.cutoff", "lower");
+    assert!(parse("ecp: {command_timeout: 39.9}").is_ok());
+}
+
+#[test]
+fn x2_unknown_keys_and_wrong_types_are_refused_with_their_place() {
+    assert_refused("actor: {hots: x}", "hots", "documents every key");
+    assert_refused("hartbeats: []", "hartbeats", "documents every key");
+    assert_refused(
+        "heartbeats: [{name: a, timeuot: 3}]",
+        "timeuot",
+        "documents every key",
+    );
+    assert_refused("ecp: {cutoff: soon}", "ecp.cutoff", "documents every key");
+    assert_refused("actor: {port: 70000}", "actor.port", "documents every key");
+    assert_refused(
+        "heartbeats: [{critical: true}]",
+        "name",
+        "documents every key",
+    );
+    assert_refused("- a\n- b", "sequence", "documents every key");
+    assert_refused("actor: [", "line", "documents every key");
+    assert_refused(
+        "network: {hosts: {a: h, a: i}}",
+        "network.hosts",
+        "documents every key",
+    );
+}
+
+#[test]
+fn x2_times_that_are_none_are_refused() {
+    for value in [
+        "0", "-1", ".nan", ".inf", "-.inf", "1e300", "0.0001", "86401",
+    ] {
+        assert_refused(
+            &format!("heartbeats: [{{name: a, timeout: {value}}}]"),
+            "heartbeats[0].timeout",
+            "0.001 and 86400",
+        );
+        assert_refused(
+            &format!("ecp: {{cutoff: {value}}}"),
+            "ecp.cutoff",
+            "0.001 and 86400",
+        );
+        assert_refused(
+            &format!("actor: {{command_ttl: {value}}}"),
+            "actor.command_ttl",
+            "0.001 and 86400",
+        );
+        assert_refused(
+            &format!("max_close_after: {value}"),
+            "max_close_after",
+            "0.001 and 86400",
+        );
+    }
+}
+
+#[test]
+fn x2_names_that_are_none_are_refused() {
+    let long = "x".repeat(33);
+    assert_refused(
+        &format!("heartbeats: [{{name: {long}}}]"),
+        "heartbeats[0].name",
+        "choose another",
+    );
+    assert!(parse(&format!("heartbeats: [{{name: {}}}]", &long[..32])).is_ok());
+    assert_refused(
+        "heartbeats: [{name: ''}]",
+        "heartbeats[0].name",
+        "choose another",
+    );
+    assert_refused(
+        "heartbeats: [{name: two words}]",
+        "heartbeats[0].name",
+        "choose another",
+    );
+    assert_refused(
+        "heartbeats: [{name: a}, {name: a}]",
+        "heartbeats[1].name",
+        "its own name",
+    );
+    assert_refused("actor: {name: lvm.beat}", "actor.name", "without");
+    let many: String = (0..17).map(|i| format!("  - name: h{i}\n")).collect();
+    assert_refused(&format!("heartbeats:\n{many}"), "heartbeats", "at most 16");
+    let many: String = (0..9).map(|i| format!("    l{i}: 127.0.0.1\n")).collect();
+    assert_refused(
+        &format!("network:\n  hosts:\n{many}"),
+        "network.hosts",
+        "at most 8",
+    );
+}
+
+#[test]
+fn s1_a_configuration_without_a_critical_heartbeat_is_refused() {
+    assert_refused("heartbeats: []", "heartbeats", "critical: true");
+    assert_refused(
+        "heartbeats: [{name: a, critical: false}]",
+        "heartbeats",
+        "critical: true",
+    );
+}
+
+#[test]
+fn a_timeout_below_the_rate_of_the_client_is_refused() {
+    assert_refused(
+        "heartbeats: [{name: a, timeout: 5}]",
+        "heartbeats[0].timeout",
+        "heartbeats[0].interval",
+    );
+    assert_refused(
+        "heartbeats: [{name: a}, {name: b, critical: false, timeout: 5}]",
+        "heartbeats[1].timeout",
+        "raise the timeout",
+    );
+    assert!(parse("heartbeats: [{name: a, timeout: 5, interval: 1}]").is_ok());
+}
+
+#[test]
+fn hosts_are_read_in_every_form_and_in_their_order() {
+    let config = parse(
+        "network:\n  hosts: {z: 8.8.8.8, a: 'host:99', i: 'icmp://::1', t: 'tcp://[::1]:80', v: '::1', b: '[::1]:7'}",
+    )
+    .unwrap();
+    let hosts: Vec<_> = config
+        .network
+        .hosts
+        .into_iter()
+        .map(|host| (host.name, host.target))
+        .collect();
+    let expected = [
+        ("z", Target::Either("8.8.8.8".into(), 443)),
+        ("a", Target::Either("host".into(), 99)),
+        ("i", Target::Icmp("::1".into())),
+        ("t", Target::Tcp("::1".into(), 80)),
+        ("v", Target::Either("::1".into(), 443)),
+        ("b", Target::Either("::1".into(), 7)),
+    ];
+    assert_eq!(
+        hosts,
+        expected.map(|(name, target)| (name.to_owned(), target))
+    );
+}
+
+#[test]
+fn hosts_that_are_none_are_refused() {
+    for host in [
+        "",
+        "tcp://h",
+        "icmp://h:1",
+        "udp://h:1",
+        "h:0",
+        "h:70000",
+        "two words",
+        "[::1",
+        "a/b",
+    ] {
+        assert_refused(
+            &format!("network: {{hosts: {{a: '{host}'}}}}"),
+            "network.hosts.a",
+            "give HOST",
+        );
+    }
+}
+
+#[test]
+fn the_broker_is_given_by_host_or_by_url_and_the_environment_wins() {
+    let broker = |config: Config| config.actor.broker.reveal().to_string();
+    assert_eq!(
+        broker(parse("").unwrap()),
+        "amqp://guest:guest@localhost:5672"
+    );
+    assert_eq!(
+        broker(parse("actor: {host: h, port: 1, user: me}").unwrap()),
+        "amqp://me:guest@h:1"
+    );
+    assert_eq!(
+        broker(parse("actor: {host: '::1'}").unwrap()),
+        "amqp://guest:guest@[::1]:5672"
+    );
+    assert_eq!(
+        broker(parse("actor: {url: 'amqps://u:p@h:1/v'}").unwrap()),
+        "amqps://u:p@h:1/v"
+    );
+    let config = parse_with(
+        "actor: {host: h}",
+        &[("LVMBEAT_AMQP_URL", "amqp://u:p@env/v")],
+    )
+    .unwrap();
+    assert_eq!(broker(config), "amqp://u:p@env/v");
+    assert_refused("actor: {url: 'amqp://h', host: h}", "actor.url", "either");
+    assert_refused("actor: {url: 'http://h'}", "actor.url", "amqp://");
+    assert_refused("actor: {url: h}", "actor.url", "amqp://");
+}
+
+#[test]
+fn outside_monitors_are_none_one_or_many_and_get_their_path() {
+    let urls = |config: Config| -> Vec<String> {
+        config
+            .outside
+            .urls
+            .iter()
+            .map(|url| url.reveal().to_string())
+            .collect()
+    };
+    assert!(urls(parse("outside_monitor: {url: null}").unwrap()).is_empty());
+    assert_eq!(
+        urls(parse("outside_monitor: {url: 'https://m/'}").unwrap()),
+        ["https://m/heartbeat"]
+    );
+    assert_eq!(
+        urls(parse("outside_monitor: {url: ['http://m/heartbeat', 'http://n/x?t=1']}").unwrap()),
+        ["http://m/heartbeat", "http://n/x/heartbeat?t=1"]
+    );
+    let config = parse_with(
+        "outside_monitor: {url: 'http://m'}",
+        &[("LVMBEAT_OUTSIDE_MONITOR_URL", "http://e")],
+    )
+    .unwrap();
+    assert_eq!(urls(config), ["http://e/heartbeat"]);
+    assert_refused(
+        "outside_monitor: {url: 'ftp://m'}",
+        "outside_monitor.url",
+        "http",
+    );
+    assert_refused(
+        "outside_monitor: {url: 7}",
+        "outside_monitor.url",
+        "documents every key",
+    );
+}
+
+#[test]
+fn x1_no_error_and_no_view_shows_a_password() {
+    let refused = parse("actor: {url: 'amqp://me:hunter2@ho st/'}").unwrap_err();
+    assert!(!refused.to_string().contains("hunter2"), "{refused}");
+    let refused = parse("outside_monitor: {url: 'ftp://me:hunter2@m?token=hunter2'}").unwrap_err();
+    assert!(!refused.to_string().contains("hunter2"), "{refused}");
+    let config = parse("actor: {url: 'amqp://me:hunter2@h'}\noutside_monitor: {url: 'http://u:hunter2@m?token=hunter2'}").unwrap();
+    assert!(
+        !config.effective().contains("hunter2"),
+        "{}",
+        config.effective()
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn x1_secrets_are_read_from_files() {
+    let file = std::env::temp_dir().join(format!("lvmbeat-secret-{}", std::process::id()));
+    std::fs::write(&file, "hunter2\n").unwrap();
+    let config = parse(&format!(
+        "actor: {{host: h, password_file: '{}'}}",
+        file.display()
+    ))
+    .unwrap();
+    assert_eq!(config.actor.broker.reveal().password(), Some("hunter2"));
+    std::fs::write(&file, "http://monitor\n").unwrap();
+    let config = parse_with(
+        "",
+        &[(
+            "LVMBEAT_OUTSIDE_MONITOR_URL_FILE",
+            &file.display().to_string(),
+        )],
+    )
+    .unwrap();
+    assert_eq!(config.outside.urls.len(), 1);
+    std::fs::remove_file(&file).unwrap();
+    assert_refused(
+        &format!("actor: {{password_file: '{}'}}", file.display()),
+        "actor.password_file",
+        "can read",
+    );
+}
