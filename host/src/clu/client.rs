@@ -1,19 +1,30 @@
 //! Commanding other actors.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::bus::{Bus, BusError, Publisher};
-use super::message::{Code, Reply};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use super::bus::{Bus, BusError, Publisher, Routing, SessionSpec};
+use super::message::{Code, Reply, decode_reply, encode_command, new_command_id};
+
+/// How many replies of one command wait to be taken. Beyond them only the final one is kept.
+const REPLIES: usize = 256;
 
 /// Sends commands to other actors and collects their replies. Its clones are the same client.
 ///
 /// It does not listen by itself: whoever drains [`Session::replies`](super::bus::Session) hands each reply to
-/// [`dispatch`](Self::dispatch), and calls [`disconnected`](Self::disconnected) when that stream ends.
+/// [`dispatch`](Self::dispatch), and calls [`disconnected`](Self::disconnected) when that stream ends. [`connect`] does so.
 #[derive(Clone)]
 pub struct Client {
     name: Arc<str>,
     publisher: Arc<dyn Publisher>,
+    pending: Pending,
 }
 
 /// How to send a command.
@@ -23,7 +34,7 @@ pub struct CommandOptions {
     pub internal: bool,
     /// How long the command may wait in the actor's queue (S3).
     pub expiration: Option<Duration>,
-    /// How long to wait for the final reply.
+    /// How long to wait for the final reply, from the start.
     pub limit: Duration,
 }
 
@@ -50,25 +61,12 @@ pub enum CommandError {
     TimedOut {
         /// Which.
         actor: String,
-        /// What was in time.
+        /// What would have been in time.
         limit: Duration,
     },
     /// The broker failed.
     #[error(transparent)]
     Bus(#[from] BusError),
-}
-
-/// A command that is under way. Dropping it forgets the command; the actor is not told.
-#[derive(Debug)]
-pub struct Running {
-    _actor: String,
-}
-
-impl Running {
-    /// The next reply; `None` after the final one.
-    pub async fn next(&mut self) -> Result<Option<Reply>, CommandError> {
-        std::future::ready(Ok(None)).await
-    }
 }
 
 impl Client {
@@ -77,17 +75,34 @@ impl Client {
         Self {
             name: name.into(),
             publisher,
+            pending: Pending::default(),
         }
     }
 
-    /// Hands a reply to the command that it answers. Whether there was one.
-    pub fn dispatch(&self, _reply: &Reply) -> bool {
-        let _ = (&self.name, &self.publisher);
-        false
+    /// Hands a reply to the command of this client that it answers. Whether there is one. Costs one look-up, and never
+    /// waits.
+    pub fn dispatch(&self, reply: &Reply) -> bool {
+        let Some(id) = &reply.command_id else {
+            return false;
+        };
+        let mut pending = self.pending.lock();
+        let Some(replies) = pending.get(id) else {
+            return false;
+        };
+        // One place is always left for the final reply.
+        if reply.code.is_final() || replies.capacity() > 1 {
+            let _ = replies.try_send(reply.clone());
+        }
+        if reply.code.is_final() {
+            pending.remove(id);
+        }
+        true
     }
 
     /// Ends every command under way: no reply will come any more.
-    pub fn disconnected(&self) {}
+    pub fn disconnected(&self) {
+        self.pending.lock().clear();
+    }
 
     /// Sends a command and waits for its end.
     pub async fn command(
@@ -96,56 +111,183 @@ impl Client {
         command_string: &str,
         options: CommandOptions,
     ) -> Result<Finished, CommandError> {
-        self.begin(actor, command_string, options).await?;
-        Err(CommandError::Unroutable {
-            actor: actor.to_owned(),
-        })
+        let mut running = self.begin(actor, command_string, options).await?;
+        let mut replies = Vec::new();
+        while let Some(reply) = running.next().await? {
+            replies.push(reply);
+        }
+        let code = replies.last().map_or(Code::Failed, |reply| reply.code);
+        Ok(Finished { replies, code })
     }
 
-    /// Sends a command; its replies are taken one by one.
+    /// Sends a command, and returns when the broker has taken it; its replies are then taken one by one.
     pub async fn begin(
         &self,
         actor: &str,
-        _command_string: &str,
-        _options: CommandOptions,
+        command_string: &str,
+        options: CommandOptions,
     ) -> Result<Running, CommandError> {
-        std::future::ready(()).await;
-        Err(CommandError::Unroutable {
+        let CommandOptions {
+            internal,
+            expiration,
+            limit,
+        } = options;
+        let id = new_command_id();
+        let message = encode_command(&self.name, actor, command_string, &id, internal, expiration);
+        let (sender, replies) = mpsc::channel(REPLIES);
+        self.pending.lock().insert(id.clone(), sender);
+        let running = Running {
             actor: actor.to_owned(),
-        })
+            limit,
+            deadline: deadline(limit),
+            replies,
+            ended: false,
+            id,
+            pending: self.pending.clone(),
+        };
+        match timeout_at(running.deadline, self.publisher.publish(message)).await {
+            Ok(Ok(Routing::Routed)) => Ok(running),
+            Ok(Ok(Routing::Unroutable)) => Err(CommandError::Unroutable {
+                actor: actor.to_owned(),
+            }),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(running.timed_out()),
+        }
+    }
+
+    /// How many commands are under way.
+    pub fn under_way(&self) -> usize {
+        self.pending.lock().len()
     }
 }
 
-impl std::fmt::Debug for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+fn deadline(limit: Duration) -> Instant {
+    // Thirty years for whoever has no limit in mind, as tokio does it.
+    const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or(now + FAR)
+}
+
+/// A command that is under way. Dropping it forgets the command; the actor is not told.
+pub struct Running {
+    actor: String,
+    limit: Duration,
+    deadline: Instant,
+    replies: mpsc::Receiver<Reply>,
+    ended: bool,
+    id: String,
+    pending: Pending,
+}
+
+impl Running {
+    /// The next reply; `None` after the final one.
+    pub async fn next(&mut self) -> Result<Option<Reply>, CommandError> {
+        if self.ended {
+            return Ok(None);
+        }
+        match timeout_at(self.deadline, self.replies.recv()).await {
+            Ok(Some(reply)) => {
+                self.ended = reply.code.is_final();
+                Ok(Some(reply))
+            }
+            Ok(None) => Err(CommandError::Bus(BusError::Closed {
+                cause: format!("it ended before {} had answered", self.actor),
+            })),
+            Err(_) => Err(self.timed_out()),
+        }
+    }
+
+    fn timed_out(&self) -> CommandError {
+        CommandError::TimedOut {
+            actor: self.actor.clone(),
+            limit: self.limit,
+        }
     }
 }
 
-/// A client with a session of its own, which ends with it.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.pending.lock().remove(&self.id);
+    }
+}
+
+/// The commands under way, by their id.
+#[derive(Clone, Default)]
+struct Pending(Arc<Mutex<HashMap<String, mpsc::Sender<Reply>>>>);
+
+impl Pending {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<Reply>>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A client with a session of its own. Dropping it ends the session; [`close`](Self::close) does so in order.
 #[derive(Debug)]
 pub struct Connected {
-    /// The client.
-    pub client: Client,
+    client: Client,
+    pump: JoinHandle<()>,
+}
+
+/// Opens a session that only sends commands and hears replies.
+pub async fn connect(bus: &dyn Bus, name: &str) -> Result<Connected, BusError> {
+    let spec = SessionSpec {
+        name: name.to_owned(),
+        commands: None,
+    };
+    let mut session = bus.open(&spec).await?;
+    let client = Client::new(name, Arc::clone(&session.publisher));
+    let listener = client.clone();
+    let pump = tokio::spawn(async move {
+        while let Some(message) = session.replies.next().await {
+            match decode_reply(&message) {
+                Ok(reply) => {
+                    listener.dispatch(&reply);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, routing_key = message.routing_key, "a reply is dropped");
+                }
+            }
+        }
+        listener.disconnected();
+    });
+    Ok(Connected { client, pump })
 }
 
 impl Connected {
+    /// The client.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Ends the session in order, in a bounded time.
     pub async fn close(self) {
         self.client.publisher.close().await;
     }
 }
 
-/// Opens a session that only sends commands and hears replies.
-pub async fn connect(bus: &dyn Bus, name: &str) -> Result<Connected, BusError> {
-    let spec = super::bus::SessionSpec {
-        name: name.to_owned(),
-        commands: None,
-    };
-    let session = bus.open(&spec).await?;
-    Ok(Connected {
-        client: Client::new(name, session.publisher),
-    })
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.pump.abort();
+    }
 }
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("actor", &self.actor)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@ pub mod amqp;
 pub mod bus;
 pub mod client;
 pub mod command;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 pub mod local;
 pub mod message;
 pub mod schema;

@@ -1,0 +1,373 @@
+//! What a [`Bus`] has to do, as test bodies that run on any of them: in this crate on [`LocalBroker`](super::LocalBroker), in
+//! the end-to-end tests on RabbitMQ. So the broker in memory is held to what the real one does.
+//!
+//! Each takes a prefix for its names, so that several can run on one broker at a time. They sleep only for what has to
+//! expire.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::bus::{Bus, BusError, CommandQueue, Header, Message, Routing, Session, SessionSpec};
+
+/// Longer than a broker ever takes for anything.
+const SOON: Duration = Duration::from_secs(10);
+/// A TTL that is not reached in a test.
+const LONG: Duration = Duration::from_secs(600);
+/// A TTL that is.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A test body. The string is the prefix of its names.
+pub type Body =
+    for<'a> fn(&'a dyn Bus, &'a str) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+macro_rules! bodies {
+    ($($(#[$doc:meta])+ $name:ident($bus:ident, $prefix:ident) $body:block)+) => {
+        $($(#[$doc])+
+        pub async fn $name($bus: &dyn Bus, $prefix: &str) -> Result<()> $body)+
+
+        /// All of them, with their names.
+        pub const ALL: &[(&str, Body)] = &[
+            $((stringify!($name), |bus, prefix| Box::pin($name(bus, prefix)))),+
+        ];
+    };
+}
+
+bodies! {
+    /// A command arrives at the actor's queue as it was sent, whatever follows the actor's name in its key.
+    a_command_arrives_as_it_was_sent(bus, prefix) {
+        let (actor, client) = (format!("{prefix}-actor"), format!("{prefix}-client"));
+        let mut actor_session = open_actor(bus, &actor, LONG).await?;
+        let client_session = open_client(bus, &client).await?;
+        for key in [format!("command.{actor}"), format!("command.{actor}.sub.key")] {
+            let sent = Message {
+                routing_key: key,
+                content_type: Some("text/json".to_owned()),
+                correlation_id: Some("4dc3156b-d88d-4efc-bcf0-77655e9622b6".to_owned()),
+                reply_to: Some(format!("{client}_replies")),
+                message_id: Some("f02fc86758ba4f0dba90c505133e9051".to_owned()),
+                timestamp: Some(1_795_000_000),
+                expiration: Some(LONG),
+                headers: BTreeMap::from([
+                    ("text".to_owned(), Header::Text("töxt".to_owned())),
+                    ("empty".to_owned(), Header::Text(String::new())),
+                    ("truth".to_owned(), Header::Bool(true)),
+                    ("number".to_owned(), Header::Int(-7)),
+                    ("nothing".to_owned(), Header::Null),
+                ]),
+                body: vec![0, 0xff, 0xfe, b'{'],
+            };
+            ensure!(client_session.publisher.publish(sent.clone()).await? == Routing::Routed);
+            let arrived = next(&mut actor_session.commands).await?;
+            ensure!(arrived == sent, "sent {sent:?}, arrived {arrived:?}");
+        }
+        Ok(())
+    }
+
+    /// A body of a mebibyte arrives whole, and so does an empty one.
+    a_long_body_arrives_whole(bus, prefix) {
+        let mut actor = open_actor(bus, prefix, LONG).await?;
+        for length in [0, 1, 4096, 131_072, 1 << 20] {
+            let body: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            let sent = Message { routing_key: format!("command.{prefix}"), body, ..Message::default() };
+            ensure!(actor.publisher.publish(sent.clone()).await? == Routing::Routed);
+            let arrived = next(&mut actor.commands).await?;
+            ensure!(arrived.body == sent.body, "{length} bytes became {}", arrived.body.len());
+        }
+        Ok(())
+    }
+
+    /// Whoever commands an actor that is not there is told so, and so is whoever commands one that is gone.
+    a_command_to_nobody_is_unroutable(bus, prefix) {
+        let (actor, client) = (format!("{prefix}-actor"), format!("{prefix}-client"));
+        let client = open_client(bus, &client).await?;
+        let command = || text(&format!("command.{actor}"), "ping");
+        ensure!(client.publisher.publish(command()).await? == Routing::Unroutable);
+        let actor_session = open_actor(bus, &actor, LONG).await?;
+        ensure!(client.publisher.publish(command()).await? == Routing::Routed);
+        actor_session.publisher.close().await;
+        eventually("the queue goes", || async {
+            Ok(client.publisher.publish(command()).await? == Routing::Unroutable)
+        }).await?;
+        // A key that AMQP cannot express has no queue either.
+        let key = format!("command.{}", "x".repeat(300));
+        ensure!(client.publisher.publish(text(&key, "ping")).await? == Routing::Unroutable);
+        client.publisher.post(text(&key, "ping")).await?;
+        Ok(())
+    }
+
+    /// Published one beside the other, each message gets the answer that belongs to it.
+    answers_are_not_mixed_up(bus, prefix) {
+        let session = open_actor(bus, prefix, LONG).await?;
+        let there = format!("command.{prefix}");
+        let absent = format!("command.{prefix}-absent");
+        let publish = |number: usize| {
+            let publisher = &session.publisher;
+            let key = if number.is_multiple_of(3) { &there } else { &absent };
+            async move { publisher.publish(text(key, "x")).await }
+        };
+        let answers = futures_util::future::join_all((0..60).map(publish)).await;
+        for (number, answer) in answers.into_iter().enumerate() {
+            let expected = if number.is_multiple_of(3) { Routing::Routed } else { Routing::Unroutable };
+            ensure!(answer? == expected, "message {number}");
+        }
+        Ok(())
+    }
+
+    /// Every session hears every reply, its own included, and no commands.
+    a_reply_reaches_every_session(bus, prefix) {
+        let names = [format!("{prefix}-a"), format!("{prefix}-b"), format!("{prefix}-c")];
+        let mut a = open_actor(bus, &names[0], LONG).await?;
+        let mut b = open_actor(bus, &names[1], LONG).await?;
+        let mut c = open_client(bus, &names[2]).await?;
+        a.publisher.publish(text(&format!("command.{}", names[1]), "x")).await?;
+        for key in ["reply.broadcast".to_owned(), format!("reply.{prefix}.x"), "reply.None".to_owned()] {
+            // Other tests may be talking on the same exchange.
+            let reply = text(&key, prefix);
+            a.publisher.post(reply.clone()).await?;
+            for session in [&mut a, &mut b, &mut c] {
+                let arrived = next_that(&mut session.replies, |reply| reply.body == prefix.as_bytes()).await?;
+                ensure!(arrived == reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// A name belongs to one session at a time, as actor and as client, and is free when that session is over, whether it
+    /// was closed or dropped.
+    a_name_belongs_to_one_session(bus, prefix) {
+        let first = open_actor(bus, prefix, LONG).await?;
+        ensure!(locked(open_actor(bus, prefix, LONG).await)? == format!("{prefix}_commands"));
+        ensure!(locked(open_client(bus, prefix).await)? == format!("{prefix}_replies"));
+        // Who failed has left nothing behind, and has not disturbed the owner.
+        ensure!(first.publisher.publish(text(&format!("command.{prefix}"), "x")).await? == Routing::Routed);
+        first.publisher.close().await;
+        let second = reopen(bus, prefix).await?;
+        ensure!(first.publisher.publish(text(&format!("command.{prefix}"), "x")).await.is_err());
+        // The old session's remains do the new one no harm.
+        drop(first);
+        ensure!(second.publisher.publish(text(&format!("command.{prefix}"), "x")).await? == Routing::Routed);
+        drop(second);
+        reopen(bus, prefix).await?;
+        Ok(())
+    }
+
+    /// A session whose streams are dropped is over, even if its publisher is kept.
+    a_kept_publisher_keeps_no_session(bus, prefix) {
+        let session = open_actor(bus, prefix, LONG).await?;
+        let publisher = session.publisher.clone();
+        drop(session);
+        reopen(bus, prefix).await?;
+        eventually("the publisher fails", || async {
+            Ok(publisher.publish(text("reply.x", "x")).await.is_err())
+        }).await
+    }
+
+    /// What waited in a queue when its session ended is gone; a new session finds nothing (S5).
+    a_new_session_finds_nothing_old(bus, prefix) {
+        let first = open_actor(bus, prefix, LONG).await?;
+        for _ in 0..3 {
+            first.publisher.publish(text(&format!("command.{prefix}"), "old")).await?;
+        }
+        drop(first);
+        let mut second = reopen(bus, prefix).await?;
+        second.publisher.publish(text(&format!("command.{prefix}"), "new")).await?;
+        ensure!(next(&mut second.commands).await?.body == b"new");
+        Ok(())
+    }
+
+    /// First in, first out, in both queues, and whichever way a message is sent.
+    messages_keep_their_order(bus, prefix) {
+        let mut session = open_actor(bus, prefix, LONG).await?;
+        let key = format!("command.{prefix}");
+        for number in 0..50 {
+            session.publisher.post(text(&key, &number.to_string())).await?;
+        }
+        for number in 0..50 {
+            ensure!(next(&mut session.commands).await?.body == number.to_string().as_bytes());
+        }
+        let reply = format!("reply.{prefix}");
+        for number in 0..50 {
+            session.publisher.publish(text(&reply, &number.to_string())).await?;
+        }
+        for number in 0..50 {
+            let arrived = next_that(&mut session.replies, |message| message.routing_key == reply).await?;
+            ensure!(arrived.body == number.to_string().as_bytes());
+        }
+        Ok(())
+    }
+
+    /// A command that has waited longer than the queue's TTL is not delivered (S3). One message is at the consumer already
+    /// and no longer expires.
+    a_command_expires_in_the_queue(bus, prefix) {
+        let mut session = open_actor(bus, prefix, SHORT).await?;
+        let key = format!("command.{prefix}");
+        for body in ["prefetched", "expires", "expires too"] {
+            session.publisher.publish(text(&key, body)).await?;
+        }
+        sleep(SHORT * 2).await;
+        session.publisher.publish(text(&key, "fresh")).await?;
+        ensure!(next(&mut session.commands).await?.body == b"prefetched");
+        ensure!(next(&mut session.commands).await?.body == b"fresh");
+        Ok(())
+    }
+
+    /// A message expires by its own expiration where that is shorter than the queue's TTL, and not before (S3).
+    a_message_expires_by_itself(bus, prefix) {
+        let mut session = open_actor(bus, prefix, LONG).await?;
+        let key = format!("command.{prefix}");
+        let send = |body: &str, expiration| {
+            session.publisher.publish(Message { expiration, ..text(&key, body) })
+        };
+        send("prefetched", None).await?;
+        send("expires", Some(SHORT)).await?;
+        send("stays", Some(LONG)).await?;
+        send("expires too", Some(SHORT)).await?;
+        send("stays too", None).await?;
+        sleep(SHORT * 2).await;
+        for body in ["prefetched", "stays", "stays too"] {
+            let arrived = next(&mut session.commands).await?;
+            ensure!(arrived.body == body.as_bytes(), "{body}: {arrived:?}");
+        }
+        Ok(())
+    }
+
+    /// A queue's TTL is not longer than it says for a message that would live longer.
+    the_shorter_expiration_holds(bus, prefix) {
+        let mut session = open_actor(bus, prefix, SHORT).await?;
+        let key = format!("command.{prefix}");
+        session.publisher.publish(text(&key, "prefetched")).await?;
+        session.publisher.publish(Message { expiration: Some(LONG), ..text(&key, "expires") }).await?;
+        sleep(SHORT * 2).await;
+        session.publisher.publish(text(&key, "fresh")).await?;
+        ensure!(next(&mut session.commands).await?.body == b"prefetched");
+        ensure!(next(&mut session.commands).await?.body == b"fresh");
+        Ok(())
+    }
+
+    /// Giving up waiting for a message loses none.
+    a_wait_given_up_loses_nothing(bus, prefix) {
+        let mut session = open_actor(bus, prefix, LONG).await?;
+        let key = format!("command.{prefix}");
+        let mut taken = Vec::new();
+        let end = Instant::now() + SOON;
+        for number in 0..20 {
+            session.publisher.post(text(&key, &number.to_string())).await?;
+        }
+        while taken.len() < 20 {
+            ensure!(Instant::now() < end, "only {taken:?} came");
+            if let Ok(message) = timeout(Duration::from_micros(200), session.commands.next()).await {
+                taken.push(String::from_utf8(message.context("the stream ended")?.body)?);
+            }
+        }
+        ensure!(taken.iter().enumerate().all(|(number, body)| number.to_string() == *body), "{taken:?}");
+        Ok(())
+    }
+
+    /// A session that is closed is over: both streams end and stay ended, and nothing can be sent.
+    a_closed_session_is_over(bus, prefix) {
+        let mut session = open_actor(bus, prefix, LONG).await?;
+        session.publisher.close().await;
+        for _ in 0..2 {
+            ensure!(timeout(SOON, session.commands.next()).await?.is_none());
+            ensure!(timeout(SOON, session.replies.next()).await?.is_none());
+        }
+        ensure!(session.publisher.publish(text("reply.x", "x")).await.is_err());
+        ensure!(session.publisher.post(text("reply.x", "x")).await.is_err());
+        // Again does no harm.
+        session.publisher.close().await;
+        Ok(())
+    }
+
+    /// A client has no command queue: its commands never come, and the session stays.
+    a_client_has_no_commands(bus, prefix) {
+        let mut client = open_client(bus, prefix).await?;
+        ensure!(client.publisher.publish(text(&format!("command.{prefix}"), "x")).await? == Routing::Unroutable);
+        ensure!(timeout(SHORT, client.commands.next()).await.is_err());
+        client.publisher.post(text("reply.broadcast", prefix)).await?;
+        next_that(&mut client.replies, |reply| reply.body == prefix.as_bytes()).await?;
+        Ok(())
+    }
+}
+
+async fn open_actor(bus: &dyn Bus, name: &str, ttl: Duration) -> Result<Session, BusError> {
+    bus.open(&SessionSpec {
+        name: name.to_owned(),
+        commands: Some(CommandQueue { ttl }),
+    })
+    .await
+}
+
+async fn open_client(bus: &dyn Bus, name: &str) -> Result<Session, BusError> {
+    bus.open(&SessionSpec {
+        name: name.to_owned(),
+        commands: None,
+    })
+    .await
+}
+
+/// Opens a name that is about to become free.
+async fn reopen(bus: &dyn Bus, name: &str) -> Result<Session> {
+    let end = Instant::now() + SOON;
+    loop {
+        match open_actor(bus, name, LONG).await {
+            Err(BusError::Locked { .. }) if Instant::now() < end => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+fn locked(opened: Result<Session, BusError>) -> Result<String> {
+    match opened {
+        Err(BusError::Locked { queue }) => Ok(queue),
+        Err(other) => Err(other.into()),
+        Ok(_) => bail!("the queue was not locked"),
+    }
+}
+
+fn text(routing_key: &str, body: &str) -> Message {
+    Message {
+        routing_key: routing_key.to_owned(),
+        body: body.as_bytes().to_vec(),
+        ..Message::default()
+    }
+}
+
+async fn next(messages: &mut BoxStream<'static, Message>) -> Result<Message> {
+    timeout(SOON, messages.next())
+        .await
+        .context("no message came")?
+        .context("the stream ended")
+}
+
+async fn next_that(
+    messages: &mut BoxStream<'static, Message>,
+    wanted: impl Fn(&Message) -> bool,
+) -> Result<Message> {
+    loop {
+        let message = next(messages).await?;
+        if wanted(&message) {
+            return Ok(message);
+        }
+    }
+}
+
+async fn eventually<F, R>(what: &str, mut happens: F) -> Result<()>
+where
+    F: FnMut() -> R,
+    R: Future<Output = Result<bool>>,
+{
+    let end = Instant::now() + SOON;
+    while !happens().await? {
+        ensure!(Instant::now() < end, "in vain: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
