@@ -225,7 +225,8 @@ impl Pending {
 /// A client with a session of its own. Dropping it ends the session; [`close`](Self::close) does so in order.
 #[derive(Debug)]
 pub struct Connected {
-    client: Client,
+    /// The client.
+    pub client: Client,
     pump: JoinHandle<()>,
 }
 
@@ -255,11 +256,6 @@ pub async fn connect(bus: &dyn Bus, name: &str) -> Result<Connected, BusError> {
 }
 
 impl Connected {
-    /// The client.
-    pub const fn client(&self) -> &Client {
-        &self.client
-    }
-
     /// Ends the session in order, in a bounded time.
     pub async fn close(self) {
         self.client.publisher.close().await;
