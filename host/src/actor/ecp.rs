@@ -27,53 +27,85 @@ pub(super) struct Emission {
     pub(super) events: mpsc::Sender<Event>,
 }
 
+/// What became of it.
+pub(super) struct Ended {
+    pub(super) ticket: Ticket,
+    pub(super) outcome: Outcome,
+    /// Why it failed, for the log.
+    pub(super) cause: Option<String>,
+}
+
+impl Ended {
+    /// It could not even begin, or died.
+    pub(super) fn lost(ticket: Ticket) -> Self {
+        Self {
+            ticket,
+            outcome: Outcome::Lost,
+            cause: None,
+        }
+    }
+}
+
 impl Emission {
     /// Emits it. Takes at most the expiration and the command timeout together.
-    pub(super) async fn run(self, config: Ecp, clock: Arc<dyn Clock>) -> (Ticket, Outcome) {
-        (self.ticket, self.emit(&config, &*clock).await)
+    pub(super) async fn run(self, config: Ecp, clock: Arc<dyn Clock>) -> Ended {
+        let (outcome, cause) = match self.emit(&config, &*clock).await {
+            Ok(()) => (Outcome::Acknowledged, None),
+            Err((outcome, cause)) => (outcome, Some(cause)),
+        };
+        Ended {
+            ticket: self.ticket,
+            outcome,
+            cause,
+        }
     }
 
-    async fn emit(&self, config: &Ecp, clock: &dyn Clock) -> Outcome {
-        let Some(left) = left(config, clock, self.decided) else {
-            return Outcome::TimedOut;
-        };
-        if let Err(error) = command(&self.client, config, "ping", left, left).await {
-            return outcome(config, "ping", &error);
-        }
+    async fn emit(&self, config: &Ecp, clock: &dyn Clock) -> Result<(), (Outcome, String)> {
+        let left = self.left(config, clock)?;
+        command(&self.client, config, "ping", left, left).await?;
         if !self.may_send().await {
-            tracing::warn!(
-                ecp = config.actor,
-                "something changed since the decision: the dome heartbeat is not sent"
-            );
-            return Outcome::Lost;
+            return Err((
+                Outcome::Lost,
+                "something changed since the decision".to_owned(),
+            ));
         }
-        // Boot time: it also counts what a suspended machine slept through since the decision.
-        let Some(left) = self::left(config, clock, self.decided) else {
-            tracing::warn!(
-                ecp = config.actor,
-                "the dome heartbeat expired before it could be sent"
-            );
-            return Outcome::TimedOut;
-        };
-        match command(
+        let left = self.left(config, clock)?;
+        if command(
             &self.client,
             config,
             "heartbeat",
             left,
             left + config.command_timeout,
         )
-        .await
+        .await?
+            == Code::Done
         {
-            Ok(true) => Outcome::Acknowledged,
-            Ok(false) => {
-                tracing::warn!(
-                    ecp = config.actor,
-                    "the enclosure answered that it could not set the heartbeat"
-                );
-                Outcome::Refused
-            }
-            Err(error) => outcome(config, "heartbeat", &error),
+            Ok(())
+        } else {
+            Err((
+                Outcome::Refused,
+                format!(
+                    "{} answered that it could not set the heartbeat",
+                    config.actor
+                ),
+            ))
         }
+    }
+
+    /// What is left of the expiration, on boot time, which also counts what a suspended machine slept through since the
+    /// decision (S3). Nothing below a millisecond, in which RabbitMQ counts.
+    fn left(&self, config: &Ecp, clock: &dyn Clock) -> Result<Duration, (Outcome, String)> {
+        let spent = clock.now().checked_duration_since(self.decided);
+        let left = spent
+            .and_then(|spent| core_duration(config.expiration).checked_sub(spent))
+            .map(std_duration);
+        left.filter(|left| *left >= Duration::from_millis(1))
+            .ok_or_else(|| {
+                (
+                    Outcome::TimedOut,
+                    "it expired before it could be sent".to_owned(),
+                )
+            })
     }
 
     /// S1, S3: asks the decision loop once more. No answer is a no.
@@ -87,34 +119,26 @@ impl Emission {
     }
 }
 
-/// Sends one command that expires, and gives whether it succeeded.
+/// Sends one command that expires, and gives how it ended.
 async fn command(
     client: &Client,
     config: &Ecp,
     command: &str,
     expiration: Duration,
     limit: Duration,
-) -> Result<bool, CommandError> {
+) -> Result<Code, (Outcome, String)> {
     let options = CommandOptions {
         internal: false,
         expiration: Some(expiration),
         limit,
     };
-    Ok(client.command(&config.actor, command, options).await?.code == Code::Done)
-}
-
-/// What is left of the expiration; nothing below a millisecond, in which RabbitMQ counts.
-fn left(config: &Ecp, clock: &dyn Clock, decided: Instant) -> Option<Duration> {
-    let spent = clock.now().checked_duration_since(decided)?;
-    let left = core_duration(config.expiration).checked_sub(spent)?;
-    Some(std_duration(left)).filter(|left| *left >= Duration::from_millis(1))
-}
-
-fn outcome(config: &Ecp, command: &'static str, error: &CommandError) -> Outcome {
-    tracing::warn!(ecp = config.actor, command, %error, "the dome heartbeat was not emitted");
-    match error {
-        CommandError::Unroutable { .. } => Outcome::Unroutable,
-        CommandError::TimedOut { .. } => Outcome::TimedOut,
-        CommandError::Bus(_) => Outcome::Lost,
-    }
+    let finished = client.command(&config.actor, command, options).await;
+    finished.map(|finished| finished.code).map_err(|error| {
+        let outcome = match &error {
+            CommandError::Unroutable { .. } => Outcome::Unroutable,
+            CommandError::TimedOut { .. } => Outcome::TimedOut,
+            CommandError::Bus(_) => Outcome::Lost,
+        };
+        (outcome, format!("{command}: {error}"))
+    })
 }

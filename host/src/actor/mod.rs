@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
-use lvmbeat_core::{Decision, LinkChange, LinkId, Outcome, Reason, Ticket};
+use lvmbeat_core::{Decision, LinkChange, LinkId, Reason, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
@@ -116,7 +116,7 @@ struct Actor {
     grammar: Grammar<Request>,
     client: Option<Client>,
     events: mpsc::Sender<Event>,
-    emissions: JoinSet<(Ticket, Outcome)>,
+    emissions: JoinSet<ecp::Ended>,
     in_flight: Option<Ticket>,
 }
 
@@ -199,6 +199,10 @@ impl Actor {
     fn lapsed(&mut self) {
         self.state.counters.lapses += 1;
         self.state.log_cause();
+        // Without a session there is nothing that could have waited.
+        if self.client.is_none() {
+            return;
+        }
         self.session_over("lvmbeat was not listening; what waited does not count");
         self.connection.restart();
     }
@@ -352,7 +356,7 @@ impl Actor {
 
     fn emit(&mut self, ticket: Ticket, decided: Instant) {
         let Some(client) = self.client.clone() else {
-            self.state.emission_ended(ticket, Outcome::Lost);
+            self.state.emission_ended(&ecp::Ended::lost(ticket));
             return;
         };
         self.in_flight = Some(ticket);
@@ -366,15 +370,15 @@ impl Actor {
             .spawn(emission.run(self.state.config.ecp.clone(), self.state.clock()));
     }
 
-    fn emission_ended(&mut self, ended: Result<(Ticket, Outcome), JoinError>) {
+    fn emission_ended(&mut self, ended: Result<ecp::Ended, JoinError>) {
         match ended {
-            Ok((ticket, outcome)) => self.state.emission_ended(ticket, outcome),
+            Ok(ended) => self.state.emission_ended(&ended),
             // Aborted with its session: the supervisor has abandoned it then.
             Err(died) if died.is_cancelled() => {}
             Err(died) => {
                 tracing::error!(%died, "an emission has died; this is a defect of lvmbeat");
                 if let Some(ticket) = self.in_flight.take() {
-                    self.state.emission_ended(ticket, Outcome::Lost);
+                    self.state.emission_ended(&ecp::Ended::lost(ticket));
                 }
             }
         }

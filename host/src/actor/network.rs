@@ -112,3 +112,50 @@ async fn lookup(host: &str, port: u16) -> Result<SocketAddr, ProbeError> {
         .next()
         .ok_or_else(|| ProbeError::Lookup(io::Error::other("it has no address")))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// A port of the loopback interface on which nobody listens.
+    async fn closed_port() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap().port()
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_open_is_reached_and_one_that_is_closed_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        probe(&Target::Tcp("localhost".into(), port), LIMIT)
+            .await
+            .unwrap();
+        let closed = closed_port().await;
+        let result = probe(&Target::Tcp("127.0.0.1".into(), closed), LIMIT).await;
+        assert!(matches!(result, Err(ProbeError::Tcp(_))), "{result:?}");
+    }
+
+    #[tokio::test]
+    async fn a_host_without_a_port_is_reached_by_either_way() {
+        // By echo where that is permitted here; else because the closed port refuses.
+        probe(
+            &Target::Either("127.0.0.1".into(), closed_port().await),
+            LIMIT,
+        )
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_exist_is_not_reached() {
+        let result = probe(&Target::Tcp("no-such-host.invalid".into(), 1), LIMIT).await;
+        assert!(
+            matches!(result, Err(ProbeError::Lookup(_) | ProbeError::TimedOut)),
+            "{result:?}"
+        );
+    }
+}

@@ -173,3 +173,108 @@ impl Snapshot {
 fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An actor whose overwatcher has gone silent.
+    pub(crate) fn snapshot() -> Snapshot {
+        let mut counters = Counters {
+            sessions: 2,
+            ..Counters::default()
+        };
+        counters.holds[7] = 7;
+        Snapshot {
+            at: Instant::from_secs(100),
+            name: "lvmbeat".to_owned(),
+            ecp: "lvmecp".to_owned(),
+            uptime: 100.0,
+            session: SessionState::Open,
+            session_error: None,
+            heartbeats: vec![HeartbeatView {
+                name: "overwatcher".to_owned(),
+                critical: true,
+                current: false,
+                last_seen: Some("2026-01-02T03:04:05.678Z".parse().unwrap()),
+                age: Some(31.5),
+                timeout: 30.0,
+                smallest_margin: Some(24.5),
+            }],
+            links: vec![LinkView {
+                name: "lco".to_owned(),
+                state: LinkState::Up,
+                up: true,
+                failures: 0,
+            }],
+            hold: Some(Hold {
+                reason: "heartbeat_stale",
+                fault: true,
+                text: "heartbeat overwatcher was last received 31.5 s ago (timeout 30 s)"
+                    .to_owned(),
+                seconds: Some(1.5),
+            }),
+            last_emitted_ecp: None,
+            last_outcome: Some(Outcome::Acknowledged),
+            acknowledged_age: Some(33.0),
+            in_flight: false,
+            emissions: Counts {
+                acknowledged: 3,
+                ..Counts::default()
+            },
+            smallest_margin: None,
+            enclosure: Enclosure::default(),
+            outside: Vec::new(),
+            counters,
+        }
+    }
+
+    #[test]
+    fn status_holds_what_the_python_version_holds_with_the_same_meaning() {
+        let keywords = snapshot().keywords();
+        assert_eq!(keywords["heartbeats"]["overwatcher"]["current"], false);
+        assert_eq!(
+            keywords["heartbeats"]["overwatcher"]["last_seen"],
+            "2026-01-02T03:04:05Z"
+        );
+        assert_eq!(keywords["last_emitted_ecp"], Value::Null);
+        assert_eq!(keywords["last_emitted_outside"], Value::Null);
+        assert_eq!(
+            keywords["network"],
+            json!({"lco": true, "outside": true, "internet": true})
+        );
+    }
+
+    #[test]
+    fn the_network_outside_is_called_by_both_names() {
+        for name in ["outside", "internet"] {
+            let mut snapshot = snapshot();
+            snapshot.links = vec![LinkView {
+                name: name.to_owned(),
+                state: LinkState::Down,
+                up: false,
+                failures: 3,
+            }];
+            let network = snapshot.keywords()["network"].clone();
+            assert_eq!(
+                network,
+                json!({"lco": true, "outside": false, "internet": false})
+            );
+        }
+    }
+
+    #[test]
+    fn every_status_validates_against_the_schema() {
+        let validator = jsonschema::validator_for(&crate::clu::schema::lvmbeat()).unwrap();
+        let mut snapshot = snapshot();
+        let keywords = Value::Object(snapshot.keywords());
+        assert!(validator.is_valid(&keywords), "{keywords}");
+        snapshot.hold = None;
+        snapshot.last_emitted_ecp = Some(Timestamp::UNIX_EPOCH);
+        snapshot
+            .enclosure
+            .observe(&Map::new(), Instant::from_secs(99));
+        let keywords = Value::Object(snapshot.keywords());
+        assert!(validator.is_valid(&keywords), "{keywords}");
+    }
+}

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use embassy_time::{Duration, Instant};
 use jiff::Timestamp;
-use lvmbeat_core::{Decision, LinkState, Outcome, Reason, Ticket};
+use lvmbeat_core::{Decision, LinkState, Outcome, Reason};
 
+use super::ecp::Ended;
 use super::enclosure::Enclosure;
 use super::snapshot::{HeartbeatView, Hold, LinkView, OutsideView, Snapshot};
 use crate::clock::Clock;
@@ -127,20 +128,32 @@ impl State {
         Some(decision)
     }
 
-    pub(super) fn emission_ended(&mut self, ticket: Ticket, outcome: Outcome) {
+    /// Takes what became of an emission. Said once, until something else becomes of one.
+    pub(super) fn emission_ended(&mut self, ended: &Ended) {
         let before = self.supervisor.emission().last_outcome();
-        if !self.supervisor.emission_ended(ticket, outcome, self.now()) {
+        let Ended {
+            ticket,
+            outcome,
+            cause,
+        } = ended;
+        let (outcome, cause) = (*outcome, cause.as_deref().unwrap_or_default());
+        if !self.supervisor.emission_ended(*ticket, outcome, self.now()) {
             tracing::debug!(
                 ?outcome,
-                "the answer to an earlier emission came too late to count"
+                cause,
+                "an emission of an earlier session has ended"
             );
             return;
         }
         if outcome == Outcome::Acknowledged {
             self.last_emitted_ecp = Some(self.wall());
         }
-        if before != Some(outcome) {
-            tracing::info!(?outcome, ecp = self.config.ecp.actor, "dome heartbeat");
+        let ecp = &self.config.ecp.actor;
+        match (outcome == Outcome::Acknowledged, before == Some(outcome)) {
+            (true, true) => tracing::debug!(ecp, "dome heartbeat emitted"),
+            (true, false) => tracing::info!(ecp, "dome heartbeat emitted"),
+            (false, true) => tracing::debug!(ecp, ?outcome, cause, "dome heartbeat not emitted"),
+            (false, false) => tracing::warn!(ecp, ?outcome, cause, "dome heartbeat not emitted"),
         }
     }
 

@@ -84,3 +84,81 @@ async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::actor::snapshot::tests::snapshot;
+    use crate::clock::RuntimeClock;
+
+    async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn health_follows_the_decision_loop_and_readiness_the_session() {
+        let clock = Arc::new(RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH));
+        let (show, shown) = watch::channel(None);
+        let router = router(shown, clock.clone());
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(
+                ask(&router, path).await.0,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "{path}"
+            );
+        }
+        let mut snapshot = snapshot();
+        snapshot.at = clock.now();
+        snapshot.session = SessionState::StandBy;
+        show.send_replace(Some(snapshot.clone()));
+        assert_eq!(ask(&router, "/healthz").await.0, StatusCode::OK);
+        let (status, body) = ask(&router, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains("another actor is active"), "{body}");
+        snapshot.session = SessionState::Open;
+        show.send_replace(Some(snapshot));
+        assert_eq!(ask(&router, "/readyz").await.0, StatusCode::OK);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(
+            ask(&router, "/healthz").await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(ask(&router, "/nope").await.0, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn metrics_name_the_first_cause_and_every_outcome() {
+        let (show, shown) = watch::channel(None);
+        let router = router(shown, Arc::new(crate::clock::BootClock));
+        show.send_replace(Some(snapshot()));
+        let (status, text) = ask(&router, "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        for line in [
+            "lvmbeat_hold{reason=\"heartbeat_stale\"} 1",
+            "lvmbeat_hold{reason=\"link_down\"} 0",
+            "lvmbeat_holds_total{reason=\"cut_off\"} 7",
+            "lvmbeat_emissions_total{outcome=\"acknowledged\"} 3",
+            "lvmbeat_emissions_total{outcome=\"lost\"} 0",
+            "lvmbeat_heartbeat_age_seconds{name=\"overwatcher\"} 31.5",
+            "lvmbeat_heartbeat_smallest_margin_seconds{name=\"overwatcher\"} 24.5",
+            "lvmbeat_link_up{name=\"lco\"} 1",
+            "lvmbeat_amqp_sessions_total 2",
+            "# EOF",
+        ] {
+            assert!(
+                text.lines().any(|shown| shown == line),
+                "no line {line} in\n{text}"
+            );
+        }
+    }
+}
