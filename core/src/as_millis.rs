@@ -16,3 +16,37 @@ fn millis(value: Duration) -> u64 {
         .saturating_mul(1000)
         .saturating_add(rest.saturating_mul(1000) / TICK_HZ)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::fmt;
+    use std::string::ToString;
+
+    use super::*;
+
+    struct Shown(Duration);
+
+    impl fmt::Display for Shown {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            duration(&self.0, f)
+        }
+    }
+
+    #[test]
+    fn a_duration_is_shown_in_whole_milliseconds() {
+        assert_eq!(Shown(Duration::MIN).to_string(), "0");
+        assert_eq!(Shown(Duration::from_millis(1500)).to_string(), "1500");
+        // A tick is less than a millisecond.
+        let almost = Duration::from_secs(2) - Duration::from_ticks(1);
+        assert_eq!(Shown(almost).to_string(), "1999");
+    }
+
+    #[test]
+    fn the_longest_duration_does_not_overflow() {
+        let exact = u128::from(u64::MAX) * 1000 / u128::from(TICK_HZ);
+        let shown = u64::try_from(exact).unwrap_or(u64::MAX);
+        assert_eq!(Shown(Duration::MAX).to_string(), shown.to_string());
+    }
+}

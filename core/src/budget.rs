@@ -134,3 +134,168 @@ fn sum(terms: impl Iterator<Item = Duration>) -> Duration {
         sum.checked_add(term).unwrap_or(Duration::MAX)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    const fn source(timeout: u64, interval: u64) -> Source {
+        Source {
+            timeout: secs(timeout),
+            interval: secs(interval),
+        }
+    }
+
+    /// Every part is another power of two, so that a sum shows which parts are in it.
+    const PARTS: Chain = Chain {
+        queue: secs(1),
+        transit: secs(2),
+        attention: secs(4),
+        cutoff: secs(10),
+        expiration: secs(8),
+        write: secs(16),
+        plc: secs(64),
+    };
+
+    const TICK: Duration = Duration::from_ticks(1);
+
+    fn budget(chain: &Chain, critical: &[Source]) -> Budget {
+        Budget::new(chain, critical).unwrap()
+    }
+
+    #[test]
+    fn s4_a_single_source_closes_within_q_n_a_e_w_and_p() {
+        let budget = budget(&PARTS, &[source(30, 7)]);
+        assert_eq!(budget.closing, secs(1 + 2 + 4 + 8 + 16 + 64));
+        assert_eq!(budget.others, Duration::MIN);
+    }
+
+    #[test]
+    fn s4_with_several_sources_the_largest_timeout_is_added() {
+        for sources in [
+            [source(128, 7), source(30, 7), source(40, 7)],
+            [source(30, 7), source(128, 7), source(40, 7)],
+            [source(30, 7), source(40, 7), source(128, 7)],
+        ] {
+            let budget = budget(&PARTS, &sources);
+            assert_eq!(budget.closing, secs(1 + 2 + 4 + 8 + 16 + 64 + 128));
+            assert_eq!(budget.others, secs(128));
+        }
+    }
+
+    #[test]
+    fn s4_two_sources_are_several() {
+        let budget = budget(&PARTS, &[source(30, 7), source(30, 7)]);
+        assert_eq!(budget.closing, secs(1 + 2 + 4 + 8 + 16 + 64 + 30));
+    }
+
+    #[test]
+    fn l1_the_gap_ends_with_the_first_beat_after_the_cut_off() {
+        // Beats at 7 and 14 s; the cut-off lasts for 10 s.
+        let budget = budget(&PARTS, &[source(30, 7)]);
+        assert_eq!(budget.gap, secs(14 + 8 + 16));
+        assert_eq!(budget.margin, secs(64 - 38));
+    }
+
+    #[test]
+    fn l1_a_beat_that_is_due_as_the_cut_off_ends_may_miss_it() {
+        let budget = budget(&PARTS, &[source(30, 5)]);
+        assert_eq!(budget.gap, secs(15 + 8 + 16));
+        assert_eq!(budget.margin, secs(64 - 39));
+    }
+
+    #[test]
+    fn l1_without_a_cut_off_the_next_beat_emits() {
+        let chain = Chain {
+            cutoff: Duration::MIN,
+            ..PARTS
+        };
+        assert_eq!(budget(&chain, &[source(30, 7)]).gap, secs(7 + 8 + 16));
+    }
+
+    #[test]
+    fn l1_the_source_that_beats_most_often_sets_the_pace() {
+        let several = budget(&PARTS, &[source(30, 25), source(30, 7), source(30, 20)]);
+        assert_eq!(several.gap, budget(&PARTS, &[source(30, 7)]).gap);
+    }
+
+    #[test]
+    fn without_a_critical_source_there_is_no_budget() {
+        assert_eq!(Budget::new(&PARTS, &[]), Err(Impossible::NothingCritical));
+    }
+
+    #[test]
+    fn l1_a_timeout_as_short_as_the_interval_is_too_short() {
+        assert_eq!(
+            Budget::new(&PARTS, &[source(30, 5), source(5, 5)]),
+            Err(Impossible::TimeoutTooShort(1))
+        );
+        assert_eq!(
+            Budget::new(&PARTS, &[source(4, 5), source(5, 5)]),
+            Err(Impossible::TimeoutTooShort(0))
+        );
+        let just_enough = Source {
+            timeout: secs(5) + TICK,
+            interval: secs(5),
+        };
+        assert!(Budget::new(&PARTS, &[just_enough]).is_ok());
+    }
+
+    #[test]
+    fn l1_a_source_that_never_beats_is_refused() {
+        assert_eq!(
+            Budget::new(&PARTS, &[source(30, 0)]),
+            Err(Impossible::TimeoutTooShort(0))
+        );
+    }
+
+    #[test]
+    fn l1_a_gap_as_long_as_the_controllers_timeout_is_refused() {
+        let gap = secs(14 + 8 + 16);
+        let exactly = Chain { plc: gap, ..PARTS };
+        assert_eq!(
+            Budget::new(&exactly, &[source(30, 7)]),
+            Err(Impossible::NoMargin { gap })
+        );
+        let shorter = Chain {
+            plc: secs(1),
+            ..PARTS
+        };
+        assert_eq!(
+            Budget::new(&shorter, &[source(30, 7)]),
+            Err(Impossible::NoMargin { gap })
+        );
+        let longer = Chain {
+            plc: gap + TICK,
+            ..PARTS
+        };
+        assert_eq!(budget(&longer, &[source(30, 7)]).margin, TICK);
+    }
+
+    #[test]
+    fn s4_sums_stop_at_the_longest_duration() {
+        let endless = Chain {
+            queue: Duration::MAX,
+            ..PARTS
+        };
+        assert_eq!(budget(&endless, &[source(30, 7)]).closing, Duration::MAX);
+
+        let slow = Chain {
+            cutoff: Duration::MAX,
+            plc: Duration::MAX,
+            ..PARTS
+        };
+        let fast = Source {
+            timeout: Duration::MAX,
+            interval: TICK,
+        };
+        assert_eq!(
+            Budget::new(&slow, &[fast]),
+            Err(Impossible::NoMargin { gap: Duration::MAX })
+        );
+    }
+}

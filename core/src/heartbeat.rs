@@ -143,3 +143,201 @@ impl<const N: usize> Table<N> {
 pub(crate) fn saturating_sub(a: Duration, b: Duration) -> Duration {
     a.checked_sub(b).unwrap_or(Duration::MIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Instant = Instant::from_secs(1000);
+    const TIMEOUT: Duration = Duration::from_secs(30);
+    const TICK: Duration = Duration::from_ticks(1);
+
+    fn heartbeat() -> Heartbeat {
+        Heartbeat::new(Name::new("overwatcher").unwrap(), true, TIMEOUT)
+    }
+
+    fn seen_at(now: Instant) -> Heartbeat {
+        let mut heartbeat = heartbeat();
+        heartbeat.note(now);
+        heartbeat
+    }
+
+    fn named(name: &str, critical: bool) -> Heartbeat {
+        Heartbeat::new(Name::new(name).unwrap(), critical, TIMEOUT)
+    }
+
+    #[test]
+    fn a_heartbeat_says_how_it_was_configured() {
+        let heartbeat = heartbeat();
+        assert_eq!(heartbeat.name().as_str(), "overwatcher");
+        assert!(heartbeat.is_critical());
+        assert_eq!(heartbeat.timeout(), TIMEOUT);
+    }
+
+    #[test]
+    fn s5_a_heartbeat_that_was_never_seen_is_not_fresh() {
+        assert!(!heartbeat().is_fresh(T0));
+        assert_eq!(heartbeat().age(T0), None);
+        assert_eq!(heartbeat().last_seen(), None);
+    }
+
+    #[test]
+    fn a_beat_is_fresh_at_once() {
+        assert!(seen_at(T0).is_fresh(T0));
+        assert_eq!(seen_at(T0).last_seen(), Some(T0));
+    }
+
+    #[test]
+    fn a_beat_counts_until_one_tick_before_its_timeout() {
+        assert!(seen_at(T0).is_fresh(T0 + TIMEOUT - TICK));
+        assert_eq!(
+            seen_at(T0).age(T0 + Duration::from_secs(7)),
+            Some(Duration::from_secs(7))
+        );
+    }
+
+    #[test]
+    fn s1_a_beat_as_old_as_its_timeout_does_not_count() {
+        assert!(!seen_at(T0).is_fresh(T0 + TIMEOUT));
+    }
+
+    #[test]
+    fn s1_a_beat_from_the_future_does_not_count() {
+        assert!(!seen_at(T0).is_fresh(T0 - TICK));
+        assert_eq!(seen_at(T0).age(T0 - TICK), None);
+    }
+
+    #[test]
+    fn s1_the_ends_of_time_do_not_overflow() {
+        assert!(!seen_at(Instant::MIN).is_fresh(Instant::MAX));
+        assert!(!seen_at(Instant::MAX).is_fresh(Instant::MIN));
+        assert!(seen_at(Instant::MAX).is_fresh(Instant::MAX));
+        assert!(seen_at(Instant::MAX - TICK).is_fresh(Instant::MAX));
+    }
+
+    #[test]
+    fn s5_after_forget_it_was_never_seen() {
+        let mut heartbeat = seen_at(T0);
+        heartbeat.forget();
+        assert!(!heartbeat.is_fresh(T0));
+        assert_eq!(heartbeat.last_seen(), None);
+    }
+
+    #[test]
+    fn l1_there_is_no_margin_before_the_second_beat() {
+        assert_eq!(seen_at(T0).smallest_margin(), None);
+    }
+
+    #[test]
+    fn l1_the_smallest_margin_is_that_of_the_longest_gap() {
+        let mut heartbeat = seen_at(T0);
+        heartbeat.note(T0 + Duration::from_secs(10));
+        assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(20)));
+        heartbeat.note(T0 + Duration::from_secs(35));
+        assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(5)));
+        heartbeat.note(T0 + Duration::from_secs(40));
+        assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn l1_the_margin_is_zero_once_it_went_stale() {
+        let mut heartbeat = seen_at(T0);
+        heartbeat.note(T0 + Duration::from_secs(100));
+        assert_eq!(heartbeat.smallest_margin(), Some(Duration::MIN));
+    }
+
+    #[test]
+    fn l1_a_pause_between_sessions_is_no_margin() {
+        let mut heartbeat = seen_at(T0);
+        heartbeat.note(T0 + Duration::from_secs(10));
+        heartbeat.forget();
+        heartbeat.note(T0 + Duration::from_secs(100));
+        assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn l1_a_clock_that_went_back_is_no_margin() {
+        let mut heartbeat = seen_at(T0);
+        heartbeat.note(T0 - TICK);
+        assert_eq!(heartbeat.smallest_margin(), None);
+        assert_eq!(heartbeat.last_seen(), Some(T0 - TICK));
+    }
+
+    #[test]
+    fn a_row_is_found_by_its_exact_name() {
+        let mut table = Table::<4>::new();
+        let a = table.push(named("a", true)).unwrap();
+        let b = table.push(named("b", true)).unwrap();
+        assert_ne!(a, b);
+        assert_eq!(table.find("a"), Some(a));
+        assert_eq!(table.find("b"), Some(b));
+        for other in ["", "A", "a ", "ab", "c"] {
+            assert_eq!(table.find(other), None, "{other:?}");
+        }
+        assert_eq!(table.get(b).unwrap().name().as_str(), "b");
+    }
+
+    #[test]
+    fn rows_keep_their_order() {
+        let mut table = Table::<4>::new();
+        for name in ["c", "a", "b"] {
+            table.push(named(name, true)).unwrap();
+        }
+        let mut names = table.iter().map(|(_, row)| row.name().as_str());
+        assert_eq!(names.next(), Some("c"));
+        assert_eq!(names.next(), Some("a"));
+        assert_eq!(names.next(), Some("b"));
+        assert_eq!(names.next(), None);
+    }
+
+    #[test]
+    fn a_full_table_gives_the_row_back() {
+        let mut table = Table::<1>::new();
+        table.push(named("a", true)).unwrap();
+        assert_eq!(table.push(named("b", true)), Err(named("b", true)));
+        assert_eq!(table.iter().count(), 1);
+    }
+
+    #[test]
+    fn a_table_holds_256_rows_whatever_its_capacity() {
+        extern crate std;
+        let mut table = Table::<300>::new();
+        for number in 0..256 {
+            let id = table.push(named(&std::format!("h{number}"), true)).unwrap();
+            assert_eq!(usize::from(id.0), number);
+        }
+        assert!(table.push(named("one-more", true)).is_err());
+        assert_eq!(table.iter().count(), 256);
+        assert_eq!(table.find("h255"), Some(HeartbeatId(255)));
+    }
+
+    #[test]
+    fn an_id_of_a_larger_table_is_no_row() {
+        let mut table = Table::<1>::new();
+        table.push(named("a", true)).unwrap();
+        assert!(table.get(HeartbeatId(1)).is_none());
+        assert!(table.get_mut(HeartbeatId(255)).is_none());
+    }
+
+    #[test]
+    fn s1_the_first_critical_one_that_is_not_fresh_is_named() {
+        let mut table = Table::<4>::new();
+        let ids = [("x", false), ("a", true), ("b", true)]
+            .map(|(name, critical)| table.push(named(name, critical)).unwrap());
+        let first = |table: &Table<4>, now| table.first_not_fresh(now).map(|(id, _)| id);
+        assert_eq!(first(&table, T0), Some(ids[1]));
+        table.get_mut(ids[1]).unwrap().note(T0);
+        assert_eq!(first(&table, T0), Some(ids[2]));
+        table.get_mut(ids[2]).unwrap().note(T0 + TICK);
+        assert_eq!(first(&table, T0 + TICK), None);
+        assert_eq!(first(&table, T0 + TIMEOUT), Some(ids[1]));
+        table.forget();
+        assert_eq!(first(&table, T0), Some(ids[1]));
+    }
+
+    #[test]
+    fn differences_stop_at_zero() {
+        assert_eq!(saturating_sub(TICK, TIMEOUT), Duration::MIN);
+        assert_eq!(saturating_sub(TIMEOUT, TICK), TIMEOUT - TICK);
+    }
+}

@@ -88,3 +88,96 @@ impl Link {
         Some(LinkChange::WentDown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(failures: u8) -> Link {
+        Link::new(Name::new("lco").unwrap(), NonZeroU8::new(failures).unwrap())
+    }
+
+    fn up(failures: u8) -> Link {
+        let mut link = link(failures);
+        link.probed(true);
+        link
+    }
+
+    #[test]
+    fn s5_a_new_link_is_unproven() {
+        assert_eq!(link(3).state(), LinkState::Unproven);
+        assert_eq!(link(3).name().as_str(), "lco");
+    }
+
+    #[test]
+    fn one_success_brings_a_new_link_up() {
+        let mut link = link(3);
+        assert_eq!(link.probed(true), Some(LinkChange::CameUp));
+        assert_eq!(link.state(), LinkState::Up);
+    }
+
+    #[test]
+    fn another_success_is_no_change() {
+        let mut link = up(3);
+        assert_eq!(link.probed(true), None);
+        assert_eq!(link.state(), LinkState::Up);
+    }
+
+    #[test]
+    fn s1_it_is_down_after_exactly_so_many_failures_in_a_row() {
+        let mut link = up(3);
+        assert_eq!(link.probed(false), None);
+        assert_eq!(link.probed(false), None);
+        assert_eq!(link.state(), LinkState::Up);
+        assert_eq!(link.probed(false), Some(LinkChange::WentDown));
+        assert_eq!(link.state(), LinkState::Down);
+    }
+
+    #[test]
+    fn s1_one_failure_is_enough_where_one_is_asked_for() {
+        let mut link = up(1);
+        assert_eq!(link.probed(false), Some(LinkChange::WentDown));
+    }
+
+    #[test]
+    fn a_success_starts_the_counting_anew() {
+        let mut link = up(2);
+        assert_eq!(link.probed(false), None);
+        assert_eq!(link.failures(), 1);
+        assert_eq!(link.probed(true), None);
+        assert_eq!(link.failures(), 0);
+        assert_eq!(link.probed(false), None);
+        assert_eq!(link.state(), LinkState::Up);
+    }
+
+    #[test]
+    fn one_success_brings_a_link_that_is_down_up() {
+        let mut link = up(1);
+        link.probed(false);
+        assert_eq!(link.probed(true), Some(LinkChange::CameUp));
+        assert_eq!(link.state(), LinkState::Up);
+    }
+
+    #[test]
+    fn a_new_link_that_fails_stays_unproven_and_then_goes_down() {
+        let mut link = link(2);
+        assert_eq!(link.probed(false), None);
+        assert_eq!(link.state(), LinkState::Unproven);
+        assert_eq!(link.probed(false), Some(LinkChange::WentDown));
+        assert_eq!(link.state(), LinkState::Down);
+    }
+
+    #[test]
+    fn failures_beyond_255_are_neither_counted_nor_a_change() {
+        let mut link = up(255);
+        for _ in 0..254 {
+            assert_eq!(link.probed(false), None);
+        }
+        assert_eq!(link.probed(false), Some(LinkChange::WentDown));
+        for _ in 0..300 {
+            assert_eq!(link.probed(false), None);
+        }
+        assert_eq!(link.failures(), 255);
+        assert_eq!(link.state(), LinkState::Down);
+    }
+}

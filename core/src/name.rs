@@ -68,3 +68,86 @@ impl fmt::Display for NameError {
 }
 
 impl core::error::Error for NameError {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::format;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_name_of_32_bytes_is_taken_as_it_is() {
+        let text = "abcdefghijklmnopqrstuvwxyz-12345";
+        assert_eq!(text.len(), 32);
+        assert_eq!(Name::new(text).unwrap().as_str(), text);
+    }
+
+    #[test]
+    fn a_name_of_33_bytes_is_too_long() {
+        assert_eq!(
+            Name::new("abcdefghijklmnopqrstuvwxyz-123456"),
+            Err(NameError::TooLong)
+        );
+    }
+
+    #[test]
+    fn bytes_are_counted_and_not_characters() {
+        assert!(Name::new(&"é".repeat(16)).is_ok());
+        assert_eq!(Name::new(&"é".repeat(17)), Err(NameError::TooLong));
+        // 31 bytes and one character of two bytes: it must not be cut in the middle.
+        assert_eq!(
+            Name::new(&format!("{}é", "a".repeat(31))),
+            Err(NameError::TooLong)
+        );
+    }
+
+    #[test]
+    fn an_empty_name_is_refused() {
+        assert_eq!(Name::new(""), Err(NameError::Empty));
+    }
+
+    #[test]
+    fn white_space_anywhere_is_refused() {
+        for text in [
+            " ",
+            " a",
+            "a ",
+            "a b",
+            "a\tb",
+            "a\nb",
+            "a\u{a0}b",
+            "a\u{2028}b",
+        ] {
+            assert_eq!(Name::new(text), Err(NameError::NotOneWord), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        for text in ["\0", "a\x1b[0m", "\u{7f}", "\u{85}"] {
+            assert_eq!(Name::new(text), Err(NameError::NotOneWord), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_refused_without_looking_at_its_characters() {
+        assert_eq!(Name::new(&" ".repeat(1 << 20)), Err(NameError::TooLong));
+    }
+
+    #[test]
+    fn names_and_their_errors_are_shown_in_words() {
+        assert_eq!(Name::new("overwatcher").unwrap().to_string(), "overwatcher");
+        assert_eq!(NameError::Empty.to_string(), "a name must not be empty");
+        assert_eq!(
+            NameError::TooLong.to_string(),
+            "a name has at most 32 bytes"
+        );
+        assert_eq!(
+            NameError::NotOneWord.to_string(),
+            "a name must be one word without white space or control characters"
+        );
+    }
+}

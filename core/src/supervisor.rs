@@ -372,3 +372,6 @@ impl fmt::Display for BeatError {
 }
 
 impl core::error::Error for BeatError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+use super::*;
+
+/// Everything fails at once; then one cause after the other is taken away.
+#[test]
+fn the_first_cause_is_named() {
+    let mut config = config();
+    config.add_heartbeat("a", true, TIMEOUT).unwrap();
+    config.add_heartbeat("b", true, TIMEOUT).unwrap();
+    let lco = config.add_link("lco", THREE).unwrap();
+    let outside = config.add_link("outside", THREE).unwrap();
+    let mut supervisor = Supervisor::new(config, T0);
+    let (a, b) = (id(&supervisor, "a"), id(&supervisor, "b"));
+    for _ in 0..3 {
+        supervisor.link_probed(lco, false);
+    }
+    let mut now = T0 + ATTENTION;
+    supervisor.tick(now).unwrap_err();
+    assert_eq!(
+        supervisor.hold(now),
+        Some(Reason::NotAttentive(Lapse::Gap(ATTENTION)))
+    );
+    supervisor.forget(now);
+    assert_eq!(supervisor.hold(now), Some(Reason::NeverSeen(a)));
+    assert_eq!(holds(&mut supervisor, "a", now), Reason::NeverSeen(b));
+    now += TIMEOUT;
+    assert_eq!(
+        holds(&mut supervisor, "b", now),
+        Reason::Stale {
+            heartbeat: a,
+            silent_for: TIMEOUT
+        }
+    );
+    assert_eq!(holds(&mut supervisor, "a", now), Reason::LinkDown(lco));
+    supervisor.link_probed(lco, true);
+    assert_eq!(
+        holds(&mut supervisor, "a", now),
+        Reason::LinkUnproven(outside)
+    );
+    supervisor.link_probed(outside, true);
+    assert_eq!(supervisor.hold(now), None);
+    let ticket = emission_of(&mut supervisor, "a", now);
+    assert_eq!(holds(&mut supervisor, "a", now), Reason::InFlight(now));
+    supervisor.emission_ended(ticket, Outcome::Acknowledged, now);
+    assert_eq!(holds(&mut supervisor, "a", now), Reason::CutOff(CUTOFF));
+    let ticket = emission_of(&mut supervisor, "a", now + CUTOFF);
+    supervisor.emission_ended(ticket, Outcome::Lost, now + CUTOFF);
+    assert_eq!(
+        holds(&mut supervisor, "a", now + CUTOFF),
+        Reason::Retry(RETRY)
+    );
+}
+
+#[test]
+fn every_reason_has_its_name_and_only_the_pace_is_no_fault() {
+    let reasons = [
+        Reason::NotAttentive(Lapse::Gap(ATTENTION)),
+        Reason::NothingCritical,
+        Reason::NeverSeen(HeartbeatId(0)),
+        Reason::Stale {
+            heartbeat: HeartbeatId(0),
+            silent_for: TIMEOUT,
+        },
+        Reason::LinkUnproven(LinkId(0)),
+        Reason::LinkDown(LinkId(0)),
+        Reason::InFlight(T0),
+        Reason::CutOff(CUTOFF),
+        Reason::Retry(RETRY),
+    ];
+    assert_eq!(reasons.map(|reason| reason.as_str()), Reason::NAMES);
+    assert_eq!(
+        reasons.map(|reason| reason.is_fault()),
+        [true, true, true, true, true, true, false, false, false]
+    );
+    let mut names = Reason::NAMES;
+    names.sort_unstable();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+}
