@@ -1,0 +1,627 @@
+//! The supervisor against a reference that keeps no state but the list of everything that happened, and reads all of it
+//! again for each answer. Durations are a few ticks long, so that equality is met all the time.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each question is about one kind of event of many"
+)]
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU8;
+
+use embassy_time::{Duration, Instant};
+use lvmbeat_core::emission::{Counts, Pace};
+use lvmbeat_core::{
+    Config, Decision, HeartbeatId, Lapse, LinkChange, LinkId, LinkState, Outcome, Reason,
+    Supervisor, Ticket,
+};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{TestCaseError, TestCaseResult, TestRunner};
+
+type Small = Supervisor<4, 2>;
+
+#[derive(Clone, Debug)]
+struct Setup {
+    start: u64,
+    attention: u64,
+    cutoff: u64,
+    retry: u64,
+    plc: u64,
+    /// Critical, timeout.
+    heartbeats: Vec<(bool, u64)>,
+    /// Failures to down.
+    links: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Tick,
+    Beat(usize),
+    /// Ends the newest emission, or one that is so many older.
+    End(usize, Outcome),
+    Probe(usize, bool),
+    Forget,
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    /// Ticks since the step before; negative: the clock goes back.
+    by: i64,
+    op: Op,
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    let start = prop_oneof![Just(0), Just(1000), Just(u64::MAX - 60)];
+    let attention = prop_oneof![3 => Just(1_000_000_u64), 1 => 4..20_u64, 1 => 0..4_u64];
+    let heartbeats = prop::collection::vec((prop::bool::weighted(0.75), 1..25_u64), 0..=4);
+    let links = prop::collection::vec(1..=3_u8, 0..=2);
+    (
+        start,
+        attention,
+        0..12_u64,
+        0..6_u64,
+        0..40_u64,
+        heartbeats,
+        links,
+    )
+        .prop_map(
+            |(start, attention, cutoff, retry, plc, heartbeats, links)| Setup {
+                start,
+                attention,
+                cutoff,
+                retry,
+                plc,
+                heartbeats,
+                links,
+            },
+        )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let by = prop_oneof![20 => 0..4_i64, 10 => 4..12_i64, 2 => 12..40_i64, 1 => -5..0_i64];
+    let outcome = prop_oneof![
+        5 => Just(Outcome::Acknowledged),
+        1 => prop::sample::select(&Outcome::ALL[1..]),
+    ];
+    let op = prop_oneof![
+        4 => Just(Op::Tick),
+        // The last of them may be unknown.
+        10 => (0..5_usize).prop_map(Op::Beat),
+        6 => (prop_oneof![5 => Just(0), 1 => 1..4_usize], outcome)
+            .prop_map(|(older, outcome)| Op::End(older, outcome)),
+        4 => (0..2_usize, prop::bool::weighted(0.7)).prop_map(|(link, up)| Op::Probe(link, up)),
+        1 => Just(Op::Forget),
+    ];
+    (by, op).prop_map(|(by, op)| Step { by, op })
+}
+
+/// What happened, with the answer where the answer is part of the story.
+#[derive(Clone, Debug)]
+enum Event {
+    Tick,
+    Beat(usize, Result<Decision, ()>),
+    End(Ticket, Outcome),
+    Probe(usize, bool),
+    Forget,
+}
+
+/// One emission, as read from the history.
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    ticket: Ticket,
+    start: u64,
+    /// Index in the history, instant, outcome.
+    end: Option<(usize, u64, Outcome)>,
+}
+
+struct History<'a> {
+    setup: &'a Setup,
+    ids: &'a [HeartbeatId],
+    links: &'a [LinkId],
+    events: Vec<(u64, Event)>,
+}
+
+fn ticks(ticks: u64) -> Duration {
+    Duration::from_ticks(ticks)
+}
+
+/// What is left of a waiting time; on a clock that went back all of it is.
+fn left(length: u64, since: u64, now: u64) -> Option<Duration> {
+    let over = u128::from(since) + u128::from(length);
+    let rest = over.checked_sub(u128::from(now.max(since)))?;
+    u64::try_from(rest).ok().filter(|rest| *rest > 0).map(ticks)
+}
+
+impl History<'_> {
+    /// Index of the first event of the session that was going on before event `end`.
+    fn session(&self, end: usize) -> usize {
+        self.events[..end]
+            .iter()
+            .rposition(|(_, event)| matches!(event, Event::Forget))
+            .map_or(0, |forget| forget + 1)
+    }
+
+    /// All lapses of the session before event `end`, with the index of the event that noticed it; and what `now` would be.
+    fn lapses(&self, end: usize, now: Option<u64>) -> Vec<(usize, Lapse)> {
+        let begin = self.session(end);
+        let origin = match begin.checked_sub(1) {
+            None => self.setup.start,
+            Some(forget) => self.events[forget].0,
+        };
+        let timed = self.events[begin..end]
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, event))| !matches!(event, Event::Probe(..)))
+            .map(|(index, (at, event))| (begin + index, *at, matches!(event, Event::Tick)))
+            .chain(now.map(|now| (end, now, false)));
+        let mut lapses = Vec::new();
+        let mut stamps = vec![origin];
+        let mut seen = vec![origin];
+        for (index, at, is_tick) in timed {
+            let latest = *seen.iter().max().unwrap_or(&0);
+            let gap = at.saturating_sub(stamps[stamps.len() - 1]);
+            let lapse = if at < latest {
+                Some(Lapse::ClockWentBack(ticks(latest - at)))
+            } else if gap >= self.setup.attention {
+                Some(Lapse::Gap(ticks(gap)))
+            } else {
+                None
+            };
+            if lapse.is_some() || is_tick {
+                stamps.push(at);
+                seen.clear();
+            }
+            seen.push(at);
+            lapses.extend(lapse.map(|lapse| (index, lapse)));
+        }
+        lapses
+    }
+
+    /// Whether a beat that counts is younger than its timeout.
+    fn fresh(&self, end: usize, heartbeat: usize, now: u64) -> bool {
+        self.lapses(end, None).is_empty()
+            && self.counted(end, heartbeat).any(|at| {
+                at <= now && u128::from(now - at) < u128::from(self.setup.heartbeats[heartbeat].1)
+            })
+    }
+
+    /// The beats of the session, disregarding lapses.
+    fn counted(&self, end: usize, heartbeat: usize) -> impl DoubleEndedIterator<Item = u64> {
+        self.events[self.session(end)..end]
+            .iter()
+            .filter_map(move |(at, event)| match event {
+                Event::Beat(which, Ok(_)) if *which == heartbeat => Some(*at),
+                _ => None,
+            })
+    }
+
+    fn link(&self, end: usize, link: usize) -> LinkState {
+        let mut probes = self.events[..end]
+            .iter()
+            .rev()
+            .filter_map(|(_, event)| match event {
+                Event::Probe(which, reached) if *which == link => Some(*reached),
+                _ => None,
+            });
+        let failures = probes.by_ref().take_while(|reached| !reached).count();
+        let ever = self.events[..end]
+            .iter()
+            .any(|(_, event)| matches!(event, Event::Probe(which, true) if *which == link));
+        if failures >= usize::from(self.setup.links[link]) {
+            LinkState::Down
+        } else if ever {
+            LinkState::Up
+        } else {
+            LinkState::Unproven
+        }
+    }
+
+    fn flights(&self, end: usize) -> Vec<Flight> {
+        let events = || self.events[..end].iter().enumerate();
+        let starts = events().filter_map(|(index, (at, event))| match event {
+            Event::Beat(_, Ok(Decision::Emit(ticket))) => Some((index, *at, *ticket)),
+            _ => None,
+        });
+        starts
+            .map(|(begin, start, ticket)| Flight {
+                ticket,
+                start,
+                end: events()
+                    .skip(begin)
+                    .find_map(|(index, (at, event))| match event {
+                        Event::End(ended, outcome) if *ended == ticket => {
+                            Some((index, *at, *outcome))
+                        }
+                        Event::Forget => Some((index, *at, Outcome::Lost)),
+                        _ => None,
+                    }),
+            })
+            .collect()
+    }
+
+    /// An instant of long ago, as it counts after each `forget` from event `index` on: never in the future.
+    fn clamped(&self, at: u64, index: usize, end: usize) -> u64 {
+        self.events[index..end]
+            .iter()
+            .filter(|(_, event)| matches!(event, Event::Forget))
+            .map(|(forgot, _)| *forgot)
+            .fold(at, u64::min)
+    }
+
+    fn fault(&self, end: usize, now: u64) -> Option<Reason> {
+        if let Some((_, lapse)) = self.lapses(end, None).last() {
+            return Some(Reason::NotAttentive(*lapse));
+        }
+        if let Some((_, lapse)) = self.lapses(end, Some(now)).last() {
+            return Some(Reason::NotAttentive(*lapse));
+        }
+        let critical = (0..self.setup.heartbeats.len()).filter(|one| self.setup.heartbeats[*one].0);
+        if critical.clone().count() == 0 {
+            return Some(Reason::NothingCritical);
+        }
+        for one in critical {
+            if !self.fresh(end, one, now) {
+                return Some(match self.counted(end, one).next_back() {
+                    None => Reason::NeverSeen(self.ids[one]),
+                    Some(at) => Reason::Stale {
+                        heartbeat: self.ids[one],
+                        silent_for: ticks(now - at),
+                    },
+                });
+            }
+        }
+        (0..self.links.len()).find_map(|link| match self.link(end, link) {
+            LinkState::Up => None,
+            LinkState::Unproven => Some(Reason::LinkUnproven(self.links[link])),
+            LinkState::Down => Some(Reason::LinkDown(self.links[link])),
+        })
+    }
+
+    fn wait(&self, end: usize, now: u64) -> Option<Reason> {
+        let flights = self.flights(end);
+        if let Some(flight) = flights.iter().find(|flight| flight.end.is_none()) {
+            return Some(Reason::InFlight(Instant::from_ticks(flight.start)));
+        }
+        let success = flights.iter().rev().find_map(|flight| match flight.end {
+            Some((index, _, Outcome::Acknowledged)) => Some(self.clamped(flight.start, index, end)),
+            _ => None,
+        });
+        let failure = flights.last().and_then(|flight| match flight.end {
+            None | Some((_, _, Outcome::Acknowledged)) => None,
+            Some((index, at, _)) => Some(self.clamped(at, index, end)),
+        });
+        success
+            .and_then(|at| left(self.setup.cutoff, at, now))
+            .map(Reason::CutOff)
+            .or_else(|| {
+                failure
+                    .and_then(|at| left(self.setup.retry, at, now))
+                    .map(Reason::Retry)
+            })
+    }
+
+    fn may_send(&self, ticket: Ticket, now: u64) -> bool {
+        let end = self.events.len();
+        self.flights(end)
+            .iter()
+            .any(|flight| flight.ticket == ticket && flight.end.is_none())
+            && self.fault(end, now).is_none()
+    }
+
+    fn counts(&self) -> Counts {
+        let flights = self.flights(self.events.len());
+        let count = |wanted| {
+            let ended = flights.iter().filter_map(|flight| flight.end);
+            u32::try_from(ended.filter(|(_, _, outcome)| *outcome == wanted).count())
+                .unwrap_or(u32::MAX)
+        };
+        Counts {
+            acknowledged: count(Outcome::Acknowledged),
+            refused: count(Outcome::Refused),
+            unroutable: count(Outcome::Unroutable),
+            timed_out: count(Outcome::TimedOut),
+            lost: count(Outcome::Lost),
+        }
+    }
+
+    /// Whether event `index` shows that something else than the pace withholds the heartbeat.
+    fn is_fault(&self, index: usize) -> bool {
+        let (at, event) = &self.events[index];
+        let noticed = self.lapses(index + 1, None);
+        noticed.iter().any(|(noticer, _)| *noticer == index)
+            || match event {
+                Event::Forget => true,
+                Event::Beat(_, Ok(Decision::Hold(reason))) if reason.is_fault() => true,
+                Event::Beat(_, Ok(_)) => (0..self.setup.heartbeats.len())
+                    .any(|one| self.setup.heartbeats[one].0 && !self.fresh(index, one, *at)),
+                _ => false,
+            }
+    }
+
+    fn smallest_emission_margin(&self) -> Option<Duration> {
+        let acknowledged: Vec<_> = self
+            .flights(self.events.len())
+            .iter()
+            .filter_map(|flight| flight.end)
+            .filter(|(_, _, outcome)| *outcome == Outcome::Acknowledged)
+            .map(|(index, at, _)| (index, at))
+            .collect();
+        acknowledged
+            .windows(2)
+            .filter(|pair| !(pair[0].0 + 1..=pair[1].0).any(|index| self.is_fault(index)))
+            .filter_map(|pair| pair[1].1.checked_sub(pair[0].1))
+            .map(|gap| ticks(self.setup.plc.saturating_sub(gap)))
+            .min()
+    }
+
+    fn smallest_heartbeat_margin(&self, heartbeat: usize) -> Option<Duration> {
+        let sessions = self
+            .events
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, event))| matches!(event, Event::Forget))
+            .map(|(index, _)| index)
+            .chain([self.events.len()]);
+        sessions
+            .flat_map(|end| {
+                // Beats after a lapse do not count until the session ends.
+                let end = self
+                    .lapses(end, None)
+                    .first()
+                    .map_or(end, |(index, _)| *index);
+                let beats: Vec<_> = self.counted(end, heartbeat).collect();
+                let gaps: Vec<_> = beats.windows(2).map(|pair| pair[1] - pair[0]).collect();
+                gaps
+            })
+            .map(|gap| ticks(self.setup.heartbeats[heartbeat].1.saturating_sub(gap)))
+            .min()
+    }
+}
+
+fn name(heartbeat: usize) -> String {
+    format!("h{heartbeat}")
+}
+
+fn build(setup: &Setup) -> (Small, Vec<HeartbeatId>, Vec<LinkId>) {
+    let mut config = Config::new(
+        ticks(setup.attention),
+        Pace {
+            cutoff: ticks(setup.cutoff),
+            retry: ticks(setup.retry),
+            plc_timeout: ticks(setup.plc),
+        },
+    );
+    let ids = (0..)
+        .zip(&setup.heartbeats)
+        .filter_map(|(number, (critical, timeout))| {
+            config
+                .add_heartbeat(&name(number), *critical, ticks(*timeout))
+                .ok()
+        });
+    let ids = ids.collect();
+    let links = (0..).zip(&setup.links).filter_map(|(number, failures)| {
+        let failures = NonZeroU8::new(*failures)?;
+        config.add_link(&name(number), failures).ok()
+    });
+    let links = links.collect();
+    let start = Instant::from_ticks(setup.start);
+    (Supervisor::new(config, start), ids, links)
+}
+
+/// Beats, and compares the answer; adds the ticket if there is one.
+fn beat(
+    supervisor: &mut Small,
+    history: &mut History,
+    tickets: &mut Vec<Ticket>,
+    heartbeat: usize,
+    now: u64,
+) -> Result<&'static str, TestCaseError> {
+    let (at, end, setup) = (
+        Instant::from_ticks(now),
+        history.events.len(),
+        history.setup,
+    );
+    let answer = supervisor.beat(&name(heartbeat), at);
+    let met = match answer {
+        Ok(Decision::Emit(_)) => "emit",
+        Ok(Decision::Hold(reason)) => reason.as_str(),
+        Ok(Decision::Noted) => "noted",
+        Err(_) => "unknown",
+    };
+    if heartbeat >= setup.heartbeats.len() {
+        prop_assert!(answer.is_err());
+        history.events.push((now, Event::Beat(heartbeat, Err(()))));
+    } else {
+        // What it was is known only after it is known that it was; `Noted` stands in for it.
+        let noted = Event::Beat(heartbeat, Ok(Decision::Noted));
+        history.events.push((now, noted));
+        let lapsed = history
+            .lapses(end + 1, None)
+            .last()
+            .map(|(_, lapse)| *lapse);
+        let hold = history
+            .fault(end + 1, now)
+            .or_else(|| history.wait(end + 1, now));
+        match (answer, lapsed, hold) {
+            (Ok(Decision::Hold(Reason::NotAttentive(lapse))), Some(expected), _) => {
+                prop_assert_eq!(lapse, expected);
+            }
+            (Ok(Decision::Noted), None, _) if !setup.heartbeats[heartbeat].0 => {}
+            (Ok(Decision::Hold(reason)), None, Some(expected)) => {
+                prop_assert!(setup.heartbeats[heartbeat].0);
+                prop_assert_eq!(reason, expected);
+            }
+            (Ok(Decision::Emit(ticket)), None, None) => {
+                prop_assert!(setup.heartbeats[heartbeat].0);
+                prop_assert!(!tickets.contains(&ticket));
+                prop_assert!(supervisor.may_send(ticket, at));
+                tickets.push(ticket);
+            }
+            other => prop_assert!(false, "beat of {heartbeat}: {other:?}"),
+        }
+        history.events[end].1 = Event::Beat(heartbeat, answer.map_err(|_| ()));
+    }
+    Ok(met)
+}
+
+/// Plays the steps on both; `met` collects the answers that were met.
+fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestCaseResult {
+    let (mut supervisor, ids, links) = build(setup);
+    prop_assert_eq!(ids.len(), setup.heartbeats.len());
+    prop_assert_eq!(links.len(), setup.links.len());
+    let mut history = History {
+        setup,
+        ids: &ids,
+        links: &links,
+        events: Vec::new(),
+    };
+    let mut tickets: Vec<Ticket> = Vec::new();
+    let mut now = setup.start;
+    for step in steps {
+        now = now.saturating_add_signed(step.by);
+        let at = Instant::from_ticks(now);
+        let end = history.events.len();
+        let flying = supervisor.emission().in_flight_since();
+        match step.op {
+            Op::Tick => {
+                history.events.push((now, Event::Tick));
+                // Told now: every lapse since the last tick; the last of them stands for all.
+                let since = history.events[..end]
+                    .iter()
+                    .rposition(|(_, event)| matches!(event, Event::Tick))
+                    .map_or(0, |tick| tick + 1);
+                let untold = history.lapses(end + 1, None);
+                let untold = untold.iter().rev().find(|(index, _)| *index >= since);
+                let expected = untold.map_or(Ok(()), |(_, lapse)| Err(*lapse));
+                prop_assert_eq!(supervisor.tick(at), expected);
+            }
+            Op::Beat(heartbeat) => {
+                met.insert(beat(
+                    &mut supervisor,
+                    &mut history,
+                    &mut tickets,
+                    heartbeat,
+                    now,
+                )?);
+            }
+            Op::End(older, outcome) => {
+                let Some(ticket) = tickets.iter().rev().nth(older).copied() else {
+                    continue;
+                };
+                let flights = history.flights(end);
+                let flies = flights
+                    .iter()
+                    .any(|flight| flight.ticket == ticket && flight.end.is_none());
+                let before = supervisor.emission().clone();
+                met.insert(if flies { "in time" } else { "late" });
+                prop_assert_eq!(supervisor.emission_ended(ticket, outcome, at), flies);
+                if !flies {
+                    prop_assert_eq!(before.counts(), supervisor.emission().counts());
+                }
+                history.events.push((now, Event::End(ticket, outcome)));
+            }
+            Op::Probe(link, reached) => {
+                let Some(id) = links.get(link) else {
+                    continue;
+                };
+                history.events.push((now, Event::Probe(link, reached)));
+                let (before, after) = (history.link(end, link), history.link(end + 1, link));
+                let change = match (before == after, after) {
+                    (false, LinkState::Up) => Some(LinkChange::CameUp),
+                    (false, LinkState::Down) => Some(LinkChange::WentDown),
+                    _ => None,
+                };
+                prop_assert_eq!(supervisor.link_probed(*id, reached), change);
+            }
+            Op::Forget => {
+                supervisor.forget(at);
+                history.events.push((now, Event::Forget));
+            }
+        }
+        // S2: an emission starts in answer to a beat and to nothing else.
+        if !matches!(step.op, Op::Beat(_)) && flying.is_none() {
+            prop_assert_eq!(supervisor.emission().in_flight_since(), None);
+        }
+        agree(&supervisor, &history, &tickets, now)?;
+    }
+    Ok(())
+}
+
+/// Everything that can be asked, at and around `now`.
+fn agree(supervisor: &Small, history: &History, tickets: &[Ticket], now: u64) -> TestCaseResult {
+    let end = history.events.len();
+    let setup = history.setup;
+    for at in [
+        now.saturating_sub(1),
+        now,
+        now.saturating_add(1),
+        now.saturating_add(9),
+    ] {
+        let expected = history.fault(end, at).or_else(|| history.wait(end, at));
+        let instant = Instant::from_ticks(at);
+        prop_assert_eq!(supervisor.hold(instant), expected, "hold at {}", at);
+        for ticket in tickets.iter().rev().take(3) {
+            prop_assert_eq!(
+                supervisor.may_send(*ticket, instant),
+                history.may_send(*ticket, at)
+            );
+        }
+        if expected.is_none() {
+            for one in (0..setup.heartbeats.len()).filter(|one| setup.heartbeats[*one].0) {
+                let answer = supervisor.clone().beat(&name(one), instant);
+                prop_assert!(matches!(answer, Ok(Decision::Emit(_))), "{answer:?}");
+            }
+        }
+    }
+    for (link, id) in history.links.iter().enumerate() {
+        let state = supervisor.link(*id).map(lvmbeat_core::link::Link::state);
+        prop_assert_eq!(state, Some(history.link(end, link)));
+    }
+    prop_assert_eq!(*supervisor.emission().counts(), history.counts());
+    prop_assert_eq!(
+        supervisor.emission().smallest_margin(),
+        history.smallest_emission_margin()
+    );
+    for (one, id) in history.ids.iter().enumerate() {
+        let margin = supervisor
+            .heartbeats()
+            .get(*id)
+            .and_then(lvmbeat_core::heartbeat::Heartbeat::smallest_margin);
+        prop_assert_eq!(margin, history.smallest_heartbeat_margin(one));
+    }
+    Ok(())
+}
+
+/// A reference that is never asked proves nothing.
+#[test]
+fn the_steps_meet_every_answer() {
+    let mut runner = TestRunner::deterministic();
+    let cases = (setup(), prop::collection::vec(step(), 0..60));
+    let mut met = BTreeSet::new();
+    for _ in 0..400 {
+        let case = cases.new_tree(&mut runner).map(|tree| tree.current());
+        let (setup, steps) = case.unwrap();
+        run(&setup, &steps, &mut met).unwrap();
+    }
+    let mut expected = BTreeSet::from(["emit", "noted", "unknown", "in time", "late"]);
+    // Where nothing is critical, every beat is only noted.
+    expected.extend(
+        Reason::NAMES
+            .iter()
+            .filter(|name| **name != "nothing_critical"),
+    );
+    assert_eq!(met, expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn s1_s2_s3_s5_every_answer_follows_from_the_whole_history(
+        setup in setup(),
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        run(&setup, &steps, &mut BTreeSet::new())?;
+    }
+}
