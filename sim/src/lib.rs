@@ -1,1 +1,23 @@
-//! lvmbeat
+//! The dome's side of the heartbeat chain, simulated: its PLC behind Modbus TCP, and the actor that commands it.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`plc`] | the PLC without input or output: registers, the dome's motion, the watchdog, faults on demand |
+//! | [`live`] | that PLC on a clock, shared |
+//! | [`modbus`] | Modbus TCP without a network: bytes in, bytes out |
+//! | [`server`] | the network |
+//! | [`simulator`] | all of it together, started and ended by a handle |
+//! | [`cli`] | the programme `sim` |
+#![deny(missing_docs)]
+
+pub mod cli;
+pub mod live;
+pub mod modbus;
+pub mod plc;
+pub mod server;
+pub mod simulator;
+
+pub use live::LivePlc;
+pub use plc::{Fault, Plc, PlcConfig};
+pub use server::ServerConfig;
+pub use simulator::{Simulator, SimulatorConfig, StartError};

@@ -1,2 +1,7 @@
-//! lvmbeat
-fn main() {}
+//! The dome's PLC on Modbus TCP.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sim::cli::main(std::env::args_os())
+}

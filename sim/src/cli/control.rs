@@ -1,0 +1,129 @@
+//! Orders from the standard input, for tests and for playing.
+
+use std::io::{self, BufRead, Read};
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use crate::LivePlc;
+use crate::plc::{Coil, Fault};
+
+/// The longest line that is understood.
+const LONGEST: u64 = 256;
+
+/// What a line asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    Status,
+    Fault(Fault, bool),
+    /// Write these coils, one after the other.
+    Write(&'static [(Coil, bool)]),
+}
+
+impl Order {
+    fn parse(line: &str) -> Result<Self, String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        Ok(match *words {
+            ["status"] => Self::Status,
+            ["fault", name, "on"] => Self::Fault(fault(name)?, true),
+            ["fault", name, "off"] => Self::Fault(fault(name)?, false),
+            ["dome", "open"] => {
+                Self::Write(&[(Coil::MotorDirection, true), (Coil::DriveEnabled, true)])
+            }
+            ["dome", "close"] => {
+                Self::Write(&[(Coil::MotorDirection, false), (Coil::DriveEnabled, true)])
+            }
+            ["dome", "stop"] => Self::Write(&[(Coil::DriveEnabled, false)]),
+            ["beat"] => Self::Write(&[(Coil::HbSet, true)]),
+            ["network", "down"] => Self::Write(&[(Coil::NetworkFailure, true)]),
+            ["network", "up"] => Self::Write(&[(Coil::NetworkFailure, false)]),
+            ["e-stop"] => Self::Write(&[(Coil::EStop, true)]),
+            ["reset"] => Self::Write(&[(Coil::ERelayReset, true), (Coil::DomeErrorReset, true)]),
+            _ => {
+                return Err(format!(
+                    "'{}' is no order; the orders are status, fault NAME on|off, dome open|close|stop, beat, network up|down, e-stop, reset",
+                    line.trim().escape_debug()
+                ));
+            }
+        })
+    }
+
+    pub(super) fn carry_out(self, plc: &LivePlc) {
+        match self {
+            Self::Status => {}
+            Self::Fault(fault, on) => plc.set_fault(fault, on),
+            Self::Write(writes) => plc.access(|plc| {
+                for (coil, value) in writes {
+                    plc.set(*coil, *value);
+                }
+            }),
+        }
+    }
+}
+
+fn fault(name: &str) -> Result<Fault, String> {
+    name.parse()
+        .map_err(|error: crate::plc::UnknownFault| error.to_string())
+}
+
+/// The orders as they come, until the input ends; each understood, or what is wrong with it.
+pub(super) fn orders() -> io::Result<mpsc::Receiver<Result<Order, String>>> {
+    let (sender, receiver) = mpsc::channel(16);
+    // A thread, since reading the standard input cannot be called off; it ends with the process.
+    thread::Builder::new()
+        .name("stdin".to_owned())
+        .spawn(move || {
+            let mut input = io::stdin().lock();
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                match (&mut input).take(LONGEST).read_until(b'\n', &mut line) {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => {}
+                }
+                let text = String::from_utf8_lossy(&line);
+                if text.trim().is_empty() {
+                    continue;
+                }
+                if sender.blocking_send(Order::parse(&text)).is_err() {
+                    return;
+                }
+            }
+        })?;
+    Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_understood() {
+        assert_eq!(Order::parse("status\n"), Ok(Order::Status));
+        assert_eq!(
+            Order::parse("  fault dome-jammed   on\r\n"),
+            Ok(Order::Fault(Fault::DomeJammed, true))
+        );
+        assert!(matches!(Order::parse("dome open"), Ok(Order::Write(_))));
+    }
+
+    #[test]
+    fn what_is_no_order_is_told_so() {
+        assert!(
+            Order::parse("open sesame")
+                .unwrap_err()
+                .contains("dome open|close|stop")
+        );
+        assert!(
+            Order::parse("fault x on")
+                .unwrap_err()
+                .contains("dome-jammed")
+        );
+        assert!(
+            Order::parse("fault rain")
+                .unwrap_err()
+                .starts_with("'fault rain' is no order")
+        );
+        assert!(!Order::parse("a\u{1b}[2Jb").unwrap_err().contains('\u{1b}'));
+    }
+}
