@@ -1,14 +1,25 @@
 //! An actor's command language: clap behind CLU's conventions.
+//!
+//! A command string is split as a shell would split it and parsed by clap. What every CLU actor answers in the same way is
+//! answered here: `ping`, `version`, `help`, `get_schema`, `get-command-model`, `keyword`, and `--help` anywhere. So is
+//! whatever cannot be parsed, the empty string and unclosed quotes included: Python's CLU answers those never. The actor's
+//! own commands come out as a value of its own type.
+//!
+//! All of it is a pure function of the command string, and any string has an answer (X2).
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use clap::Subcommand;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Subcommand};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::bus::Message;
-use super::message::{Code, Keywords, ReplyAddress, encode_reply, keyword};
+use super::message::{Code, Keywords, ReplyAddress, encode_reply, keyword, shortened};
+
+mod help;
+mod model;
 
 /// What is asked of lvmbeat beyond what every actor answers.
 #[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
@@ -24,9 +35,9 @@ pub enum Request {
 
 /// The commands of one actor: those that every CLU actor answers, and its own, `R`.
 pub struct Grammar<R> {
-    actor: String,
     version: String,
     schema: Value,
+    root: clap::Command,
     own: PhantomData<fn() -> R>,
 }
 
@@ -51,6 +62,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    fn new(code: Code, body: Keywords) -> Self {
+        Self {
+            code,
+            body,
+            internal: false,
+        }
+    }
+
     /// The reply to that address.
     pub fn encode(&self, sender: &str, address: &ReplyAddress, wall: Timestamp) -> Message {
         let address = ReplyAddress {
@@ -62,31 +81,232 @@ impl Answer {
 }
 
 impl<R: Subcommand> Grammar<R> {
-    /// The grammar of the actor of that name.
+    /// The grammar of the actor of that name. The schema is what `get_schema` and `keyword` show: a JSON schema with
+    /// `properties`.
     pub fn new(actor: &str, version: &str, schema: Value) -> Self {
+        let root = R::augment_subcommands(clap::Command::new(actor.to_owned()))
+            // Not the description of the type of its commands.
+            .about(None::<&str>)
+            .long_about(None::<&str>)
+            .no_binary_name(true)
+            .subcommand_required(true)
+            .subcommands(common());
         Self {
-            actor: actor.to_owned(),
             version: version.to_owned(),
             schema,
+            root: plain(root),
             own: PhantomData,
         }
     }
 
     /// Parses a command string and answers it, unless it is one of the actor's own commands.
     pub fn handle(&self, command_string: &str) -> Handled<R> {
-        let _ = (&self.version, &self.schema);
-        Handled::Answered(vec![Answer {
-            code: Code::Failed,
-            body: keyword("error", command_string),
-            internal: false,
-        }])
+        match self.parse(command_string) {
+            Ok(handled) => handled,
+            Err(refusal) => {
+                let error = format!(
+                    "Command '{}' does not exist or cannot be parsed.",
+                    shortened(command_string)
+                );
+                Handled::Answered(vec![
+                    Answer::new(Code::Warning, keyword("help", refusal)),
+                    Answer::new(Code::Failed, keyword("error", error)),
+                ])
+            }
+        }
+    }
+
+    /// Or the reason why not, as lines of help.
+    fn parse(&self, command_string: &str) -> Result<Handled<R>, Vec<String>> {
+        let name = self.root.get_name();
+        let words = shlex::split(command_string)
+            .ok_or_else(|| vec!["A quotation mark is not closed.".to_owned()])?;
+        let hint = || format!("'help' lists the commands of {name}.");
+        let Some(first) = words.first() else {
+            return Err(vec!["There is no command in it.".to_owned(), hint()]);
+        };
+        if words.iter().any(|word| word == "--help") {
+            // Whatever else there is, as far as it names a command: `set overwatcher --help` is help on `set`.
+            let path = words.iter().filter(|word| *word != "--help");
+            return Ok(self.help(path.map(String::as_str), true));
+        }
+        if first == "help" {
+            let path = words.iter().skip(1);
+            return Ok(self.help(path.flat_map(|word| word.split_whitespace()), false));
+        }
+        let matches = self
+            .root
+            .clone()
+            .try_get_matches_from(&words)
+            .map_err(|error| vec![refusal(&error), hint()])?;
+        let argument = matches.subcommand().and_then(|(_, command)| {
+            // Only the common commands call theirs so; an actor's own are not looked at.
+            command.try_get_one::<String>(ARGUMENT).ok().flatten()
+        });
+        Ok(match matches.subcommand_name() {
+            Some("ping") => done(keyword("text", "Pong.")),
+            Some("version") => done(keyword("version", self.version.as_str())),
+            Some("get_schema") => done(keyword("schema", self.schema.to_string())),
+            Some("get-command-model") => self.model(argument.map(String::as_str)),
+            Some("keyword") => self.keyword(argument.map_or("", String::as_str)),
+            _ => Handled::Request(
+                R::from_arg_matches(&matches).map_err(|error| vec![refusal(&error), hint()])?,
+            ),
+        })
+    }
+
+    /// `lenient`: words that follow a command without sub-commands are its arguments.
+    fn help<'a>(&self, path: impl Iterator<Item = &'a str>, lenient: bool) -> Handled<R> {
+        let mut usage = self.root.get_name().to_owned();
+        let mut command = &self.root;
+        for word in path {
+            if lenient && !command.has_subcommands() {
+                break;
+            }
+            let Some(found) = command.find_subcommand(word) else {
+                return failed(format!("command {} not found.", shortened(word)));
+            };
+            usage = format!("{usage} {word}");
+            command = found;
+        }
+        done(keyword("help", help::lines(&usage, command)))
+    }
+
+    fn model(&self, name: Option<&str>) -> Handled<R> {
+        let mut command = &self.root;
+        for word in name.into_iter().flat_map(str::split_whitespace) {
+            let Some(found) = command.find_subcommand(word) else {
+                return internal(failed(format!("Cannot find command {}.", shortened(word))));
+            };
+            command = found;
+        }
+        internal(done(keyword("command_model", model::of(command))))
+    }
+
+    /// One line of the keyword's schema a reply, without quotation marks and all of one length, as CLU shows them.
+    fn keyword(&self, name: &str) -> Handled<R> {
+        let properties = self.schema.get("properties");
+        let Some(schema) = properties.and_then(|properties| properties.get(name)) else {
+            let name = shortened(name);
+            return failed(format!("Keyword '{name}' is not part of the data model."));
+        };
+        let pretty = format!("{name} = {schema:#}");
+        let width = pretty.lines().map(|line| line.chars().count()).max();
+        let width = width.unwrap_or_default();
+        let line = |line: &str| format!("{:width$}", line.replace('"', ""));
+        Handled::Answered(
+            pretty
+                .lines()
+                .map(|text| Answer::new(Code::Info, keyword("text", line(text))))
+                .chain([Answer::new(Code::Done, Keywords::new())])
+                .collect(),
+        )
     }
 }
 
 impl<R> fmt::Debug for Grammar<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grammar")
-            .field("actor", &self.actor)
+            .field("actor", &self.root.get_name())
             .finish_non_exhaustive()
     }
 }
+
+/// How the arguments of the common commands are called inside.
+const ARGUMENT: &str = "common-argument";
+
+/// The commands of every CLU actor.
+fn common() -> [clap::Command; 6] {
+    let command = |name: &'static str, about: &'static str| clap::Command::new(name).about(about);
+    let argument = |name: &'static str| Arg::new(ARGUMENT).value_name(name);
+    [
+        command("ping", "Answers, to show that the actor is there"),
+        command("version", "Reports the version of the actor"),
+        command("help", "Shows the commands, or one of them")
+            .arg(argument("COMMAND").num_args(0..)),
+        command("get_schema", "Reports the JSON schema of the replies"),
+        command(
+            "get-command-model",
+            "Reports the commands, or one of them, as data",
+        )
+        .arg(argument("COMMAND")),
+        command("keyword", "Shows the schema of one keyword")
+            .arg(argument("KEYWORD").required(true)),
+    ]
+}
+
+/// Without what clap adds by itself.
+fn plain(command: clap::Command) -> clap::Command {
+    command
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .mut_subcommands(plain)
+}
+
+fn done<R>(body: Keywords) -> Handled<R> {
+    Handled::Answered(vec![Answer::new(Code::Done, body)])
+}
+
+fn failed<R>(error: String) -> Handled<R> {
+    Handled::Answered(vec![Answer::new(Code::Failed, keyword("error", error))])
+}
+
+fn internal<R>(mut handled: Handled<R>) -> Handled<R> {
+    if let Handled::Answered(answers) = &mut handled {
+        for answer in answers {
+            answer.internal = true;
+        }
+    }
+    handled
+}
+
+/// Clap's error in a line.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is not exhaustive, and its other cases have no need of words of their own"
+)]
+fn refusal(error: &clap::Error) -> String {
+    let context = |kind| {
+        let value = error.get(kind)?;
+        if let ContextValue::Strings(texts) = value {
+            return Some(shortened(&texts.join(", ")));
+        }
+        Some(shortened(&value.to_string()))
+    };
+    let argument = || context(ContextKind::InvalidArg).unwrap_or_default();
+    // Clap shows a positional argument in angle brackets.
+    let name = || argument().replace(['<', '>', '[', ']'], "");
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let command = context(ContextKind::InvalidSubcommand).unwrap_or_default();
+            // Clap puts the most similar one last.
+            let meant = match error.get(ContextKind::SuggestedSubcommand) {
+                Some(ContextValue::Strings(names)) => names.last(),
+                _ => None,
+            };
+            let meant = meant.map_or_else(String::new, |name| format!(" Did you mean {name}?"));
+            format!("There is no command '{command}'.{meant}")
+        }
+        ErrorKind::UnknownArgument if argument().starts_with('-') => {
+            format!("There is no option '{}' here.", argument())
+        }
+        ErrorKind::UnknownArgument => format!("The argument '{}' is one too many.", argument()),
+        ErrorKind::MissingRequiredArgument => format!("The argument {} is missing.", name()),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "A command is missing after it; --help shows which there are.".to_owned()
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let value = context(ContextKind::InvalidValue).unwrap_or_default();
+            let valid = context(ContextKind::ValidValue).filter(|valid| !valid.is_empty());
+            let valid = valid.map_or_else(String::new, |valid| format!(" Possible are {valid}."));
+            format!("'{value}' is no value for {}.{valid}", name())
+        }
+        other => other
+            .as_str()
+            .map_or_else(|| other.to_string(), |text| format!("Clap says: {text}.")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
