@@ -115,15 +115,7 @@ impl DailyFiles {
     fn write_line(&mut self, line: &[u8]) -> Result<(), String> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(
-                RollingFileAppender::builder()
-                    .rotation(Rotation::DAILY)
-                    .filename_prefix(&self.program)
-                    .filename_suffix("log")
-                    .max_log_files(KEPT_FILES)
-                    .build(&self.folder)
-                    .map_err(|cause| with_sources(&cause))?,
-            ),
+            none => none.insert(self::open(&self.program, &self.folder)?),
         };
         file.write_all(line)
             .and_then(|()| file.flush())
@@ -160,6 +152,18 @@ impl Write for DailyFiles {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn open(program: &str, folder: &Path) -> Result<RollingFileAppender, String> {
+    // Before the appender looks for old files to delete there: it would complain.
+    std::fs::create_dir_all(folder).map_err(|cause| cause.to_string())?;
+    RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix(program)
+        .filename_suffix("log")
+        .max_log_files(KEPT_FILES)
+        .build(folder)
+        .map_err(|cause| with_sources(&cause))
 }
 
 fn with_sources(error: &dyn std::error::Error) -> String {
