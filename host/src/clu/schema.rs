@@ -48,8 +48,8 @@ pub fn lvmbeat() -> Value {
                 "type": "object"
             },
             "enclosure": {
-                "description": "What the enclosure's own replies say of itself.",
-                "type": "object"
+                "description": "What the enclosure's own replies say of itself; null until it has said something.",
+                "type": ["object", "null"]
             },
             "outside_monitors": {
                 "description": "The monitors outside the observatory.",
