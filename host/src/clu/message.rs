@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 use super::bus::{Header, Message};
 
+mod body;
+
 /// The longest body of a command, in bytes. The longest command that CLU's clients send has some hundred.
 pub const MAX_COMMAND_BYTES: usize = 64 * 1024;
 
@@ -219,11 +221,13 @@ impl Malformed {
 /// Why a message in the command queue is no command.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MalformedCause {
-    /// Longer than [`MAX_COMMAND_BYTES`].
-    #[error("The body has {bytes} bytes; at most {MAX_COMMAND_BYTES} are taken.")]
+    /// Longer than [`MAX_COMMAND_BYTES`] or [`MAX_REPLY_BYTES`].
+    #[error("The body has {bytes} bytes; at most {limit} are taken.")]
     TooLarge {
         /// How long.
         bytes: usize,
+        /// Which of both.
+        limit: usize,
     },
     /// Deeper than [`MAX_DEPTH`].
     #[error("The body is nested too deeply; at most {MAX_DEPTH} levels are taken.")]
@@ -281,7 +285,7 @@ pub fn decode_command(message: &Message) -> Result<Command, Malformed> {
 }
 
 fn command_string(message: &Message) -> Result<String, MalformedCause> {
-    let body = json_object(&message.body, MAX_COMMAND_BYTES);
+    let body = body::object(&message.body, MAX_COMMAND_BYTES);
     if truth(message.headers.get("task"), false) {
         let name = match body.ok().and_then(|mut body| body.remove("task")) {
             Some(Value::String(name)) => Some(shortened(&name)),
@@ -292,7 +296,7 @@ fn command_string(message: &Message) -> Result<String, MalformedCause> {
     match body?.remove("command_string") {
         Some(Value::String(command_string)) => Ok(command_string),
         Some(other) => Err(MalformedCause::CommandStringNotText {
-            found: kind(&other),
+            found: body::kind(&other),
         }),
         None => Err(MalformedCause::NoCommandString),
     }
@@ -352,7 +356,7 @@ pub fn decode_reply(message: &Message) -> Result<Reply, Unusable> {
         commander_id: text(headers.get("commander_id")),
         code,
         internal: truth(headers.get("internal"), false),
-        body: json_object(&message.body, MAX_REPLY_BYTES)?,
+        body: body::object(&message.body, MAX_REPLY_BYTES)?,
     })
 }
 
@@ -406,7 +410,7 @@ fn reply(sender: &str, code: Code, body: &Keywords, wall: Timestamp) -> Message 
             header("message_code", text_header(code.as_str())),
             header("sender", text_header(sender)),
         ]),
-        body: json_bytes(body),
+        body: body::bytes(body),
         ..Message::default()
     }
 }
@@ -435,7 +439,7 @@ pub fn encode_command(
             header("internal", Header::Bool(internal)),
             header("write_to_log", Header::Bool(true)),
         ]),
-        body: json_bytes(&keyword("command_string", command_string)),
+        body: body::bytes(&keyword("command_string", command_string)),
     }
 }
 
@@ -471,64 +475,6 @@ fn truth(header: Option<&Header>, default: bool) -> bool {
         Some(Header::Int(number)) => *number != 0,
         Some(Header::Text(text)) => !text.is_empty(),
         Some(Header::Null | Header::Other) => false,
-    }
-}
-
-fn json_bytes(keywords: &Keywords) -> Vec<u8> {
-    // A map with string keys always serializes; if it ever did not, an empty object is still a reply.
-    serde_json::to_vec(keywords).unwrap_or_else(|_| b"{}".to_vec())
-}
-
-fn json_object(body: &[u8], max_bytes: usize) -> Result<Keywords, MalformedCause> {
-    if body.len() > max_bytes {
-        return Err(MalformedCause::TooLarge { bytes: body.len() });
-    }
-    let text = str::from_utf8(body).map_err(|error| MalformedCause::NotText {
-        from: error.valid_up_to(),
-    })?;
-    if depth(text) > MAX_DEPTH {
-        return Err(MalformedCause::TooDeep);
-    }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(other) => Err(MalformedCause::NotAnObject {
-            found: kind(&other),
-        }),
-        Err(error) => Err(MalformedCause::NotJson {
-            cause: error.to_string(),
-        }),
-    }
-}
-
-/// How deeply arrays and objects are nested, if it is JSON at all.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }
 
