@@ -19,10 +19,8 @@ pub struct Source {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chain {
-    /// q: a beat waits in the broker's queue for at most this long.
+    /// q: a beat counts only if it was on its way for less than this long, wherever it waited.
     pub queue: Duration,
-    /// n: a beat is under way on a stalled connection for at most this long, before the connection is given up.
-    pub transit: Duration,
     /// a: the process may be inattentive for less than this long without noticing.
     pub attention: Duration,
     /// c: no emission for this long after the last successful one.
@@ -90,15 +88,9 @@ impl Budget {
         };
         let emission = [chain.expiration, chain.write];
 
-        let closing = sum([
-            chain.queue,
-            chain.transit,
-            chain.attention,
-            others,
-            chain.plc,
-        ]
-        .into_iter()
-        .chain(emission));
+        let closing = sum([chain.queue, chain.attention, others, chain.plc]
+            .into_iter()
+            .chain(emission));
         let gap = sum([first_beat_after(chain.cutoff, interval)]
             .into_iter()
             .chain(emission));
@@ -153,7 +145,6 @@ mod tests {
     /// Every part is another power of two, so that a sum shows which parts are in it.
     const PARTS: Chain = Chain {
         queue: secs(1),
-        transit: secs(2),
         attention: secs(4),
         cutoff: secs(10),
         expiration: secs(8),
@@ -168,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn s4_a_single_source_closes_within_q_n_a_e_w_and_p() {
+    fn s4_a_single_source_closes_within_q_a_e_w_and_p() {
         let budget = budget(&PARTS, &[source(30, 7)]);
-        assert_eq!(budget.closing, secs(1 + 2 + 4 + 8 + 16 + 64));
+        assert_eq!(budget.closing, secs(1 + 4 + 8 + 16 + 64));
         assert_eq!(budget.others, Duration::MIN);
     }
 
@@ -182,7 +173,7 @@ mod tests {
             [source(30, 7), source(40, 7), source(128, 7)],
         ] {
             let budget = budget(&PARTS, &sources);
-            assert_eq!(budget.closing, secs(1 + 2 + 4 + 8 + 16 + 64 + 128));
+            assert_eq!(budget.closing, secs(1 + 4 + 8 + 16 + 64 + 128));
             assert_eq!(budget.others, secs(128));
         }
     }
@@ -190,7 +181,7 @@ mod tests {
     #[test]
     fn s4_two_sources_are_several() {
         let budget = budget(&PARTS, &[source(30, 7), source(30, 7)]);
-        assert_eq!(budget.closing, secs(1 + 2 + 4 + 8 + 16 + 64 + 30));
+        assert_eq!(budget.closing, secs(1 + 4 + 8 + 16 + 64 + 30));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | [`heartbeat`] | which programs are alive? |
 //! | [`link`] | which network links are up? |
 //! | [`attention`] | was this process listening all the time? |
+//! | [`path`] | how old can a message be that is received now? |
 //! | [`emission`] | may another heartbeat be sent to the dome now? |
 //! | [`supervisor`] | all of that together: emit or hold, and why |
 //! | [`watchdog`] | the other end: was the dome's controller fed in time? |
@@ -40,6 +41,7 @@ pub mod emission;
 pub mod heartbeat;
 pub mod link;
 pub mod name;
+pub mod path;
 pub mod supervisor;
 pub mod watchdog;
 
@@ -49,5 +51,6 @@ pub use emission::{Outcome, Ticket};
 pub use heartbeat::HeartbeatId;
 pub use link::{LinkChange, LinkId, LinkState};
 pub use name::{MAX_NAME_BYTES, Name, NameError};
+pub use path::Path;
 pub use supervisor::{BeatError, Config, ConfigError, Decision, Reason, Supervisor};
 pub use watchdog::Watchdog;

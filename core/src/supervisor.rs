@@ -11,12 +11,14 @@ use crate::emission::{Emission, Outcome, Pace, Ticket, Wait};
 use crate::heartbeat::{Heartbeat, HeartbeatId, Table};
 use crate::link::{Link, LinkChange, LinkId, LinkState};
 use crate::name::{Name, NameError};
+use crate::path::Path;
 
 /// What a supervisor watches: up to `H` heartbeats and `L` links.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config<const H: usize, const L: usize> {
     attention_limit: Duration,
+    path_limit: Option<Duration>,
     pace: Pace,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
@@ -41,10 +43,19 @@ impl<const H: usize, const L: usize> Config<H, L> {
     pub fn new(attention_limit: Duration, pace: Pace) -> Self {
         Self {
             attention_limit,
+            path_limit: None,
             pace,
             heartbeats: Table::new(),
             links: Vec::new(),
         }
+    }
+
+    /// Beats come by a way on which they may wait: one counts only if it is [proven](Supervisor::path_proven) to have been on its
+    /// way for less than `limit` (S3). Without this, whatever is received counts as sent just now.
+    #[must_use]
+    pub fn with_path_limit(mut self, limit: Duration) -> Self {
+        self.path_limit = Some(limit);
+        self
     }
 
     /// Adds a source of heartbeats.
@@ -98,6 +109,8 @@ pub enum Decision {
 pub enum Reason {
     /// The process was not listening; lasts until [`Supervisor::forget`] (S3).
     NotAttentive(Lapse),
+    /// What is received now may have waited for too long; for so long, if that is known (S3).
+    PathSlow(Option<Duration>),
     /// No heartbeat is critical, so nothing could ever withhold the dome heartbeat.
     NothingCritical,
     /// This critical heartbeat was not received yet in this session (S5).
@@ -131,6 +144,7 @@ impl Reason {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::NotAttentive(_) => "not_attentive",
+            Self::PathSlow(_) => "path_slow",
             Self::NothingCritical => "nothing_critical",
             Self::NeverSeen(_) => "heartbeat_never_seen",
             Self::Stale { .. } => "heartbeat_stale",
@@ -143,8 +157,9 @@ impl Reason {
     }
 
     /// Every [`as_str`](Self::as_str), in the order in which causes are looked for.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 10] = [
         "not_attentive",
+        "path_slow",
         "nothing_critical",
         "heartbeat_never_seen",
         "heartbeat_stale",
@@ -179,6 +194,7 @@ pub struct Supervisor<const H: usize, const L: usize> {
     lapse: Option<Lapse>,
     /// The lapse that `tick` has still to tell.
     untold: Option<Lapse>,
+    path: Option<Path>,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
     emission: Emission,
@@ -191,6 +207,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             attention: Attention::new(config.attention_limit, now),
             lapse: None,
             untold: None,
+            path: config.path_limit.map(Path::new),
             heartbeats: config.heartbeats,
             links: config.links,
             emission: Emission::new(config.pace),
@@ -215,6 +232,11 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         let id = self.heartbeats.find(name).ok_or(BeatError)?;
         if let Some(lapse) = self.lapse {
             return Ok(Decision::Hold(Reason::NotAttentive(lapse)));
+        }
+        if let Some(slow) = self.slow(now) {
+            // Nobody knows when it was sent: it does not count.
+            self.emission.break_streak();
+            return Ok(Decision::Hold(slow));
         }
         if self.heartbeats.first_not_fresh(now).is_some() {
             // It went stale before this beat: the pause is the client's, and no measure of the margin (L1).
@@ -265,7 +287,18 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.emission.abandon(now);
         self.lapse = None;
         self.untold = None;
+        if let Some(path) = &mut self.path {
+            path.forget();
+        }
         self.attention = Attention::new(self.attention.limit(), now);
+    }
+
+    /// What is received from now on was sent after `sent`: the way is no older than that, or an echo that was sent then has come
+    /// back on it (see [`path`](crate::path)).
+    pub fn path_proven(&mut self, sent: Instant) {
+        if let Some(path) = &mut self.path {
+            path.proven(sent);
+        }
     }
 
     /// The first cause why no heartbeat goes to the dome at `now`. `None`: any critical beat that arrives now will emit.
@@ -292,6 +325,11 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.links.get(usize::from(id.0))
     }
 
+    /// How old what is received may be; `None` without a limit on that.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_ref()
+    }
+
     /// The emissions: pace, outcomes, margin.
     pub fn emission(&self) -> &Emission {
         &self.emission
@@ -312,9 +350,17 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.attention = Attention::new(self.attention.limit(), now);
     }
 
+    fn slow(&self, now: Instant) -> Option<Reason> {
+        let path = self.path.as_ref().filter(|path| !path.is_prompt(now))?;
+        Some(Reason::PathSlow(path.greatest_age(now)))
+    }
+
     fn fault(&self, now: Instant) -> Option<Reason> {
         if let Some(lapse) = self.lapse.or_else(|| self.attention.check(now).err()) {
             return Some(Reason::NotAttentive(lapse));
+        }
+        if let Some(slow) = self.slow(now) {
+            return Some(slow);
         }
         if !self
             .heartbeats

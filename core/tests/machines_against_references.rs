@@ -177,15 +177,14 @@ proptest! {
 
     #[test]
     fn s4_l1_the_budget_is_what_its_formulas_say(
-        chain in prop::array::uniform7(prop_oneof![0..80_u64, 0..2000_u64, Just(u64::MAX - 3)]),
+        chain in prop::array::uniform6(prop_oneof![0..80_u64, 0..2000_u64, Just(u64::MAX - 3)]),
         plc in 0..4000_u64,
         sources in prop::collection::vec((0..60_u64, 0..40_u64), 0..4),
     ) {
-        let [queue, transit, attention, cutoff, expiration, write, huge] = chain;
+        let [queue, attention, cutoff, expiration, write, huge] = chain;
         let plc = if huge > 2000 { huge } else { plc };
         let chain = Chain {
             queue: ticks(queue),
-            transit: ticks(transit),
             attention: ticks(attention),
             cutoff: ticks(cutoff),
             expiration: ticks(expiration),
@@ -220,7 +219,6 @@ proptest! {
                 break 'expected Err(Impossible::NoMargin { gap: narrow(gap) });
             }
             let closing = wide(queue)
-                + wide(transit)
                 + wide(attention)
                 + wide(others)
                 + wide(expiration)
@@ -246,7 +244,6 @@ proptest! {
         let worst = delays.iter().copied().max().unwrap_or(0);
         let chain = Chain {
             queue: ticks(0),
-            transit: ticks(0),
             attention: ticks(1),
             cutoff: ticks(cutoff),
             expiration: ticks(worst),
@@ -294,7 +291,6 @@ proptest! {
     ) {
         let chain = Chain {
             queue: ticks(queue),
-            transit: ticks(0),
             attention: ticks(0),
             cutoff: ticks(cutoff),
             expiration: ticks(expiration),

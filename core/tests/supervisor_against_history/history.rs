@@ -8,6 +8,8 @@ use lvmbeat_core::{Decision, HeartbeatId, Lapse, LinkId, LinkState, Outcome, Rea
 pub(crate) struct Setup {
     pub(crate) start: u64,
     pub(crate) attention: u64,
+    /// Limit of the age of what is received.
+    pub(crate) path: Option<u64>,
     pub(crate) cutoff: u64,
     pub(crate) retry: u64,
     pub(crate) plc: u64,
@@ -24,6 +26,8 @@ pub(crate) enum Event {
     Beat(usize, Result<Decision, ()>),
     End(Ticket, Outcome),
     Probe(usize, bool),
+    /// What was sent before then is not received any more.
+    Proven(u64),
     Forget,
 }
 
@@ -73,7 +77,7 @@ impl History<'_> {
         let timed = self.events[begin..end]
             .iter()
             .enumerate()
-            .filter(|(_, (_, event))| !matches!(event, Event::Probe(..)))
+            .filter(|(_, (_, event))| !matches!(event, Event::Probe(..) | Event::Proven(_)))
             .map(|(index, (at, event))| (begin + index, *at, matches!(event, Event::Tick)))
             .chain(now.map(|now| (end, now, false)));
         let mut lapses = Vec::new();
@@ -115,10 +119,31 @@ impl History<'_> {
     ) -> impl DoubleEndedIterator<Item = u64> {
         self.events[self.session(end)..end]
             .iter()
-            .filter_map(move |(at, event)| match event {
-                Event::Beat(which, Ok(_)) if *which == heartbeat => Some(*at),
+            .enumerate()
+            .filter_map(move |(index, (at, event))| match event {
+                Event::Beat(which, Ok(_)) if *which == heartbeat => {
+                    let prompt = self.slow(self.session(end) + index, *at).is_none();
+                    prompt.then_some(*at)
+                }
                 _ => None,
             })
+    }
+
+    /// What is received at `now`, in the session before event `end`, may be this old.
+    pub(crate) fn slow(&self, end: usize, now: u64) -> Option<Reason> {
+        let limit = self.setup.path?;
+        let proofs =
+            self.events[self.session(end)..end]
+                .iter()
+                .filter_map(|(_, event)| match event {
+                    Event::Proven(sent) => Some(*sent),
+                    _ => None,
+                });
+        let age = proofs.max().and_then(|sent| now.checked_sub(sent));
+        if age.is_some_and(|age| age < limit) {
+            return None;
+        }
+        Some(Reason::PathSlow(age.map(ticks)))
     }
 
     pub(crate) fn link(&self, end: usize, link: usize) -> LinkState {
@@ -180,6 +205,9 @@ impl History<'_> {
         }
         if let Some((_, lapse)) = self.lapses(end, Some(now)).last() {
             return Some(Reason::NotAttentive(*lapse));
+        }
+        if let Some(slow) = self.slow(end, now) {
+            return Some(slow);
         }
         let critical = (0..self.setup.heartbeats.len()).filter(|one| self.setup.heartbeats[*one].0);
         if critical.clone().count() == 0 {

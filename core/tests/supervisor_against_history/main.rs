@@ -32,6 +32,8 @@ enum Op {
     /// Ends the newest emission, or one that is so many older.
     End(usize, Outcome),
     Probe(usize, bool),
+    /// An echo comes back that was sent so many ticks ago.
+    Proven(u64),
     Forget,
 }
 
@@ -47,9 +49,11 @@ fn setup() -> impl Strategy<Value = Setup> {
     let attention = prop_oneof![3 => Just(1_000_000_u64), 1 => 4..20_u64, 1 => 0..4_u64];
     let heartbeats = prop::collection::vec((prop::bool::weighted(0.75), 1..25_u64), 0..=4);
     let links = prop::collection::vec(1..=3_u8, 0..=2);
+    let path = prop_oneof![2 => Just(None), 2 => (10..40_u64).prop_map(Some), 1 => (0..4_u64).prop_map(Some)];
     (
         start,
         attention,
+        path,
         0..12_u64,
         0..6_u64,
         0..40_u64,
@@ -57,9 +61,10 @@ fn setup() -> impl Strategy<Value = Setup> {
         links,
     )
         .prop_map(
-            |(start, attention, cutoff, retry, plc, heartbeats, links)| Setup {
+            |(start, attention, path, cutoff, retry, plc, heartbeats, links)| Setup {
                 start,
                 attention,
+                path,
                 cutoff,
                 retry,
                 plc,
@@ -82,6 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (prop_oneof![5 => Just(0), 1 => 1..4_usize], outcome)
             .prop_map(|(older, outcome)| Op::End(older, outcome)),
         4 => (0..2_usize, prop::bool::weighted(0.7)).prop_map(|(link, up)| Op::Probe(link, up)),
+        6 => prop_oneof![4 => 0..4_u64, 1 => 0..50_u64].prop_map(Op::Proven),
         1 => Just(Op::Forget),
     ];
     (by, op).prop_map(|(by, op)| Step { by, op })
@@ -100,6 +106,9 @@ fn build(setup: &Setup) -> (Small, Vec<HeartbeatId>, Vec<LinkId>) {
             plc_timeout: ticks(setup.plc),
         },
     );
+    if let Some(limit) = setup.path {
+        config = config.with_path_limit(ticks(limit));
+    }
     let ids = (0..)
         .zip(&setup.heartbeats)
         .filter_map(|(number, (critical, timeout))| {
@@ -155,7 +164,12 @@ fn beat(
             (Ok(Decision::Hold(Reason::NotAttentive(lapse))), Some(expected), _) => {
                 prop_assert_eq!(lapse, expected);
             }
-            (Ok(Decision::Noted), None, _) if !setup.heartbeats[heartbeat].0 => {}
+            (Ok(Decision::Hold(reason @ Reason::PathSlow(_))), None, Some(expected)) => {
+                prop_assert_eq!(reason, expected);
+            }
+            (Ok(Decision::Noted), None, hold)
+                if !setup.heartbeats[heartbeat].0 && !matches!(hold, Some(Reason::PathSlow(_))) => {
+            }
             (Ok(Decision::Hold(reason)), None, Some(expected)) => {
                 prop_assert!(setup.heartbeats[heartbeat].0);
                 prop_assert_eq!(reason, expected);
@@ -241,6 +255,11 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
                     _ => None,
                 };
                 prop_assert_eq!(supervisor.link_probed(*id, reached), change);
+            }
+            Op::Proven(ago) => {
+                let sent = now.saturating_sub(ago);
+                history.events.push((now, Event::Proven(sent)));
+                supervisor.path_proven(Instant::from_ticks(sent));
             }
             Op::Forget => {
                 supervisor.forget(at);

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use embassy_time::Instant;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::clock::Clock;
 use crate::clu::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
 
 /// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox means a connection that has
@@ -25,8 +27,8 @@ const STAND_BY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the connection has to say.
 pub(super) enum Step {
-    /// A session is open.
-    Opened,
+    /// A session is open. Its queues did not exist before `since`, so that whatever waits in them was sent later (S3).
+    Opened { since: Instant },
     /// It could not be opened; another attempt follows by itself.
     Failed(BusError),
     /// The session is over; another one follows by itself.
@@ -40,12 +42,15 @@ pub(super) enum Step {
 pub(super) struct Connection {
     bus: Arc<dyn Bus>,
     spec: SessionSpec,
+    clock: Arc<dyn Clock>,
     pause: Duration,
     phase: Phase,
 }
 
+type Opening = BoxFuture<'static, (Instant, Result<Session, BusError>)>;
+
 enum Phase {
-    Opening(BoxFuture<'static, Result<Session, BusError>>),
+    Opening(Opening),
     Open(Open),
 }
 
@@ -63,11 +68,12 @@ impl Drop for Open {
 
 impl Connection {
     /// Begins to open a session as soon as [`Self::next`] is awaited.
-    pub(super) fn new(bus: Arc<dyn Bus>, spec: SessionSpec) -> Self {
-        let phase = Phase::Opening(open(bus.clone(), spec.clone(), Duration::ZERO, None));
+    pub(super) fn new(bus: Arc<dyn Bus>, spec: SessionSpec, clock: Arc<dyn Clock>) -> Self {
+        let phase = Phase::Opening(open(&bus, &spec, &clock, Duration::ZERO, None));
         Self {
             bus,
             spec,
+            clock,
             pause: FIRST_PAUSE,
             phase,
         }
@@ -77,7 +83,7 @@ impl Connection {
     pub(super) async fn next(&mut self) -> Step {
         match &mut self.phase {
             Phase::Opening(opening) => match opening.await {
-                Ok(session) => {
+                (since, Ok(session)) => {
                     self.pause = FIRST_PAUSE;
                     let (outbox, waiting) = mpsc::channel(OUTBOX);
                     let sender = tokio::spawn(send(session.publisher.clone(), waiting));
@@ -86,17 +92,16 @@ impl Connection {
                         outbox,
                         sender,
                     });
-                    Step::Opened
+                    Step::Opened { since }
                 }
-                Err(error) => {
+                (_, Err(error)) => {
                     let pause = if matches!(error, BusError::Locked { .. }) {
                         STAND_BY_PAUSE
                     } else {
                         self.pause
                     };
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                    self.phase =
-                        Phase::Opening(open(self.bus.clone(), self.spec.clone(), pause, None));
+                    self.open(pause, None);
                     Step::Failed(error)
                 }
             },
@@ -118,17 +123,16 @@ impl Connection {
         }
     }
 
+    fn open(&mut self, pause: Duration, old: Option<Arc<dyn Publisher>>) {
+        self.phase = Phase::Opening(open(&self.bus, &self.spec, &self.clock, pause, old));
+    }
+
     /// Gives up the session, with everything that waits in it (S3), and begins to open another.
     pub(super) fn restart(&mut self) {
         if let Phase::Open(current) = &self.phase {
             // The lock is only free once the old connection is closed.
             let old = Some(current.session.publisher.clone());
-            self.phase = Phase::Opening(open(
-                self.bus.clone(),
-                self.spec.clone(),
-                Duration::ZERO,
-                old,
-            ));
+            self.open(Duration::ZERO, old);
         }
     }
 
@@ -161,17 +165,20 @@ impl Connection {
 }
 
 fn open(
-    bus: Arc<dyn Bus>,
-    spec: SessionSpec,
+    bus: &Arc<dyn Bus>,
+    spec: &SessionSpec,
+    clock: &Arc<dyn Clock>,
     pause: Duration,
     old: Option<Arc<dyn Publisher>>,
-) -> BoxFuture<'static, Result<Session, BusError>> {
+) -> Opening {
+    let (bus, spec, clock) = (bus.clone(), spec.clone(), clock.clone());
     Box::pin(async move {
         if let Some(old) = old {
             old.close().await;
         }
         sleep(pause).await;
-        bus.open(&spec).await
+        let since = clock.now();
+        (since, bus.open(&spec).await)
     })
 }
 

@@ -5,6 +5,7 @@
 //! (S6). Each task is watched: an actor that has lost one ends, and the dome closes.
 
 mod connection;
+mod echo;
 mod ecp;
 mod enclosure;
 mod network;
@@ -23,6 +24,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::{Connection, Step};
+use self::echo::Echo;
 pub use self::enclosure::Enclosure;
 pub use self::network::{ProbeError, probe};
 use self::snapshot::Snapshot;
@@ -34,12 +36,14 @@ use crate::clu::client::Client;
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
-use crate::config::{Config, ConfigError, Supervisor};
+use crate::config::{Config, ConfigError, Supervisor, core_duration};
 
 /// The version that the actor reports.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long ending in order may take.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
+/// A session is given up if the actor's own messages take this long, or twice what a command may take.
+const DEAF_AFTER: Duration = Duration::from_secs(5);
 /// Reports of the tasks that wait to be taken; each task waits for the last one to be taken.
 const EVENTS: usize = 64;
 
@@ -110,11 +114,17 @@ pub async fn run(
     Ok(())
 }
 
+/// What lives as long as a session does.
+struct OpenSession {
+    client: Client,
+    echo: Echo,
+}
+
 struct Actor {
     state: State,
     connection: Connection,
     grammar: Grammar<Request>,
-    client: Option<Client>,
+    session: Option<OpenSession>,
     events: mpsc::Sender<Event>,
     emissions: JoinSet<ecp::Ended>,
     in_flight: Option<Ticket>,
@@ -132,17 +142,15 @@ impl Actor {
         let commands = Some(CommandQueue {
             ttl: config.actor.command_ttl,
         });
+        let spec = SessionSpec {
+            name: name.clone(),
+            commands,
+        };
         Ok(Self {
-            connection: Connection::new(
-                bus,
-                SessionSpec {
-                    name: name.clone(),
-                    commands,
-                },
-            ),
+            connection: Connection::new(bus, spec, clock.clone()),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
             state: State::new(config, supervisor, clock),
-            client: None,
+            session: None,
             events,
             emissions: JoinSet::new(),
             in_flight: None,
@@ -191,7 +199,29 @@ impl Actor {
         if self.state.supervisor.tick(now).is_err() {
             self.lapsed();
         }
+        self.echo(now);
         self.state.log_cause();
+    }
+
+    /// S3: keeps proving how old a command can be when it is received. A session on which not even the actor's own messages arrive is of
+    /// no use.
+    fn echo(&mut self, now: Instant) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        if let Some(echo) = session.echo.due(now) {
+            self.send(echo);
+        }
+        let limit = (self.state.config.actor.command_ttl * 2).max(DEAF_AFTER);
+        let age = self
+            .state
+            .supervisor
+            .path()
+            .and_then(|path| path.greatest_age(now));
+        if age.is_some_and(|age| age >= core_duration(limit)) {
+            self.session_over("the actor's own messages do not arrive");
+            self.connection.restart();
+        }
     }
 
     /// S3: this process was not listening. Whatever waits may be old, here, in the sockets and in the broker: the session goes, and the
@@ -200,7 +230,7 @@ impl Actor {
         self.state.counters.lapses += 1;
         self.state.log_cause();
         // Without a session there is nothing that could have waited.
-        if self.client.is_none() {
+        if self.session.is_none() {
             return;
         }
         self.session_over("lvmbeat was not listening; what waited does not count");
@@ -209,13 +239,7 @@ impl Actor {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Opened => {
-                self.client = self
-                    .connection
-                    .publisher()
-                    .map(|publisher| Client::new(&self.state.config.actor.name, publisher));
-                self.state.session_opened();
-            }
+            Step::Opened { since } => self.session_opened(since),
             Step::Failed(error) => self.state.session_failed(&error),
             Step::Ended(cause) => self.session_over(cause),
             Step::Command(message) => self.command(&message),
@@ -223,10 +247,22 @@ impl Actor {
         }
     }
 
+    fn session_opened(&mut self, since: Instant) {
+        let Some(publisher) = self.connection.publisher() else {
+            return;
+        };
+        let actor = &self.state.config.actor;
+        self.session = Some(OpenSession {
+            client: Client::new(&actor.name, publisher),
+            echo: Echo::new(&actor.name, actor.command_ttl),
+        });
+        self.state.session_opened(since);
+    }
+
     fn session_over(&mut self, cause: &'static str) {
         self.emissions.abort_all();
-        if let Some(client) = self.client.take() {
-            client.disconnected();
+        if let Some(session) = self.session.take() {
+            session.client.disconnected();
         }
         self.state.session_ended(cause);
     }
@@ -267,12 +303,20 @@ impl Actor {
             let now = self.state.now();
             self.state.enclosure.observe(&reply.body, now);
         }
-        if let Some(client) = &self.client {
-            client.dispatch(&reply);
+        if let Some(session) = &self.session {
+            session.client.dispatch(&reply);
         }
     }
 
     fn command(&mut self, message: &Message) {
+        if let Some(sent) = self
+            .session
+            .as_ref()
+            .and_then(|session| session.echo.returned(message))
+        {
+            self.state.supervisor.path_proven(sent);
+            return;
+        }
         let command = match message::decode_command(message) {
             Ok(command) => command,
             Err(malformed) => {
@@ -328,7 +372,7 @@ impl Actor {
                 Code::Failed,
                 keyword("error", format!("Heartbeat '{heartbeat}' not found.")),
             ),
-            Some(Decision::Hold(reason @ Reason::NotAttentive(_))) => (
+            Some(Decision::Hold(reason @ (Reason::NotAttentive(_) | Reason::PathSlow(_)))) => (
                 Code::Failed,
                 keyword(
                     "error",
@@ -355,7 +399,7 @@ impl Actor {
     }
 
     fn emit(&mut self, ticket: Ticket, decided: Instant) {
-        let Some(client) = self.client.clone() else {
+        let Some(client) = self.session.as_ref().map(|session| session.client.clone()) else {
             self.state.emission_ended(&ecp::Ended::lost(ticket));
             return;
         };

@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub uptime: f64,
     pub session: SessionState,
     pub session_error: Option<String>,
+    /// How long what is received may have been on its way.
+    pub path_age: Option<f64>,
     pub heartbeats: Vec<HeartbeatView>,
     pub links: Vec<LinkView>,
     /// Why the next critical heartbeat would not be passed on.
@@ -184,7 +186,7 @@ pub(crate) mod tests {
             sessions: 2,
             ..Counters::default()
         };
-        counters.holds[7] = 7;
+        counters.holds[8] = 7;
         Snapshot {
             at: Instant::from_secs(100),
             name: "lvmbeat".to_owned(),
@@ -192,6 +194,7 @@ pub(crate) mod tests {
             uptime: 100.0,
             session: SessionState::Open,
             session_error: None,
+            path_age: Some(0.25),
             heartbeats: vec![HeartbeatView {
                 name: "overwatcher".to_owned(),
                 critical: true,

@@ -113,7 +113,10 @@ impl State {
                 *count += 1;
             }
         }
-        if !matches!(decision, Decision::Hold(Reason::NotAttentive(_))) {
+        if !matches!(
+            decision,
+            Decision::Hold(Reason::NotAttentive(_) | Reason::PathSlow(_))
+        ) {
             let wall = self.wall();
             let row = self
                 .config
@@ -157,9 +160,10 @@ impl State {
         }
     }
 
-    /// S5: a new session knows nothing.
-    pub(super) fn session_opened(&mut self) {
+    /// S5: a new session knows nothing, but that nothing waits in its queue that was sent before `since` (S3).
+    pub(super) fn session_opened(&mut self, since: Instant) {
         self.supervisor.forget(self.now());
+        self.supervisor.path_proven(since);
         self.counters.sessions += 1;
         self.session = SessionState::Open;
         self.session_error = None;
@@ -235,7 +239,10 @@ impl State {
         }
         match &cause {
             // At the start, and after a new session, there has to be a first beat: not worth waking somebody.
-            Some((reason @ (Reason::NeverSeen(_) | Reason::LinkUnproven(_)), _)) => {
+            Some((
+                reason @ (Reason::PathSlow(None) | Reason::NeverSeen(_) | Reason::LinkUnproven(_)),
+                _,
+            )) => {
                 tracing::info!(
                     reason = reason.as_str(),
                     "dome heartbeat held: {}",
@@ -273,6 +280,7 @@ impl State {
             Reason::NeverSeen(id) | Reason::Stale { heartbeat: id, .. } => heartbeat(*id),
             Reason::LinkUnproven(id) | Reason::LinkDown(id) => link(*id),
             Reason::NotAttentive(_)
+            | Reason::PathSlow(_)
             | Reason::NothingCritical
             | Reason::InFlight(_)
             | Reason::CutOff(_)
@@ -293,6 +301,12 @@ impl State {
             Reason::NotAttentive(lvmbeat_core::Lapse::ClockWentBack(by)) => {
                 format!("the machine's clock went back by {} s", seconds(*by))
             }
+            Reason::PathSlow(None) => "there is no session with the broker".to_owned(),
+            Reason::PathSlow(Some(age)) => format!(
+                "what arrives may have been on its way for {} s; at most {} s are allowed",
+                seconds(*age),
+                self.config.actor.command_ttl.as_secs_f64()
+            ),
             Reason::NothingCritical => "no heartbeat is critical".to_owned(),
             Reason::NeverSeen(_) => {
                 format!("heartbeat {name} has not been received in this session")
@@ -367,6 +381,11 @@ impl State {
                 .map_or(0.0, seconds),
             session: self.session,
             session_error: self.session_error.clone(),
+            path_age: self
+                .supervisor
+                .path()
+                .and_then(|path| path.greatest_age(now))
+                .map(seconds),
             heartbeats: heartbeats.collect(),
             links: links.collect(),
             hold: reason.map(|reason| Hold {

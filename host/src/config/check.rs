@@ -14,7 +14,6 @@ use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
     SecretUrl, Target, core_duration, std_duration,
 };
-use crate::clu::amqp;
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -85,10 +84,9 @@ pub(super) fn check(
         retry: core_duration(ecp.retry),
         plc_timeout: core_duration(ecp.plc_timeout),
     };
-    supervisor(source, actor.attention, pace, &heartbeats, &network)?;
+    supervisor(source, &actor, pace, &heartbeats, &network)?;
     let chain = Chain {
         queue: core_duration(actor.command_ttl),
-        transit: core_duration(amqp::detection(actor.amqp_heartbeat)),
         attention: core_duration(actor.attention),
         cutoff: core_duration(ecp.cutoff),
         expiration: core_duration(ecp.expiration),
@@ -456,13 +454,14 @@ fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl, ConfigErr
 
 pub(super) fn supervisor(
     source: &str,
-    attention: Duration,
+    actor: &Actor,
     pace: Pace,
     heartbeats: &[Heartbeat],
     network: &Network,
 ) -> Result<supervisor::Config<MAX_HEARTBEATS, MAX_LINKS>, ConfigError> {
     let at = At { file: source };
-    let mut config = supervisor::Config::new(core_duration(attention), pace);
+    let mut config = supervisor::Config::new(core_duration(actor.attention), pace)
+        .with_path_limit(core_duration(actor.command_ttl));
     for (index, heartbeat) in heartbeats.iter().enumerate() {
         let timeout = core_duration(heartbeat.timeout);
         config

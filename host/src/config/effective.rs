@@ -98,14 +98,13 @@ pub(super) fn budget(config: &Config) -> String {
     let _ = write!(
         report,
         "S4  Whatever single part dies, the dome begins to close within {closing} s of the last heartbeat that a critical client sent\n    \
-         = q {q} in the broker's queue + n {n} on a stalled connection + a {a} inattentive + {others}\n      \
+         = q {q} on its way + a {a} inattentive + {others}\n      \
          + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
          At most {limit} s are allowed (max_close_after).\n\
          L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
          = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
         closing = s(config.budget.closing),
         q = s(chain.queue),
-        n = s(chain.transit),
         a = s(chain.attention),
         e = s(chain.expiration),
         w = s(chain.write),

@@ -59,13 +59,13 @@ pub struct Actor {
     pub name: String,
     /// The broker, with user and password.
     pub broker: SecretUrl,
-    /// Seconds between AMQP heartbeats; a dead connection is noticed after about two.
+    /// Time between AMQP heartbeats; a dead connection is given up after two to three.
     pub amqp_heartbeat: Duration,
     /// Folder of the daily log files.
     pub log_dir: Option<PathBuf>,
     /// Where health and metrics are served.
     pub http: Option<SocketAddr>,
-    /// S3: the broker drops a command that waited longer.
+    /// S3: a heartbeat counts only if it was on its way for less than this long; the broker drops what waited longer.
     pub command_ttl: Duration,
     /// S3: what is found waiting after a pause of the process of this length or longer does not count.
     pub attention: Duration,
@@ -223,7 +223,7 @@ impl Config {
     pub fn supervisor(&self) -> Result<supervisor::Config<MAX_HEARTBEATS, MAX_LINKS>, ConfigError> {
         check::supervisor(
             &self.source,
-            self.actor.attention,
+            &self.actor,
             self.pace(),
             &self.heartbeats,
             &self.network,

@@ -81,11 +81,10 @@ fn what_is_shown_as_effective_can_be_read_back() {
 #[test]
 fn s4_the_budget_of_the_documented_configuration() {
     let config = parse(BUILT_IN).unwrap();
-    // q 5 + n 12 + a 2 + e 5 + w 5 + P 60: a single client, whose own beat alone can emit.
-    let transit = crate::clu::amqp::detection(Duration::from_secs(4));
+    // q 5 + a 2 + e 5 + w 5 + P 60: a single client, whose own beat alone can emit.
     assert_eq!(
         std_duration(config.budget.closing),
-        Duration::from_secs(5 + 2 + 5 + 5 + 60) + transit
+        Duration::from_secs(5 + 2 + 5 + 5 + 60)
     );
     // Beats every 5 s through a cut-off of 10 s: 15 s, and e 5 + w 5.
     assert_eq!(std_duration(config.budget.gap), Duration::from_secs(25));

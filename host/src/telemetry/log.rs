@@ -115,7 +115,7 @@ impl DailyFiles {
     fn write_line(&mut self, line: &[u8]) -> Result<(), String> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(self::open(&self.program, &self.folder)?),
+            none => none.insert(open(&self.program, &self.folder)?),
         };
         file.write_all(line)
             .and_then(|()| file.flush())

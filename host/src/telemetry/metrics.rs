@@ -242,6 +242,15 @@ fn process(registry: &mut Registry, snapshot: &Snapshot) {
     let uptime = Seconds::default();
     uptime.set(snapshot.uptime);
     registry.register("uptime_seconds", "Time since the start", uptime);
+    if let Some(age) = snapshot.path_age {
+        let gauge = Seconds::default();
+        gauge.set(age);
+        registry.register(
+            "path_age_seconds",
+            "How long what is received may have been on its way",
+            gauge,
+        );
+    }
     let outside = Family::<Named, Gauge>::default();
     for monitor in &snapshot.outside {
         outside

@@ -54,6 +54,7 @@ fn the_first_cause_is_named() {
 fn every_reason_has_its_name_and_only_the_pace_is_no_fault() {
     let reasons = [
         Reason::NotAttentive(Lapse::Gap(ATTENTION)),
+        Reason::PathSlow(None),
         Reason::NothingCritical,
         Reason::NeverSeen(HeartbeatId(0)),
         Reason::Stale {
@@ -69,9 +70,38 @@ fn every_reason_has_its_name_and_only_the_pace_is_no_fault() {
     assert_eq!(reasons.map(|reason| reason.as_str()), Reason::NAMES);
     assert_eq!(
         reasons.map(|reason| reason.is_fault()),
-        [true, true, true, true, true, true, false, false, false]
+        [
+            true, true, true, true, true, true, true, false, false, false
+        ]
     );
     let mut names = Reason::NAMES;
     names.sort_unstable();
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+#[test]
+fn s3_what_may_have_waited_too_long_does_not_count() {
+    let limit = Duration::from_secs(5);
+    let mut config = Config::new(Duration::MAX, PACE).with_path_limit(limit);
+    config.add_heartbeat("a", true, TIMEOUT).unwrap();
+    config.add_heartbeat("b", false, TIMEOUT).unwrap();
+    let mut supervisor = Supervisor::new(config, T0);
+    // Nothing is proven yet: not even a beat that decides nothing is noted (S5).
+    assert_eq!(holds(&mut supervisor, "a", T0), Reason::PathSlow(None));
+    assert_eq!(holds(&mut supervisor, "b", T0), Reason::PathSlow(None));
+    supervisor.path_proven(T0);
+    let late = T0 + limit;
+    assert_eq!(
+        holds(&mut supervisor, "a", late),
+        Reason::PathSlow(Some(limit))
+    );
+    assert_eq!(supervisor.hold(late), Some(Reason::PathSlow(Some(limit))));
+    supervisor.path_proven(late);
+    // The beats before did not count, so this is the first one.
+    assert!(matches!(supervisor.hold(late), Some(Reason::NeverSeen(_))));
+    let ticket = emission_of(&mut supervisor, "a", late);
+    assert!(supervisor.may_send(ticket, late));
+    assert!(!supervisor.may_send(ticket, late + limit));
+    supervisor.forget(late);
+    assert_eq!(supervisor.hold(late), Some(Reason::PathSlow(None)));
 }
