@@ -17,7 +17,7 @@ use lvmbeat::clu::message::{
 use lvmbeat::clu::{BusError, LocalBroker};
 use serde_json::{Value, json};
 use sim::ecp::{DirectPort, EcpEvent, ModbusPort, PlcPort};
-use sim::plc::{Coil, DomeState, Holding, PlcConfig};
+use sim::plc::{CloseCause, Coil, DomeState, Event, Holding, PlcConfig, StopCause};
 use sim::{Ecp, EcpConfig, Fault, LivePlc, Simulator, SimulatorConfig};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -373,6 +373,31 @@ async fn a_moving_dome_is_stopped_and_turned() {
         "{error}"
     );
     assert_eq!(chain.last("dome close").await.0, Code::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dome_that_opens_is_stopped_for_a_while_before_it_is_closed() {
+    let chain = Chain::start().await;
+    chain.plc.access(|plc| {
+        plc.set(Coil::MotorDirection, true);
+        plc.set(Coil::DriveEnabled, true);
+    });
+    sleep(Duration::from_secs(20)).await;
+    let mut events = chain.plc.events();
+    assert_eq!(chain.last("dome close").await.0, Code::Done);
+    let mut seen = Vec::new();
+    while let Ok(record) = events.try_recv() {
+        seen.push((record.at.as_secs(), record.event));
+    }
+    let (stopped, closing) = (StopCause::Command, CloseCause::Command);
+    assert_eq!(
+        seen,
+        [
+            (20, Event::DomeStopped { cause: stopped }),
+            (25, Event::DomeClosing { cause: closing }),
+            (45, Event::DomeClosed),
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
