@@ -268,7 +268,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.emission.is_in_flight(ticket) && self.fault(now).is_none()
     }
 
-    /// Takes the outcome of an emission. Gives false, and changes nothing, for an older ticket than the last.
+    /// Takes the outcome of an emission. Gives false for a ticket that is not the one under way; its answer changes nothing.
     pub fn emission_ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) -> bool {
         self.look(now);
         self.emission.ended(ticket, outcome, now)

@@ -292,6 +292,23 @@ impl History<'_> {
             }
     }
 
+    pub(crate) fn last_seen(&self, heartbeat: usize) -> Option<u64> {
+        let end = self.events.len();
+        let last = self.counted(end, heartbeat).next_back();
+        last.filter(|_| self.lapses(end, None).is_empty())
+    }
+
+    pub(crate) fn last_acknowledged(&self) -> Option<u64> {
+        let end = self.events.len();
+        self.flights(end)
+            .iter()
+            .rev()
+            .find_map(|flight| match flight.end {
+                Some((index, at, Outcome::Acknowledged)) => Some(self.clamped(at, index, end)),
+                _ => None,
+            })
+    }
+
     pub(crate) fn smallest_emission_margin(&self) -> Option<Duration> {
         let acknowledged: Vec<_> = self
             .flights(self.events.len())

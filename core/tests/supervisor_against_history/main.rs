@@ -47,16 +47,29 @@ struct Step {
 fn setup() -> impl Strategy<Value = Setup> {
     let start = prop_oneof![Just(0), Just(1000), Just(u64::MAX - 60)];
     let attention = prop_oneof![3 => Just(1_000_000_u64), 1 => 4..20_u64, 1 => 0..4_u64];
-    let heartbeats = prop::collection::vec((prop::bool::weighted(0.75), 1..25_u64), 0..=4);
-    let links = prop::collection::vec(1..=3_u8, 0..=2);
-    let path = prop_oneof![2 => Just(None), 2 => (10..40_u64).prop_map(Some), 1 => (0..4_u64).prop_map(Some)];
+    let heartbeat = || {
+        (
+            prop::bool::weighted(0.75),
+            prop_oneof![1..25_u64, 50..100_u64],
+        )
+    };
+    let heartbeats = prop_oneof![
+        prop::collection::vec(heartbeat(), 0..=1),
+        prop::collection::vec(heartbeat(), 2..=4),
+    ];
+    let links = prop_oneof![2 => Just(vec![]), 3 => prop::collection::vec(1..=3_u8, 1..=2)];
+    let path = prop_oneof![
+        2 => Just(None),
+        2 => (10..40_u64).prop_map(Some),
+        1 => (0..4_u64).prop_map(Some),
+    ];
     (
         start,
         attention,
         path,
         0..12_u64,
         0..6_u64,
-        0..40_u64,
+        0..150_u64,
         heartbeats,
         links,
     )
@@ -75,7 +88,13 @@ fn setup() -> impl Strategy<Value = Setup> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let by = prop_oneof![20 => 0..4_i64, 10 => 4..12_i64, 2 => 12..40_i64, 1 => -5..0_i64];
+    let by = prop_oneof![
+        20 => 0..4_i64,
+        10 => 4..12_i64,
+        1 => 12..40_i64,
+        1 => -5..0_i64,
+        1 => -25..0_i64,
+    ];
     let outcome = prop_oneof![
         5 => Just(Outcome::Acknowledged),
         1 => prop::sample::select(&Outcome::ALL[1..]),
@@ -86,9 +105,9 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (0..5_usize).prop_map(Op::Beat),
         6 => (prop_oneof![5 => Just(0), 1 => 1..4_usize], outcome)
             .prop_map(|(older, outcome)| Op::End(older, outcome)),
-        4 => (0..2_usize, prop::bool::weighted(0.7)).prop_map(|(link, up)| Op::Probe(link, up)),
+        4 => (0..2_usize, prop::bool::weighted(0.8)).prop_map(|(link, up)| Op::Probe(link, up)),
         6 => prop_oneof![4 => 0..4_u64, 1 => 0..50_u64].prop_map(Op::Proven),
-        1 => Just(Op::Forget),
+        2 => Just(Op::Forget),
     ];
     (by, op).prop_map(|(by, op)| Step { by, op })
 }
@@ -305,17 +324,27 @@ fn agree(supervisor: &Small, history: &History, tickets: &[Ticket], now: u64) ->
         let state = supervisor.link(*id).map(lvmbeat_core::link::Link::state);
         prop_assert_eq!(state, Some(history.link(end, link)));
     }
+    prop_assert_eq!(
+        supervisor.emission().last_acknowledged(),
+        history.last_acknowledged().map(Instant::from_ticks)
+    );
     prop_assert_eq!(*supervisor.emission().counts(), history.counts());
     prop_assert_eq!(
         supervisor.emission().smallest_margin(),
         history.smallest_emission_margin()
     );
     for (one, id) in history.ids.iter().enumerate() {
-        let margin = supervisor
-            .heartbeats()
-            .get(*id)
-            .and_then(lvmbeat_core::heartbeat::Heartbeat::smallest_margin);
-        prop_assert_eq!(margin, history.smallest_heartbeat_margin(one));
+        let Some(heartbeat) = supervisor.heartbeats().get(*id) else {
+            return Err(TestCaseError::fail("no such row"));
+        };
+        prop_assert_eq!(
+            heartbeat.last_seen(),
+            history.last_seen(one).map(Instant::from_ticks)
+        );
+        prop_assert_eq!(
+            heartbeat.smallest_margin(),
+            history.smallest_heartbeat_margin(one)
+        );
     }
     Ok(())
 }
@@ -324,7 +353,7 @@ fn agree(supervisor: &Small, history: &History, tickets: &[Ticket], now: u64) ->
 #[test]
 fn the_steps_meet_every_answer() {
     let mut runner = TestRunner::deterministic();
-    let cases = (setup(), prop::collection::vec(step(), 0..60));
+    let cases = (setup(), prop::collection::vec(step(), 0..80));
     let mut met = BTreeSet::new();
     for _ in 0..400 {
         let case = cases.new_tree(&mut runner).map(|tree| tree.current());
@@ -342,12 +371,12 @@ fn the_steps_meet_every_answer() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn s1_s2_s3_s5_every_answer_follows_from_the_whole_history(
         setup in setup(),
-        steps in prop::collection::vec(step(), 0..60),
+        steps in prop::collection::vec(step(), 0..80),
     ) {
         run(&setup, &steps, &mut BTreeSet::new())?;
     }

@@ -69,3 +69,16 @@ fn l1_the_margin_of_each_heartbeat_is_measured_too() {
         Some(secs(18))
     );
 }
+
+#[test]
+fn l1_a_beat_that_may_have_waited_too_long_is_no_measure() {
+    let mut config = Config::new(ATTENTION, PACE).with_path_limit(secs(5));
+    config.add_heartbeat("a", true, TIMEOUT).unwrap();
+    let mut supervisor = Supervisor::new(config, T0);
+    supervisor.path_proven(T0);
+    acknowledged(&mut supervisor, "a", T0);
+    holds(&mut supervisor, "a", T0 + secs(15));
+    supervisor.path_proven(T0 + secs(20));
+    acknowledged(&mut supervisor, "a", T0 + secs(20));
+    assert_eq!(margin(&supervisor), None);
+}
