@@ -7,16 +7,19 @@
 //! | [`modbus`] | Modbus TCP without a network: bytes in, bytes out |
 //! | [`server`] | the network |
 //! | [`simulator`] | all of it together, started and ended by a handle |
+//! | [`ecp`] | a stand-in for `lvmecp`, between the AMQP broker and the PLC |
 //! | [`cli`] | the programme `sim` |
 #![deny(missing_docs)]
 
 pub mod cli;
+pub mod ecp;
 pub mod live;
 pub mod modbus;
 pub mod plc;
 pub mod server;
 pub mod simulator;
 
+pub use ecp::{Ecp, EcpConfig};
 pub use live::LivePlc;
 pub use plc::{Fault, Plc, PlcConfig};
 pub use server::ServerConfig;

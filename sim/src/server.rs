@@ -128,10 +128,11 @@ async fn converse(stream: &mut TcpStream, plc: &LivePlc, config: ServerConfig) -
         if plc.has_fault(Fault::ConnectionDrop) {
             return Ok(End::Fault);
         }
+        let answer = plc.access(|plc| modbus::answer(plc, &pdu));
+        // Done at once, and told late.
         if plc.has_fault(Fault::ResponseDelay) {
             sleep(config.delay).await;
         }
-        let answer = plc.access(|plc| modbus::answer(plc, &pdu));
         match timeout(config.idle, stream.write_all(&header.frame(&answer))).await {
             Ok(written) => written?,
             Err(_) => return Ok(End::Idle),

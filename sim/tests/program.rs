@@ -239,3 +239,25 @@ fn bad_arguments_are_one_sentence_and_code_2() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
 }
+
+#[test]
+fn without_a_broker_lvmecp_says_so_once_and_the_plc_goes_on() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!("amqp://guest:hunter2@127.0.0.1:{port}/");
+    let mut sim = Sim::start(&["--ecp", &url]);
+    let address = sim.address();
+    let disconnected = sim.line();
+    assert_eq!(disconnected["event"], "ecp_disconnected");
+    assert!(!disconnected["cause"].as_str().unwrap().contains("hunter2"));
+    TcpStream::connect(address).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    sim.order("ecp hang");
+    assert_eq!(sim.line()["event"], "status");
+    sim.signal("-TERM");
+    assert_eq!(sim.line()["event"], "ended");
+    assert_eq!(sim.code(), Some(0));
+}

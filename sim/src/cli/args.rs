@@ -5,10 +5,18 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use embassy_time::Duration;
+use lvmbeat::clu::amqp::{Amqp, UriError};
 
+use crate::ecp::{EcpConfig, ModbusPort};
 use crate::plc::{Fault, PlcConfig};
 use crate::server::ServerConfig;
 use crate::simulator::SimulatorConfig;
+
+/// The AMQP heartbeat of lvmecp's connection.
+const AMQP_HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long lvmecp may take for one access to the PLC.
+const PORT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The dome's PLC on Modbus TCP, with its heartbeat watchdog, a dome that moves, and faults on demand.
 ///
@@ -49,6 +57,18 @@ pub(super) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     idle: Duration,
 
+    /// Be lvmecp, too: an actor on this AMQP broker (`amqp://user:password@host:5672/vhost`) that commands the PLC
+    #[arg(long, value_name = "AMQP_URL")]
+    ecp: Option<String>,
+
+    /// What `ecp` says. Not understood by clap, which would repeat a wrong one with its password (X1).
+    #[arg(skip)]
+    pub(super) broker: Option<Amqp>,
+
+    /// How often lvmecp sends itself `status` and asks lvmbeat about the network
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, requires = "ecp")]
+    ecp_interval: Duration,
+
     /// Print one JSON object a line
     #[arg(long)]
     pub(super) json: bool,
@@ -84,12 +104,15 @@ Orders (--control), each answered by one line `status` (or `error`), after the e
   network up|down    write the coil network_failure
   e-stop             write 1 to e_stop
   reset              write 1 to e_relay_reset and to dome_error_reset
+  ecp hang|resume    freeze lvmecp, or let it go on (--ecp)
 
 JSON lines (--json) have at least these fields:
   event        listening, heartbeat_received, heartbeat_ignored, watchdog_expired, watchdog_recovered, dome_opening,
                dome_opened, dome_closing (cause), dome_closed, dome_stopped (cause), command_refused (command, reason),
                e_stop, e_stop_reset, drive_error, drive_error_reset, reset_refused, network_failure, network_restored,
-               light_switched (light, on), fault_on (fault), fault_off (fault), status, error (message), missed (events), ended
+               light_switched (light, on), fault_on (fault), fault_off (fault), status, error (message), missed (events), ended;
+               of lvmecp: ecp_connected, ecp_disconnected (cause), ecp_heartbeat_failed (cause),
+               ecp_engineering_mode (on)
   plc_s        PLC seconds since it was switched on
   countdown_s  PLC seconds until the watchdog expires; 0 when it has
   position_mm  of the dome: 0 closed, 9480 open
@@ -113,11 +136,27 @@ impl Args {
             speed: self.speed,
         }
     }
+
+    pub(super) fn ecp_config(&self) -> EcpConfig {
+        EcpConfig {
+            status_interval: self.ecp_interval.into(),
+            network_interval: self.ecp_interval.into(),
+            ..EcpConfig::default()
+        }
+    }
+}
+
+/// lvmecp's way to the PLC.
+pub(super) fn port(address: SocketAddr) -> ModbusPort {
+    ModbusPort {
+        address,
+        limit: PORT_LIMIT,
+    }
 }
 
 /// What the arguments ask for.
 pub(super) enum Parsed {
-    Run(Args),
+    Run(Box<Args>),
     /// Help or the version.
     Print(String),
     /// What is wrong, in one sentence.
@@ -126,7 +165,13 @@ pub(super) enum Parsed {
 
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
     match Args::try_parse_from(arguments) {
-        Ok(args) => Parsed::Run(args),
+        Ok(mut args) => match args.ecp.as_deref().map(broker).transpose() {
+            Ok(broker) => {
+                args.broker = broker;
+                Parsed::Run(Box::new(args))
+            }
+            Err(error) => Parsed::Wrong(format!("--ecp: {error}")),
+        },
         Err(error) if !error.use_stderr() => Parsed::Print(error.to_string()),
         Err(error) => Parsed::Wrong(sentence(&error.to_string())),
     }
@@ -147,6 +192,10 @@ fn sentence(error: &str) -> String {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "expected an IP address and a port, for example 127.0.0.1:5020".to_owned())
+}
+
+fn broker(url: &str) -> Result<Amqp, UriError> {
+    Amqp::new(url, AMQP_HEARTBEAT)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -223,6 +272,19 @@ mod tests {
         }
         assert!(wrong(&["--fault", "sharknado"]).contains("dome-jammed"));
         assert!(wrong(&["--listen", "5020"]).contains("127.0.0.1:5020"));
+    }
+
+    #[test]
+    fn x1_a_wrong_broker_is_told_without_its_password() {
+        for url in [
+            "http://gort:hunter2@lco",
+            "amqp://gort:hunter2@lco:port/%zz",
+            "hunter2",
+        ] {
+            let sentence = wrong(&["--ecp", url]);
+            assert!(sentence.starts_with("--ecp: "), "{sentence}");
+            assert!(!sentence.contains("hunter2"), "{sentence}");
+        }
     }
 
     #[test]

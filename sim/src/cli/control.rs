@@ -5,8 +5,8 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::LivePlc;
 use crate::plc::{Coil, Fault};
+use crate::{Ecp, LivePlc};
 
 /// The longest line that is understood.
 const LONGEST: u64 = 256;
@@ -16,6 +16,8 @@ const LONGEST: u64 = 256;
 pub(super) enum Order {
     Status,
     Fault(Fault, bool),
+    /// Freeze the lvmecp stand-in, or let it go on.
+    Hang(bool),
     /// Write these coils, one after the other.
     Write(&'static [(Coil, bool)]),
 }
@@ -37,27 +39,35 @@ impl Order {
             ["beat"] => Self::Write(&[(Coil::HbSet, true)]),
             ["network", "down"] => Self::Write(&[(Coil::NetworkFailure, true)]),
             ["network", "up"] => Self::Write(&[(Coil::NetworkFailure, false)]),
+            ["ecp", "hang"] => Self::Hang(true),
+            ["ecp", "resume"] => Self::Hang(false),
             ["e-stop"] => Self::Write(&[(Coil::EStop, true)]),
             ["reset"] => Self::Write(&[(Coil::ERelayReset, true), (Coil::DomeErrorReset, true)]),
             _ => {
                 return Err(format!(
-                    "'{}' is no order; the orders are status, fault NAME on|off, dome open|close|stop, beat, network up|down, e-stop, reset",
+                    "'{}' is no order; the orders are status, fault NAME on|off, dome open|close|stop, beat, network up|down, e-stop, reset, ecp hang|resume",
                     line.trim().escape_debug()
                 ));
             }
         })
     }
 
-    pub(super) fn carry_out(self, plc: &LivePlc) {
+    /// Does it, or tells why it cannot be done.
+    pub(super) fn carry_out(self, plc: &LivePlc, ecp: Option<&Ecp>) -> Result<(), String> {
         match self {
             Self::Status => {}
             Self::Fault(fault, on) => plc.set_fault(fault, on),
+            Self::Hang(hung) => match ecp {
+                Some(ecp) => ecp.hang(hung),
+                None => return Err("there is no lvmecp here: start with --ecp".to_owned()),
+            },
             Self::Write(writes) => plc.access(|plc| {
                 for (coil, value) in writes {
                     plc.set(*coil, *value);
                 }
             }),
         }
+        Ok(())
     }
 }
 

@@ -6,14 +6,16 @@ mod output;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use lvmbeat::clock::BootClock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
-use crate::LivePlc;
+use crate::ecp::{Ecp, EcpEvent};
 use crate::plc::Record;
 use crate::simulator::{Simulator, StartError};
 use args::{Args, Parsed};
@@ -68,68 +70,128 @@ enum Failure {
 async fn run(args: &Args) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut simulator = Simulator::start(args.config()).await?;
-    let plc = simulator.plc().clone();
+    let simulator = Simulator::start(args.config()).await?;
     let format = if args.json {
         Format::Json
     } else {
         Format::Words
     };
     let (output, mut closed) = Output::start(format)?;
-    let mut events = simulator.events();
     output.listening(simulator.local_addr(), &simulator.snapshot());
-    for fault in &args.fault {
-        plc.set_fault(*fault, true);
-    }
-    let mut orders = if args.control {
+    let orders = if args.control {
         control::orders()?
     } else {
         // No sender: there will never be one.
         mpsc::channel(1).1
     };
-
-    let result = loop {
-        tokio::select! {
-            event = events.recv() => match event {
-                Ok(record) => output.record(&record),
-                Err(RecvError::Lagged(missed)) => output.missed(missed, &plc.snapshot()),
-                Err(RecvError::Closed) => break Ok(()),
-            },
-            Some(order) = orders.recv() => obey(&order, &plc, &mut events, &output),
-            died = simulator.died() => break Err(Failure::Died(died)),
-            // Nobody reads any more.
-            _ = &mut closed => {
-                simulator.end().await;
-                return Ok(());
-            }
-            _ = terminate.recv() => break Ok(()),
-            _ = interrupt.recv() => break Ok(()),
+    let mut stage = Stage::set(args, simulator, output);
+    let result = tokio::select! {
+        died = stage.play(orders) => Err(Failure::Died(died)),
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        // Nobody reads any more.
+        _ = &mut closed => {
+            stage.clear().await;
+            return Ok(());
         }
     };
-    drain(&mut events, &output);
-    output.ended(&plc.snapshot());
-    simulator.end().await;
-    drop(output);
-    // Either the printer has ended by itself or it hangs on a reader that does not read.
+    // Either the printer then ends by itself, or it hangs on a reader that does not read.
+    stage.clear().await;
     let _ = timeout(LAST_WORDS, closed).await;
     result
 }
 
-/// Does what a line of the standard input asks for. Its answer comes after the events that it causes.
-fn obey(
-    order: &Result<Order, String>,
-    plc: &LivePlc,
-    events: &mut broadcast::Receiver<Record>,
-    output: &Output,
-) {
-    match order {
-        Ok(order) => {
-            order.carry_out(plc);
-            let snapshot = plc.snapshot();
-            drain(events, output);
-            output.status(&snapshot);
+/// Everything that runs.
+struct Stage {
+    simulator: Simulator,
+    events: broadcast::Receiver<Record>,
+    ecp: Option<(Ecp, broadcast::Receiver<EcpEvent>)>,
+    output: Output,
+}
+
+impl Stage {
+    fn set(args: &Args, simulator: Simulator, output: Output) -> Self {
+        let events = simulator.events();
+        for fault in &args.fault {
+            simulator.set_fault(*fault, true);
         }
-        Err(sentence) => output.error(sentence, &plc.snapshot()),
+        let ecp = args.broker.clone().map(|broker| {
+            let port = Arc::new(args::port(simulator.local_addr()));
+            let clock = Arc::new(BootClock);
+            let ecp = Ecp::start(args.ecp_config(), Arc::new(broker), port, clock);
+            let events = ecp.events();
+            (ecp, events)
+        });
+        Self {
+            simulator,
+            events,
+            ecp,
+            output,
+        }
+    }
+
+    /// Prints what happens and obeys, until something dies; tells what.
+    async fn play(&mut self, mut orders: mpsc::Receiver<Result<Order, String>>) -> String {
+        loop {
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Ok(record) => self.output.record(&record),
+                    Err(RecvError::Lagged(missed)) => {
+                        self.output.missed(missed, &self.simulator.snapshot());
+                    }
+                    // The PLC lives as long as the simulator.
+                    Err(RecvError::Closed) => return "the PLC is gone".to_owned(),
+                },
+                told = ecp(&mut self.ecp) => match told {
+                    Ok(event) => self.output.ecp(&event, &self.simulator.snapshot()),
+                    Err(died) => return died,
+                },
+                Some(order) = orders.recv() => self.obey(&order),
+                died = self.simulator.died() => return died,
+            }
+        }
+    }
+
+    /// Does what a line of the standard input asks for. Its answer comes after the events that it causes.
+    fn obey(&mut self, order: &Result<Order, String>) {
+        let plc = self.simulator.plc();
+        let ecp = self.ecp.as_ref().map(|(ecp, _)| ecp);
+        let obeyed = order.clone().and_then(|order| order.carry_out(plc, ecp));
+        let snapshot = plc.snapshot();
+        drain(&mut self.events, &self.output);
+        match obeyed {
+            Ok(()) => self.output.status(&snapshot),
+            Err(sentence) => self.output.error(&sentence, &snapshot),
+        }
+    }
+
+    /// Ends everything in order.
+    async fn clear(mut self) {
+        if let Some((ecp, _)) = self.ecp.take() {
+            ecp.end().await;
+        }
+        let last = self.simulator.snapshot();
+        drain(&mut self.events, &self.output);
+        self.output.ended(&last);
+        self.simulator.end().await;
+    }
+}
+
+/// What the lvmecp stand-in tells next, if there is one; an error when it has died.
+async fn ecp(ecp: &mut Option<(Ecp, broadcast::Receiver<EcpEvent>)>) -> Result<EcpEvent, String> {
+    let Some((ecp, events)) = ecp else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => return Ok(event),
+                // Missed ones are of no weight, and the end is told by the other branch.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Err(ecp.died().await),
+            },
+            died = ecp.died() => return Err(died),
+        }
     }
 }
 

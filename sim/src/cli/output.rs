@@ -9,6 +9,7 @@ use embassy_time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::ecp::EcpEvent;
 use crate::plc::{DomeState, Event, Fault, Record, Snapshot};
 
 /// How many lines may wait for a slow reader before the next ones are lost.
@@ -59,6 +60,30 @@ impl Output {
         self.line(Standing::from(record), &record.event.to_string(), || {
             event_fields(record.event)
         });
+    }
+
+    pub(super) fn ecp(&self, event: &EcpEvent, now: &Snapshot) {
+        let (words, fields) = match event {
+            EcpEvent::Connected => (
+                "lvmecp connected".to_owned(),
+                json!({"event": "ecp_connected"}),
+            ),
+            EcpEvent::Disconnected { cause } => (
+                format!("lvmecp disconnected: {cause}"),
+                json!({"event": "ecp_disconnected", "cause": cause}),
+            ),
+            // The PLC tells it.
+            EcpEvent::HeartbeatWritten => return,
+            EcpEvent::HeartbeatFailed { cause } => (
+                format!("lvmecp cannot set the heartbeat: {cause}"),
+                json!({"event": "ecp_heartbeat_failed", "cause": cause}),
+            ),
+            EcpEvent::EngineeringMode { on } => (
+                format!("engineering mode {}", if *on { "on" } else { "off" }),
+                json!({"event": "ecp_engineering_mode", "on": on}),
+            ),
+        };
+        self.line(Standing::from(now), &words, || fields);
     }
 
     pub(super) fn missed(&self, events: u64, now: &Snapshot) {
