@@ -44,7 +44,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .enable_all()
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(&args)),
+        Ok(runtime) => {
+            let result = runtime.block_on(run(&args));
+            // Whatever still hangs in a thread, a resolver for instance, is not waited for.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => Err(Failure::Runtime(error)),
     };
     match result {

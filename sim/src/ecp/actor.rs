@@ -66,15 +66,18 @@ pub(super) async fn run(
         acknowledged: Mutex::new(None),
         events,
     });
-    let publisher = Mutex::new(None);
-    tokio::select! {
-        () = sessions(&context, &*bus, &publisher) => {}
-        () = context.engineer() => {}
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
-    let open = take(&publisher);
-    if let Some(publisher) = open {
-        publisher.close().await;
+    let open = Open::default();
+    {
+        let mut sessions = std::pin::pin!(sessions(&context, &*bus, &open));
+        tokio::select! {
+            () = &mut sessions => {}
+            () = context.engineer() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+        // While its streams are still there, so that it is closed in order.
+        if let Some(publisher) = take(&open) {
+            publisher.close().await;
+        }
     }
 }
 
