@@ -138,10 +138,10 @@ async fn s4_the_dome_closes_in_time_whatever_single_part_dies() {
         ("lvmecp, which hangs", |world| world.hang_ecp(true)),
         ("the broker", |world| world.broker.set_up(false)),
         ("the way to the PLC", |world| {
-            world.plc.set_fault(Fault::ConnectionDrop, true)
+            world.plc.set_fault(Fault::ConnectionDrop, true);
         }),
         ("the PLC's network", |world| {
-            world.plc.set_fault(Fault::HalfOpen, true)
+            world.plc.set_fault(Fault::HalfOpen, true);
         }),
     ];
     for (part, kill) in kills {
