@@ -8,6 +8,7 @@
 //! | [`python`] | the Python CLU and pymodbus, as child processes |
 //! | [`client`] | AMQP without any of lvmbeat's own code, down to malformed messages |
 //! | [`ecp`] | an `lvmecp` that hangs and fails on demand, and counts heartbeats |
+//! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
 //! | [`target`] | a host that network probes reach, until it goes away |
@@ -39,6 +40,7 @@
 pub mod broker;
 pub mod client;
 pub mod config;
+pub mod dome;
 pub mod ecp;
 pub mod eventually;
 pub mod http;

@@ -13,6 +13,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 
@@ -142,6 +143,31 @@ impl Finished {
     }
 }
 
+/// A line that is a JSON object.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The object.
+    pub fields: Value,
+    /// The line.
+    pub line: Line,
+}
+
+impl Event {
+    fn parse(line: &str) -> Option<Value> {
+        serde_json::from_str(line).ok().filter(Value::is_object)
+    }
+
+    /// A field; null if there is none of that name.
+    pub fn field(&self, name: &str) -> &Value {
+        &self.fields[name]
+    }
+
+    /// The place after it.
+    pub fn after(&self) -> u64 {
+        self.line.number + 1
+    }
+}
+
 /// A running program. It is killed, with whatever it has started, when this is dropped and when the test process ends.
 #[derive(Debug)]
 pub struct Process {
@@ -192,6 +218,43 @@ impl Process {
                 self.output.tail()
             ),
         }
+    }
+
+    /// The first line after a place that is a JSON object with that `event`, as those of `sim --json` and of the Python
+    /// scripts are. For any event of that name give place 0.
+    ///
+    /// # Panics
+    /// Like [`Self::wait_for_line`].
+    pub async fn wait_for_event(&mut self, mark: u64, limit: Duration, name: &str) -> Event {
+        self.wait_for_event_that(mark, limit, |event| event["event"] == name)
+            .await
+    }
+
+    /// The same for any JSON object for which this holds.
+    pub async fn wait_for_event_that(
+        &mut self,
+        mark: u64,
+        limit: Duration,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Event {
+        let line = self
+            .wait_for_line_after(mark, limit, |line| {
+                Event::parse(line).is_some_and(|e| is_it(&e))
+            })
+            .await;
+        let fields = Event::parse(&line.text).expect("it was one");
+        Event { fields, line }
+    }
+
+    /// All lines so far that are JSON objects.
+    pub fn events(&self) -> Vec<Event> {
+        let lines = self.lines().into_iter();
+        lines
+            .filter_map(|line| {
+                let fields = Event::parse(&line.text)?;
+                Some(Event { fields, line })
+            })
+            .collect()
     }
 
     /// Gives it a line on its standard input.
