@@ -1,1 +1,55 @@
-//! lvmbeat
+//! The harness of lvmbeat's end-to-end tests: real parts, and hands to break them with.
+//!
+//! | module | what it gives a test |
+//! |---|---|
+//! | [`broker`] | a RabbitMQ node that can be killed, frozen and restarted; a virtual host for each test |
+//! | [`proxy`] | a TCP connection that can be delayed, stalled, cut, half-opened |
+//! | [`process`] | the real programs as child processes: their output, signals, exit code, memory |
+//! | [`python`] | the Python CLU and pymodbus, as child processes |
+//! | [`client`] | AMQP without any of lvmbeat's own code, down to malformed messages |
+//! | [`ecp`] | an `lvmecp` that hangs and fails on demand, and counts heartbeats |
+//! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
+//! | [`config`] | a configuration file for the actor |
+//! | [`http`] | one HTTP request |
+//! | [`target`] | a host that network probes reach, until it goes away |
+//! | [`eventually`](mod@eventually) | waiting for something with a limit, instead of sleeping |
+//! | [`port`], [`scratch`], [`reaper`] | ports, folders and processes that nothing is left of |
+//!
+//! # Rules
+//!
+//! * A missing part (RabbitMQ, Python, a program that is not built, or is older than its sources) fails the test and says
+//!   what to do. Nothing is skipped.
+//! * Nothing outlives the test process, however it ends: see [`reaper`].
+//! * Nothing is shared between two tests but a broker, on which each has a virtual host.
+//!
+//! # Environment
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `LVMBEAT_TEST_AMQP_URL` | a broker that is there already, for every test that neither breaks nor inspects it (see [`broker`]) |
+//! | `LVMBEAT_TEST_BROKER` | the folder of a node that `with-broker` has started; `tests/run` does that |
+//! | `LVMBEAT_TEST_PYTHON` | a Python interpreter with the requirements of `tests/python`, instead of the one in `tests/.venv` |
+//! | `LVMBEAT_TEST_RABBITMQ_SERVER` | the script that starts RabbitMQ, if it is not in Debian's place |
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a harness that cannot do its work has to fail the test, and say so"
+)]
+
+pub mod broker;
+pub mod client;
+pub mod config;
+pub mod dome;
+pub mod ecp;
+pub mod eventually;
+pub mod http;
+pub mod port;
+pub mod process;
+pub mod proxy;
+pub mod python;
+pub mod reaper;
+pub mod scratch;
+pub mod target;
+
+pub use eventually::{eventually, throughout};

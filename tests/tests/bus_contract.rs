@@ -1,0 +1,56 @@
+//! The bus on RabbitMQ keeps the contract that the broker in memory keeps: the same test bodies on both.
+#![expect(clippy::panic, reason = "a broken contract fails the test")]
+
+use std::time::Duration;
+
+use lvmbeat::clu::amqp::Amqp;
+use lvmbeat::clu::contract;
+use lvmbeat_tests::broker;
+
+async fn run(name: &str) {
+    let (_, body) = contract::ALL
+        .iter()
+        .find(|(known, _)| *known == name)
+        .unwrap_or_else(|| panic!("the contract has no {name}"));
+    let vhost = broker::vhost().await;
+    let bus = Amqp::new(&vhost.url(), Duration::from_secs(4));
+    let bus = bus.unwrap_or_else(|error| panic!("{}: {error}", vhost.url()));
+    if let Err(error) = body(&bus, "contract").await {
+        panic!("{name}: {error:#}");
+    }
+}
+
+macro_rules! on_rabbitmq {
+    ($($name:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                run(stringify!($name)).await;
+            }
+        )+
+
+        #[test]
+        fn the_whole_contract_is_run() {
+            let known: Vec<&str> = contract::ALL.iter().map(|(name, _)| *name).collect();
+            assert_eq!(known, [$(stringify!($name)),+]);
+        }
+    };
+}
+
+on_rabbitmq! {
+    a_command_arrives_as_it_was_sent
+    a_long_body_arrives_whole
+    a_command_to_nobody_is_unroutable
+    answers_are_not_mixed_up
+    a_reply_reaches_every_session
+    a_name_belongs_to_one_session
+    a_kept_publisher_keeps_no_session
+    a_new_session_finds_nothing_old
+    messages_keep_their_order
+    a_command_expires_in_the_queue
+    a_message_expires_by_itself
+    the_shorter_expiration_holds
+    a_wait_given_up_loses_nothing
+    a_closed_session_is_over
+    a_client_has_no_commands
+}
