@@ -113,8 +113,11 @@ async fn what_does_not_speak_amqp_is_no_broker() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
+        // Kept, as closing it with something unread would be a reset.
+        let mut kept = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            kept.push(stream);
         }
     });
     let opened = amqp(&format!("amqp://127.0.0.1:{port}"))
