@@ -10,26 +10,25 @@
 //! kept here; when a session is over, the connection gets a short time to end in order, and then the socket is shut down
 //! and reset, which drops what had not been sent.
 //!
+//! What the broker sends is filtered before lapin reads it (X2): see `filter`.
+//!
 //! TLS (`amqps://`) is rustls with ring and the system's root certificates; the environment variable `SSL_CERT_FILE` names
 //! others.
 
 use std::fmt;
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_compat::Compat;
 use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, unfold};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
-use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::AMQPUri;
 use lapin::{
     Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind, ExchangeKind,
 };
@@ -39,7 +38,11 @@ use super::bus::{
     Bus, BusError, CommandQueue, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec,
 };
 
+mod filter;
+mod stream;
 mod wire;
+
+use stream::Socket;
 
 /// For TCP and TLS to connect, and for the resolver before them.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -108,6 +111,9 @@ impl Amqp {
                 cause
             },
         })?;
+        if let Some(address) = ipv6_literal(url) {
+            address.clone_into(&mut uri.authority.host);
+        }
         uri.query.heartbeat = u16::try_from(whole_seconds(heartbeat)).ok();
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
@@ -120,29 +126,13 @@ impl Amqp {
             .with_connection_name(format!("lvmbeat: {name}").into())
             .with_client_property("product".into(), "lvmbeat".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let kept = Arc::clone(socket);
+        let socket = Arc::clone(socket);
         // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP likes.
-        let dial = async move |uri: AMQPUri, _runtime| {
-            let connected = timeout(CONNECT_LIMIT, async {
-                let host = uri.authority.host.as_str();
-                let stream = tokio::net::TcpStream::connect((host, uri.authority.port)).await?;
-                kept.keep(&stream)?;
-                let stream = AsyncTcpStream::Plain(Compat::new(stream));
-                match uri.scheme {
-                    AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => {
-                        let config = OwnedTLSConfig::default();
-                        stream.into_tls(host, config.as_ref()).await
-                    }
-                }
-            });
-            let stream = connected
-                .await
-                .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?;
-            Ok(stream)
+        let dial = async move |uri, _| {
+            let dialled = timeout(CONNECT_LIMIT, stream::dial(&uri, &socket)).await;
+            Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
         };
-        let runtime = lapin::runtime::default_runtime()?;
-        Connection::connector(self.uri.clone(), runtime, dial, properties).await
+        Connection::connector(self.uri.clone(), stream::runtime(), dial, properties).await
     }
 
     async fn establish(
@@ -186,7 +176,7 @@ impl Amqp {
                 || {
                     // It holds the session open like any other, and never yields.
                     let lease = Arc::clone(&lease);
-                    stream::unfold(lease, |_lease| std::future::pending()).boxed()
+                    unfold(lease, |_lease| std::future::pending()).boxed()
                 },
                 |consumer| deliveries(consumer, Arc::clone(&lease)),
             ),
@@ -196,7 +186,12 @@ impl Amqp {
 
     /// What an error while opening means.
     fn classify(&self, error: &lapin::Error) -> BusError {
-        let (address, cause) = (self.address(), error.to_string());
+        let address = self.address();
+        let cause = if matches!(error.kind(), ErrorKind::ParsingError(_)) {
+            "what answers there does not speak AMQP".to_owned()
+        } else {
+            error.to_string()
+        };
         let refused = if let ErrorKind::ProtocolError(error) = error.kind() {
             matches!(
                 error.kind(),
@@ -250,6 +245,9 @@ impl Bus for Amqp {
             authority.port,
         );
         let vhost = vhost.strip_prefix('/').unwrap_or(vhost);
+        if host.contains(':') {
+            return format!("{scheme}://{user}@[{host}]:{port}/{vhost}");
+        }
         format!("{scheme}://{user}@{host}:{port}/{vhost}")
     }
 }
@@ -364,7 +362,7 @@ fn is_locked(error: &lapin::Error) -> bool {
 
 /// The messages of one queue, each acknowledged when it is taken. Any error ends it.
 fn deliveries(consumer: Consumer, lease: Arc<Lease>) -> BoxStream<'static, Message> {
-    stream::unfold((consumer, lease), |(mut consumer, lease)| async move {
+    unfold((consumer, lease), |(mut consumer, lease)| async move {
         let delivery = consumer.next().await?.ok()?;
         let acked = timeout(
             PUBLISH_LIMIT,
@@ -482,6 +480,14 @@ fn closed(error: &lapin::Error) -> BusError {
     }
 }
 
+/// The host of a URL, if it is an IPv6 address: lapin's parser takes `localhost` for any of them.
+fn ipv6_literal(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    Some(host.strip_prefix('[')?.split_once(']')?.0)
+}
+
 /// Held by both streams of a session: when both are gone, so is the connection, even if somebody keeps the publisher.
 struct Lease(Arc<Line>);
 
@@ -496,31 +502,5 @@ impl Drop for Lease {
     }
 }
 
-/// A second handle on a connection's socket, to end it with.
-#[derive(Default)]
-struct Socket(Mutex<Option<TcpStream>>);
-
-impl Socket {
-    fn keep(&self, stream: &tokio::net::TcpStream) -> std::io::Result<()> {
-        stream.set_nodelay(true)?;
-        // On the last close, what has not been sent is dropped and the other end is told at once.
-        stream.set_zero_linger()?;
-        let handle = TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
-        Ok(())
-    }
-
-    /// Ends the connection, whatever state it is in. lapin sees the end of the stream and lets go of it.
-    fn reset(&self) {
-        let handle = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handle) = handle {
-            let _ = handle.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        self.reset();
-    }
-}
+#[cfg(test)]
+mod tests;

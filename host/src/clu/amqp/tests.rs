@@ -1,0 +1,144 @@
+//! What needs no broker. The contract of a bus is kept on a real one in the end-to-end tests.
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use super::*;
+
+const HEARTBEAT: Duration = Duration::from_secs(4);
+
+fn amqp(url: &str) -> Amqp {
+    Amqp::new(url, HEARTBEAT).unwrap()
+}
+
+fn actor() -> SessionSpec {
+    SessionSpec {
+        name: "lvmbeat".to_owned(),
+        commands: Some(CommandQueue {
+            ttl: Duration::from_secs(5),
+        }),
+    }
+}
+
+#[test]
+fn an_address_shows_no_password() {
+    for (url, address) in [
+        ("amqp://u:secret@host:5673/%2fa", "amqp://u@host:5673/a"),
+        ("amqp://u:secret@host/lvm", "amqp://u@host:5672/lvm"),
+        ("amqps://u:secret@host", "amqps://u@host:5671/"),
+        ("amqp://u:secret@host/", "amqp://u@host:5672/"),
+        (
+            "amqp://u:secret@[fd00::7]:5673/",
+            "amqp://u@[fd00::7]:5673/",
+        ),
+        ("amqp://127.0.0.1", "amqp://guest@127.0.0.1:5672/"),
+    ] {
+        let amqp = amqp(url);
+        assert_eq!(amqp.address(), address);
+        assert!(!format!("{amqp:?}").contains("secret"));
+    }
+}
+
+#[test]
+fn an_empty_virtual_host_is_the_default_one() {
+    for url in ["amqp://host", "amqp://host/", "amqp://host/%2f"] {
+        assert_eq!(amqp(url).uri.vhost, "/", "{url}");
+    }
+    assert_eq!(amqp("amqp://host/lvm").uri.vhost, "lvm");
+}
+
+#[test]
+fn an_ipv6_address_is_taken_as_it_is() {
+    let host = |url: &str| amqp(url).uri.authority.host;
+    assert_eq!(host("amqp://u:p@[::1]:5672/lvm"), "::1");
+    assert_eq!(host("amqp://[fd00::7]"), "fd00::7");
+    assert_eq!(host("amqp://host/[x]@[y]"), "host");
+}
+
+#[test]
+fn a_url_that_cannot_be_one_is_refused_without_showing_it() {
+    for (url, expected) in [
+        ("", "does not begin with amqp://"),
+        ("http://u:secret@host", "does not begin with amqp://"),
+        ("u:secret@host", "does not begin with amqp://"),
+        ("amqp:u:secret", "does not begin with amqp://"),
+        ("amqp://u:secret@host:99999", "invalid port"),
+        ("amqp://u:secret@", "host"),
+        ("amqp://u:secret@ho st", ""),
+        ("amqp://u:secret@host/%ff", ""),
+    ] {
+        let error = Amqp::new(url, HEARTBEAT).map(drop).unwrap_err().to_string();
+        assert!(error.contains(expected), "{url}: {error}");
+        assert!(!error.contains("secret"), "{error}");
+        assert!(error.contains("expected is amqp://"), "{error}");
+    }
+}
+
+#[test]
+fn a_heartbeat_is_whole_seconds_and_at_least_one() {
+    for (heartbeat, seconds) in [
+        (0, 1),
+        (1, 1),
+        (1000, 1),
+        (1001, 2),
+        (4000, 4),
+        (u64::MAX, 0xffff),
+    ] {
+        let heartbeat = Duration::from_millis(heartbeat);
+        let amqp = Amqp::new("amqp://host?heartbeat=60", heartbeat).unwrap();
+        assert_eq!(amqp.uri.query.heartbeat, Some(seconds));
+        assert_eq!(
+            detection(heartbeat),
+            Duration::from_secs(3 * u64::from(seconds))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let opened = amqp(&format!("amqp://127.0.0.1:{port}"))
+        .open(&actor())
+        .await;
+    assert!(
+        matches!(opened, Err(BusError::Unreachable { .. })),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_does_not_speak_amqp_is_no_broker() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        // Kept, as closing it with something unread would be a reset.
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            kept.push(stream);
+        }
+    });
+    let opened = amqp(&format!("amqp://127.0.0.1:{port}"))
+        .open(&actor())
+        .await;
+    assert!(
+        matches!(&opened, Err(BusError::Unreachable { cause, .. }) if cause.contains("does not speak AMQP")),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_is_hung_up_on_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let opened = amqp(&format!("amqp://127.0.0.1:{port}"))
+        .open(&actor())
+        .await;
+    assert!(
+        matches!(opened, Err(BusError::Unreachable { .. })),
+        "{opened:?}"
+    );
+}
