@@ -1,6 +1,6 @@
 //! The actor: collects heartbeats, decides, and has the dome heartbeat emitted.
 //!
-//! One loop owns everything that is known ([`state::State`]); no lock guards it. What takes time (an emission, a probe, a beat to the
+//! One loop owns everything that is known (`state::State`); no lock guards it. What takes time (an emission, a probe, a beat to the
 //! outside, sending a reply) is done by tasks that report back, so that nothing on the way from a `set` to its answer waits for the world
 //! (S6). Each task is watched: an actor that has lost one ends, and the dome closes.
 
