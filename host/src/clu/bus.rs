@@ -128,7 +128,7 @@ pub enum BusError {
     /// It answers, and will not have us: wrong user, password, virtual host or exchange. Trying again only helps once
     /// somebody has changed something.
     #[error(
-        "the broker at {address} refuses: {cause}; check the user, the password, the virtual host and the exchange"
+        "the broker at {address} refuses: {cause}; check the user, the password, the virtual host and the exchange, and with amqps the certificate"
     )]
     Refused {
         /// Where.

@@ -94,6 +94,7 @@ pub(super) fn check(
         plc: core_duration(ecp.plc_timeout),
     };
     let budget = budget(at, &chain, &heartbeats, max_close_after)?;
+    let link_closing = link_closing(at, &ecp, &network, max_close_after)?;
     Ok(Config {
         source: source.to_owned(),
         actor,
@@ -103,6 +104,7 @@ pub(super) fn check(
         outside,
         max_close_after,
         budget,
+        link_closing,
         chain,
     })
 }
@@ -174,6 +176,35 @@ fn budget(
         ));
     }
     Ok(budget)
+}
+
+/// S4 for a network link that fails just after a probe: so many further probes have to fail, and the last emission before
+/// that has its own time and the PLC's.
+fn link_closing(
+    at: At<'_>,
+    ecp: &Ecp,
+    network: &Network,
+    max_close_after: Duration,
+) -> Result<Option<Duration>, ConfigError> {
+    if network.hosts.is_empty() {
+        return Ok(None);
+    }
+    let period = network.interval.max(network.timeout);
+    let found = period * u32::from(network.failures.get()) + network.timeout;
+    let closing = found + ecp.expiration + ecp.command_timeout + ecp.plc_timeout;
+    if closing > max_close_after {
+        return Err(at.error(
+            "network.interval",
+            format!(
+                "after a network link has failed it could take {} s until the dome begins to close, and {} s are allowed \
+                 (max_close_after)",
+                closing.as_secs_f64(),
+                max_close_after.as_secs_f64()
+            ),
+            "lower network.interval, network.failures or network.timeout, or allow more",
+        ));
+    }
+    Ok(Some(closing))
 }
 
 fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {

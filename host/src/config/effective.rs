@@ -100,7 +100,7 @@ pub(super) fn budget(config: &Config) -> String {
         "S4  Whatever single part dies, the dome begins to close within {closing} s of the last heartbeat that a critical client sent\n    \
          = q {q} on its way + a {a} inattentive + {others}\n      \
          + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
-         At most {limit} s are allowed (max_close_after).\n\
+         {link}At most {limit} s are allowed (max_close_after).\n\
          L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
          = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
         closing = s(config.budget.closing),
@@ -110,6 +110,13 @@ pub(super) fn budget(config: &Config) -> String {
         w = s(chain.write),
         p = s(chain.plc),
         ecp = config.ecp.actor,
+        link = config.link_closing.map_or(String::new(), |closing| format!(
+            "After a network link has failed, within {} s = {} probes every {} s + {} s for the last one + e + w + P.\n    ",
+            closing.as_secs_f64(),
+            config.network.failures,
+            config.network.interval.as_secs_f64(),
+            config.network.timeout.as_secs_f64(),
+        )),
         limit = config.max_close_after.as_secs_f64(),
         gap = s(config.budget.gap),
         margin = s(config.budget.margin),

@@ -48,6 +48,8 @@ pub struct Config {
     pub max_close_after: Duration,
     /// S4 and L1 in numbers.
     pub budget: Budget,
+    /// S4 for a network link that fails, which the probes have to find out first; `None` if none is probed.
+    pub link_closing: Option<Duration>,
     /// What the budget was computed from.
     pub chain: lvmbeat_core::budget::Chain,
 }

@@ -118,6 +118,25 @@ fn s4_a_closing_time_above_the_limit_is_refused() {
 }
 
 #[test]
+fn s4_a_network_link_that_fails_has_a_budget_of_its_own() {
+    let config = parse(BUILT_IN).unwrap();
+    // Three probes every 15 s, 2 s for the last, e 5 + w 5 + P 60.
+    assert_eq!(config.link_closing, Some(Duration::from_secs(45 + 2 + 70)));
+    assert!(
+        config
+            .budget_report()
+            .contains("within 117 s = 3 probes every 15 s")
+    );
+    assert_refused("network: {interval: 60}", "network.interval", "lower");
+    assert_eq!(
+        parse("network: {hosts: {}, interval: 60}")
+            .unwrap()
+            .link_closing,
+        None
+    );
+}
+
+#[test]
 fn l1_a_margin_of_zero_or_less_is_refused() {
     // P 60 - (15 + 5 + 40) = 0.
     assert_refused("ecp: {command_timeout: 40}", "ecp.cutoff", "lower");
