@@ -10,8 +10,8 @@ use embassy_time::Instant;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
 use crate::clu::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
@@ -22,6 +22,8 @@ const OUTBOX: usize = 256;
 /// The first and the longest pause between two attempts to open a session.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
+/// How long a session that is given up may take for its last replies, and for its farewell.
+const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 /// How often an actor that stands by tries to take over.
 const STAND_BY_PAUSE: Duration = Duration::from_millis(500);
 
@@ -57,26 +59,37 @@ enum Phase {
 struct Open {
     session: Session,
     outbox: mpsc::Sender<Message>,
-    sender: JoinHandle<BusError>,
+    sender: AbortOnDropHandle<BusError>,
 }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.sender.abort();
+impl Open {
+    /// Sends what waits in the outbox if that goes quickly, and closes in order, each within the limit. The streams live until
+    /// then: a connection that loses its consumers first does not end in order.
+    async fn close(self, limit: Duration) {
+        let Self {
+            session,
+            outbox,
+            sender,
+        } = self;
+        drop(outbox);
+        let _ = timeout(limit, sender).await;
+        let _ = timeout(limit, session.publisher.close()).await;
     }
 }
 
 impl Connection {
     /// Begins to open a session as soon as [`Self::next`] is awaited.
     pub(super) fn new(bus: Arc<dyn Bus>, spec: SessionSpec, clock: Arc<dyn Clock>) -> Self {
-        let phase = Phase::Opening(open(&bus, &spec, &clock, Duration::ZERO, None));
-        Self {
+        let phase = Phase::Opening(Box::pin(std::future::pending()));
+        let mut connection = Self {
             bus,
             spec,
             clock,
             pause: FIRST_PAUSE,
             phase,
-        }
+        };
+        connection.open(Duration::ZERO);
+        connection
     }
 
     /// Waits for the next thing that happens. May be dropped and called again without losing anything.
@@ -87,6 +100,7 @@ impl Connection {
                     self.pause = FIRST_PAUSE;
                     let (outbox, waiting) = mpsc::channel(OUTBOX);
                     let sender = tokio::spawn(send(session.publisher.clone(), waiting));
+                    let sender = AbortOnDropHandle::new(sender);
                     self.phase = Phase::Open(Open {
                         session,
                         outbox,
@@ -101,7 +115,7 @@ impl Connection {
                         self.pause
                     };
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                    self.open(pause, None);
+                    self.open(pause);
                     Step::Failed(error)
                 }
             },
@@ -123,17 +137,26 @@ impl Connection {
         }
     }
 
-    fn open(&mut self, pause: Duration, old: Option<Arc<dyn Publisher>>) {
-        self.phase = Phase::Opening(open(&self.bus, &self.spec, &self.clock, pause, old));
-    }
-
     /// Gives up the session, with everything that waits in it (S3), and begins to open another.
     pub(super) fn restart(&mut self) {
-        if let Phase::Open(current) = &self.phase {
-            // The lock is only free once the old connection is closed.
-            let old = Some(current.session.publisher.clone());
-            self.open(Duration::ZERO, old);
+        if matches!(self.phase, Phase::Open(_)) {
+            self.open(Duration::ZERO);
         }
+    }
+
+    fn open(&mut self, pause: Duration) {
+        let (bus, spec, clock) = (self.bus.clone(), self.spec.clone(), self.clock.clone());
+        let nothing = Phase::Opening(Box::pin(std::future::pending()));
+        let old = std::mem::replace(&mut self.phase, nothing);
+        self.phase = Phase::Opening(Box::pin(async move {
+            // The lock is only free once the old connection is closed.
+            if let Phase::Open(old) = old {
+                old.close(CLOSE_LIMIT).await;
+            }
+            sleep(pause).await;
+            let since = clock.now();
+            (since, bus.open(&spec).await)
+        }));
     }
 
     /// Hands a reply over for sending, without waiting (S6). False if it had to be dropped.
@@ -154,32 +177,10 @@ impl Connection {
 
     /// Closes in order, in a bounded time, after what waits in the outbox has been sent.
     pub(super) async fn close(self, limit: Duration) {
-        let Phase::Open(mut open) = self.phase else {
-            return;
-        };
-        let (no_more, _) = mpsc::channel(1);
-        drop(std::mem::replace(&mut open.outbox, no_more));
-        let _ = tokio::time::timeout(limit / 2, &mut open.sender).await;
-        let _ = tokio::time::timeout(limit / 2, open.session.publisher.close()).await;
-    }
-}
-
-fn open(
-    bus: &Arc<dyn Bus>,
-    spec: &SessionSpec,
-    clock: &Arc<dyn Clock>,
-    pause: Duration,
-    old: Option<Arc<dyn Publisher>>,
-) -> Opening {
-    let (bus, spec, clock) = (bus.clone(), spec.clone(), clock.clone());
-    Box::pin(async move {
-        if let Some(old) = old {
-            old.close().await;
+        if let Phase::Open(open) = self.phase {
+            open.close(limit / 2).await;
         }
-        sleep(pause).await;
-        let since = clock.now();
-        (since, bus.open(&spec).await)
-    })
+    }
 }
 
 /// Sends what is in the outbox, in its order. Ends with the first failure, and so does the session.
