@@ -1,12 +1,11 @@
 //! The beat to the monitors outside: says that the observatory is alive and can be heard.
 
-use std::error::Error as _;
-
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Event;
 use crate::config::{Outside, SecretUrl};
+use crate::telemetry::with_causes;
 
 /// Beats to one monitor for ever, starting at once, and reports each result. Ends when nobody takes the reports.
 ///
@@ -27,7 +26,8 @@ pub(super) async fn beat(
             .send()
             .await
             .and_then(reqwest::Response::error_for_status);
-        let failure = result.err().map(describe);
+        // Without the URL, which may carry a token (X1).
+        let failure = result.err().map(|error| with_causes(&error.without_url()));
         if events
             .send(Event::BeatOutside { index, failure })
             .await
@@ -46,16 +46,4 @@ pub(super) fn client(config: &Outside) -> Result<reqwest::Client, reqwest::Error
         // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
         .pool_max_idle_per_host(0)
         .build()
-}
-
-/// The innermost cause says most. Without the URL, which may carry a token (X1).
-fn describe(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -15,6 +15,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 
+use super::with_causes;
+
 /// Lines that wait to be written.
 const WAITING_LINES: usize = 4096;
 /// Daily files that are kept.
@@ -163,17 +165,7 @@ fn open(program: &str, folder: &Path) -> Result<RollingFileAppender, String> {
         .filename_suffix("log")
         .max_log_files(KEPT_FILES)
         .build(folder)
-        .map_err(|cause| with_sources(&cause))
-}
-
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+        .map_err(|cause| with_causes(&cause))
 }
 
 #[cfg(test)]
