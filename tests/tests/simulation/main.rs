@@ -7,6 +7,7 @@
     reason = "these are tests"
 )]
 
+mod random;
 mod world;
 
 use std::time::Duration;
@@ -166,9 +167,6 @@ async fn s5_after_a_restart_of_the_broker_every_heartbeat_is_needed_anew() {
     world.kill_client("h1");
     // h1 is still fresh for 27 s, but in the session that is over.
     world.broker.kill_sessions();
-    world.client = lvmbeat::clu::client::connect(&world.broker, "observer2")
-        .await
-        .unwrap();
     world.kill_client("h0");
     world.beat("h0", EVERY);
     world.run(Duration::from_secs(2)).await;

@@ -11,10 +11,10 @@ use lvmbeat::actor::{self, ActorError};
 use lvmbeat::clock::{Clock, RuntimeClock};
 use lvmbeat::clu::client::{Connected, connect};
 use lvmbeat::clu::message::{Code, Keywords};
-use lvmbeat::clu::{CommandOptions, LocalBroker};
+use lvmbeat::clu::{CommandError, CommandOptions, LocalBroker};
 use lvmbeat::config::{Config, std_duration};
 use sim::ecp::{DirectPort, Ecp, EcpConfig};
-use sim::plc::{DomeState, Event, Record};
+use sim::plc::{Coil, DomeState, Event, Record};
 use sim::{LivePlc, PlcConfig};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -62,10 +62,14 @@ pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) plc: LivePlc,
     pub(crate) ecp: Option<Ecp>,
+    /// When the PLC was switched on.
+    pub(crate) started: Instant,
     pub(crate) client: Connected,
     actor: Option<(JoinHandle<Result<(), ActorError>>, CancellationToken)>,
     snapshots: watch::Receiver<Option<Snapshot>>,
     records: broadcast::Receiver<Record>,
+    /// Every heartbeat that a client sent, and when.
+    pub(crate) sent: Arc<Mutex<Vec<(String, Instant)>>>,
     beaters: Vec<(String, JoinHandle<()>)>,
     _looking: JoinHandle<()>,
 }
@@ -89,6 +93,7 @@ impl World {
             ..PlcConfig::default()
         };
         let plc = LivePlc::new(plc_config, clock.clone(), 1.0);
+        let started = clock.now();
         let records = plc.events();
         let looking = tokio::spawn(keep_looking(plc.clone()));
         let client = connect(&broker, "observer").await.unwrap();
@@ -99,10 +104,12 @@ impl World {
             config,
             plc,
             ecp: None,
+            started,
             client,
             actor: None,
             snapshots,
             records,
+            sent: Arc::default(),
             beaters: Vec::new(),
             _looking: looking,
         };
@@ -167,15 +174,30 @@ impl World {
             .unwrap()
     }
 
-    /// A client that beats at that interval until it is killed.
+    /// A client that beats at that interval until it is killed, and connects again when it has to.
     pub(crate) fn beat(&mut self, name: &str, every: Duration) {
-        let (client, command) = (self.client.client.clone(), format!("set {name}"));
+        let (broker, clock, sent) = (self.broker.clone(), self.clock.clone(), self.sent.clone());
+        let heartbeat = name.to_owned();
         let task = tokio::spawn(async move {
+            let mut connected = None;
             let mut ticks = tokio::time::interval(every);
             loop {
                 ticks.tick().await;
-                let options = within(Duration::from_secs(5));
-                let _ = client.command("lvmbeat", &command, options).await;
+                if connected.is_none() {
+                    let name = format!("client-{heartbeat}-{}", uuid::Uuid::new_v4());
+                    connected = connect(&broker, &name).await.ok();
+                }
+                let Some(connection) = &connected else {
+                    continue;
+                };
+                sent.lock().unwrap().push((heartbeat.clone(), clock.now()));
+                let command = format!("set {heartbeat}");
+                let limit = within(Duration::from_secs(5).min(every));
+                if let Err(CommandError::Bus(_)) =
+                    connection.client.command("lvmbeat", &command, limit).await
+                {
+                    connected = None;
+                }
             }
         });
         self.beaters.push((name.to_owned(), task));
@@ -193,6 +215,18 @@ impl World {
     /// Lets time pass.
     pub(crate) async fn run(&self, duration: Duration) {
         sleep(duration).await;
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Opens the dome at the PLC itself, and does not wait for it.
+    pub(crate) fn plc_opens(&self) {
+        self.plc.access(|plc| {
+            plc.set(Coil::MotorDirection, true);
+            plc.set(Coil::DriveEnabled, true);
+        });
     }
 
     /// PLC time.
