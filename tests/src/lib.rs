@@ -9,6 +9,8 @@
 //! | [`client`] | AMQP without any of lvmbeat's own code, down to malformed messages |
 //! | [`ecp`] | an `lvmecp` that hangs and fails on demand, and counts heartbeats |
 //! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
+//! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
+//! | [`view`] | what the actor shows: `status`, its log, its metrics |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
 //! | [`target`] | a host that network probes reach, until it goes away |
@@ -38,6 +40,7 @@
 )]
 
 pub mod broker;
+pub mod chain;
 pub mod client;
 pub mod config;
 pub mod dome;
@@ -51,5 +54,6 @@ pub mod python;
 pub mod reaper;
 pub mod scratch;
 pub mod target;
+pub mod view;
 
 pub use eventually::{eventually, throughout};

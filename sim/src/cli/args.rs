@@ -69,6 +69,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, requires = "ecp")]
     ecp_interval: Duration,
 
+    /// The PLC that lvmecp commands, if it is not the one of this programme: with it, lvmecp and the PLC can die apart
+    #[arg(long, value_name = "IP:PORT", value_parser = address, requires = "ecp")]
+    pub(super) ecp_plc: Option<SocketAddr>,
+
     /// Print one JSON object a line
     #[arg(long)]
     pub(super) json: bool,

@@ -121,7 +121,8 @@ impl Stage {
             simulator.set_fault(*fault, true);
         }
         let ecp = args.broker.clone().map(|broker| {
-            let port = Arc::new(args::port(simulator.local_addr()));
+            let plc = args.ecp_plc.unwrap_or_else(|| simulator.local_addr());
+            let port = Arc::new(args::port(plc));
             let clock = Arc::new(BootClock);
             let ecp = Ecp::start(args.ecp_config(), Arc::new(broker), port, clock);
             let events = ecp.events();
