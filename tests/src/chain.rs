@@ -152,8 +152,8 @@ impl Chain {
             .dome
             .wait_for(mark, 2 * self.budget, "dome_closing")
             .await;
-        let took = closing.line.at.saturating_duration_since(since);
-        assert!(took <= self.budget, "{took:?} of {:?}", self.budget);
+        let elapsed = closing.line.at.saturating_duration_since(since);
+        assert!(elapsed <= self.budget, "{elapsed:?} of {:?}", self.budget);
         assert_eq!(closing.field("cause"), "watchdog");
         let taken = self.dome.events("heartbeat_received");
         let last = taken
