@@ -47,9 +47,12 @@ on_rabbitmq! {
     a_kept_publisher_keeps_no_session
     a_new_session_finds_nothing_old
     messages_keep_their_order
+    two_publishers_keep_their_order
+    a_name_is_compared_whole
     a_command_expires_in_the_queue
     a_message_expires_by_itself
     the_shorter_expiration_holds
+    what_may_not_wait_is_handed_over_or_lost
     a_wait_given_up_loses_nothing
     a_closed_session_is_over
     a_client_has_no_commands

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use anyhow::{Context as _, Result, ensure};
+use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::bus::{Bus, BusError, CommandQueue, Header, Message, Routing, Session, SessionSpec};
+use super::bus::{Bus, Header, Message, Routing};
+use sessions::{eventually, locked, next, next_that, open_actor, open_client, reopen, text};
+
+mod sessions;
 
 /// Longer than a broker ever takes for anything.
 const SOON: Duration = Duration::from_secs(10);
@@ -202,6 +204,48 @@ bodies! {
         Ok(())
     }
 
+    /// What two sessions publish, each after the other's was taken by the broker, arrives in that order.
+    two_publishers_keep_their_order(bus, prefix) {
+        let mut actor = open_actor(bus, prefix, LONG).await?;
+        let one = open_client(bus, &format!("{prefix}-one")).await?;
+        let other = open_client(bus, &format!("{prefix}-other")).await?;
+        let key = format!("command.{prefix}");
+        for number in 0..20 {
+            let publisher = if number % 2 == 0 { &one.publisher } else { &other.publisher };
+            publisher.publish(text(&key, &number.to_string())).await?;
+        }
+        for number in 0..20 {
+            let arrived = next(&mut actor.commands).await?.body;
+            ensure!(arrived == number.to_string().as_bytes(), "{number}: {arrived:?}");
+        }
+        Ok(())
+    }
+
+    /// An actor gets what is sent to its own name, and no one else's: names are compared whole, and in their case.
+    a_name_is_compared_whole(bus, prefix) {
+        let mut actor = open_actor(bus, prefix, LONG).await?;
+        for key in [
+            format!("command.{prefix}x"),
+            format!("command.x{prefix}"),
+            format!("command.x.{prefix}"),
+            format!("Command.{prefix}"),
+            format!("command.{}", prefix.to_uppercase()),
+            format!("command..{prefix}"),
+            format!("{prefix}_commands"),
+            "command".to_owned(),
+            "command.#".to_owned(),
+            "command.*".to_owned(),
+            String::new(),
+        ] {
+            ensure!(actor.publisher.publish(text(&key, "x")).await? == Routing::Unroutable, "{key}");
+        }
+        for key in [format!("command.{prefix}"), format!("command.{prefix}."), format!("command.{prefix}.#")] {
+            ensure!(actor.publisher.publish(text(&key, &key)).await? == Routing::Routed, "{key}");
+            ensure!(next(&mut actor.commands).await?.routing_key == key);
+        }
+        Ok(())
+    }
+
     /// A command that has waited longer than the queue's TTL is not delivered (S3). One message is at the consumer already
     /// and no longer expires.
     a_command_expires_in_the_queue(bus, prefix) {
@@ -250,6 +294,22 @@ bodies! {
         Ok(())
     }
 
+    /// A message that may not wait at all is handed over to a consumer that is free, and is lost behind one that is not
+    /// taken yet (S3).
+    what_may_not_wait_is_handed_over_or_lost(bus, prefix) {
+        let mut session = open_actor(bus, prefix, LONG).await?;
+        let key = format!("command.{prefix}");
+        let at_once = |body| Message { expiration: Some(Duration::ZERO), ..text(&key, body) };
+        ensure!(session.publisher.publish(at_once("first")).await? == Routing::Routed);
+        ensure!(next(&mut session.commands).await?.body == b"first");
+        session.publisher.publish(text(&key, "not taken yet")).await?;
+        ensure!(session.publisher.publish(at_once("lost")).await? == Routing::Routed);
+        session.publisher.publish(text(&key, "last")).await?;
+        ensure!(next(&mut session.commands).await?.body == b"not taken yet");
+        ensure!(next(&mut session.commands).await?.body == b"last");
+        Ok(())
+    }
+
     /// Giving up waiting for a message loses none.
     a_wait_given_up_loses_nothing(bus, prefix) {
         let mut session = open_actor(bus, prefix, LONG).await?;
@@ -293,81 +353,4 @@ bodies! {
         next_that(&mut client.replies, |reply| reply.body == prefix.as_bytes()).await?;
         Ok(())
     }
-}
-
-async fn open_actor(bus: &dyn Bus, name: &str, ttl: Duration) -> Result<Session, BusError> {
-    bus.open(&SessionSpec {
-        name: name.to_owned(),
-        commands: Some(CommandQueue { ttl }),
-    })
-    .await
-}
-
-async fn open_client(bus: &dyn Bus, name: &str) -> Result<Session, BusError> {
-    bus.open(&SessionSpec {
-        name: name.to_owned(),
-        commands: None,
-    })
-    .await
-}
-
-/// Opens a name that is about to become free.
-async fn reopen(bus: &dyn Bus, name: &str) -> Result<Session> {
-    let end = Instant::now() + SOON;
-    loop {
-        match open_actor(bus, name, LONG).await {
-            Err(BusError::Locked { .. }) if Instant::now() < end => {
-                sleep(Duration::from_millis(20)).await;
-            }
-            opened => return Ok(opened?),
-        }
-    }
-}
-
-fn locked(opened: Result<Session, BusError>) -> Result<String> {
-    match opened {
-        Err(BusError::Locked { queue }) => Ok(queue),
-        Err(other) => Err(other.into()),
-        Ok(_) => bail!("the queue was not locked"),
-    }
-}
-
-fn text(routing_key: &str, body: &str) -> Message {
-    Message {
-        routing_key: routing_key.to_owned(),
-        body: body.as_bytes().to_vec(),
-        ..Message::default()
-    }
-}
-
-async fn next(messages: &mut BoxStream<'static, Message>) -> Result<Message> {
-    timeout(SOON, messages.next())
-        .await
-        .context("no message came")?
-        .context("the stream ended")
-}
-
-async fn next_that(
-    messages: &mut BoxStream<'static, Message>,
-    wanted: impl Fn(&Message) -> bool,
-) -> Result<Message> {
-    loop {
-        let message = next(messages).await?;
-        if wanted(&message) {
-            return Ok(message);
-        }
-    }
-}
-
-async fn eventually<F, R>(what: &str, mut happens: F) -> Result<()>
-where
-    F: FnMut() -> R,
-    R: Future<Output = Result<bool>>,
-{
-    let end = Instant::now() + SOON;
-    while !happens().await? {
-        ensure!(Instant::now() < end, "in vain: {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }
