@@ -3,11 +3,14 @@
 Loads the models that it is told to, runs commands, and prints one line of JSON for each thing that happens:
 
     {"event": "ready", "models": {"lvmbeat": {...} or null}}
-    {"event": "reply", "actor", "command", "code", "sender", "internal", "keywords", "valid", "error"}
+    {"event": "reply", "actor", "command", "code", "sender", "internal", "keywords", "valid", "unknown", "error"}
     {"event": "done", "actor", "command", "status": "DONE" | "FAILED" | "TIMEOUT" | ..., "seconds"}
+    {"event": "model", "actor", "values"}
 
-`valid` says whether the reply holds to the schema that was loaded of its sender; null without a schema. Commands come from
-the command line, as `ACTOR COMMAND...` in one argument each, and with `--stdin` as lines of JSON: `{"actor", "command"}`.
+`valid` says whether the reply holds to the schema that was loaded of its sender, and `unknown` lists its keywords of which that
+schema says nothing; both null without a schema. Commands come from the command line, as `ACTOR COMMAND...` in one argument
+each, and with `--stdin` as lines of JSON: `{"actor", "command"}`. A line `{"model": ACTOR}` asks for what the client's model of
+an actor holds.
 """
 
 import argparse
@@ -32,9 +35,13 @@ def schema_of(client, actor):
 def validate(client, sender, keywords):
     model = client.models.get(sender)
     if model is None:
-        return None, None
+        return {"valid": None, "unknown": None, "error": None}
     valid, error = model.validate(keywords, update_model=False)
-    return valid, str(error) if error else None
+    return {
+        "valid": valid,
+        "unknown": [name for name in keywords if name not in model.schema["properties"]],
+        "error": str(error) if error else None,
+    }
 
 
 async def run(client, actor, command_string, limit):
@@ -54,7 +61,6 @@ async def run(client, actor, command_string, limit):
     seconds = time.monotonic() - start
     while not replies.empty():
         reply = replies.get_nowait()
-        valid, error = validate(client, reply.sender, reply.body)
         tell(
             "reply",
             actor=actor,
@@ -65,8 +71,7 @@ async def run(client, actor, command_string, limit):
             sender=reply.sender,
             internal=reply.internal,
             keywords=reply.body,
-            valid=valid,
-            error=error,
+            **validate(client, reply.sender, reply.body),
         )
     # Where the message could not be routed, the client makes up a reply that no callback sees.
     if command.status.did_fail and command.replies:
@@ -105,6 +110,9 @@ async def main():
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             order = json.loads(line)
+            if "model" in order:
+                tell("model", actor=order["model"], values=client.models[order["model"]].flatten())
+                continue
             await run(client, order["actor"], order["command"], options.limit)
     await client.stop()
 

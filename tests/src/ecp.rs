@@ -45,6 +45,8 @@ pub struct Received {
     pub command_id: String,
     /// The `expiration` property.
     pub expiration: Option<Duration>,
+    /// All properties.
+    pub properties: BasicProperties,
     /// All headers.
     pub headers: FieldTable,
 }
@@ -261,6 +263,7 @@ fn received(delivery: &Delivery) -> Received {
         expiration: expiration
             .and_then(|millis| millis.as_str().parse().ok())
             .map(Duration::from_millis),
+        properties: delivery.properties.clone(),
         headers,
     }
 }
