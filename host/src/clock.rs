@@ -3,7 +3,7 @@
 //! Decisions use `CLOCK_BOOTTIME`: it is not stepped by NTP or by hand, and it counts the time that the machine was
 //! suspended, so that what is old after a suspend is seen to be old (S3, M3). The wall clock is only ever shown.
 
-use embassy_time::Instant;
+use embassy_time::{Duration, Instant};
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -69,4 +69,10 @@ impl Clock for RuntimeClock {
             .saturating_add(self.start.elapsed())
             .unwrap_or(self.wall)
     }
+}
+
+/// A duration as it is shown: seconds, to the millisecond.
+#[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
+pub fn seconds(duration: Duration) -> f64 {
+    duration.as_millis() as f64 / 1000.0
 }

@@ -7,6 +7,8 @@
 use embassy_time::Instant;
 use serde_json::{Map, Value, json};
 
+use crate::clock::seconds;
+
 /// What is known of the enclosure; nothing until it speaks.
 #[derive(Clone, Default, Debug)]
 pub struct Enclosure {
@@ -63,7 +65,7 @@ impl Enclosure {
     pub fn keywords(&self, now: Instant) -> Value {
         let age = |at: Option<Instant>| {
             at.and_then(|at| now.checked_duration_since(at))
-                .map(super::state::seconds)
+                .map(seconds)
         };
         if self.last_heard.is_none() {
             return Value::Null;

@@ -3,11 +3,10 @@
 use embassy_time::Instant;
 use jiff::Timestamp;
 use lvmbeat_core::emission::Counts;
-use lvmbeat_core::{LinkState, Outcome};
+use lvmbeat_core::{LinkState, Outcome, Reason};
 use serde_json::{Map, Value, json};
 
 use super::enclosure::Enclosure;
-use super::state::{Counters, SessionState};
 
 /// The actor at one moment. All ages and margins are seconds.
 #[derive(Clone, Debug)]
@@ -37,6 +36,37 @@ pub struct Snapshot {
     pub enclosure: Enclosure,
     pub outside: Vec<OutsideView>,
     pub counters: Counters,
+}
+
+/// The session with the broker, as shown.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum SessionState {
+    /// Being opened.
+    #[default]
+    Connecting,
+    /// Another actor of this name is active.
+    StandBy,
+    /// Open: this actor is the active one.
+    Open,
+}
+
+/// How often things happened since the start.
+#[derive(Clone, Default, Debug)]
+pub struct Counters {
+    /// Commands that were understood.
+    pub commands: u64,
+    /// Messages that were not.
+    pub malformed: u64,
+    /// Heartbeats that were received, whether or not they counted.
+    pub beats: u64,
+    /// Decisions to hold, by reason, in the order of [`Reason::NAMES`].
+    pub holds: [u64; Reason::NAMES.len()],
+    /// Sessions that were opened.
+    pub sessions: u64,
+    /// Lapses of attention.
+    pub lapses: u64,
+    /// Replies that could not be handed over for sending.
+    pub dropped_replies: u64,
 }
 
 /// One source of heartbeats.

@@ -2,47 +2,18 @@
 
 use std::sync::Arc;
 
-use embassy_time::{Duration, Instant};
+use embassy_time::Instant;
 use jiff::Timestamp;
 use lvmbeat_core::{Decision, LinkState, Outcome, Reason};
 
 use super::ecp::Ended;
 use super::enclosure::Enclosure;
-use super::snapshot::{HeartbeatView, Hold, LinkView, OutsideView, Snapshot};
-use crate::clock::Clock;
+use super::snapshot::{
+    Counters, HeartbeatView, Hold, LinkView, OutsideView, SessionState, Snapshot,
+};
+use crate::clock::{Clock, seconds};
 use crate::clu::bus::BusError;
 use crate::config::{Config, Supervisor};
-
-/// The session with the broker, as shown.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum SessionState {
-    /// Being opened.
-    #[default]
-    Connecting,
-    /// Another actor of this name is active.
-    StandBy,
-    /// Open: this actor is the active one.
-    Open,
-}
-
-/// How often things happened since the start.
-#[derive(Clone, Default, Debug)]
-pub struct Counters {
-    /// Commands that were understood.
-    pub commands: u64,
-    /// Messages that were not.
-    pub malformed: u64,
-    /// Heartbeats that were received, whether or not they counted.
-    pub beats: u64,
-    /// Decisions to hold, by reason, in the order of [`Reason::NAMES`].
-    pub holds: [u64; Reason::NAMES.len()],
-    /// Sessions that were opened.
-    pub sessions: u64,
-    /// Lapses of attention.
-    pub lapses: u64,
-    /// Replies that could not be handed over for sending.
-    pub dropped_replies: u64,
-}
 
 pub(super) struct State {
     pub(super) config: Arc<Config>,
@@ -412,10 +383,4 @@ impl State {
             counters: self.counters.clone(),
         }
     }
-}
-
-/// Seconds to the millisecond.
-#[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
-pub(super) fn seconds(duration: Duration) -> f64 {
-    duration.as_millis() as f64 / 1000.0
 }

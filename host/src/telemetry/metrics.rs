@@ -11,8 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::actor::SessionState;
-use crate::actor::snapshot::Snapshot;
+use crate::actor::{SessionState, Snapshot};
+use crate::clock;
 
 /// The content type of what [`encode`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -168,12 +168,10 @@ fn enclosure(registry: &mut Registry, snapshot: &Snapshot) {
     let acknowledged = known
         .plc_acknowledged_at
         .and_then(|at| snapshot.at.checked_duration_since(at));
-    #[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
-    let age = acknowledged.map(|age| age.as_millis() as f64 / 1000.0);
     seconds(
         "plc_acknowledged_age_seconds",
         "Time since the PLC was last heard to acknowledge the heartbeat",
-        age,
+        acknowledged.map(clock::seconds),
     );
     let states = [
         (
