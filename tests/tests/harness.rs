@@ -257,7 +257,6 @@ async fn a_program_is_heard_signalled_and_measured() {
     assert!((100_000..50_000_000).contains(&process.memory()));
 
     process.freeze();
-    process.until_frozen(SOON).await;
     let mark = process.mark();
     process.say("two").await;
     throughout(SHORT, async || process.mark() == mark).await;

@@ -102,24 +102,21 @@ impl Broker {
         self.node.take().expect("the node is not running");
     }
 
-    /// Stops its processes with SIGSTOP: connections stay, nothing is answered.
+    /// Stops its processes with SIGSTOP: connections stay, nothing is answered. Returns when they stand still.
     pub fn freeze(&self) {
-        self.signal(Signal::STOP);
+        let node = self.node.as_ref().expect("the node is not running");
+        assert!(node.group.freeze(), "the node is gone");
     }
 
     /// Lets it go on after [`Self::freeze`].
     pub fn thaw(&self) {
-        self.signal(Signal::CONT);
+        let node = self.node.as_ref().expect("the node is not running");
+        assert!(node.group.signal(Signal::CONT), "the node is gone");
     }
 
     /// The folder that [`Access::in_folder`] takes, for other processes.
     pub fn folder(&self) -> &Path {
         self.scratch.path()
-    }
-
-    fn signal(&self, signal: Signal) {
-        let node = self.node.as_ref().expect("the node is not running");
-        assert!(node.group.signal(signal), "the node is gone");
     }
 
     fn write_files(&self) {
