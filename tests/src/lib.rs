@@ -6,7 +6,10 @@
 //! | [`proxy`] | a TCP connection that can be delayed, stalled, cut, half-opened |
 //! | [`process`] | the real programs as child processes: their output, signals, exit code, memory |
 //! | [`python`] | the Python CLU and pymodbus, as child processes |
+//! | [`actor`] | the real actor, with a client that talks to it |
 //! | [`client`] | AMQP without any of lvmbeat's own code, down to malformed messages |
+//! | [`tap`] | when each message passed the exchange |
+//! | [`raw`] | messages that no AMQP library would send |
 //! | [`ecp`] | an `lvmecp` that hangs and fails on demand, and counts heartbeats |
 //! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
 //! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
@@ -39,6 +42,7 @@
     reason = "a harness that cannot do its work has to fail the test, and say so"
 )]
 
+pub mod actor;
 pub mod broker;
 pub mod chain;
 pub mod client;
@@ -51,8 +55,10 @@ pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod python;
+pub mod raw;
 pub mod reaper;
 pub mod scratch;
+pub mod tap;
 pub mod target;
 pub mod view;
 

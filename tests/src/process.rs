@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 
+use crate::eventually;
 use crate::reaper::Group;
 use output::Output;
 pub use output::{Line, Stream};
@@ -291,9 +292,9 @@ impl Process {
         let _ = self.child.wait().await;
     }
 
-    /// Stops it with SIGSTOP. Returns when it stands still.
+    /// Stops it with SIGSTOP.
     pub fn freeze(&self) {
-        assert!(self.group.freeze(), "{} is gone", self.name);
+        assert!(self.group.signal(Signal::STOP), "{} is gone", self.name);
     }
 
     /// Lets it go on after [`Self::freeze`].
@@ -331,5 +332,16 @@ impl Process {
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
         kibibytes.unwrap_or_else(|| panic!("{} has ended", self.name)) * 1024
+    }
+
+    /// Waits until one of the threads or the process itself is stopped, after [`Self::freeze`].
+    pub async fn until_frozen(&self, limit: Duration) {
+        eventually(limit, async || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
+            // After the name, which may hold anything and ends with the last parenthesis.
+            stat.rsplit_once(')')
+                .is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+        })
+        .await;
     }
 }

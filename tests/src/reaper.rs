@@ -4,14 +4,11 @@
 //! drops nothing. So one small shell for each test process, in a process group of its own so that Ctrl-C does not reach
 //! it, reads from a pipe what there is to end. The pipe closes with this process, and then it does.
 
-use std::fs;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -70,19 +67,6 @@ impl Group {
             .is_some_and(|group| kill_process_group(group, signal).is_ok())
     }
 
-    /// Stops it with SIGSTOP, and returns when no thread of its leader runs any more, which takes a moment. Whether anybody
-    /// was there.
-    pub fn freeze(&self) -> bool {
-        self.signal(Signal::STOP)
-            && (0..1000).any(|_| {
-                let stopped = self.0.is_some_and(is_stopped);
-                if !stopped {
-                    thread::sleep(Duration::from_millis(10));
-                }
-                stopped
-            })
-    }
-
     /// Kills it. To be called before its leader is waited for: after that, the number may become somebody else's.
     pub fn end(&mut self) {
         self.signal(Signal::KILL);
@@ -96,19 +80,6 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Whether all threads of a process are stopped, or have ended.
-fn is_stopped(process: Pid) -> bool {
-    let tasks = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero()));
-    tasks.into_iter().flatten().flatten().all(|task| {
-        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        // The state stands after the name, which may hold anything and ends with the last parenthesis.
-        let state = stat
-            .rsplit_once(')')
-            .map_or("", |(_, rest)| rest.trim_start());
-        state.is_empty() || state.starts_with(['T', 't', 'Z', 'X'])
-    })
 }
 
 /// A folder that is removed when the test process ends, unless somebody does so earlier.

@@ -128,6 +128,11 @@ pub struct Vhost {
 }
 
 impl Vhost {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.path
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         self.url_at(&self.host, self.port)

@@ -102,21 +102,24 @@ impl Broker {
         self.node.take().expect("the node is not running");
     }
 
-    /// Stops its processes with SIGSTOP: connections stay, nothing is answered. Returns when they stand still.
+    /// Stops its processes with SIGSTOP: connections stay, nothing is answered.
     pub fn freeze(&self) {
-        let node = self.node.as_ref().expect("the node is not running");
-        assert!(node.group.freeze(), "the node is gone");
+        self.signal(Signal::STOP);
     }
 
     /// Lets it go on after [`Self::freeze`].
     pub fn thaw(&self) {
-        let node = self.node.as_ref().expect("the node is not running");
-        assert!(node.group.signal(Signal::CONT), "the node is gone");
+        self.signal(Signal::CONT);
     }
 
     /// The folder that [`Access::in_folder`] takes, for other processes.
     pub fn folder(&self) -> &Path {
         self.scratch.path()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let node = self.node.as_ref().expect("the node is not running");
+        assert!(node.group.signal(signal), "the node is gone");
     }
 
     fn write_files(&self) {

@@ -126,6 +126,7 @@ async fn s3_a_python_lvmecp_that_was_frozen_gets_no_heartbeat_that_is_old() {
     let chain = Chain::start().await;
     chain.beat_until("acknowledged").await;
     chain.lvmecp.freeze();
+    chain.lvmecp.until_frozen(SOON).await;
     chain.beat_until("timed_out").await;
     // The heartbeats' expiration is a second; nobody beats any more.
     let held = |hold: Value| hold["reason"] == "heartbeat_stale";
