@@ -20,7 +20,7 @@ pub enum Lapse {
     Gap(
         #[cfg_attr(
             feature = "serde",
-            serde(serialize_with = "crate::as_millis::duration")
+            serde(serialize_with = "crate::as_millis::serialize")
         )]
         Duration,
     ),
@@ -28,7 +28,7 @@ pub enum Lapse {
     ClockWentBack(
         #[cfg_attr(
             feature = "serde",
-            serde(serialize_with = "crate::as_millis::duration")
+            serde(serialize_with = "crate::as_millis::serialize")
         )]
         Duration,
     ),

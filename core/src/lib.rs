@@ -12,14 +12,15 @@
 //! | [`path`] | how old can a message be that is received now? |
 //! | [`emission`] | may another heartbeat be sent to the dome now? |
 //! | [`supervisor`] | all of that together: emit or hold, and why |
+//! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
 //! | [`watchdog`] | the other end: was the dome's controller fed in time? |
 //! | [`budget`] | how long until the dome closes in the worst case, and with what margin does it stay open? |
 //!
 //! # Rules that hold for every machine
 //!
 //! * **Time** is an [`embassy_time::Instant`] on a clock that is never stepped and that counts suspend (boot time). An
-//!   instant earlier than one already seen is a broken clock, and every machine answers it with the safe side: hold, or
-//!   trip. No sum of instants can overflow: only differences are formed.
+//!   instant earlier than one already seen is a broken clock, and every machine answers it with the safe side: hold,
+//!   trip, or take nothing for observed. No sum of instants can overflow: only differences are formed.
 //! * **Equality** is the safe side too: what is as old as its limit is too old.
 //! * **Spurious calls** do nothing.
 //!
@@ -28,11 +29,12 @@
 //! # Features
 //!
 //! * `defmt`: `defmt::Format` on every public type.
-//! * `serde`: `Serialize` on what is shown (durations as milliseconds).
+//! * `serde`: `Serialize` on what is shown, and `Deserialize` too on what is saved (durations as milliseconds).
 #![no_std]
 #![deny(missing_docs, clippy::indexing_slicing)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+pub mod alarm;
 #[cfg(feature = "serde")]
 mod as_millis;
 pub mod attention;
@@ -45,6 +47,7 @@ pub mod path;
 pub mod supervisor;
 pub mod watchdog;
 
+pub use alarm::{Alarm, Notification};
 pub use attention::{Attention, Lapse};
 pub use budget::{Budget, Impossible};
 pub use emission::{Outcome, Ticket};
