@@ -1,5 +1,4 @@
 //! Network links: probed hosts that go away and come back.
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;
 
@@ -61,15 +60,15 @@ async fn s1_a_link_is_down_after_so_many_failures_in_a_row_and_up_after_one_succ
     let before = actor.lines().into_iter();
     let mut early = before.filter(|line| (mark..place).contains(&line.number));
     assert!(!early.any(|line| line.text.contains("is down")));
-    let held = actor
+    let said = actor
         .wait_for_line_after(mark, SOON, |line| line.contains("dome heartbeat held"))
         .await;
     assert!(
-        held.text.contains(&format!(
+        said.text.contains(&format!(
             "network link lco is down ({FAILURES} failed probes in a row)"
         )),
         "{}",
-        held.text
+        said.text
     );
     assert_eq!(view::logged_reasons(&actor, mark), ["link_down"]);
     let hold = view::hold(&client).await.unwrap();
@@ -181,12 +180,12 @@ async fn s1_a_host_is_probed_by_icmp() {
     let ecp = FakeEcp::start(&url).await;
     let _beating = Client::start(&url, "c0", INTERVAL).await;
     let client = RawClient::connect(&url, "observer").await;
-    let held_by_link = async || {
+    let by_link = async || {
         view::reason(&client)
             .await
             .is_ok_and(|is| is == "link_down")
     };
-    eventually(SOON, held_by_link).await;
+    eventually(SOON, by_link).await;
     let hold = view::hold(&client).await.unwrap();
     assert!(hold["text"].as_str().unwrap().contains("nowhere"), "{hold}");
     assert!(ecp.heartbeats().is_empty());
