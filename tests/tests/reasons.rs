@@ -255,13 +255,15 @@ async fn the_cut_off_after_a_success_is_named() {
 #[tokio::test]
 async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() {
     let mut watched = Watched::start(1, |config| {
-        slowly(config).set("ecp.cutoff", 1).set("ecp.retry", 0.2)
+        slowly(config) // The broker does not give the connection up before that.
+            .set("actor.amqp_heartbeat", 30)
+            .set("ecp.cutoff", 1)
+            .set("ecp.retry", 0.2)
     })
     .await;
     watched.set("c0").await;
     watched.ecp.wait_for_heartbeats(1, SOON).await;
     watched.actor.freeze();
-    watched.actor.until_frozen(SOON).await;
     let mark = watched.actor.mark();
     // For longer than the attention of 1.5 s, and than the cut-off; sets wait in the broker and in the socket meanwhile.
     throughout(Duration::from_secs(2), async || {
@@ -306,7 +308,6 @@ async fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has
     watched.proxy.cut();
     watched.until_metric("path_slow").await;
     watched.actor.freeze();
-    watched.actor.until_frozen(SOON).await;
     // Longer than the attention of 1.5 s.
     throughout(Duration::from_secs(2), async || {
         watched.logged(mark).len() == 1
