@@ -39,6 +39,15 @@ impl Target {
         }
     }
 
+    /// It answers one connection and no other one. Returns when it has.
+    pub async fn answer_once(&mut self, limit: Duration) {
+        self.go_away().await;
+        let address = self.port.address();
+        let listener = eventually(limit, async || TcpListener::bind(address).await).await;
+        let accepted = tokio::time::timeout(limit, listener.accept()).await;
+        assert!(accepted.is_ok(), "nobody has probed within {limit:?}");
+    }
+
     /// From now on, it answers again.
     pub async fn come_back(&mut self) {
         if self.answering.is_some() {

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use lvmbeat_core::LinkId;
+use surge_ping::IcmpPacket;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -24,6 +25,9 @@ pub enum ProbeError {
     /// No echo came back.
     #[error("no echo: {0}")]
     Icmp(surge_ping::SurgeError),
+    /// Somebody on the way says that the host cannot be reached.
+    #[error("no echo, but an ICMP error of type {0}")]
+    Unreachable(u8),
     /// The connection failed.
     #[error("no connection: {0}")]
     Tcp(io::Error),
@@ -85,10 +89,24 @@ pub async fn probe(target: &Target, limit: Duration) -> Result<(), ProbeError> {
 async fn icmp(host: &str) -> Result<(), ProbeError> {
     let address = lookup(host, 0).await?.ip();
     // The default asks for a datagram socket first, and for a raw one where that is not permitted.
-    surge_ping::ping(address, &[0; 16])
+    let (packet, _) = surge_ping::ping(address, &[0; 16])
         .await
-        .map(drop)
-        .map_err(ProbeError::Icmp)
+        .map_err(ProbeError::Icmp)?;
+    match error_type(&packet) {
+        None => Ok(()),
+        Some(kind) => Err(ProbeError::Unreachable(kind)),
+    }
+}
+
+/// S1: on a raw socket, the word of a router that the host cannot be reached is a packet, too. `None` for an echo.
+fn error_type(packet: &IcmpPacket) -> Option<u8> {
+    const ECHO_REPLY: u8 = 0;
+    const ECHO_REPLY_V6: u8 = 129;
+    let (kind, echo) = match packet {
+        IcmpPacket::V4(packet) => (packet.get_icmp_type().0, ECHO_REPLY),
+        IcmpPacket::V6(packet) => (packet.get_icmpv6_type().0, ECHO_REPLY_V6),
+    };
+    (kind != echo).then_some(kind)
 }
 
 /// Any answer shows that the host is there, even a refusal; but who names a port wants it open.
@@ -148,6 +166,19 @@ mod tests {
         )
         .await
         .unwrap();
+    }
+
+    #[test]
+    fn s1_only_an_echo_says_that_a_host_is_reached() {
+        let host = std::net::Ipv6Addr::LOCALHOST;
+        let decode =
+            |bytes: &[u8]| IcmpPacket::V6(surge_ping::Icmpv6Packet::decode(bytes, host).unwrap());
+        assert_eq!(error_type(&decode(&[129, 0, 0, 0, 1, 2, 0, 7])), None);
+        // Type 1, destination unreachable, quotes the IPv6 packet with the echo request.
+        let mut unreachable = vec![1, 3, 0, 0, 0, 0, 0, 0, 0x60, 0, 0, 0, 0, 8, 58, 64];
+        unreachable.extend([0; 32]);
+        unreachable.extend([128, 0, 0, 0, 1, 2, 0, 7]);
+        assert_eq!(error_type(&decode(&unreachable)), Some(1));
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ mod check;
 mod effective;
 mod raw;
 mod secret;
+mod syntax;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU8;
@@ -163,8 +164,8 @@ pub enum ConfigError {
     Syntax {
         /// Which file.
         file: String,
-        /// What the parser says; it names the key and the place.
-        cause: serde_yaml::Error,
+        /// What the parser says; it names the key and the place, and no value (X1).
+        cause: String,
     },
     /// A value that cannot work.
     #[error("{file}: {key}: {problem}; {remedy}")]
@@ -206,7 +207,7 @@ impl Config {
         let raw: Option<raw::RawConfig> =
             serde_yaml::from_str(text).map_err(|cause| ConfigError::Syntax {
                 file: source.to_owned(),
-                cause,
+                cause: syntax::describe(&cause),
             })?;
         check::check(source, raw.unwrap_or_default(), environment)
     }

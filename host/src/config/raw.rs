@@ -8,7 +8,11 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping of keys to values"
+)]
 pub(super) struct RawConfig {
     pub actor: RawActor,
     pub heartbeats: Option<Vec<RawHeartbeat>>,
@@ -19,7 +23,11 @@ pub(super) struct RawConfig {
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping of keys to values"
+)]
 pub(super) struct RawActor {
     pub name: Option<String>,
     pub host: Option<String>,
@@ -35,7 +43,7 @@ pub(super) struct RawActor {
 }
 
 #[derive(Deserialize, Serialize, Debug)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with a name")]
 pub(super) struct RawHeartbeat {
     pub name: String,
     #[serde(default)]
@@ -47,7 +55,11 @@ pub(super) struct RawHeartbeat {
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping of keys to values"
+)]
 pub(super) struct RawEcp {
     pub actor: Option<String>,
     pub cutoff: Option<f64>,
@@ -58,7 +70,11 @@ pub(super) struct RawEcp {
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping of keys to values"
+)]
 pub(super) struct RawNetwork {
     pub interval: Option<f64>,
     pub timeout: Option<f64>,
@@ -67,7 +83,11 @@ pub(super) struct RawNetwork {
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping of keys to values"
+)]
 pub(super) struct RawOutside {
     pub url: OneOrMany,
     pub interval: Option<f64>,

@@ -412,3 +412,27 @@ fn x1_secrets_are_read_from_files() {
         "can read",
     );
 }
+
+#[test]
+fn x1_a_value_in_the_wrong_place_is_not_shown() {
+    for yaml in [
+        "actor: amqp://me:hunter2@broker",
+        "amqp://me:hunter2@broker",
+        "outside_monitor: 'https://x/?token=\", expected hunter2'",
+        "ecp: {cutoff: 'hunter2\", expected hunter2'}",
+        "heartbeats: hunter2",
+        "actor: {port: hunter2}",
+        "network: {hosts: hunter2}",
+        "actor: !hunter2 x",
+    ] {
+        let error = Config::parse("test", yaml, &|_| None).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    let error = Config::parse("test", "ecp: {cutoff: soon}", &|_| None).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("test: ecp.cutoff: invalid type: text, expected a number at line 1"),
+        "{error}"
+    );
+}

@@ -30,7 +30,7 @@ async fn s4_the_dome_closes_in_time_after_lvmbeat_was_stopped() {
     // S5: it comes back, and needs every client anew; they beat all the time.
     let mark = chain.actor.mark();
     chain.actor.thaw();
-    for line in ["lvmbeat was not listening", "session open"] {
+    for line in ["session lost", "session open"] {
         chain
             .actor
             .wait_for_line_after(mark, SOON, |text| text.contains(line))

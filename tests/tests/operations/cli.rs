@@ -1,0 +1,124 @@
+//! The command line: what it prints, and its exit codes.
+
+use lvmbeat_tests::process::{Finished, Launch};
+use lvmbeat_tests::{broker, chain};
+
+use super::SOON;
+
+/// `HH:MM:SS.mmm SENDER CODE {json}`
+fn is_clu_line(line: &str, sender: &str, code: char) -> bool {
+    let shape: String = line
+        .chars()
+        .take(12)
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    let rest = line.get(12..).unwrap_or_default();
+    let json = rest.strip_prefix(&format!(" {sender} {code} "));
+    shape == "00:00:00.000"
+        && json.is_some_and(|json| {
+            serde_json::from_str::<serde_json::Value>(json).is_ok_and(|v| v.is_object())
+        })
+}
+
+fn is_answer(finished: &Finished, code: i32, clu: char) {
+    assert_eq!(finished.code(), Some(code), "{finished:?}");
+    let last = finished.stdout.lines().last().unwrap_or_default();
+    assert!(is_clu_line(last, "lvmbeat", clu), "{finished:?}");
+    assert_eq!(finished.stderr, "", "{finished:?}");
+}
+
+#[tokio::test]
+async fn commands_print_as_the_clu_shell_does_and_end_with_0_or_1() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    let file = config.write().display().to_string();
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    super::until(&mut actor, "session open").await;
+    let run = async |words: &[&str]| {
+        Launch::lvmbeat(["-c", &file])
+            .args(words)
+            .finish(SOON)
+            .await
+    };
+    for words in [
+        &["ping"][..],
+        &["status"],
+        &["set", "c0"],
+        &["send", "lvmbeat", "ping"],
+    ] {
+        is_answer(&run(words).await, 0, ':');
+    }
+    assert!(
+        run(&["ping"])
+            .await
+            .stdout
+            .ends_with(" lvmbeat : {\"text\":\"Pong.\"}\n")
+    );
+    assert!(
+        run(&["status"])
+            .await
+            .stdout
+            .contains("\"heartbeats\":{\"c0\":{\"current\":true")
+    );
+    for words in [
+        &["set", "nobody"][..],
+        &["send", "lvmbeat", "no-such-command"],
+        &["set", "c0 c0"],
+    ] {
+        is_answer(&run(words).await, 1, 'f');
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_ends_with_2() {
+    for words in [
+        &["no-such-command"][..],
+        &["set"],
+        &["ping", "--timeout", "-1"],
+        &["status", "--timeout", "soon"],
+        &["send", "lvmecp"],
+        &["completions", "sh2"],
+        &[],
+    ] {
+        let finished = Launch::lvmbeat(words).finish(SOON).await;
+        assert_eq!(finished.code(), Some(2), "{finished:?}");
+        assert_eq!(finished.stdout, "");
+        assert_ne!(finished.stderr, "");
+    }
+}
+
+#[tokio::test]
+async fn without_an_answer_it_ends_with_3() {
+    let vhost = broker::vhost().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let urls = [
+        // A broker without an actor; no broker; one that never says anything.
+        vhost.url(),
+        "amqp://me:hunter2@127.0.0.1:1/x".to_owned(),
+        format!("amqp://me:hunter2@{}/x", silent.local_addr().unwrap()),
+    ];
+    for url in urls {
+        let config = chain::config(&url, 1);
+        let file = config.write().display().to_string();
+        let finished = Launch::lvmbeat(["ping", "--timeout", "2", "-c", &file])
+            .finish(SOON)
+            .await;
+        assert_eq!(finished.code(), Some(3), "{finished:?}");
+        assert_eq!(finished.stdout, "");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+        assert!(finished.stderr.starts_with("lvmbeat: "), "{finished:?}");
+        assert!(!finished.stderr.contains("hunter2"), "X1: {finished:?}");
+    }
+}
+
+#[tokio::test]
+async fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let finished = Launch::lvmbeat(["completions", shell]).finish(SOON).await;
+        assert_eq!(finished.code(), Some(0), "{finished:?}");
+        assert_eq!(finished.stderr, "");
+        for word in ["actor", "status", "set", "check", "completions"] {
+            assert!(finished.stdout.contains(word), "{shell}: no {word}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Running lvmbeat: it ends in order, tells of its health, writes its logs, stands by, and beats to the outside.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod cli;
+mod outside;
+
+use std::fs;
+use std::time::Duration;
+
+use lvmbeat_tests::broker;
+use lvmbeat_tests::chain::{self, Client, INTERVAL};
+use lvmbeat_tests::client::RawClient;
+use lvmbeat_tests::ecp::FakeEcp;
+use lvmbeat_tests::port::Port;
+use lvmbeat_tests::process::{Launch, Process};
+use lvmbeat_tests::{eventually, http, throughout, view};
+use rustix::process::Signal;
+use tokio::time::Instant;
+
+const SOON: Duration = Duration::from_secs(20);
+
+async fn until(actor: &mut Process, what: &str) {
+    actor.wait_for_line(SOON, |line| line.contains(what)).await;
+}
+
+/// It ends within 2 s, with exit code 0.
+async fn ends_in_order(actor: &mut Process, signal: Signal) {
+    let start = Instant::now();
+    actor.signal(signal);
+    let status = actor.exit(SOON).await;
+    let took = start.elapsed();
+    assert_eq!(status.code(), Some(0), "{status:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    until(actor, "stopping").await;
+}
+
+#[tokio::test]
+async fn sigterm_and_ctrl_c_end_it_in_order_while_it_is_connected() {
+    let vhost = broker::inspectable_vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut actor = Launch::lvmbeat(config.actor()).start();
+        until(&mut actor, "session open").await;
+        ends_in_order(&mut actor, signal).await;
+        // Its connection was closed in order: its queues are gone at once.
+        assert!(vhost.queues().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn sigterm_and_ctrl_c_end_it_in_order_while_there_is_no_broker() {
+    let nobody = Port::reserve();
+    let url = format!("amqp://guest:guest@{}/%2f", nobody.address());
+    let config = chain::config(&url, 1);
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut actor = Launch::lvmbeat(config.actor()).start();
+        until(&mut actor, "no session with the broker; trying again").await;
+        ends_in_order(&mut actor, signal).await;
+    }
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_in_order_while_the_broker_does_not_answer() {
+    // The connection is taken, and nothing is ever said.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("amqp://guest:guest@{}/%2f", silent.local_addr().unwrap());
+    let config = chain::config(&url, 1);
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    let accepted = tokio::time::timeout(SOON, silent.accept()).await;
+    let _connection = accepted.unwrap().unwrap();
+    ends_in_order(&mut actor, Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn a_second_ctrl_c_ends_it_at_once() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    until(&mut actor, "session open").await;
+    // Stopped, so that the second comes before the first has been obeyed.
+    actor.freeze();
+    actor.signal(Signal::TERM);
+    actor.signal(Signal::INT);
+    actor.thaw();
+    let status = actor.exit(Duration::from_secs(2)).await;
+    // 130 if it was in time, 0 if ending in order was as fast.
+    assert!(matches!(status.code(), Some(0 | 130)), "{status:?}");
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics_are_served() {
+    let vhost = broker::vhost().await;
+    let port = Port::reserve();
+    let config = chain::config(&vhost.url(), 1).set("actor.http", port.address().to_string());
+    let actor = Launch::lvmbeat(config.actor()).start();
+    let status = async |path: &str| {
+        http::get(port.address(), path)
+            .await
+            .map(|(status, _)| status)
+    };
+    for path in ["/readyz", "/healthz", "/metrics"] {
+        eventually(SOON, async || status(path).await == Ok(200)).await;
+    }
+    assert_eq!(status("/nope").await, Ok(404));
+    let _ecp = FakeEcp::start(&vhost.url()).await;
+    let _beating = Client::start(&vhost.url(), "c0", INTERVAL).await;
+    for metric in [
+        "lvmbeat_emissions_total{outcome=\"acknowledged\"}",
+        "lvmbeat_heartbeat_current{name=\"c0\"}",
+        "lvmbeat_amqp_sessions_total",
+    ] {
+        let counted = async || {
+            view::metric(port.address(), metric)
+                .await
+                .is_ok_and(|n| n >= 1.0)
+        };
+        eventually(SOON, counted).await;
+    }
+    let (_, text) = http::get(port.address(), "/metrics").await.unwrap();
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    // Frozen, it does not answer, which is no 200 either.
+    actor.freeze();
+    let asked = tokio::time::timeout(
+        Duration::from_secs(1),
+        http::get(port.address(), "/healthz"),
+    );
+    assert!(!matches!(asked.await, Ok(Ok((200, _)))));
+}
+
+#[tokio::test]
+async fn logs_go_to_a_file_of_the_day() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    let folder = config.folder().join("deep").join("logs");
+    let config = config.set("actor.log_dir", folder.display().to_string());
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    until(&mut actor, "session open").await;
+    ends_in_order(&mut actor, Signal::TERM).await;
+    let files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    let [file] = files.as_slice() else {
+        panic!("one file: {files:?}")
+    };
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(
+        name.starts_with("lvmbeat.20") && file.extension().is_some_and(|is| is == "log"),
+        "{name}"
+    );
+    let text = fs::read_to_string(file).unwrap();
+    for part in ["lvmbeat actor", "S4  Whatever", "session open", "stopping"] {
+        assert!(text.contains(part), "no {part} in\n{text}");
+    }
+    assert!(!text.contains("guest:guest"), "X1");
+    assert!(!text.contains('\u{1b}'), "no colours in a file");
+}
+
+#[tokio::test]
+async fn s6_a_log_folder_that_cannot_be_written_is_reported_once_and_stops_nothing() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    let blocked = config.folder().join("logs");
+    fs::write(&blocked, "a file in its place").unwrap();
+    let config = config.set("actor.log_dir", blocked.display().to_string());
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    until(&mut actor, "cannot write log files to ").await;
+    until(&mut actor, "session open").await;
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let _beating = Client::start(&vhost.url(), "c0", INTERVAL).await;
+    ecp.wait_for_heartbeats(3, SOON).await;
+    let reported = actor
+        .lines()
+        .into_iter()
+        .filter(|line| line.text.contains("cannot write log files"));
+    assert_eq!(reported.count(), 1);
+    ends_in_order(&mut actor, Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn s5_a_second_actor_stands_by_and_takes_over_knowing_nothing() {
+    let vhost = broker::vhost().await;
+    let (one, two) = (Port::reserve(), Port::reserve());
+    let config =
+        |port: &Port| chain::config(&vhost.url(), 2).set("actor.http", port.address().to_string());
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let (first, second) = (config(&one), config(&two));
+    let mut first = Launch::lvmbeat(first.actor()).start();
+    until(&mut first, "session open").await;
+    let mut second = Launch::lvmbeat(second.actor()).start();
+    until(&mut second, "standing by").await;
+    let ready = async |port: &Port| http::get(port.address(), "/readyz").await;
+    eventually(SOON, async || {
+        ready(&one).await.is_ok_and(|(status, _)| status == 200)
+    })
+    .await;
+    let stands_by = async || {
+        ready(&two)
+            .await
+            .is_ok_and(|(status, text)| status == 503 && text.contains("another actor is active"))
+    };
+    eventually(SOON, stands_by).await;
+    let _c0 = Client::start(&vhost.url(), "c0", INTERVAL).await;
+    let c1 = Client::start(&vhost.url(), "c1", INTERVAL).await;
+    ecp.wait_for_heartbeats(2, SOON).await;
+    let said = second
+        .lines()
+        .into_iter()
+        .filter(|line| line.text.contains("standing by"));
+    assert_eq!(said.count(), 1, "it is said once");
+
+    // c1 was fresh in the first actor, which is gone: the second one needs to hear it itself.
+    c1.kill().await;
+    first.kill().await;
+    until(&mut second, "session open").await;
+    eventually(SOON, async || {
+        ready(&two).await.is_ok_and(|(status, _)| status == 200)
+    })
+    .await;
+    let client = RawClient::connect(&vhost.url(), "observer").await;
+    let waits_for_c1 = async || {
+        let hold = view::hold(&client).await?;
+        let text = hold["text"].as_str().unwrap_or_default();
+        text.contains("heartbeat c1 has not been received")
+            .then_some(())
+            .ok_or(hold.to_string())
+    };
+    eventually(SOON, waits_for_c1).await;
+    let emitted = ecp.heartbeats().len();
+    throughout(Duration::from_secs(2), async || {
+        ecp.heartbeats().len() == emitted
+    })
+    .await;
+    let _c1 = Client::start(&vhost.url(), "c1", INTERVAL).await;
+    ecp.wait_for_heartbeats(emitted + 2, SOON).await;
+}

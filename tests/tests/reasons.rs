@@ -1,0 +1,379 @@
+//! For every reason to hold the dome heartbeat: `status`, the log (once for each change) and the metric name the first cause.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+use std::time::Duration;
+
+use lvmbeat_tests::broker::{self, Vhost};
+use lvmbeat_tests::chain;
+use lvmbeat_tests::client::RawClient;
+use lvmbeat_tests::config::ActorConfig;
+use lvmbeat_tests::ecp::{Behaviour, FakeEcp};
+use lvmbeat_tests::port::Port;
+use lvmbeat_tests::process::{Launch, Process};
+use lvmbeat_tests::proxy::{Flow, Proxy};
+use lvmbeat_tests::target::Target;
+use lvmbeat_tests::{eventually, throughout, view};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// An actor that is watched from all sides, behind a proxy.
+struct Watched {
+    actor: Process,
+    ecp: FakeEcp,
+    client: RawClient,
+    proxy: Proxy,
+    http: Port,
+    vhost: Vhost,
+    _config: ActorConfig,
+}
+
+impl Watched {
+    /// With that many critical heartbeats and further configuration. It has a session.
+    async fn start(critical: usize, change: impl FnOnce(ActorConfig) -> ActorConfig) -> Self {
+        let mut watched = Self::prepare(critical, change).await;
+        watched.until_session(0).await;
+        watched
+    }
+
+    async fn prepare(critical: usize, change: impl FnOnce(ActorConfig) -> ActorConfig) -> Self {
+        let vhost = broker::vhost().await;
+        let (host, port) = vhost.address();
+        let (proxy, http) = (Proxy::start((&host, port)).await, Port::reserve());
+        let config = chain::config(&vhost.url_via(proxy.port()), critical)
+            .set("actor.http", http.address().to_string());
+        let config = change(config);
+        Self {
+            ecp: FakeEcp::start(&vhost.url()).await,
+            client: RawClient::connect(&vhost.url(), "observer").await,
+            actor: Launch::lvmbeat(config.actor()).start(),
+            proxy,
+            http,
+            vhost,
+            _config: config,
+        }
+    }
+
+    async fn until_session(&mut self, mark: u64) {
+        self.actor
+            .wait_for_line_after(mark, SOON, |line| line.contains("session open"))
+            .await;
+    }
+
+    /// Until the metric names that reason, and no other.
+    async fn until_metric(&self, reason: &str) {
+        let address = self.http.address();
+        eventually(SOON, async || match view::metric_reason(address).await? {
+            shown if shown == reason => Ok(()),
+            shown => Err(format!("'{shown}' is not '{reason}'")),
+        })
+        .await;
+    }
+
+    /// Until `status` and the metric name that reason. Gives the words of `status`.
+    async fn until_shown(&self, reason: &str) -> String {
+        let hold = eventually(SOON, async || {
+            let hold = view::hold(&self.client).await?;
+            (hold["reason"] == reason)
+                .then_some(hold.clone())
+                .ok_or(hold.to_string())
+        })
+        .await;
+        self.until_metric(reason).await;
+        hold["text"].as_str().unwrap().to_owned()
+    }
+
+    async fn set(&self, heartbeat: &str) {
+        let answer = self
+            .client
+            .command("lvmbeat", &format!("set {heartbeat}"), SOON)
+            .await;
+        assert_eq!(answer.codes(), ">:", "{answer:?}");
+    }
+
+    async fn metric(&self, name: &str) -> f64 {
+        view::metric(self.http.address(), name).await.unwrap()
+    }
+
+    /// All that the log has said since that place.
+    fn logged(&self, mark: u64) -> Vec<String> {
+        view::logged_reasons(&self.actor, mark)
+    }
+}
+
+/// A pace so slow that each step of it can be looked at, and heartbeats that stay fresh meanwhile.
+fn slowly(config: ActorConfig) -> ActorConfig {
+    config
+        .set("heartbeats", serde_json::json!([]))
+        .heartbeat("c0", true, 60.0, 0.3)
+        .set("ecp.plc_timeout", 60)
+        .set("ecp.expiration", 5)
+        .set("ecp.cutoff", 30)
+        .set("ecp.retry", 30)
+        .set("max_close_after", 180)
+}
+
+#[tokio::test]
+async fn s5_a_heartbeat_that_was_never_seen_and_one_that_is_stale_are_named() {
+    let watched = Watched::start(2, |config| config).await;
+    assert!(
+        watched
+            .until_shown("heartbeat_never_seen")
+            .await
+            .contains("c0")
+    );
+    watched.set("c1").await;
+    assert!(
+        watched
+            .until_shown("heartbeat_never_seen")
+            .await
+            .contains("c0")
+    );
+    watched.set("c0").await;
+    watched.ecp.wait_for_heartbeats(1, SOON).await;
+    watched.set("c1").await;
+    // Both are silent from now on, and c0 has been so for longer.
+    let text = watched.until_shown("heartbeat_stale").await;
+    assert!(
+        text.starts_with("heartbeat c0 was last received 3"),
+        "{text}"
+    );
+    assert!(text.ends_with("(timeout 3 s)"), "{text}");
+    let expected = ["heartbeat_never_seen", "released", "heartbeat_stale"];
+    let logged = || {
+        let mut logged = watched.logged(0);
+        // Before there is a session.
+        logged.retain(|reason| reason != "path_slow");
+        logged
+    };
+    eventually(SOON, async || logged().len() >= expected.len()).await;
+    assert_eq!(logged(), expected);
+    // Its age grows, and that is no change.
+    throughout(Duration::from_secs(2), async || {
+        logged().len() == expected.len()
+    })
+    .await;
+    // Another subject is one.
+    let mark = watched.actor.mark();
+    watched.set("c0").await;
+    assert!(watched.until_shown("heartbeat_stale").await.contains("c1"));
+    assert_eq!(watched.logged(mark), ["heartbeat_stale"]);
+    let held = "lvmbeat_holds_total{reason=\"heartbeat_stale\"}";
+    eventually(SOON, async || watched.metric(held).await >= 1.0).await;
+}
+
+#[tokio::test]
+async fn s1_a_link_that_is_unproven_and_one_that_is_down_are_named() {
+    let mut target = Target::start().await;
+    target.go_away().await;
+    let url = target.url();
+    let watched = Watched::start(1, |config| {
+        slowly(config)
+            .host("lco", &url)
+            .set("network.interval", 1)
+            .set("network.failures", 8)
+    })
+    .await;
+    watched.set("c0").await;
+    assert!(watched.until_shown("link_unproven").await.contains("lco"));
+    assert!(
+        watched
+            .until_shown("link_down")
+            .await
+            .contains("(8 failed probes in a row)")
+    );
+    let logged = watched.logged(0);
+    assert!(
+        logged.ends_with(&["link_unproven".to_owned(), "link_down".to_owned()]),
+        "{logged:?}"
+    );
+    target.come_back().await;
+    watched.set("c0").await;
+    eventually(SOON, async || {
+        watched.set("c0").await;
+        watched.ecp.heartbeats().len() == 1
+    })
+    .await;
+    assert_eq!(watched.logged(0).last().unwrap(), "released");
+}
+
+#[tokio::test]
+async fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
+    let watched = Watched::start(1, slowly).await;
+    watched.ecp.on("heartbeat", Behaviour::Hang);
+    watched.until_shown("heartbeat_never_seen").await;
+    let mark = watched.actor.mark();
+    watched.set("c0").await;
+    assert!(watched.until_shown("in_flight").await.contains("lvmecp"));
+    watched.set("c0").await;
+    assert!(
+        watched
+            .until_shown("retry")
+            .await
+            .contains("the next attempt in ")
+    );
+    assert_eq!(watched.ecp.heartbeats().len(), 1);
+    for reason in ["in_flight", "retry"] {
+        watched.set("c0").await;
+        let name = format!("lvmbeat_holds_total{{reason=\"{reason}\"}}");
+        eventually(SOON, async || watched.metric(&name).await >= 1.0).await;
+    }
+    // That is the pace, and no fault: the log tells the outcome instead, once.
+    assert_eq!(watched.logged(mark), ["released"]);
+    let lines = watched.actor.lines();
+    let told = lines
+        .iter()
+        .filter(|line| line.text.contains("dome heartbeat not emitted"));
+    assert_eq!(told.count(), 1);
+    let hold = view::hold(&watched.client).await.unwrap();
+    assert_eq!(hold["fault"], false);
+}
+
+#[tokio::test]
+async fn the_cut_off_after_a_success_is_named() {
+    let watched = Watched::start(1, slowly).await;
+    watched.until_shown("heartbeat_never_seen").await;
+    let mark = watched.actor.mark();
+    watched.set("c0").await;
+    assert!(
+        watched
+            .until_shown("cut_off")
+            .await
+            .contains("the next one in ")
+    );
+    watched.set("c0").await;
+    let counted = async || {
+        watched
+            .metric("lvmbeat_holds_total{reason=\"cut_off\"}")
+            .await
+            >= 1.0
+    };
+    eventually(SOON, counted).await;
+    assert_eq!(watched.ecp.heartbeats().len(), 1);
+    assert_eq!(watched.logged(mark), ["released"]);
+}
+
+#[tokio::test]
+async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() {
+    let mut watched = Watched::start(1, |config| {
+        slowly(config) // The broker does not give the connection up before that.
+            .set("actor.amqp_heartbeat", 30)
+            .set("ecp.cutoff", 1)
+            .set("ecp.retry", 0.2)
+    })
+    .await;
+    watched.set("c0").await;
+    watched.ecp.wait_for_heartbeats(1, SOON).await;
+    watched.actor.freeze();
+    let mark = watched.actor.mark();
+    // For longer than the attention of 1.5 s, and than the cut-off; sets wait in the broker and in the socket meanwhile.
+    throughout(Duration::from_secs(2), async || {
+        let set = watched.client.outgoing("lvmbeat", "set c0");
+        watched.client.post(&set).await;
+        true
+    })
+    .await;
+    watched.actor.thaw();
+    watched.until_session(mark).await;
+    let held = watched
+        .actor
+        .wait_for_line_after(mark, SOON, |line| line.contains("not_attentive"))
+        .await;
+    assert!(
+        held.text.contains("lvmbeat itself was not running for "),
+        "{}",
+        held.text
+    );
+    watched.until_shown("heartbeat_never_seen").await;
+    let mut logged = watched.logged(mark);
+    logged.retain(|reason| reason != "path_slow");
+    assert_eq!(logged, ["not_attentive", "heartbeat_never_seen"]);
+    eventually(SOON, async || {
+        watched.metric("lvmbeat_attention_lapses_total").await > 0.5
+    })
+    .await;
+    throughout(Duration::from_secs(2), async || {
+        watched.ecp.heartbeats().len() == 1
+    })
+    .await;
+    watched.set("c0").await;
+    watched.ecp.wait_for_heartbeats(2, SOON).await;
+}
+
+#[tokio::test]
+async fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has_one() {
+    let mut watched = Watched::prepare(1, |config| config).await;
+    watched.until_shown("heartbeat_never_seen").await;
+    let mark = watched.actor.mark();
+    watched.proxy.refuse().await;
+    watched.proxy.cut();
+    watched.until_metric("path_slow").await;
+    watched.actor.freeze();
+    // Longer than the attention of 1.5 s.
+    throughout(Duration::from_secs(2), async || {
+        watched.logged(mark).len() == 1
+    })
+    .await;
+    watched.actor.thaw();
+    watched.until_metric("not_attentive").await;
+    assert_eq!(watched.logged(mark), ["path_slow", "not_attentive"]);
+    watched.proxy.accept_again().await;
+    watched.until_shown("heartbeat_never_seen").await;
+    assert_eq!(watched.logged(mark).last().unwrap(), "heartbeat_never_seen");
+}
+
+#[tokio::test]
+async fn s3_a_set_that_waited_on_a_slow_way_does_not_count() {
+    let watched = Watched::start(1, |config| {
+        // A connection that stalls is not given up within this test.
+        slowly(config)
+            .set("ecp.cutoff", 1)
+            .set("ecp.retry", 0.2)
+            .set("actor.amqp_heartbeat", 30)
+    })
+    .await;
+    watched.set("c0").await;
+    watched.ecp.wait_for_heartbeats(1, SOON).await;
+    let mark = watched.actor.mark();
+    watched.proxy.set_to_client(Flow::Stall);
+    let other = RawClient::connect(&watched.vhost.url(), "late").await;
+    let set = other.outgoing("lvmbeat", "set c0");
+    assert!(other.publish(&set).await);
+    watched.until_metric("path_slow").await;
+    let slow = watched
+        .actor
+        .lines()
+        .into_iter()
+        .rfind(|line| line.text.contains("path_slow"))
+        .unwrap();
+    assert!(
+        slow.text.contains("at most 1.5 s are allowed"),
+        "{}",
+        slow.text
+    );
+    watched.proxy.set_to_client(Flow::Pass);
+    // The way is whole again, and what waited on it has come, or has expired in the broker.
+    eventually(SOON, async || {
+        watched.metric("lvmbeat_hold{reason=\"path_slow\"}").await == 0.0
+    })
+    .await;
+    throughout(Duration::from_secs(2), async || {
+        watched.ecp.heartbeats().len() == 1
+    })
+    .await;
+    let answers = other.replies_since(0);
+    let mut answers = answers
+        .iter()
+        .filter(|reply| reply.command_id() == Some(set.id()));
+    assert!(!answers.any(|reply| reply.code() == ":"), "it was counted");
+    assert_eq!(
+        watched
+            .logged(mark)
+            .iter()
+            .filter(|reason| *reason == "path_slow")
+            .count(),
+        1
+    );
+    // One that is prompt counts.
+    watched.set("c0").await;
+    watched.ecp.wait_for_heartbeats(2, SOON).await;
+}
