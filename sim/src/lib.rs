@@ -8,14 +8,17 @@
 //! | [`server`] | the network |
 //! | [`simulator`] | all of it together, started and ended by a handle |
 //! | [`ecp`] | a stand-in for `lvmecp`, between the AMQP broker and the PLC |
+//! | [`demo`] | the whole chain in one process, to look at |
 //! | [`cli`] | the programme `sim` |
 #![deny(missing_docs)]
 
 pub mod cli;
+pub mod demo;
 pub mod ecp;
 pub mod live;
 pub mod modbus;
 pub mod plc;
+mod print;
 pub mod server;
 pub mod simulator;
 

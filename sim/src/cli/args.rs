@@ -1,12 +1,14 @@
 //! The arguments.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use embassy_time::Duration;
 use lvmbeat::clu::amqp::{Amqp, UriError};
 
+use crate::demo::{self, DemoConfig};
 use crate::ecp::{EcpConfig, ModbusPort};
 use crate::plc::{Fault, PlcConfig};
 use crate::server::ServerConfig;
@@ -24,7 +26,15 @@ const PORT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// was. The first line tells the address. It ends with SIGTERM or Ctrl-C.
 #[derive(Parser, Debug)]
 #[command(name = "sim", version, after_long_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
+    /// Log more on the standard error; up to three times (the variable `RUST_LOG` wins over it)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
+
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:5020", value_parser = address)]
     listen: SocketAddr,
@@ -80,6 +90,46 @@ pub(super) struct Args {
     /// Take orders from the standard input, one a line (see --help)
     #[arg(long)]
     pub(super) control: bool,
+}
+
+/// What else it can do.
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp and the PLC in one process, no broker
+    ///
+    /// The dome opens, the overwatcher dies, the dome closes; and so on. On a terminal it is a picture (q, Esc or Ctrl-C
+    /// leaves it), otherwise one line for each thing that happens. Exit code 0, or 1 with the reason if the chain does not
+    /// keep what it promises.
+    Demo(DemoArgs),
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct DemoArgs {
+    /// How many times as fast as the clock the night goes by, from 0.1 to 40; at 1 the PLC's minute is a minute
+    #[arg(long, value_name = "X", default_value = "8", value_parser = demo_speed)]
+    speed: f64,
+
+    /// Where the PLC listens; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
+    listen: SocketAddr,
+
+    /// Print lines on a terminal, too
+    #[arg(long)]
+    plain: bool,
+}
+
+impl DemoArgs {
+    pub(super) fn config(&self, verbose: u8) -> DemoConfig {
+        // Whoever asks for the log on the same terminal wants to read it.
+        let log_disturbs = verbose > 0 && io::stderr().is_terminal();
+        DemoConfig {
+            speed: self.speed,
+            listen: self.listen,
+            picture: !self.plain && !log_disturbs && demo::can_show(),
+            // no-color.org: present and not empty.
+            colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -214,6 +264,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_micros(micros.max(1)))
 }
 
+fn demo_speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok();
+    speed
+        .filter(|speed| demo::SPEEDS.contains(speed))
+        .ok_or_else(|| "expected a number from 0.1 to 40, for example 8".to_owned())
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     let wrong = || "expected a number above 0 and up to 100000, for example 10".to_owned();
     let speed: f64 = text.parse().map_err(|_| wrong())?;
@@ -269,6 +326,10 @@ mod tests {
             &["--frobnicate"],
             &["open"],
             &["--timeout"],
+            &["demo", "--speed", "41"],
+            &["demo", "--speed", "NaN"],
+            &["demo", "--fault", "rain"],
+            &["--timeout", "5", "demo"],
         ] {
             let sentence = wrong(arguments);
             assert!(!sentence.contains('\n'), "{sentence}");

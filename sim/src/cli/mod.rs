@@ -2,6 +2,7 @@
 
 mod args;
 mod control;
+mod log;
 mod output;
 
 use std::ffi::OsString;
@@ -15,23 +16,25 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
+use crate::demo::{self, DemoConfig, DemoError};
 use crate::ecp::{Ecp, EcpEvent};
 use crate::plc::Record;
+use crate::print;
 use crate::simulator::{Simulator, StartError};
-use args::{Args, Parsed};
+use args::{Args, Command, Parsed};
 use control::Order;
 use output::{Format, Output};
 
 /// How long what is printed last may take to be printed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs the programme: 0 after it was told to end, 1 when it could not run or go on, 2 when the arguments are wrong.
+/// Runs the programme: 0 after it was told to end or the demonstration is over, 1 when it could not run or go on, 2 when the arguments are wrong.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {
         Parsed::Run(args) => args,
         Parsed::Print(text) => {
             // Nobody reads it: that is no failure of ours.
-            let _ = output::stdout(&text);
+            let _ = print::stdout(&text);
             return ExitCode::SUCCESS;
         }
         Parsed::Wrong(sentence) => {
@@ -39,13 +42,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let demo = args.command.as_ref().map(|command| match command {
+        Command::Demo(demo) => demo.config(args.verbose),
+    });
+    let _log = log::start(args.verbose, demo.is_some_and(|demo| demo.picture));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(run(&args));
+            let result = runtime.block_on(async {
+                match demo {
+                    Some(demo) => play(demo).await,
+                    None => run(&args).await,
+                }
+            });
             // Whatever still hangs in a thread, a resolver for instance, is not waited for.
             runtime.shutdown_background();
             result
@@ -66,15 +78,33 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 enum Failure {
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     #[error("the simulator cannot go on: {0}")]
     Died(String),
     #[error("the machine refuses what every programme needs: {0}")]
     Runtime(#[from] std::io::Error),
 }
 
-async fn run(args: &Args) -> Result<(), Failure> {
+async fn play(config: DemoConfig) -> Result<(), Failure> {
+    let stop = stop()?;
+    Ok(demo::run(config, stop).await?)
+}
+
+/// Resolves at SIGTERM or Ctrl-C.
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn run(args: &Args) -> Result<(), Failure> {
+    let stop = stop()?;
     let simulator = Simulator::start(args.config()).await?;
     let format = if args.json {
         Format::Json
@@ -82,7 +112,6 @@ async fn run(args: &Args) -> Result<(), Failure> {
         Format::Words
     };
     let (output, mut closed) = Output::start(format)?;
-    output.listening(simulator.local_addr(), &simulator.snapshot());
     let orders = if args.control {
         control::orders()?
     } else {
@@ -90,10 +119,12 @@ async fn run(args: &Args) -> Result<(), Failure> {
         mpsc::channel(1).1
     };
     let mut stage = Stage::set(args, simulator, output);
+    // Whoever reads this may act on it: what comes of that must not be missed.
+    let address = stage.simulator.local_addr();
+    stage.output.listening(address, &stage.simulator.snapshot());
     let result = tokio::select! {
         died = stage.play(orders) => Err(Failure::Died(died)),
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = stop => Ok(()),
         // Nobody reads any more.
         _ = &mut closed => {
             stage.clear().await;

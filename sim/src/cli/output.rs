@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread;
 
 use embassy_time::Duration;
 use serde_json::{Value, json};
@@ -11,9 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::ecp::EcpEvent;
 use crate::plc::{DomeState, Event, Fault, Record, Snapshot};
-
-/// How many lines may wait for a slow reader before the next ones are lost.
-const LINES: usize = 8192;
+use crate::print::Printer;
 
 /// How lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,29 +18,17 @@ pub(super) enum Format {
     Json,
 }
 
-/// Prints lines on the standard output, from a thread of its own: a reader that does not read holds up nothing else.
+/// Prints a line for each thing that happens.
 pub(super) struct Output {
     format: Format,
-    lines: SyncSender<String>,
+    printer: Printer,
 }
 
 impl Output {
-    /// Starts to print. The receiver resolves when nothing can be printed any more: the reader has gone, or the output was
-    /// dropped and everything is printed.
+    /// Starts to print; the receiver is the [`Printer`]'s.
     pub(super) fn start(format: Format) -> io::Result<(Self, oneshot::Receiver<()>)> {
-        let (lines, waiting) = mpsc::sync_channel::<String>(LINES);
-        let (open, closed) = oneshot::channel();
-        thread::Builder::new()
-            .name("stdout".to_owned())
-            .spawn(move || {
-                let _open = open;
-                for line in waiting {
-                    if stdout(&line).is_err() {
-                        return;
-                    }
-                }
-            })?;
-        Ok((Self { format, lines }, closed))
+        let (printer, closed) = Printer::start()?;
+        Ok((Self { format, printer }, closed))
     }
 
     pub(super) fn listening(&self, address: SocketAddr, now: &Snapshot) {
@@ -125,8 +109,7 @@ impl Output {
                 format!("{object}\n")
             }
         };
-        // A reader so slow that this is full, or gone, misses lines.
-        let _ = self.lines.try_send(line);
+        self.printer.print(line);
     }
 }
 
@@ -220,13 +203,6 @@ fn seconds(time: Duration) -> f64 {
     std::time::Duration::from_micros(time.as_micros()).as_secs_f64()
 }
 
-/// Writes on the standard output at once. An error means that nobody reads.
-pub(super) fn stdout(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
-}
-
 /// Says on the standard error what is wrong.
 pub(super) fn complain(sentence: &str) {
     // There is nobody left to tell that this fails.
@@ -238,10 +214,11 @@ mod tests {
     use super::*;
     use crate::plc::{CloseCause, Plc, PlcConfig};
     use embassy_time::Instant;
+    use std::sync::mpsc;
 
     fn output(format: Format) -> (Output, mpsc::Receiver<String>) {
-        let (lines, printed) = mpsc::sync_channel(8);
-        (Output { format, lines }, printed)
+        let (printer, lines) = Printer::caught();
+        (Output { format, printer }, lines)
     }
 
     fn closing() -> Record {

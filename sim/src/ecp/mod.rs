@@ -145,8 +145,10 @@ impl Ecp {
     pub async fn end(mut self) {
         self.stop.send_replace(true);
         self.hung.send_replace(false);
-        // If it does not, it is ended by being dropped.
-        let _ = timeout(END_LIMIT, &mut self.task).await;
+        // One that has died was waited for already, and if it does not end it is ended by being dropped.
+        if !self.task.is_finished() {
+            let _ = timeout(END_LIMIT, &mut self.task).await;
+        }
     }
 }
 

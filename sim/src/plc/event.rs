@@ -162,7 +162,7 @@ impl fmt::Display for Event {
             Self::WatchdogRecovered => f.write_str("watchdog recovered"),
             Self::DomeOpening => f.write_str("dome opening"),
             Self::DomeOpened => f.write_str("dome open"),
-            Self::DomeClosing { cause } => write!(f, "dome closing ({})", close_word(*cause)),
+            Self::DomeClosing { cause } => write!(f, "dome closing ({})", cause.words()),
             Self::DomeClosed => f.write_str("dome closed"),
             Self::DomeStopped { cause } => write!(f, "dome stopped ({})", stop_word(*cause)),
             Self::CommandRefused { command, reason } => {
@@ -194,12 +194,15 @@ impl fmt::Display for Event {
     }
 }
 
-fn close_word(cause: CloseCause) -> &'static str {
-    match cause {
-        CloseCause::Command => "commanded",
-        CloseCause::Watchdog => "no heartbeat",
-        CloseCause::Rain => "rain",
-        CloseCause::NetworkFailure => "network failure",
+impl CloseCause {
+    /// In words, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Command => "commanded",
+            Self::Watchdog => "no heartbeat",
+            Self::Rain => "rain",
+            Self::NetworkFailure => "network failure",
+        }
     }
 }
 

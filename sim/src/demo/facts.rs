@@ -1,0 +1,151 @@
+//! What has happened so far, for the story to wait for and to judge. All times are site seconds.
+
+use lvmbeat::actor::SessionState;
+use lvmbeat::actor::snapshot::Snapshot;
+use lvmbeat_core::Outcome;
+
+use super::scale::{PLC, seconds};
+use crate::plc::{CloseCause, Event, Record};
+
+/// What has happened so far.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(super) struct Facts {
+    /// Heartbeats that the PLC has received.
+    pub(super) heartbeats: u64,
+    pub(super) last_heartbeat: Option<f64>,
+    /// L1: what was left when a heartbeat came, at the least, while all was well.
+    pub(super) smallest_margin: Option<f64>,
+    /// The last one of each.
+    pub(super) dome_opened: Option<f64>,
+    pub(super) dome_closing: Option<(f64, CloseCause)>,
+    pub(super) dome_closed: Option<f64>,
+    pub(super) watchdog_recovered: Option<f64>,
+    /// lvmbeat has a session.
+    pub(super) lvmbeat_connected: bool,
+    /// Why lvmbeat holds the dome heartbeat, if something is wrong, and since when that is known.
+    pub(super) hold: Option<(&'static str, f64)>,
+    /// What became of the last dome heartbeat.
+    pub(super) outcome: Option<Outcome>,
+    /// When one was last tried that did not get through.
+    pub(super) last_failure: Option<f64>,
+    /// How often lvmbeat was not running for too long.
+    pub(super) lapses: u64,
+    failures: u32,
+    /// Something was broken on purpose since the last heartbeat.
+    disturbed: bool,
+}
+
+impl Facts {
+    /// The PLC has told that. Returns what was left until it would have closed, if it was a heartbeat.
+    pub(super) fn plc(&mut self, record: &Record) -> Option<f64> {
+        let at = seconds(record.at);
+        match record.event {
+            Event::HeartbeatReceived => {
+                let margin = PLC - (at - self.last_heartbeat.unwrap_or(0.0));
+                // The PLC was fed by being switched on; that is no heartbeat.
+                if self.heartbeats > 0 && !self.disturbed {
+                    let smallest = self.smallest_margin.unwrap_or(margin);
+                    self.smallest_margin = Some(smallest.min(margin));
+                }
+                self.disturbed = false;
+                self.heartbeats += 1;
+                self.last_heartbeat = Some(at);
+                return Some(margin);
+            }
+            Event::DomeOpened => self.dome_opened = Some(at),
+            Event::DomeClosing { cause } => self.dome_closing = Some((at, cause)),
+            Event::DomeClosed => self.dome_closed = Some(at),
+            Event::WatchdogRecovered => self.watchdog_recovered = Some(at),
+            Event::HeartbeatIgnored
+            | Event::WatchdogExpired
+            | Event::DomeOpening
+            | Event::DomeStopped { .. }
+            | Event::CommandRefused { .. }
+            | Event::EStop
+            | Event::EStopReset
+            | Event::DriveError
+            | Event::DriveErrorReset
+            | Event::ResetRefused
+            | Event::NetworkFailure
+            | Event::NetworkRestored
+            | Event::LightSwitched { .. }
+            | Event::FaultOn { .. }
+            | Event::FaultOff { .. } => {}
+        }
+        None
+    }
+
+    /// lvmbeat shows that.
+    pub(super) fn lvmbeat(&mut self, snapshot: &Snapshot, now: f64) {
+        self.lvmbeat_connected = snapshot.session == SessionState::Open;
+        let reason = snapshot.hold.as_ref().filter(|hold| hold.fault);
+        let reason = reason.map(|hold| hold.reason);
+        if reason != self.hold.map(|(reason, _)| reason) {
+            self.hold = reason.map(|reason| (reason, now));
+        }
+        let failures = Outcome::ALL
+            .iter()
+            .filter(|outcome| **outcome != Outcome::Acknowledged)
+            .map(|outcome| snapshot.emissions.of(*outcome))
+            .sum();
+        if failures > self.failures {
+            self.failures = failures;
+            self.last_failure = Some(now);
+        }
+        self.outcome = snapshot.last_outcome;
+        if snapshot.counters.lapses > self.lapses {
+            // The machine stood still, and a margin is what is left while all is well.
+            self.disturb();
+        }
+        self.lapses = snapshot.counters.lapses;
+    }
+
+    /// From now on something is broken on purpose: what is left then is no margin.
+    pub(super) fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    /// The PLC closes the dome, or has closed it, since then.
+    pub(super) fn closing_since(&self, since: f64) -> Option<(f64, CloseCause)> {
+        self.dome_closing.filter(|(at, _)| *at >= since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plc::DomeState;
+    use embassy_time::Duration;
+
+    fn heartbeat(facts: &mut Facts, at: u64) -> Option<f64> {
+        facts.plc(&Record {
+            at: Duration::from_secs(at),
+            event: Event::HeartbeatReceived,
+            countdown: Duration::from_secs(60),
+            position_mm: 0,
+            dome: DomeState::Closed,
+        })
+    }
+
+    #[test]
+    fn l1_the_margin_is_what_was_left_when_the_next_heartbeat_came() {
+        let mut facts = Facts::default();
+        heartbeat(&mut facts, 40);
+        assert_eq!(facts.smallest_margin, None);
+        heartbeat(&mut facts, 55);
+        assert_eq!(heartbeat(&mut facts, 65), Some(50.0));
+        assert_eq!(facts.smallest_margin, Some(45.0));
+    }
+
+    #[test]
+    fn l1_an_outage_on_purpose_is_no_margin() {
+        let mut facts = Facts::default();
+        heartbeat(&mut facts, 0);
+        heartbeat(&mut facts, 15);
+        facts.disturb();
+        heartbeat(&mut facts, 200);
+        assert_eq!(facts.smallest_margin, Some(45.0));
+        heartbeat(&mut facts, 220);
+        assert_eq!(facts.smallest_margin, Some(40.0));
+    }
+}

@@ -1,0 +1,191 @@
+//! Listens to every part, and tells and notes what happens.
+
+use lvmbeat::actor::snapshot::{Hold, Snapshot};
+use lvmbeat_core::Outcome;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+
+use super::chronicle::{Chronicle, Entry, Weight, Who};
+use super::facts::Facts;
+use super::parts::Site;
+use super::scale::{OVERWATCHER, PLC, TIMEOUT, seconds};
+use crate::ecp::EcpEvent;
+use crate::plc::{Event, Record};
+
+/// Listens to every part.
+pub(super) struct Narrator<'a> {
+    pub(super) site: &'a Site,
+    pub(super) chronicle: &'a Chronicle,
+    pub(super) facts: &'a watch::Sender<Facts>,
+    pub(super) plc: broadcast::Receiver<Record>,
+    pub(super) lvmecp: broadcast::Receiver<EcpEvent>,
+}
+
+impl Narrator<'_> {
+    /// Tells what happens, for ever.
+    pub(super) async fn run(mut self) {
+        let mut lvmbeat = self.site.lvmbeat.clone();
+        loop {
+            tokio::select! {
+                biased;
+                record = self.plc.recv() => match record {
+                    Ok(record) => self.of_plc(&record),
+                    Err(RecvError::Lagged(_)) => {}
+                    // Whoever started the PLC notices that it is gone.
+                    Err(RecvError::Closed) => return,
+                },
+                Ok(event) = self.lvmecp.recv() => {
+                    self.catch_up();
+                    self.of_lvmecp(&event);
+                }
+                Ok(()) = lvmbeat.changed() => {
+                    self.catch_up();
+                    let snapshot = lvmbeat.borrow_and_update().clone();
+                    if let Some(snapshot) = snapshot {
+                        self.of_lvmbeat(&snapshot);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells what the PLC has done until now, so that what is told next does not come before it.
+    fn catch_up(&mut self) {
+        self.site.plc.access(|_| ());
+        while let Ok(record) = self.plc.try_recv() {
+            self.of_plc(&record);
+        }
+    }
+
+    fn tell(&self, at: f64, who: Who, weight: Weight, text: &str, detail: &str) {
+        self.chronicle.tell(Entry {
+            at,
+            who,
+            weight,
+            text: text.to_owned(),
+            detail: detail.to_owned(),
+        });
+    }
+
+    fn of_plc(&self, record: &Record) {
+        let mut margin = None;
+        self.facts.send_modify(|facts| margin = facts.plc(record));
+        let (weight, text) = if record.event == Event::HeartbeatReceived {
+            let text = match margin {
+                Some(left) if left > 0.0 => {
+                    format!("heartbeat, with {left:.1} s left")
+                }
+                _ => "heartbeat".to_owned(),
+            };
+            (Weight::Routine, text)
+        } else if record.event == Event::WatchdogExpired {
+            let text = format!("watchdog expired: no heartbeat for {PLC} s");
+            (Weight::Alarm, text)
+        } else if matches!(
+            record.event,
+            Event::DomeClosing { .. } | Event::DomeStopped { .. } | Event::CommandRefused { .. }
+        ) {
+            (Weight::Alarm, record.event.to_string())
+        } else {
+            (Weight::News, record.event.to_string())
+        };
+        self.tell(seconds(record.at), Who::Plc, weight, &text, "");
+    }
+
+    fn of_lvmecp(&self, event: &EcpEvent) {
+        let (weight, text, detail) = match event {
+            EcpEvent::Disconnected { cause } => (Weight::Alarm, "is disconnected", cause.as_str()),
+            // The story waits for the first, and the PLC tells the other.
+            EcpEvent::Connected | EcpEvent::HeartbeatWritten => return,
+            EcpEvent::HeartbeatFailed { cause } => {
+                (Weight::Alarm, "cannot set the heartbeat", cause.as_str())
+            }
+            EcpEvent::EngineeringMode { on: true } => (Weight::Alarm, "engineering mode is on", ""),
+            EcpEvent::EngineeringMode { on: false } => {
+                (Weight::News, "engineering mode is off", "")
+            }
+        };
+        self.tell(self.site.now(), Who::Lvmecp, weight, text, detail);
+    }
+
+    fn of_lvmbeat(&self, snapshot: &Snapshot) {
+        let now = self.site.now();
+        let before = self.facts.borrow().clone();
+        self.facts.send_modify(|facts| facts.lvmbeat(snapshot, now));
+        let after = self.facts.borrow().clone();
+        let tell = |weight, text, detail: &str| self.tell(now, Who::Lvmbeat, weight, text, detail);
+        if after.lapses > before.lapses {
+            tell(
+                Weight::Alarm,
+                "was not running for a while",
+                "this machine is busy",
+            );
+        }
+        if before.hold.map(|(reason, _)| reason) != after.hold.map(|(reason, _)| reason) {
+            match &snapshot.hold {
+                Some(hold) if hold.fault => {
+                    // Before the first beat there is nothing wrong with holding it.
+                    let weight = if after.heartbeats == 0 {
+                        Weight::News
+                    } else {
+                        Weight::Alarm
+                    };
+                    let why = why(self.site, snapshot, hold);
+                    tell(weight, "holds the dome heartbeat", &why);
+                }
+                _ => tell(
+                    Weight::News,
+                    "releases the dome heartbeat",
+                    "every critical heartbeat is fresh",
+                ),
+            }
+        }
+        if before.outcome != after.outcome
+            && let Some(outcome) = after.outcome
+        {
+            let weight = if outcome == Outcome::Acknowledged {
+                Weight::News
+            } else {
+                Weight::Alarm
+            };
+            tell(weight, outcome_words(outcome), "");
+        }
+    }
+}
+
+fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Acknowledged => "emits, and lvmecp writes the heartbeat",
+        Outcome::Refused => "hears that lvmecp could not write the heartbeat",
+        Outcome::Unroutable => "finds no lvmecp to take the heartbeat",
+        Outcome::TimedOut => "has no answer of lvmecp: no heartbeat is sent",
+        Outcome::Lost => "has called a heartbeat off",
+    }
+}
+
+/// Why lvmbeat holds the dome heartbeat, in the site's seconds.
+pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
+    match hold.reason {
+        "heartbeat_stale" => {
+            let age = snapshot
+                .heartbeats
+                .iter()
+                .find_map(|heartbeat| heartbeat.age.filter(|_| !heartbeat.current));
+            let age = age.map_or(TIMEOUT, |age| site.age_now(snapshot, age));
+            format!(
+                "heartbeat {OVERWATCHER} was last received {age:.1} s ago (timeout {TIMEOUT} s)"
+            )
+        }
+        // The others' numbers would be the machine's seconds.
+        "not_attentive" => {
+            "lvmbeat itself was not running for a while; what waited does not count".to_owned()
+        }
+        "path_slow" if snapshot.path_age.is_some() => {
+            "what arrives may have been on its way for too long".to_owned()
+        }
+        "in_flight" => "a heartbeat is on its way to lvmecp".to_owned(),
+        "cut_off" => "the last heartbeat was emitted a moment ago".to_owned(),
+        "retry" => "the last heartbeat failed a moment ago".to_owned(),
+        _ => hold.text.clone(),
+    }
+}

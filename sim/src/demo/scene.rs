@@ -1,0 +1,133 @@
+//! What the screen shows at one moment: plain data, so that a picture is a function of it.
+
+use lvmbeat_core::Outcome;
+use tokio::sync::watch;
+
+use super::chronicle::{Chapter, Chronicle, Entry};
+use super::facts::Facts;
+use super::narrator::why;
+use super::parts::Site;
+use super::scale::seconds;
+use super::story::Outage;
+use crate::plc::{DomeState, FULL_OPEN_MM};
+
+/// More entries than any screen has lines.
+const ENTRIES: usize = 100;
+
+/// What the screen shows. Times are site seconds, except those of the pulses.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Scene {
+    pub(super) now: f64,
+    pub(super) speed: f64,
+    pub(super) chapter: Option<Chapter>,
+    pub(super) overwatcher_lives: bool,
+    pub(super) beats: u64,
+    /// The age of the overwatcher's last beat as lvmbeat knows it.
+    pub(super) beat_age: Option<f64>,
+    pub(super) gate: Gate,
+    pub(super) emitted: u32,
+    pub(super) lvmecp_hangs: bool,
+    pub(super) heartbeats: u64,
+    /// Until the PLC's watchdog expires.
+    pub(super) countdown: f64,
+    pub(super) expired: bool,
+    pub(super) dome: DomeState,
+    /// How far the dome is open, from 0 to 1.
+    pub(super) open: f64,
+    pub(super) smallest_margin: Option<f64>,
+    pub(super) outage: Option<OutageScene>,
+    /// The machine's seconds since something last went from the overwatcher, lvmbeat and lvmecp to the next one.
+    pub(super) pulses: [Option<f64>; 3],
+    /// The last ones, the oldest first.
+    pub(super) entries: Vec<Entry>,
+}
+
+/// What lvmbeat does with beats.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Gate {
+    /// It is not running yet.
+    Unknown,
+    /// All is well.
+    Passes,
+    /// All is well on this side, and lvmecp does not take the heartbeat.
+    Unheard,
+    /// Something is wrong; this.
+    Holds(String),
+}
+
+/// How an outage goes, measured by S4.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct OutageScene {
+    /// What the time is counted from.
+    pub(super) what: &'static str,
+    /// Since then; until closing began, if it has.
+    pub(super) lasts: f64,
+    pub(super) closing: bool,
+    pub(super) limit: f64,
+}
+
+/// Looks at the chain.
+pub(super) fn look(
+    site: &Site,
+    chronicle: &Chronicle,
+    facts: &watch::Sender<Facts>,
+    outage: &watch::Sender<Option<Outage>>,
+) -> Scene {
+    let plc = site.plc.snapshot();
+    let now = seconds(plc.plc);
+    let facts = facts.borrow().clone();
+    let beats = site.overwatcher.beats();
+    let lvmbeat = site.lvmbeat.borrow();
+    let lvmbeat = lvmbeat.as_ref();
+    let gate = lvmbeat.map_or(Gate::Unknown, |snapshot| match &snapshot.hold {
+        Some(hold) if hold.fault => Gate::Holds(why(site, snapshot, hold)),
+        _ if facts
+            .outcome
+            .is_some_and(|outcome| outcome != Outcome::Acknowledged) =>
+        {
+            Gate::Unheard
+        }
+        _ => Gate::Passes,
+    });
+    let beat_age = lvmbeat.and_then(|snapshot| {
+        let age = snapshot.heartbeats.first()?.age?;
+        Some(site.age_now(snapshot, age))
+    });
+    let real = |at: Option<f64>| at.map(|at| (now - at).max(0.0) / site.scale.speed());
+    let tried = match (facts.last_heartbeat, facts.last_failure) {
+        (Some(heartbeat), Some(failure)) => Some(heartbeat.max(failure)),
+        (heartbeat, failure) => heartbeat.or(failure),
+    };
+    Scene {
+        now,
+        speed: site.scale.speed(),
+        chapter: chronicle.chapter(),
+        overwatcher_lives: site.overwatcher.is_alive(),
+        beats: beats.sent,
+        beat_age,
+        gate,
+        emitted: lvmbeat.map_or(0, |snapshot| snapshot.emissions.acknowledged),
+        lvmecp_hangs: *site.lvmecp_hangs.borrow(),
+        heartbeats: plc.heartbeats,
+        countdown: seconds(plc.countdown),
+        expired: plc.expired,
+        dome: plc.dome,
+        open: f64::from(plc.position_mm) / f64::from(FULL_OPEN_MM),
+        smallest_margin: facts.smallest_margin,
+        outage: outage.borrow().map(|outage| {
+            let closing = facts.closing_since(outage.since);
+            OutageScene {
+                what: outage.what,
+                lasts: closing.map_or(now, |(at, _)| at) - outage.since,
+                closing: closing.is_some(),
+                limit: site.closing_limit(),
+            }
+        }),
+        pulses: [
+            real(beats.last_sent),
+            real(tried),
+            real(facts.last_heartbeat),
+        ],
+        entries: chronicle.last(ENTRIES),
+    }
+}

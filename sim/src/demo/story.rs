@@ -1,0 +1,298 @@
+//! The story: what is done, in which order, and what has to come of it. Every time is of the site, in seconds.
+
+use std::time::Duration;
+
+use lvmbeat::clu::client::{CommandOptions, connect};
+use lvmbeat::clu::message::Code;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::chronicle::{Chapter, Chronicle, Entry, Weight, Who};
+use super::expect::{Broken, broken, unwanted};
+use super::facts::Facts;
+use super::parts::Site;
+use super::scale::{BEAT, PLC, TIMEOUT, TRAVEL};
+use super::summary::{Closing, Summary};
+use crate::plc::DomeState;
+
+/// What a busy machine may add to any wait, in its own time.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+
+/// Between two looks at what does not tell by itself.
+const SHORTLY: Duration = Duration::from_millis(10);
+
+const CHAPTERS: [(&str, &str); 7] = [
+    (
+        "Power",
+        "The PLC counts down from the start. Nobody has beaten yet, so lvmbeat passes nothing on.",
+    ),
+    (
+        "The dome opens",
+        "The overwatcher beats; lvmbeat has lvmecp write a heartbeat to the PLC; an operator opens the dome.",
+    ),
+    (
+        "Observing",
+        "Every beat passes along the chain in time, and the dome stays open.",
+    ),
+    (
+        "The overwatcher dies",
+        "No beat, so no heartbeat: nothing in the chain emits by itself. The PLC's countdown runs out, and it closes the dome.",
+    ),
+    (
+        "The overwatcher is back",
+        "Its first beat passes on, the PLC lets the dome move again, and the operator opens it.",
+    ),
+    (
+        "lvmecp hangs",
+        "The overwatcher is alive and well, and lvmbeat answers it at once; but no heartbeat gets to the PLC, which closes the dome.",
+    ),
+    (
+        "lvmecp goes on",
+        "What waited for it has expired; the next beat passes on. The night ends with the dome closed.",
+    ),
+];
+
+/// What breaks in the story. Ends when something is put right.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Outage {
+    /// What the time is counted from, for the screen.
+    pub(super) since: f64,
+    pub(super) what: &'static str,
+}
+
+/// Plays the story on the chain.
+pub(super) struct Story<'a> {
+    pub(super) site: &'a Site,
+    pub(super) chronicle: &'a Chronicle,
+    pub(super) facts: &'a watch::Sender<Facts>,
+    pub(super) outage: &'a watch::Sender<Option<Outage>>,
+}
+
+impl Story<'_> {
+    /// Before anything else is told.
+    pub(super) fn opening(&self) {
+        self.begin(1);
+        let on = format!("switched on, Modbus TCP on {}", self.site.plc_address);
+        let closes = format!("closes the dome {PLC} s after the last heartbeat");
+        self.tell(Who::Plc, Weight::News, &on, &closes);
+    }
+
+    /// From power-up to the end of the night.
+    pub(super) async fn play(&self) -> Result<Summary, Broken> {
+        self.power().await?;
+        self.open().await?;
+        self.observe(3, 45.0).await?;
+        let first = self.overwatcher_dies().await?;
+        self.overwatcher_returns().await?;
+        let before = self.site.overwatcher.beats();
+        let second = self.lvmecp_hangs().await?;
+        self.lvmecp_goes_on(before.sent).await?;
+        let facts = self.facts.borrow().clone();
+        let beats = self.site.overwatcher.beats();
+        let summary = Summary {
+            took: self.site.now(),
+            beats,
+            heartbeats: facts.heartbeats,
+            smallest_margin: facts.smallest_margin,
+            margin_limit: self.site.margin_limit(),
+            closings: vec![first, second],
+            closing_limit: self.site.closing_limit(),
+            lapses: facts.lapses,
+        };
+        summary.judge().map_err(Broken)?;
+        Ok(summary)
+    }
+
+    async fn power(&self) -> Result<(), Broken> {
+        self.until("lvmbeat is not connected to the broker", 30.0, |facts| {
+            facts.lvmbeat_connected && facts.hold.is_some()
+        })
+        .await?;
+        self.lvmecp_connects().await?;
+        let limit = self.site.closing_limit();
+        let budget = format!("S4: closing begins within {limit:.0} s, whatever part dies");
+        self.tell(Who::Story, Weight::News, &budget, "from the configuration");
+        self.pass(6.0).await;
+        // S5: nothing is emitted until every critical heartbeat has been received.
+        if self.facts.borrow().heartbeats > 0 {
+            return broken("the PLC has received a heartbeat before the overwatcher has beaten");
+        }
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<(), Broken> {
+        self.begin(2);
+        self.revive();
+        self.until(
+            "the first heartbeat does not reach the PLC",
+            30.0,
+            |facts| facts.heartbeats > 0,
+        )
+        .await?;
+        self.pass(3.0).await;
+        self.open_dome().await
+    }
+
+    /// L1: all is well, and the dome stays open.
+    async fn observe(&self, chapter: u8, seconds: f64) -> Result<(), Broken> {
+        self.begin(chapter);
+        let since = self.site.now();
+        tokio::select! {
+            closing = self.closing(since) => Err(unwanted(closing)),
+            () = self.pass(seconds) => Ok(()),
+        }
+    }
+
+    async fn overwatcher_dies(&self) -> Result<Closing, Broken> {
+        self.begin(4);
+        self.site.overwatcher.set_alive(false);
+        let last_beat = self.site.overwatcher.beats().last_sent.unwrap_or(0.0);
+        self.breaks(last_beat, "the last beat");
+        self.tell(Who::Overwatcher, Weight::Alarm, "has died", "");
+        let limit = self.site.closing_limit();
+        let held = self.until(
+            "lvmbeat does not hold the heartbeat of a dead overwatcher",
+            limit,
+            |facts| matches!(facts.hold, Some(("heartbeat_stale", _))),
+        );
+        let held = held.await?.hold.map(|(_, at)| at - last_beat);
+        self.dome_closes("the overwatcher's last beat", last_beat, held)
+            .await
+    }
+
+    async fn overwatcher_returns(&self) -> Result<(), Broken> {
+        self.pass(5.0).await;
+        self.begin(5);
+        let since = self.site.now();
+        self.revive();
+        self.recovers(since).await?;
+        self.pass(3.0).await;
+        self.open_dome().await?;
+        let since = self.site.now();
+        tokio::select! {
+            closing = self.closing(since) => Err(unwanted(closing)),
+            () = self.pass(20.0) => Ok(()),
+        }
+    }
+
+    async fn lvmecp_hangs(&self) -> Result<Closing, Broken> {
+        self.begin(6);
+        let since = self.site.now();
+        self.site.lvmecp_hangs.send_replace(true);
+        self.breaks(since, "lvmecp hung");
+        self.tell(
+            Who::Lvmecp,
+            Weight::Alarm,
+            "hangs",
+            "it is there, and does nothing",
+        );
+        self.dome_closes("lvmecp hung", since, None).await
+    }
+
+    async fn lvmecp_goes_on(&self, beats_before: u64) -> Result<(), Broken> {
+        self.pass(5.0).await;
+        self.begin(7);
+        let beats = self.site.overwatcher.beats();
+        let answered = format!("answered {} beats meanwhile", beats.sent - beats_before);
+        let slowest = format!(
+            "the slowest answer of the night took {:.1} ms",
+            beats.slowest.as_secs_f64() * 1000.0
+        );
+        self.tell(Who::Lvmbeat, Weight::News, &answered, &slowest);
+        let since = self.site.now();
+        self.site.lvmecp_hangs.send_replace(false);
+        self.tell(Who::Lvmecp, Weight::News, "goes on", "");
+        self.recovers(since).await?;
+        self.pass(20.0).await;
+        if self.site.plc.snapshot().dome != DomeState::Closed {
+            return broken("the dome does not stay closed at the end of the night");
+        }
+        Ok(())
+    }
+
+    async fn lvmecp_connects(&self) -> Result<(), Broken> {
+        let connects = async {
+            while !self
+                .site
+                .broker
+                .sessions()
+                .iter()
+                .any(|name| name == "lvmecp")
+            {
+                sleep(SHORTLY).await;
+            }
+        };
+        if timeout(GRACE, connects).await.is_err() {
+            return broken("lvmecp is not connected to the broker");
+        }
+        self.tell(Who::Lvmecp, Weight::News, "takes commands", "");
+        Ok(())
+    }
+
+    fn revive(&self) {
+        self.site.overwatcher.set_alive(true);
+        let beats = format!("beats every {BEAT} s");
+        let counts = format!("lvmbeat counts a beat for {TIMEOUT} s");
+        self.tell(Who::Overwatcher, Weight::News, &beats, &counts);
+    }
+
+    /// The operator opens the dome, by lvmecp.
+    async fn open_dome(&self) -> Result<(), Broken> {
+        let failed = |cause: String| Broken(format!("the dome cannot be opened: {cause}"));
+        self.tell(Who::Operator, Weight::News, "sends `lvmecp dome open`", "");
+        let since = self.site.now();
+        let operator = connect(&self.site.broker, "operator").await;
+        let operator = operator.map_err(|error| failed(error.to_string()))?;
+        let options = CommandOptions {
+            internal: false,
+            expiration: None,
+            limit: self.site.scale.real(TRAVEL + 30.0) + GRACE,
+        };
+        let opened = tokio::select! {
+            closing = self.closing(since) => return Err(unwanted(closing)),
+            opened = operator.client.command("lvmecp", "dome open", options) => opened,
+        };
+        operator.close().await;
+        let opened = opened.map_err(|error| failed(error.to_string()))?;
+        if opened.code != Code::Done {
+            let last = opened.replies.last();
+            let cause = last.and_then(|reply| reply.body.get("error")?.as_str());
+            return Err(failed(
+                cause.unwrap_or("lvmecp does not say why").to_owned(),
+            ));
+        }
+        self.until(
+            "lvmecp says that the dome is open, and the PLC does not",
+            5.0,
+            |facts| facts.dome_opened.is_some_and(|at| at >= since),
+        )
+        .await?;
+        Ok(())
+    }
+
+    fn breaks(&self, since: f64, what: &'static str) {
+        self.facts.send_modify(Facts::disturb);
+        self.outage.send_replace(Some(Outage { since, what }));
+    }
+
+    fn begin(&self, number: u8) {
+        let index = usize::from(number.saturating_sub(1));
+        if let Some((title, text)) = CHAPTERS.get(index).copied() {
+            self.chronicle.begin(Chapter {
+                number,
+                title,
+                text,
+            });
+        }
+    }
+
+    fn tell(&self, who: Who, weight: Weight, text: &str, detail: &str) {
+        self.chronicle.tell(Entry {
+            at: self.site.now(),
+            who,
+            weight,
+            text: text.to_owned(),
+            detail: detail.to_owned(),
+        });
+    }
+}
