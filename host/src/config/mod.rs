@@ -3,6 +3,7 @@
 //! A configuration that exists is one that can work: names, numbers and the S4 budget have been checked. What is wrong is
 //! reported with the file, the key, and what to do ([`ConfigError`]).
 
+mod address;
 mod check;
 mod effective;
 mod raw;
