@@ -62,9 +62,13 @@ impl Watched {
     /// Until the metric names that reason, and no other.
     async fn until_metric(&self, reason: &str) {
         let address = self.http.address();
-        eventually(SOON, async || match view::metric_reason(address).await? {
-            shown if shown == reason => Ok(()),
-            shown => Err(format!("'{shown}' is not '{reason}'")),
+        eventually(SOON, async || match view::metric_reason(address).await {
+            Ok(shown) if shown == reason => Ok(()),
+            Ok(shown) => Err(format!("'{shown}' is not '{reason}'")),
+            Err(why) => {
+                let lines = self.actor.lines().into_iter();
+                Err(lines.fold(why, |text, line| text + "\n" + &line.text))
+            }
         })
         .await;
     }
@@ -92,6 +96,24 @@ impl Watched {
 
     async fn metric(&self, name: &str) -> f64 {
         view::metric(self.http.address(), name).await.unwrap()
+    }
+
+    /// Until the log has said just that since that place. It is written in the background.
+    async fn until_logged(&self, mark: u64, expected: &[&str]) {
+        eventually(SOON, async || {
+            let logged = self.logged(mark);
+            (logged == expected).then_some(()).ok_or(logged)
+        })
+        .await;
+    }
+
+    /// Until it waits for the first heartbeat, and the log has said so. Gives the place after that.
+    async fn until_waiting(&mut self) -> u64 {
+        self.until_shown("heartbeat_never_seen").await;
+        let line = self
+            .actor
+            .wait_for_line(SOON, |line| line.contains("heartbeat_never_seen"));
+        line.await.number + 1
     }
 
     /// All that the log has said since that place.
@@ -156,7 +178,7 @@ async fn s5_a_heartbeat_that_was_never_seen_and_one_that_is_stale_are_named() {
     let mark = watched.actor.mark();
     watched.set("c0").await;
     assert!(watched.until_shown("heartbeat_stale").await.contains("c1"));
-    assert_eq!(watched.logged(mark), ["heartbeat_stale"]);
+    watched.until_logged(mark, &["heartbeat_stale"]).await;
     let held = "lvmbeat_holds_total{reason=\"heartbeat_stale\"}";
     eventually(SOON, async || watched.metric(held).await >= 1.0).await;
 }
@@ -181,11 +203,8 @@ async fn s1_a_link_that_is_unproven_and_one_that_is_down_are_named() {
             .await
             .contains("(8 failed probes in a row)")
     );
-    let logged = watched.logged(0);
-    assert!(
-        logged.ends_with(&["link_unproven".to_owned(), "link_down".to_owned()]),
-        "{logged:?}"
-    );
+    let both = ["link_unproven", "link_down"].map(str::to_owned);
+    eventually(SOON, async || watched.logged(0).ends_with(&both)).await;
     target.come_back().await;
     watched.set("c0").await;
     eventually(SOON, async || {
@@ -193,15 +212,20 @@ async fn s1_a_link_that_is_unproven_and_one_that_is_down_are_named() {
         watched.ecp.heartbeats().len() == 1
     })
     .await;
-    assert_eq!(watched.logged(0).last().unwrap(), "released");
+    let released = || {
+        watched
+            .logged(0)
+            .last()
+            .is_some_and(|last| last == "released")
+    };
+    eventually(SOON, async || released()).await;
 }
 
 #[tokio::test]
 async fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
-    let watched = Watched::start(1, slowly).await;
+    let mut watched = Watched::start(1, slowly).await;
     watched.ecp.on("heartbeat", Behaviour::Hang);
-    watched.until_shown("heartbeat_never_seen").await;
-    let mark = watched.actor.mark();
+    let mark = watched.until_waiting().await;
     watched.set("c0").await;
     assert!(watched.until_shown("in_flight").await.contains("lvmecp"));
     watched.set("c0").await;
@@ -218,7 +242,7 @@ async fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
         eventually(SOON, async || watched.metric(&name).await >= 1.0).await;
     }
     // That is the pace, and no fault: the log tells the outcome instead, once.
-    assert_eq!(watched.logged(mark), ["released"]);
+    watched.until_logged(mark, &["released"]).await;
     let lines = watched.actor.lines();
     let told = lines
         .iter()
@@ -230,9 +254,8 @@ async fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
 
 #[tokio::test]
 async fn the_cut_off_after_a_success_is_named() {
-    let watched = Watched::start(1, slowly).await;
-    watched.until_shown("heartbeat_never_seen").await;
-    let mark = watched.actor.mark();
+    let mut watched = Watched::start(1, slowly).await;
+    let mark = watched.until_waiting().await;
     watched.set("c0").await;
     assert!(
         watched
@@ -249,7 +272,7 @@ async fn the_cut_off_after_a_success_is_named() {
     };
     eventually(SOON, counted).await;
     assert_eq!(watched.ecp.heartbeats().len(), 1);
-    assert_eq!(watched.logged(mark), ["released"]);
+    watched.until_logged(mark, &["released"]).await;
 }
 
 #[tokio::test]
@@ -284,9 +307,13 @@ async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() 
         held.text
     );
     watched.until_shown("heartbeat_never_seen").await;
-    let mut logged = watched.logged(mark);
-    logged.retain(|reason| reason != "path_slow");
-    assert_eq!(logged, ["not_attentive", "heartbeat_never_seen"]);
+    eventually(SOON, async || {
+        let mut logged = watched.logged(mark);
+        logged.retain(|reason| reason != "path_slow");
+        let expected = ["not_attentive", "heartbeat_never_seen"];
+        (logged == expected).then_some(()).ok_or(logged)
+    })
+    .await;
     eventually(SOON, async || {
         watched.metric("lvmbeat_attention_lapses_total").await > 0.5
     })
@@ -302,11 +329,11 @@ async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() 
 #[tokio::test]
 async fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has_one() {
     let mut watched = Watched::prepare(1, |config| config).await;
-    watched.until_shown("heartbeat_never_seen").await;
-    let mark = watched.actor.mark();
+    let mark = watched.until_waiting().await;
     watched.proxy.refuse().await;
     watched.proxy.cut();
     watched.until_metric("path_slow").await;
+    watched.until_logged(mark, &["path_slow"]).await;
     watched.actor.freeze();
     // Longer than the attention of 1.5 s.
     throughout(Duration::from_secs(2), async || {
@@ -315,10 +342,17 @@ async fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has
     .await;
     watched.actor.thaw();
     watched.until_metric("not_attentive").await;
-    assert_eq!(watched.logged(mark), ["path_slow", "not_attentive"]);
+    watched
+        .until_logged(mark, &["path_slow", "not_attentive"])
+        .await;
     watched.proxy.accept_again().await;
     watched.until_shown("heartbeat_never_seen").await;
-    assert_eq!(watched.logged(mark).last().unwrap(), "heartbeat_never_seen");
+    watched
+        .until_logged(
+            mark,
+            &["path_slow", "not_attentive", "heartbeat_never_seen"],
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -333,12 +367,19 @@ async fn s3_a_set_that_waited_on_a_slow_way_does_not_count() {
     .await;
     watched.set("c0").await;
     watched.ecp.wait_for_heartbeats(1, SOON).await;
+    watched.until_shown("cut_off").await;
+    let other = RawClient::connect(&watched.vhost.url(), "late").await;
     let mark = watched.actor.mark();
     watched.proxy.set_to_client(Flow::Stall);
-    let other = RawClient::connect(&watched.vhost.url(), "late").await;
     let set = other.outgoing("lvmbeat", "set c0");
     assert!(other.publish(&set).await);
+    // Longer than the 1.5 s that it may be on its way.
+    throughout(Duration::from_secs(2), async || {
+        watched.ecp.heartbeats().len() == 1
+    })
+    .await;
     watched.until_metric("path_slow").await;
+    watched.until_logged(mark, &["path_slow"]).await;
     let slow = watched
         .actor
         .lines()
