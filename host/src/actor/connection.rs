@@ -72,7 +72,10 @@ impl Open {
             sender,
         } = self;
         drop(outbox);
-        let _ = timeout(limit, sender).await;
+        // One that has ended may have ended the session, and has been heard then: asking it again would panic.
+        if !sender.is_finished() {
+            let _ = timeout(limit, sender).await;
+        }
         let _ = timeout(limit, session.publisher.close()).await;
     }
 }
@@ -193,5 +196,34 @@ async fn send(publisher: Arc<dyn Publisher>, mut waiting: mpsc::Receiver<Message
     }
     BusError::Closed {
         cause: "the session was closed".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clu::LocalBroker;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_its_sender_has_ended_is_closed() {
+        let spec = SessionSpec {
+            name: "lvmbeat".to_owned(),
+            commands: None,
+        };
+        let session = LocalBroker::new().open(&spec).await.unwrap();
+        let ending = tokio::spawn(async {
+            BusError::Closed {
+                cause: "gone".to_owned(),
+            }
+        });
+        let mut sender = AbortOnDropHandle::new(ending);
+        (&mut sender).await.unwrap();
+        let (outbox, _) = mpsc::channel(1);
+        let open = Open {
+            session,
+            outbox,
+            sender,
+        };
+        open.close(FIRST_PAUSE).await;
     }
 }
