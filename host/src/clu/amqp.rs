@@ -50,6 +50,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 /// For the broker to confirm a message, and for a congested connection to take one.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// Replies that may be under way: everybody's replies pass here, and lvmecp's, for which an emission waits, come behind them. One
+/// at a time, each would wait for a round trip (L1).
+const REPLIES: u16 = 64;
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -282,15 +285,20 @@ impl Queues<'_> {
                 FieldTable::default(),
             )
             .await
-            .map_err(|error| self.amqp.classify(&error))?;
-        // One message at a time, so that what waits, waits where it can expire (S3).
+            .map_err(|error| self.amqp.classify(&error))
+    }
+
+    /// How many messages the consumers that follow may hold unacknowledged.
+    async fn prefetch(&self, count: u16) -> Result<(), BusError> {
         self.channel
-            .basic_qos(1, BasicQosOptions::default())
+            .basic_qos(count, BasicQosOptions::default())
             .await
             .map_err(|error| self.amqp.classify(&error))
     }
 
     async fn commands(&self, queue: CommandQueue) -> Result<Consumer, BusError> {
+        // One at a time, so that what waits, waits where it can expire (S3).
+        self.prefetch(1).await?;
         let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
         let mut arguments = FieldTable::default();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
@@ -299,6 +307,7 @@ impl Queues<'_> {
     }
 
     async fn replies(&self) -> Result<Consumer, BusError> {
+        self.prefetch(REPLIES).await?;
         self.consume("replies", "reply.#", FieldTable::default())
             .await
     }
