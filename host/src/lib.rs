@@ -8,4 +8,6 @@ pub mod cli;
 pub mod clock;
 pub mod clu;
 pub mod config;
+pub mod monitor;
+pub mod report;
 pub mod telemetry;

@@ -6,6 +6,7 @@
 mod address;
 mod check;
 mod effective;
+pub mod monitor;
 mod raw;
 mod secret;
 mod syntax;

@@ -1,0 +1,120 @@
+//! The configuration of the monitor outside.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use lettre::message::Mailbox;
+use reqwest::Url;
+
+use super::{Secret, SecretUrl};
+
+/// The monitor outside.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    /// Where it serves HTTP, unless the command line says otherwise.
+    pub listen: SocketAddr,
+    /// Where its memory is kept; without one nothing survives a restart.
+    pub state_file: Option<PathBuf>,
+    /// False: never alert by itself.
+    pub alerts: bool,
+    /// Log more.
+    pub debug: bool,
+    /// The observed silence that is an alarm.
+    pub alert_after: Duration,
+    /// How often it looks.
+    pub check_every: Duration,
+    /// A gap in listening of this length is no observed silence (M3).
+    pub attention: Duration,
+    /// The observed silence between two reminders, if there are any.
+    pub remind_every: Option<Duration>,
+    /// Who may beat; anybody if there is none.
+    pub ping_token: Option<Secret>,
+    /// Who may change and send; anybody if there is none.
+    pub admin_token: Option<Secret>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// A try to deliver one message may take this long.
+    pub delivery_timeout: Duration,
+    /// E-mail.
+    pub email: Option<Email>,
+    /// Slack.
+    pub slack: Option<Slack>,
+    /// Webhooks.
+    pub webhooks: Vec<Webhook>,
+    /// Another dead-man's service, which the monitor beats to.
+    pub ping_url: Option<SecretUrl>,
+    /// How often.
+    pub ping_every: Duration,
+    /// How it speaks.
+    pub wording: Wording,
+}
+
+/// E-mail by SMTP.
+#[derive(Clone, Debug)]
+pub struct Email {
+    /// Whom to; never empty.
+    pub recipients: Vec<Mailbox>,
+    /// From whom.
+    pub from: Mailbox,
+    /// Whom to answer.
+    pub reply_to: Option<Mailbox>,
+    /// The server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is secured.
+    pub tls: EmailTls,
+    /// User and password.
+    pub login: Option<(String, Secret)>,
+}
+
+/// How the connection to the mail server is secured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EmailTls {
+    /// Not at all.
+    None,
+    /// STARTTLS, required.
+    StartTls,
+    /// From the first byte.
+    Implicit,
+}
+
+/// Slack by `chat.postMessage`.
+#[derive(Clone, Debug)]
+pub struct Slack {
+    /// The bot's token.
+    pub token: Secret,
+    /// The channel, for example `lvm-alerts`.
+    pub channel: String,
+    /// Who is mentioned on a new alarm, for example `<!here>`; may be empty.
+    pub mention: String,
+    /// The API, `https://slack.com/api/` unless tests say otherwise.
+    pub api: Url,
+}
+
+/// A JSON POST to any address.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Its name, for the state file and for people.
+    pub name: String,
+    /// Where to.
+    pub url: SecretUrl,
+    /// The bearer token to send.
+    pub token: Option<Secret>,
+}
+
+/// How the monitor speaks.
+#[derive(Clone, Debug)]
+pub struct Wording {
+    /// What is down or up: "LCO internet".
+    pub subject: String,
+    /// What is being done, and what the reader should do.
+    pub action: Option<String>,
+    /// The monitor's own page, for people to look at.
+    pub page: Option<Url>,
+    /// Times are shown in UTC first, and in this zone second.
+    pub time_zone: TimeZone,
+}

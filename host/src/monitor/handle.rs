@@ -1,0 +1,126 @@
+//! What others may ask the monitor's loop for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use super::notify::Channel;
+use super::view::View;
+use crate::report::Report;
+
+/// Requests that wait to be taken. The loop takes one in microseconds: a full queue means that it does not run.
+const WAITING: usize = 64;
+/// How long the loop may take to answer.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// One request to the loop.
+#[derive(Debug)]
+pub enum Request {
+    /// A beat was received.
+    Beat(Option<Box<Report>>, oneshot::Sender<()>),
+    /// Raise alarms again. Answers whether they were disabled.
+    Enable(oneshot::Sender<bool>),
+    /// Raise no alarms, for good or for some time.
+    Disable(Option<Duration>, oneshot::Sender<()>),
+    /// Tell people `down` by hand. Answers whether they are told.
+    NotifyDown {
+        /// Even if they know already.
+        force: bool,
+        /// The answer.
+        told: oneshot::Sender<bool>,
+    },
+    /// Tell people `up` by hand. Answers whether they are told.
+    NotifyUp {
+        /// Even if they know already.
+        force: bool,
+        /// The answer.
+        told: oneshot::Sender<bool>,
+    },
+}
+
+/// The monitor's loop does not answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the monitor's loop does not answer")]
+pub struct Stuck;
+
+/// The way to the monitor's loop, for those who serve HTTP.
+#[derive(Clone)]
+pub struct Handle {
+    requests: mpsc::Sender<Request>,
+    view: watch::Receiver<Arc<View>>,
+    channels: Arc<[Arc<dyn Channel>]>,
+}
+
+impl Handle {
+    /// A handle, and what it asks for. `view` must be up to date before a request is answered.
+    pub fn new(
+        view: watch::Receiver<Arc<View>>,
+        channels: Arc<[Arc<dyn Channel>]>,
+    ) -> (Self, mpsc::Receiver<Request>) {
+        let (requests, taken) = mpsc::channel(WAITING);
+        let handle = Self {
+            requests,
+            view,
+            channels,
+        };
+        (handle, taken)
+    }
+
+    /// What is known now.
+    pub fn view(&self) -> Arc<View> {
+        self.view.borrow().clone()
+    }
+
+    /// The channels by which people are told.
+    pub fn channels(&self) -> &[Arc<dyn Channel>] {
+        &self.channels
+    }
+
+    /// A beat was received. Returns when it has been counted.
+    pub async fn beat(&self, report: Option<Box<Report>>) -> Result<(), Stuck> {
+        self.ask(|answer| Request::Beat(report, answer)).await
+    }
+
+    /// Raises alarms again. Gives whether they were disabled.
+    pub async fn enable(&self) -> Result<bool, Stuck> {
+        self.ask(Request::Enable).await
+    }
+
+    /// Raises no alarms, for good or for some time.
+    pub async fn disable(&self, period: Option<Duration>) -> Result<(), Stuck> {
+        self.ask(|answer| Request::Disable(period, answer)).await
+    }
+
+    /// Tells people that the observatory is down. Gives whether they are told.
+    pub async fn notify_down(&self, force: bool) -> Result<bool, Stuck> {
+        self.ask(|told| Request::NotifyDown { force, told }).await
+    }
+
+    /// Tells people that the observatory is up. Gives whether they are told.
+    pub async fn notify_up(&self, force: bool) -> Result<bool, Stuck> {
+        self.ask(|told| Request::NotifyUp { force, told }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, Stuck> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.requests
+                .send(request(answer))
+                .await
+                .map_err(|_| Stuck)?;
+            answered.await.map_err(|_| Stuck)
+        };
+        timeout(LIMIT, asked).await.map_err(|_| Stuck)?
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
