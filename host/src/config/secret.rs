@@ -36,6 +36,20 @@ impl SecretUrl {
         Self(url)
     }
 
+    /// The same URL with a token as the password, unless it has one already.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        let mut url = self.0.clone();
+        if url.password().is_none() {
+            // Both setters fail only on URLs that can hold neither. The user does not matter.
+            if url.username().is_empty() {
+                let _ = url.set_username("lvmbeat");
+            }
+            let _ = url.set_password(Some(token));
+        }
+        Self(url)
+    }
+
     /// The whole URL: only for connecting to it.
     pub fn reveal(&self) -> &Url {
         &self.0
