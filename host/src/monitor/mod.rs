@@ -2,6 +2,7 @@
 
 pub mod handle;
 pub mod history;
+pub mod http;
 pub mod notice;
 pub mod notify;
 pub mod view;
