@@ -175,7 +175,7 @@ pub(super) fn variable(
     }
 }
 
-fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
+pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(file).map_err(|cause| {
         at.error(
             key,
@@ -183,5 +183,10 @@ fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError>
             "name a file that this user can read",
         )
     })?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        let remedy = "write the secret into it, or leave the key out";
+        return Err(at.error(key, format!("{file} is empty"), remedy));
+    }
+    Ok(text.to_owned())
 }
