@@ -342,7 +342,7 @@ fn outside(
     let token = monitor_token(at, raw.token_file.as_deref(), environment)?;
     // One token is told to one monitor only, not to whoever else is beaten (X1).
     if let (Some(url), Some(token)) = (urls.first_mut(), token) {
-        *url = url.with_token(&token);
+        *url = url.clone().with_token(&token);
     }
     Ok(Outside {
         urls,

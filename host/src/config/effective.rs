@@ -64,6 +64,8 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
                     .map(ToString::to_string)
                     .collect(),
             ),
+            // It shows as the password of the first URL.
+            token_file: None,
             interval: seconds(config.outside.interval),
             timeout: seconds(config.outside.timeout),
             token_file: None,

@@ -391,7 +391,7 @@ fn outside_monitors_are_none_one_or_many_and_get_their_path() {
 #[test]
 fn x1_a_token_goes_to_the_first_monitor_only_and_not_over_its_own() {
     let file = std::env::temp_dir().join(format!("lvmbeat-token-{}", std::process::id()));
-    std::fs::write(&file, "hunter 2\n").unwrap();
+    std::fs::write(&file, "hunt/er2\n").unwrap();
     let yaml = |urls: &str| {
         let file = file.display();
         format!("outside_monitor: {{url: {urls}, token_file: '{file}'}}")
@@ -404,11 +404,11 @@ fn x1_a_token_goes_to_the_first_monitor_only_and_not_over_its_own() {
     assert_eq!(
         urls(&config),
         [
-            "https://lvmbeat:hunter%202@m/heartbeat",
+            "https://lvmbeat:hunt%2Fer2@m/heartbeat",
             "https://n/heartbeat"
         ]
     );
-    assert!(!effective(&config, "").contains("hunter"));
+    assert!(!effective(&config, "").contains("hunt"));
     let config = parse(&yaml("'https://any:own@m'")).unwrap();
     assert_eq!(urls(&config), ["https://any:own@m/heartbeat"]);
     let environment = [("LVMBEAT_PING_TOKEN", "other")];

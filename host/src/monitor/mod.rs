@@ -1,11 +1,12 @@
 //! The monitor outside the observatory: alerts people when the observatory has gone silent.
 //!
-//! One loop owns everything that is known ([`watch`]); no lock guards it. What takes time (a delivery, the disk, an HTTP client) is done by
+//! One loop owns everything that is known (`watch`); no lock guards it. What takes time (a delivery, the disk, an HTTP client) is done by
 //! tasks that report back, so that none of them holds up a beat, a check, or another channel (M1, M2). Each task is watched: a monitor that
 //! has lost one ends, and whoever runs it starts it again.
 
 pub mod handle;
 pub mod history;
+pub mod http;
 mod memory;
 pub mod notice;
 pub mod notify;
@@ -20,18 +21,16 @@ mod watch;
 
 use std::sync::Arc;
 
-use axum::Router;
 use lvmbeat_core::alarm;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::handle::Handle;
 use self::notify::Channel;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
-use crate::telemetry::http;
+use crate::telemetry::http::serve;
 
 /// Why the monitor did not start, or ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +41,9 @@ pub enum MonitorError {
     /// The HTTP client for the other dead-man's service cannot be made.
     #[error("the HTTP client for monitor.ping_url cannot be set up: {0}")]
     HttpClient(#[from] reqwest::Error),
+    /// The channels cannot be made.
+    #[error(transparent)]
+    Channels(#[from] notify::ChannelsError),
     /// A task ended that never should.
     #[error("an internal task has died ({0}); this is a defect of lvmbeat")]
     TaskDied(String),
@@ -54,7 +56,8 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> Result<(), MonitorError> {
-    run_with(config, Vec::new(), listener, clock, shutdown).await
+    let channels = notify::channels(&config)?;
+    run_with(config, channels, listener, clock, shutdown).await
 }
 
 /// The same with other channels: for tests and the simulation.
@@ -70,6 +73,10 @@ pub async fn run_with(
     let config = Arc::new(config);
     let (watch, handle) =
         Watch::new(config.clone(), thresholds, channels.into(), clock.clone()).await;
+    let (limits, router) = (
+        http::limits(&config),
+        http::router(handle.clone(), &config, clock.clone()),
+    );
     let mut tasks = JoinSet::new();
     if let Some(url) = config.ping_url.clone() {
         let client = ping::client()?;
@@ -79,9 +86,8 @@ pub async fn run_with(
             "the beat to the other dead-man's service"
         });
     }
-    let router = router(handle);
     tasks.spawn(async move {
-        http::serve(listener, router, http::Limits::default()).await;
+        serve(listener, router, limits).await;
         "the HTTP server"
     });
     watch.run(tasks, shutdown).await
@@ -111,18 +117,4 @@ fn introduce(config: &Monitor, channels: &[Arc<dyn Channel>]) {
              yet, that alarms were disabled, and the silence observed so far"
         );
     }
-}
-
-/// Until the routes are merged.
-fn router(handle: Handle) -> Router {
-    use axum::extract::State;
-    use axum::routing::get;
-    Router::new()
-        .route(
-            "/heartbeat",
-            get(async |State(handle): State<Handle>| {
-                handle.beat(None).await.map_err(|stuck| stuck.to_string())
-            }),
-        )
-        .with_state(handle)
 }
