@@ -1,5 +1,7 @@
 //! Addresses: of the broker, of hosts that are probed, of monitors. They may hold secrets, which no error shows (X1).
 
+use std::path::Path;
+
 use reqwest::Url;
 
 use super::check::{At, Environment};
@@ -130,6 +132,25 @@ pub(super) fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl
         url.set_path(&path);
     }
     Ok(SecretUrl::new(url))
+}
+
+/// The token for the monitor outside, by which it knows the actor.
+pub(super) fn monitor_token(
+    at: At<'_>,
+    file: Option<&Path>,
+    environment: Environment<'_>,
+) -> Result<Option<String>, ConfigError> {
+    if let Some(token) = variable("LVMBEAT_PING_TOKEN", environment)? {
+        return Ok(Some(token));
+    }
+    file.map(|file| {
+        secret_file(
+            at,
+            "outside_monitor.token_file",
+            &file.display().to_string(),
+        )
+    })
+    .transpose()
 }
 
 /// An environment variable, or the file that the variable of the same name with `_FILE` names. An empty one counts as not set.

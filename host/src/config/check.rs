@@ -8,7 +8,7 @@ use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
-use super::address::{broker, monitor_url, target, variable};
+use super::address::{broker, monitor_token, monitor_url, target, variable};
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside};
 use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
@@ -341,10 +341,15 @@ fn outside(
         }
         None => (at, "outside_monitor.url", raw.url.0),
     };
-    let urls = texts
+    let mut urls = texts
         .iter()
         .map(|text| monitor_url(url_at, key, text))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
+    let token = monitor_token(at, raw.token_file.as_deref(), environment)?;
+    // One token is told to one monitor only, not to whoever else is beaten (X1).
+    if let (Some(url), Some(token)) = (urls.first_mut(), token) {
+        *url = url.with_token(&token);
+    }
     Ok(Outside {
         urls,
         interval: at.seconds("outside_monitor.interval", raw.interval, 15.0)?,

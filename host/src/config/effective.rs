@@ -66,6 +66,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             ),
             interval: seconds(config.outside.interval),
             timeout: seconds(config.outside.timeout),
+            token_file: None,
             send_email_after: seconds(monitor.alert_after),
             check_heartbeat_every: seconds(monitor.check_every),
         },

@@ -106,6 +106,7 @@ pub(super) struct RawNetwork {
 )]
 pub(super) struct RawOutside {
     pub url: OneOrMany,
+    pub token_file: Option<PathBuf>,
     pub interval: Option<f64>,
     pub timeout: Option<f64>,
     /// Of the monitor; the deployed file holds them in this section.

@@ -50,6 +50,23 @@ impl SecretUrl {
         }
     }
 
+    /// The same URL with a token as the password, unless it has one already.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        let mut url = self.url.clone();
+        if url.password().is_none() {
+            // Both setters fail only on URLs that can hold neither. The user does not matter.
+            if url.username().is_empty() {
+                let _ = url.set_username("lvmbeat");
+            }
+            let _ = url.set_password(Some(token));
+        }
+        Self {
+            url,
+            secret_path: self.secret_path,
+        }
+    }
+
     /// The whole URL: only for connecting to it.
     pub fn reveal(&self) -> &Url {
         &self.url

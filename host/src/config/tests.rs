@@ -55,7 +55,11 @@ fn every_key_that_is_shown_commented_out_is_known_and_shows_its_default() {
     // Takes the comment signs off: what stands behind them has to be a valid configuration, and the default one.
     let uncommented: String = BUILT_IN
         .lines()
-        .filter(|line| !line.contains("# user:") && !line.contains("# password_file:"))
+        .filter(|line| {
+            !["# user:", "# password_file:", "# token_file:"]
+                .iter()
+                .any(|key| line.contains(key))
+        })
         .filter_map(|line| {
             let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
             let key = rest.strip_prefix("# ").unwrap_or(rest);
@@ -381,6 +385,40 @@ fn outside_monitors_are_none_one_or_many_and_get_their_path() {
         "outside_monitor: {url: 7}",
         "outside_monitor.url",
         "documents every key",
+    );
+}
+
+#[test]
+fn x1_a_token_goes_to_the_first_monitor_only_and_not_over_its_own() {
+    let file = std::env::temp_dir().join(format!("lvmbeat-token-{}", std::process::id()));
+    std::fs::write(&file, "hunter 2\n").unwrap();
+    let yaml = |urls: &str| {
+        let file = file.display();
+        format!("outside_monitor: {{url: {urls}, token_file: '{file}'}}")
+    };
+    let urls = |config: &Config| -> Vec<String> {
+        let urls = config.outside.urls.iter();
+        urls.map(|url| url.reveal().to_string()).collect()
+    };
+    let config = parse(&yaml("['https://m', 'https://n']")).unwrap();
+    assert_eq!(
+        urls(&config),
+        [
+            "https://lvmbeat:hunter%202@m/heartbeat",
+            "https://n/heartbeat"
+        ]
+    );
+    assert!(!effective(&config, "").contains("hunter"));
+    let config = parse(&yaml("'https://any:own@m'")).unwrap();
+    assert_eq!(urls(&config), ["https://any:own@m/heartbeat"]);
+    let environment = [("LVMBEAT_PING_TOKEN", "other")];
+    let config = parse_with(&yaml("'https://m'"), &environment).unwrap();
+    assert_eq!(urls(&config), ["https://lvmbeat:other@m/heartbeat"]);
+    std::fs::remove_file(&file).unwrap();
+    assert_refused(
+        &yaml("'https://m'"),
+        "outside_monitor.token_file",
+        "can read",
     );
 }
 
