@@ -1,6 +1,5 @@
 //! From what is written to what can work.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
 use super::address::{broker, monitor_token, monitor_url, target, variable};
+use super::given::Reader;
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside};
 use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
@@ -219,15 +219,9 @@ fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Acto
             "use a name without `.`, `*` and `#`",
         ));
     }
-    let http = raw.http.as_deref().map(|text| {
-        text.parse::<SocketAddr>().map_err(|_| {
-            at.error(
-                "actor.http",
-                format!("'{text}' is not an address"),
-                "give an IP address and a port, for example 127.0.0.1:8081",
-            )
-        })
-    });
+    let http = Reader { at, environment }
+        .text("LVMBEAT_ACTOR_HTTP", "actor.http", raw.http.clone())?
+        .map(|given| given.socket());
     // RabbitMQ counts in whole seconds, and 0 would switch detection off (S4).
     let amqp_heartbeat = raw.amqp_heartbeat.unwrap_or(4);
     if !(1..=60).contains(&amqp_heartbeat) {
