@@ -4,4 +4,5 @@ pub mod handle;
 pub mod history;
 pub mod notice;
 pub mod notify;
+pub mod page;
 pub mod view;
