@@ -212,13 +212,6 @@ fn link_closing(
 
 fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {
     let name = word(at, "actor.name", raw.name.clone(), "lvmbeat")?;
-    if name.contains(['.', '*', '#']) {
-        return Err(at.error(
-            "actor.name",
-            format!("'{name}' holds a character with a meaning in routing keys"),
-            "use a name without `.`, `*` and `#`",
-        ));
-    }
     let http = Reader { at, environment }
         .text("LVMBEAT_ACTOR_HTTP", "actor.http", raw.http.clone())?
         .map(|given| given.socket());
@@ -418,7 +411,7 @@ fn core_error(
     }
 }
 
-/// A name that can be one word of a command.
+/// An actor's name: one word of a command, and of a routing key.
 fn word(
     at: At<'_>,
     key: &str,
@@ -428,5 +421,12 @@ fn word(
     let name = value.unwrap_or_else(|| default.to_owned());
     lvmbeat_core::Name::new(&name)
         .map_err(|error| at.error(key, format!("'{name}': {error}"), "choose another one"))?;
+    if name.contains(['.', '*', '#']) {
+        return Err(at.error(
+            key,
+            format!("'{name}' holds a character with a meaning in routing keys"),
+            "use a name without `.`, `*` and `#`",
+        ));
+    }
     Ok(name)
 }

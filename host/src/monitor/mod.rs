@@ -11,6 +11,7 @@ mod memory;
 pub mod notice;
 pub mod notify;
 mod outbox;
+pub mod page;
 mod ping;
 mod saving;
 mod store;
