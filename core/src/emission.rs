@@ -53,6 +53,17 @@ impl Outcome {
         Self::TimedOut,
         Self::Lost,
     ];
+
+    /// The outcome's name, as in `status`, metrics and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Refused => "refused",
+            Self::Unroutable => "unroutable",
+            Self::TimedOut => "timed_out",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// How often each outcome was seen; stops counting at `u32::MAX`.

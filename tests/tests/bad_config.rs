@@ -10,10 +10,14 @@ const SOON: Duration = Duration::from_secs(20);
 /// Both `check` and `actor` refuse the text: exit code 2, nothing on standard output, one line on standard error, which names the file,
 /// the key, the problem and the remedy, and shows no secret.
 async fn refused(text: &str, key: &str, problem: &str, remedy: &str) {
+    refused_by(&["check", "actor"], text, key, problem, remedy).await;
+}
+
+async fn refused_by(commands: &[&str], text: &str, key: &str, problem: &str, remedy: &str) {
     let scratch = Scratch::new();
     let file = scratch.write("site.yaml", text).display().to_string();
-    for command in ["check", "actor"] {
-        let refused = Launch::lvmbeat([command, "-c", &file]).finish(SOON).await;
+    for command in commands {
+        let refused = Launch::lvmbeat([*command, "-c", &file]).finish(SOON).await;
         is_refused(&refused, &file, key, problem, remedy);
     }
 }
@@ -177,7 +181,6 @@ async fn x2_a_time_that_is_zero_negative_endless_or_no_number_is_refused() {
         "actor.attention",
         "outside_monitor.interval",
         "outside_monitor.timeout",
-        "outside_monitor.send_email_after",
         "ecp.cutoff",
         "ecp.retry",
         "ecp.expiration",
@@ -189,6 +192,20 @@ async fn x2_a_time_that_is_zero_negative_endless_or_no_number_is_refused() {
         let (section, name) = key.split_once('.').unwrap_or_default();
         let text = format!("{section}: {{{name}: 0}}");
         refused(&text, &format!("{key}: "), "0 is not a usable time", remedy).await;
+    }
+    // Of the monitor, which shares the file: the actor does not depend on it.
+    for key in [
+        "outside_monitor.send_email_after",
+        "outside_monitor.check_heartbeat_every",
+        "monitor.attention",
+        "monitor.remind_every",
+        "monitor.delivery_timeout",
+        "monitor.ping_every",
+    ] {
+        let (section, name) = key.split_once('.').unwrap_or_default();
+        let text = format!("{section}: {{{name}: 0}}");
+        let (key, problem) = (format!("{key}: "), "0 is not a usable time");
+        refused_by(&["check"], &text, &key, problem, remedy).await;
     }
     for value in ["-1", "-.inf", ".inf", ".nan", "1.0e300", "0.0001"] {
         let text = format!("max_close_after: {value}");

@@ -8,6 +8,7 @@ use embassy_time::Instant;
 use serde_json::{Map, Value, json};
 
 use crate::clock::seconds;
+use crate::report::EnclosureReport;
 
 /// What is known of the enclosure; nothing until it speaks.
 #[derive(Clone, Default, Debug)]
@@ -61,24 +62,26 @@ impl Enclosure {
         }
     }
 
-    /// For `status`; null until the enclosure has spoken.
-    pub fn keywords(&self, now: Instant) -> Value {
+    /// For the monitor outside; nothing until the enclosure has spoken.
+    pub fn report(&self, now: Instant) -> Option<EnclosureReport> {
         let age = |at: Option<Instant>| {
             at.and_then(|at| now.checked_duration_since(at))
                 .map(seconds)
         };
-        if self.last_heard.is_none() {
-            return Value::Null;
-        }
-        json!({
-            "age": age(self.last_heard),
-            "dome_open": self.dome_open,
-            "dome_closed": self.dome_closed,
-            "engineering_mode": self.engineering_mode,
-            "plc_acknowledges": self.plc_acknowledges,
-            "plc_heartbeat_error": self.plc_heartbeat_error,
-            "plc_acknowledged_age": age(self.plc_acknowledged_at),
+        self.last_heard.map(|_| EnclosureReport {
+            age: age(self.last_heard),
+            dome_open: self.dome_open,
+            dome_closed: self.dome_closed,
+            engineering_mode: self.engineering_mode,
+            plc_acknowledges: self.plc_acknowledges,
+            plc_heartbeat_error: self.plc_heartbeat_error,
+            plc_acknowledged_age: age(self.plc_acknowledged_at),
         })
+    }
+
+    /// For `status`: the same; null until the enclosure has spoken.
+    pub fn keywords(&self, now: Instant) -> Value {
+        json!(self.report(now))
     }
 }
 

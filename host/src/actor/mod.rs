@@ -87,7 +87,7 @@ pub async fn run(
 ) -> Result<(), ActorError> {
     let (events, mut reports) = mpsc::channel(EVENTS);
     let mut actor = Actor::new(Arc::new(config), bus, clock, events)?;
-    let mut tasks = actor.spawn_tasks()?;
+    let mut tasks = actor.spawn_tasks(&snapshots)?;
     let mut ticks = interval(actor.tick_period());
     // After a pause one tick is enough; it is the gap that counts.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -156,7 +156,10 @@ impl Actor {
         })
     }
 
-    fn spawn_tasks(&self) -> Result<JoinSet<()>, ActorError> {
+    fn spawn_tasks(
+        &self,
+        snapshots: &watch::Sender<Option<Snapshot>>,
+    ) -> Result<JoinSet<()>, ActorError> {
         let (config, events) = (&self.state.config, &self.events);
         let mut tasks = JoinSet::new();
         for ((link, _), host) in self.state.supervisor.links().zip(&config.network.hosts) {
@@ -170,12 +173,12 @@ impl Actor {
             ));
         }
         for (index, url) in config.outside.urls.iter().enumerate() {
-            let client = outside::client(&config.outside)?;
+            let monitor = outside::Monitor::new(url.clone(), config.outside.timeout)?;
             tasks.spawn(outside::beat(
                 index,
-                url.clone(),
-                client,
-                config.outside.clone(),
+                monitor,
+                config.outside.interval,
+                snapshots.subscribe(),
                 events.clone(),
             ));
         }

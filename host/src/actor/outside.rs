@@ -1,33 +1,42 @@
-//! The beat to the monitors outside: says that the observatory is alive and can be heard.
+//! The beat to the monitors outside: says that the observatory is alive and can be heard, and what the actor knows.
 
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use std::time::Duration;
 
-use super::Event;
-use crate::config::{Outside, SecretUrl};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{Event, Snapshot};
+use crate::config::SecretUrl;
+use crate::report::Report;
 use crate::telemetry::with_causes;
 
-/// Beats to one monitor for ever, starting at once, and reports each result. Ends when nobody takes the reports.
+/// A monitor that does not take the report is given this many beats without, and is then offered one again: it may have been
+/// replaced by one that does. Ten minutes at the usual pace.
+const PLAIN_BEATS: u32 = 40;
+
+/// Beats to one monitor for ever, starting at once, and says what became of each beat. Ends when nobody listens, or when there are no
+/// more snapshots.
 ///
-/// Each monitor has its own task and its own client, so that one that hangs delays no other.
+/// Each monitor has its own task and its own client, so that one that hangs delays no other (S6).
 pub(super) async fn beat(
     index: usize,
-    url: SecretUrl,
-    client: reqwest::Client,
-    config: Outside,
+    mut monitor: Monitor,
+    period: Duration,
+    mut snapshots: watch::Receiver<Option<Snapshot>>,
     events: mpsc::Sender<Event>,
 ) {
-    let mut ticks = interval(config.interval);
+    let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let result = client
-            .get(url.reveal().clone())
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status);
-        // Without the URL, which may carry a token (X1).
-        let failure = result.err().map(|error| with_causes(&error.without_url()));
+        // A beat says that the actor's loop has run since the last one, not only that this task does.
+        if snapshots.changed().await.is_err() {
+            return;
+        }
+        let report = snapshots.borrow_and_update().as_ref().map(Snapshot::report);
+        let Some(report) = report else { continue };
+        let failure = monitor.beat(&report).await.err();
         if events
             .send(Event::BeatOutside { index, failure })
             .await
@@ -38,12 +47,75 @@ pub(super) async fn beat(
     }
 }
 
-/// A client with a limit on the whole request (name lookup, connection, redirects, answer).
-pub(super) fn client(config: &Outside) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .timeout(config.timeout)
-        .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
-        // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
-        .pool_max_idle_per_host(0)
-        .build()
+/// One monitor, and whether it takes reports.
+pub(super) struct Monitor {
+    url: SecretUrl,
+    client: Client,
+    limit: Duration,
+    /// The next beats that go without the report.
+    plain_beats: u32,
 }
+
+impl Monitor {
+    /// A beat may take `limit` in all: name lookup, connection, redirects, answers.
+    pub(super) fn new(url: SecretUrl, limit: Duration) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
+            // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
+            .pool_max_idle_per_host(0)
+            // It would tell whoever a redirect leads to what stands in the URL (X1).
+            .referer(false)
+            .build()?;
+        Ok(Self {
+            url,
+            client,
+            limit,
+            plain_beats: 0,
+        })
+    }
+
+    /// Beats once, or says why the monitor has not taken it: without the URL, which may carry a token (X1).
+    pub(super) async fn beat(&mut self, report: &Report) -> Result<(), String> {
+        let limit = self.limit;
+        timeout(limit, self.send(report))
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs_f64())))
+    }
+
+    /// The report is an extra: a monitor that refuses it, for whatever reason, gets the same beat without it. One that gives no answer to
+    /// it, or has something on the way to it that lets no report through, gets the next one without.
+    ///
+    /// May be dropped at any await: what is to be sent next is decided before.
+    async fn send(&mut self, report: &Report) -> Result<(), String> {
+        if self.plain_beats == 0 {
+            self.plain_beats = 1;
+            let post = self.client.post(self.url.reveal().clone()).json(report);
+            let status = answer(post).await?;
+            if status.is_success() {
+                self.plain_beats = 0;
+                return Ok(());
+            }
+            tracing::debug!(monitor = %self.url, %status, "the outside monitor does not take the report");
+            self.plain_beats = PLAIN_BEATS;
+        }
+        let left = self.plain_beats.saturating_sub(1);
+        // Unless this one succeeds, it is not the report that is the matter.
+        self.plain_beats = 0;
+        let status = answer(self.client.get(self.url.reveal().clone())).await?;
+        if !status.is_success() {
+            return Err(format!("it answered {status}"));
+        }
+        self.plain_beats = left;
+        Ok(())
+    }
+}
+
+async fn answer(request: RequestBuilder) -> Result<StatusCode, String> {
+    match request.send().await {
+        Ok(response) => Ok(response.status()),
+        Err(error) => Err(with_causes(&error.without_url())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

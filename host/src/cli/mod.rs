@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::config::monitor::Monitor;
 use crate::config::{Config, ConfigError};
 
 /// Keeps a telescope dome open only while every program that must be alive says so.
@@ -165,9 +166,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
         return completions(*shell);
     }
     let config = Config::load(cli.config.as_deref())?;
+    if matches!(cli.command, Command::Check) {
+        return check(&config, &Monitor::load(cli.config.as_deref())?);
+    }
     match cli.command {
         Command::Actor(args) => actor::run(config, cli.verbose.max(args.debug.into())),
-        Command::Check => check(&config),
         Command::Status(wait) => own(&config, "status", &wait),
         Command::Ping(wait) => own(&config, "ping", &wait),
         Command::Set { name, wait } => {
@@ -178,7 +181,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             actor,
             command,
         } => client::send(&config, &actor, &client::as_typed(&command)?, wait.timeout),
-        Command::Completions { .. } => Ok(()),
+        Command::Check | Command::Completions { .. } => Ok(()),
     }
 }
 
@@ -186,12 +189,13 @@ fn own(config: &Config, command: &str, wait: &Wait) -> Result<(), Failure> {
     client::send(config, &config.actor.name, command, wait.timeout)
 }
 
-fn check(config: &Config) -> Result<(), Failure> {
+fn check(config: &Config, monitor: &Monitor) -> Result<(), Failure> {
     print(&format!(
-        "# {}: valid. In force:\n{}\n{}",
+        "# {}: valid. In force:\n{}\n{}{}",
         config.source,
-        config.effective(),
-        config.budget_report()
+        config.effective(monitor),
+        config.budget_report(),
+        monitor.report()
     ))
 }
 

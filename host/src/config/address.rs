@@ -1,5 +1,7 @@
 //! Addresses: of the broker, of hosts that are probed, of monitors. They may hold secrets, which no error shows (X1).
 
+use std::path::Path;
+
 use reqwest::Url;
 
 use super::check::{At, Environment};
@@ -132,6 +134,25 @@ pub(super) fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl
     Ok(SecretUrl::new(url))
 }
 
+/// The token for the monitor outside, by which it knows the actor.
+pub(super) fn monitor_token(
+    at: At<'_>,
+    file: Option<&Path>,
+    environment: Environment<'_>,
+) -> Result<Option<String>, ConfigError> {
+    if let Some(token) = variable("LVMBEAT_PING_TOKEN", environment)? {
+        return Ok(Some(token));
+    }
+    file.map(|file| {
+        secret_file(
+            at,
+            "outside_monitor.token_file",
+            &file.display().to_string(),
+        )
+    })
+    .transpose()
+}
+
 /// An environment variable, or the file that the variable of the same name with `_FILE` names. An empty one counts as not set.
 pub(super) fn variable(
     name: &str,
@@ -154,7 +175,7 @@ pub(super) fn variable(
     }
 }
 
-fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
+pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(file).map_err(|cause| {
         at.error(
             key,
@@ -162,5 +183,10 @@ fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError>
             "name a file that this user can read",
         )
     })?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        let remedy = "write the secret into it, or leave the key out";
+        return Err(at.error(key, format!("{file} is empty"), remedy));
+    }
+    Ok(text.to_owned())
 }

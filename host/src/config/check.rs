@@ -8,7 +8,7 @@ use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
-use super::address::{broker, monitor_url, target, variable};
+use super::address::{broker, monitor_token, monitor_url, target, variable};
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside};
 use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
@@ -42,7 +42,12 @@ impl At<'_> {
     }
 
     /// A time in seconds: a positive, finite number.
-    fn seconds(self, key: &str, value: Option<f64>, default: f64) -> Result<Duration, ConfigError> {
+    pub(super) fn seconds(
+        self,
+        key: &str,
+        value: Option<f64>,
+        default: f64,
+    ) -> Result<Duration, ConfigError> {
         let seconds = value.unwrap_or(default);
         // Below a millisecond everything would be stale at once, and RabbitMQ counts in milliseconds.
         if !(0.001..=MAX_SECONDS).contains(&seconds) {
@@ -318,17 +323,6 @@ fn outside(
     raw: RawOutside,
     environment: Environment<'_>,
 ) -> Result<Outside, ConfigError> {
-    // Keys of the monitor, which shares the file: a slip in them is reported here too.
-    at.seconds(
-        "outside_monitor.send_email_after",
-        raw.send_email_after,
-        300.0,
-    )?;
-    at.seconds(
-        "outside_monitor.check_heartbeat_every",
-        raw.check_heartbeat_every,
-        120.0,
-    )?;
     let from_environment = variable("LVMBEAT_OUTSIDE_MONITOR_URL", environment)?;
     let (url_at, key, texts) = match from_environment {
         Some(text) => {
@@ -347,10 +341,15 @@ fn outside(
         }
         None => (at, "outside_monitor.url", raw.url.0),
     };
-    let urls = texts
+    let mut urls = texts
         .iter()
         .map(|text| monitor_url(url_at, key, text))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
+    let token = monitor_token(at, raw.token_file.as_deref(), environment)?;
+    // One token is told to one monitor only, not to whoever else is beaten (X1).
+    if let (Some(url), Some(token)) = (urls.first_mut(), token) {
+        *url = url.clone().with_token(&token);
+    }
     Ok(Outside {
         urls,
         interval: at.seconds("outside_monitor.interval", raw.interval, 15.0)?,

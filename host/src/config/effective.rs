@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::monitor::Monitor;
 use super::raw::{
     InOrder, OneOrMany, RawActor, RawConfig, RawEcp, RawHeartbeat, RawNetwork, RawOutside,
 };
@@ -16,8 +17,7 @@ fn seconds(duration: Duration) -> Option<f64> {
     Some(duration.as_secs_f64())
 }
 
-/// Only keys of the actor; those of the monitor are checked and shown by the monitor.
-pub(super) fn yaml(config: &Config) -> String {
+pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
     let heartbeats = config.heartbeats.iter().map(|heartbeat| RawHeartbeat {
         name: heartbeat.name.clone(),
         critical: Some(heartbeat.critical),
@@ -64,15 +64,20 @@ pub(super) fn yaml(config: &Config) -> String {
                     .map(ToString::to_string)
                     .collect(),
             ),
+            // It shows as the password of the first URL.
+            token_file: None,
             interval: seconds(config.outside.interval),
             timeout: seconds(config.outside.timeout),
-            ..RawOutside::default()
+            token_file: None,
+            send_email_after: seconds(monitor.alert_after),
+            check_heartbeat_every: seconds(monitor.check_every),
         },
         max_close_after: seconds(config.max_close_after),
+        monitor: super::monitor::effective::raw(monitor),
     };
     let text =
         serde_yaml::to_string(&raw).unwrap_or_else(|cause| format!("# cannot be shown: {cause}\n"));
-    // Keys without a value are those that others replace (host by url), or of the monitor.
+    // Keys without a value are those that others replace (host by url), or secret, or not configured.
     text.lines()
         .filter(|line| !line.ends_with(": null"))
         .fold(String::new(), |mut shown, line| {

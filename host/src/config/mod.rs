@@ -1,7 +1,8 @@
 //! The configuration: YAML and environment in, checked values out.
 //!
 //! A configuration that exists is one that can work: names, numbers and the S4 budget have been checked. What is wrong is
-//! reported with the file, the key, and what to do ([`ConfigError`]).
+//! reported with the file, the key, and what to do ([`ConfigError`]). The actor's is [`Config`], the monitor's [`monitor::Monitor`];
+//! they share a file.
 
 mod address;
 mod check;
@@ -186,16 +187,7 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks the file, or the built-in configuration, with the process's environment over it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let (source, text) = match file {
-            None => ("built-in configuration".to_owned(), BUILT_IN.to_owned()),
-            Some(path) => {
-                let file = path.display().to_string();
-                match std::fs::read_to_string(path) {
-                    Ok(text) => (file, text),
-                    Err(cause) => return Err(ConfigError::Unreadable { file, cause }),
-                }
-            }
-        };
+        let (source, text) = read(file)?;
         Self::parse(&source, &text, &|name| std::env::var(name).ok())
     }
 
@@ -205,18 +197,13 @@ impl Config {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        // An empty document is no mapping, but means: all defaults.
-        let raw: Option<raw::RawConfig> =
-            serde_yaml::from_str(text).map_err(|cause| ConfigError::Syntax {
-                file: source.to_owned(),
-                cause: syntax::describe(&cause),
-            })?;
-        check::check(source, raw.unwrap_or_default(), environment)
+        let raw = raw::RawConfig::parse(source, text)?;
+        check::check(source, raw, environment)
     }
 
-    /// The configuration as it is in force, as YAML, with every default written out and secrets hidden (X1).
-    pub fn effective(&self) -> String {
-        effective::yaml(self)
+    /// The configuration as it is in force, as YAML, with every default written out and secrets hidden (X1) or left out.
+    pub fn effective(&self, monitor: &monitor::Monitor) -> String {
+        effective::yaml(self, monitor)
     }
 
     /// The S4 and L1 numbers with the formula that they follow from, for people.
@@ -242,6 +229,18 @@ impl Config {
             retry: core_duration(self.ecp.retry),
             plc_timeout: core_duration(self.ecp.plc_timeout),
         }
+    }
+}
+
+/// The text of the file, or of the built-in configuration, and what errors call it.
+fn read(file: Option<&Path>) -> Result<(String, String), ConfigError> {
+    let Some(path) = file else {
+        return Ok(("built-in configuration".to_owned(), BUILT_IN.to_owned()));
+    };
+    let file = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((file, text)),
+        Err(cause) => Err(ConfigError::Unreadable { file, cause }),
     }
 }
 

@@ -1,15 +1,27 @@
 //! The configuration of the monitor outside.
+//!
+//! It shares the file with the actor, but each program checks only its own part and reads only its own secrets: a slip in the
+//! monitor's must not keep the actor from starting, nor the other way round. `lvmbeat check` checks both.
+
+mod check;
+pub(super) mod effective;
+mod given;
+pub(super) mod raw;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use lettre::message::Mailbox;
+use lvmbeat_core::alarm;
 use reqwest::Url;
 
-use super::{Secret, SecretUrl};
+use super::check::At;
+use super::{ConfigError, Secret, SecretUrl, core_duration};
 
 /// The monitor outside.
 #[derive(Clone, Debug)]
@@ -117,4 +129,50 @@ pub struct Wording {
     pub page: Option<Url>,
     /// Times are shown in UTC first, and in this zone second.
     pub time_zone: TimeZone,
+}
+
+impl Monitor {
+    /// Reads and checks the monitor's part of the file, or of the built-in configuration, with the process's environment over it.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let (source, text) = super::read(file)?;
+        Self::parse(&source, &text, &|name| std::env::var(name).ok())
+    }
+
+    /// Checks the monitor's part of a text, with an environment over it.
+    pub fn parse(
+        source: &str,
+        text: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let raw = super::raw::RawConfig::parse(source, text)?;
+        let at = At { file: source };
+        let read = given::Reader { at, environment };
+        check::check(read, raw.monitor, &raw.outside_monitor)
+    }
+
+    /// When to tell, as the core counts it.
+    pub fn alarm(&self) -> Result<alarm::Config, alarm::ConfigError> {
+        let attention = core_duration(self.attention);
+        let alarm = alarm::Config::new(core_duration(self.alert_after), attention)?;
+        match self.remind_every {
+            Some(every) => alarm.with_reminders(core_duration(every)),
+            None => Ok(alarm),
+        }
+    }
+
+    /// What it will do and what is not configured, for people, without secrets (X1).
+    pub fn report(&self) -> String {
+        effective::report(self)
+    }
+}
+
+impl EmailTls {
+    /// The port where servers expect it.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::None => 25,
+            Self::StartTls => 587,
+            Self::Implicit => 465,
+        }
+    }
 }

@@ -7,6 +7,9 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::monitor::raw::RawMonitor;
+use super::{ConfigError, syntax};
+
 #[derive(Deserialize, Serialize, Default, Debug)]
 #[serde(
     deny_unknown_fields,
@@ -20,6 +23,19 @@ pub(super) struct RawConfig {
     pub network: RawNetwork,
     pub outside_monitor: RawOutside,
     pub max_close_after: Option<f64>,
+    pub monitor: RawMonitor,
+}
+
+impl RawConfig {
+    pub(super) fn parse(source: &str, text: &str) -> Result<Self, ConfigError> {
+        // An empty document is no mapping, but means: all defaults.
+        let raw: Option<Self> =
+            serde_yaml::from_str(text).map_err(|cause| ConfigError::Syntax {
+                file: source.to_owned(),
+                cause: syntax::describe(&cause),
+            })?;
+        Ok(raw.unwrap_or_default())
+    }
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]
@@ -90,6 +106,7 @@ pub(super) struct RawNetwork {
 )]
 pub(super) struct RawOutside {
     pub url: OneOrMany,
+    pub token_file: Option<PathBuf>,
     pub interval: Option<f64>,
     pub timeout: Option<f64>,
     /// Of the monitor; the deployed file holds them in this section.

@@ -28,24 +28,60 @@ impl fmt::Debug for Secret {
 
 /// A URL that may carry a password or a token. It is shown without both.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretUrl(Url);
+pub struct SecretUrl {
+    url: Url,
+    secret_path: bool,
+}
 
 impl SecretUrl {
-    /// Hides what is secret in a URL.
+    /// Hides the password and the query of a URL.
     pub fn new(url: Url) -> Self {
-        Self(url)
+        Self {
+            url,
+            secret_path: false,
+        }
+    }
+
+    /// Hides everything but the host: whoever knows the address of a webhook can use it.
+    pub fn with_secret_path(url: Url) -> Self {
+        Self {
+            url,
+            secret_path: true,
+        }
+    }
+
+    /// The same URL with a token as the password, unless it has one already.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        let url = &mut self.url;
+        if url.password().is_none() {
+            // Both setters fail only on URLs that can hold neither. The user does not matter.
+            if url.username().is_empty() {
+                let _ = url.set_username("lvmbeat");
+            }
+            let _ = url.set_password(Some(token));
+        }
+        self
     }
 
     /// The whole URL: only for connecting to it.
     pub fn reveal(&self) -> &Url {
-        &self.0
+        &self.url
     }
 }
 
 impl fmt::Display for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.0.clone();
-        // Both setters fail only on URLs that can hold neither.
+        let mut shown = self.url.clone();
+        // The setters fail only on URLs that can hold neither.
+        if self.secret_path {
+            let _ = shown.set_username("");
+            let _ = shown.set_password(None);
+            shown.set_query(None);
+            if shown.path() != "/" {
+                shown.set_path("/***");
+            }
+        }
         if shown.password().is_some() {
             let _ = shown.set_password(Some("***"));
         }
@@ -78,5 +114,15 @@ mod tests {
         );
         assert_eq!(url.to_string(), "amqp://me:***@broker:5672/v?***");
         assert_eq!(format!("{url:?}"), url.to_string());
+    }
+
+    #[test]
+    fn x1_of_a_url_with_a_secret_path_only_the_host_is_shown() {
+        let url = "https://hunter2:hunter2@hooks.example:8443/hunter2/x?t=hunter2#hunter2";
+        let url = SecretUrl::with_secret_path(url.parse().unwrap());
+        assert_eq!(url.to_string(), "https://hooks.example:8443/***");
+        assert_eq!(format!("{url:?}"), url.to_string());
+        let bare = SecretUrl::with_secret_path("http://hooks.example?hunter2".parse().unwrap());
+        assert_eq!(bare.to_string(), "http://hooks.example/");
     }
 }

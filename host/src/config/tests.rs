@@ -6,6 +6,11 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse("lvmbeat.yaml", text, &|_| None)
 }
 
+/// What `check` shows, with the monitor's part of the same text.
+fn effective(config: &Config, text: &str) -> String {
+    config.effective(&monitor::Monitor::parse("lvmbeat.yaml", text, &|_| None).unwrap())
+}
+
 fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::parse("lvmbeat.yaml", text, &|name| {
         variables
@@ -42,7 +47,7 @@ fn the_documented_configuration_is_the_default_one() {
         Some(PathBuf::from("/data/logs/lvmbeat"))
     );
     empty.actor.log_dir.clone_from(&documented.actor.log_dir);
-    assert_eq!(documented.effective(), empty.effective());
+    assert_eq!(effective(&documented, BUILT_IN), effective(&empty, ""));
 }
 
 #[test]
@@ -50,7 +55,11 @@ fn every_key_that_is_shown_commented_out_is_known_and_shows_its_default() {
     // Takes the comment signs off: what stands behind them has to be a valid configuration, and the default one.
     let uncommented: String = BUILT_IN
         .lines()
-        .filter(|line| !line.contains("# user:") && !line.contains("# password_file:"))
+        .filter(|line| {
+            !["# user:", "# password_file:", "# token_file:"]
+                .iter()
+                .any(|key| line.contains(key))
+        })
         .filter_map(|line| {
             let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
             let key = rest.strip_prefix("# ").unwrap_or(rest);
@@ -68,14 +77,23 @@ fn every_key_that_is_shown_commented_out_is_known_and_shows_its_default() {
         "{uncommented}"
     );
     let config = parse(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
-    assert_eq!(config.effective(), parse(BUILT_IN).unwrap().effective());
+    assert!(uncommented.contains("    recipients: []"), "{uncommented}");
+    assert_eq!(
+        effective(&config, &uncommented),
+        effective(&parse(BUILT_IN).unwrap(), BUILT_IN)
+    );
 }
 
 #[test]
 fn what_is_shown_as_effective_can_be_read_back() {
-    let config = parse("network:\n  hosts: {a: 'icmp://h', b: 'tcp://[::1]:80', c: h}").unwrap();
-    let again = parse(&config.effective()).unwrap();
-    assert_eq!(again.effective(), config.effective());
+    let text = "network:\n  hosts: {a: 'icmp://h', b: 'tcp://[::1]:80', c: h}
+monitor:
+  remind_every: 3600
+  email: {recipients: [a@example.org], from: 'b <b@example.org>', host: smtp, tls: implicit}
+  webhooks: [{name: w, url: 'https://example.org/'}]
+  trusted_proxies: [10.0.0.0/8]";
+    let shown = effective(&parse(text).unwrap(), text);
+    assert_eq!(effective(&parse(&shown).unwrap(), &shown), shown);
 }
 
 #[test]
@@ -371,17 +389,48 @@ fn outside_monitors_are_none_one_or_many_and_get_their_path() {
 }
 
 #[test]
+fn x1_a_token_goes_to_the_first_monitor_only_and_not_over_its_own() {
+    let file = std::env::temp_dir().join(format!("lvmbeat-token-{}", std::process::id()));
+    std::fs::write(&file, "hunt/er2\n").unwrap();
+    let yaml = |urls: &str| {
+        let file = file.display();
+        format!("outside_monitor: {{url: {urls}, token_file: '{file}'}}")
+    };
+    let urls = |config: &Config| -> Vec<String> {
+        let urls = config.outside.urls.iter();
+        urls.map(|url| url.reveal().to_string()).collect()
+    };
+    let config = parse(&yaml("['https://m', 'https://n']")).unwrap();
+    assert_eq!(
+        urls(&config),
+        [
+            "https://lvmbeat:hunt%2Fer2@m/heartbeat",
+            "https://n/heartbeat"
+        ]
+    );
+    assert!(!effective(&config, "").contains("hunt"));
+    let config = parse(&yaml("'https://any:own@m'")).unwrap();
+    assert_eq!(urls(&config), ["https://any:own@m/heartbeat"]);
+    let environment = [("LVMBEAT_PING_TOKEN", "other")];
+    let config = parse_with(&yaml("'https://m'"), &environment).unwrap();
+    assert_eq!(urls(&config), ["https://lvmbeat:other@m/heartbeat"]);
+    std::fs::remove_file(&file).unwrap();
+    assert_refused(
+        &yaml("'https://m'"),
+        "outside_monitor.token_file",
+        "can read",
+    );
+}
+
+#[test]
 fn x1_no_error_and_no_view_shows_a_password() {
     let refused = parse("actor: {url: 'amqp://me:hunter2@ho st/'}").unwrap_err();
     assert!(!refused.to_string().contains("hunter2"), "{refused}");
     let refused = parse("outside_monitor: {url: 'ftp://me:hunter2@m?token=hunter2'}").unwrap_err();
     assert!(!refused.to_string().contains("hunter2"), "{refused}");
     let config = parse("actor: {url: 'amqp://me:hunter2@h'}\noutside_monitor: {url: 'http://u:hunter2@m?token=hunter2'}").unwrap();
-    assert!(
-        !config.effective().contains("hunter2"),
-        "{}",
-        config.effective()
-    );
+    let shown = effective(&config, "");
+    assert!(!shown.contains("hunter2"), "{shown}");
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 

@@ -73,6 +73,11 @@ impl Handle {
         self.view.borrow().clone()
     }
 
+    /// What is known from now on.
+    pub fn views(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
     /// The channels by which people are told.
     pub fn channels(&self) -> &[Arc<dyn Channel>] {
         &self.channels

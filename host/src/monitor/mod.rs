@@ -1,8 +1,121 @@
 //! The monitor outside the observatory: alerts people when the observatory has gone silent.
+//!
+//! One loop owns everything that is known (`watch`); no lock guards it. What takes time (a delivery, the disk, an HTTP client) is done by
+//! tasks that report back, so that none of them holds up a beat, a check, or another channel (M1, M2). Each task is watched: a monitor that
+//! has lost one ends, and whoever runs it starts it again.
 
 pub mod handle;
 pub mod history;
+pub mod http;
+mod memory;
 pub mod notice;
 pub mod notify;
+mod outbox;
 pub mod page;
+mod ping;
+mod saving;
+mod store;
+#[cfg(test)]
+mod testing;
 pub mod view;
+mod watch;
+
+use std::sync::Arc;
+
+use lvmbeat_core::alarm;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::notify::Channel;
+use self::watch::Watch;
+use crate::clock::Clock;
+use crate::config::monitor::Monitor;
+use crate::telemetry::http::serve;
+
+/// Why the monitor did not start, or ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum MonitorError {
+    /// The thresholds cannot work.
+    #[error("monitor: {0}")]
+    Thresholds(alarm::ConfigError),
+    /// The HTTP client for the other dead-man's service cannot be made.
+    #[error("the HTTP client for monitor.ping_url cannot be set up: {0}")]
+    HttpClient(#[from] reqwest::Error),
+    /// The channels cannot be made.
+    #[error(transparent)]
+    Channels(#[from] notify::ChannelsError),
+    /// A task ended that never should.
+    #[error("an internal task has died ({0}); this is a defect of lvmbeat")]
+    TaskDied(String),
+}
+
+/// Runs the monitor until it is told to stop, and then ends in order within two seconds.
+pub async fn run(
+    config: Monitor,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<(), MonitorError> {
+    let channels = notify::channels(&config)?;
+    run_with(config, channels, listener, clock, shutdown).await
+}
+
+/// The same with other channels: for tests and the simulation.
+pub async fn run_with(
+    config: Monitor,
+    channels: Vec<Arc<dyn Channel>>,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> Result<(), MonitorError> {
+    let thresholds = config.alarm().map_err(MonitorError::Thresholds)?;
+    introduce(&config, &channels);
+    let config = Arc::new(config);
+    let (watch, handle) =
+        Watch::new(config.clone(), thresholds, channels.into(), clock.clone()).await;
+    let (limits, router) = (
+        http::limits(&config),
+        http::router(handle.clone(), &config, clock.clone()),
+    );
+    let mut tasks = JoinSet::new();
+    if let Some(url) = config.ping_url.clone() {
+        let client = ping::client()?;
+        let (every, view) = (config.ping_every, handle.views());
+        tasks.spawn(async move {
+            ping::beat(url, every, client, view, clock).await;
+            "the beat to the other dead-man's service"
+        });
+    }
+    tasks.spawn(async move {
+        serve(listener, router, limits).await;
+        "the HTTP server"
+    });
+    watch.run(tasks, shutdown).await
+}
+
+/// Says what the operator should know from the start.
+fn introduce(config: &Monitor, channels: &[Arc<dyn Channel>]) {
+    tracing::info!(
+        alert_after = config.alert_after.as_secs_f64(),
+        check_every = config.check_every.as_secs_f64(),
+        channels = ?channels.iter().map(|channel| channel.shown()).collect::<Vec<_>>(),
+        "watching for beats"
+    );
+    if channels.is_empty() {
+        tracing::warn!(
+            "no e-mail, Slack or webhook is configured: nobody is told when the observatory goes silent"
+        );
+    }
+    if !config.alerts {
+        tracing::warn!(
+            "LVMBEAT_START_MONITOR is off: nobody is told by itself when the observatory goes silent"
+        );
+    }
+    if config.state_file.is_none() {
+        tracing::warn!(
+            "no state file is configured (LVMBEAT_STATE_FILE): on restart it is lost whether an alarm is on, what was not delivered \
+             yet, that alarms were disabled, and the silence observed so far"
+        );
+    }
+}

@@ -17,7 +17,8 @@ pub struct NoticeId(pub u64);
 pub struct Notice {
     /// Its number.
     pub id: NoticeId,
-    /// The outage that it is about; an alarm, its reminders and its all-clear have the same, so that they become one thread.
+    /// The outage that it is about: each alarm begins one, and its reminders and its all-clear have the same, so that they become one
+    /// thread.
     pub incident: Uuid,
     /// When it was raised, by the wall clock: for showing only.
     pub raised: Timestamp,

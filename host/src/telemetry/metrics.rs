@@ -105,15 +105,10 @@ fn links(registry: &mut Registry, snapshot: &Snapshot) {
 fn decisions(registry: &mut Registry, snapshot: &Snapshot) {
     let emissions = Family::<WithOutcome, Counter>::default();
     for outcome in Outcome::ALL {
-        let label = match outcome {
-            Outcome::Acknowledged => "acknowledged",
-            Outcome::Refused => "refused",
-            Outcome::Unroutable => "unroutable",
-            Outcome::TimedOut => "timed_out",
-            Outcome::Lost => "lost",
-        };
         emissions
-            .get_or_create(&WithOutcome { outcome: label })
+            .get_or_create(&WithOutcome {
+                outcome: outcome.as_str(),
+            })
             .inc_by(snapshot.emissions.of(outcome).into());
     }
     registry.register(

@@ -1,10 +1,28 @@
 //! The ways by which people are told.
+//!
+//! `text` says it; `email`, `slack` and `webhook` deliver it, the latter two by `http`.
 
+mod email;
+mod http;
+#[cfg(test)]
+mod sample;
+mod slack;
+#[cfg(test)]
+mod tests;
+mod text;
+mod webhook;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::notice::Notice;
+use crate::config::monitor::Monitor;
+use slack::Slack;
+use webhook::Webhook;
+
+pub use webhook::Posted;
 
 /// What a channel has to deliver, as one message.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,8 +46,9 @@ pub trait Channel: Send + Sync + 'static {
     /// Its kind, by which tests are asked for.
     fn kind(&self) -> Kind;
 
-    /// Delivers one message, or says why not. The caller limits the time that this may take, and may drop it at any moment. The
-    /// same message may be delivered again after a crash.
+    /// Delivers one message, or says why not. Ends by itself at the configured `delivery_timeout`, with a second more at most, and
+    /// then says what it was waiting for; it may also be dropped at any moment. The same message may be delivered again after a
+    /// crash.
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError>;
 }
 
@@ -51,4 +70,43 @@ pub struct DeliveryError {
     pub cause: String,
     /// The other side asks not to be asked again for this long.
     pub retry_after: Option<Duration>,
+}
+
+impl DeliveryError {
+    fn new(cause: impl Into<String>) -> Self {
+        Self {
+            cause: cause.into(),
+            retry_after: None,
+        }
+    }
+}
+
+/// Why there are no channels.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "TLS cannot be set up: {0}; install the certificates of the public authorities (Debian: ca-certificates), or name a file of certificates in SSL_CERT_FILE"
+)]
+pub struct ChannelsError(String);
+
+/// The channels of the configuration, in its order: one for each recipient of e-mail, so that one who is refused holds no other
+/// back and nobody is told twice; one for Slack; one for each webhook. The authorities that are trusted are read once, here.
+pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError> {
+    let wording = Arc::new(config.wording.clone());
+    let limit = config.delivery_timeout;
+    let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+    if let Some(email) = &config.email {
+        for channel in email::channels(email, &wording, limit)? {
+            channels.push(Arc::new(channel));
+        }
+    }
+    if config.slack.is_some() || !config.webhooks.is_empty() {
+        let client = http::client(limit).map_err(ChannelsError)?;
+        if let Some(slack) = &config.slack {
+            channels.push(Arc::new(Slack::new(slack, &wording, &client)));
+        }
+        for webhook in &config.webhooks {
+            channels.push(Arc::new(Webhook::new(webhook, &wording, &client)));
+        }
+    }
+    Ok(channels)
 }

@@ -1,0 +1,349 @@
+//! From what is written to what can work.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use lettre::message::Mailbox;
+use lvmbeat_core::alarm;
+use reqwest::Url;
+
+use super::given::{Given, Reader, truth};
+use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
+use super::{Email, EmailTls, Monitor, Slack, Webhook, Wording};
+use crate::config::check::At;
+use crate::config::raw::RawOutside;
+use crate::config::{ConfigError, Secret, SecretUrl};
+
+/// Of the monitor, unless it is lower because the alarm comes sooner.
+const ATTENTION: Duration = Duration::from_secs(5);
+
+pub(super) fn check(
+    read: Reader<'_>,
+    raw: RawMonitor,
+    outside: &RawOutside,
+) -> Result<Monitor, ConfigError> {
+    let at = read.at;
+    let alert_after = read
+        .seconds(
+            "LVMBEAT_SEND_EMAIL_AFTER",
+            "outside_monitor.send_email_after",
+            outside.send_email_after,
+        )?
+        .unwrap_or(Duration::from_secs(300));
+    let text = |name: &str, key: &str, value, default: &str| {
+        let given = read.text(name, key, value)?;
+        Ok::<_, ConfigError>(given.unwrap_or_else(|| read.key(key, default)))
+    };
+    let monitor = Monitor {
+        listen: text(
+            "LVMBEAT_LISTEN",
+            "monitor.listen",
+            raw.listen,
+            "127.0.0.1:8080",
+        )?
+        .socket()?,
+        state_file: read
+            .text("LVMBEAT_STATE_FILE", "", None)?
+            .map(|given| given.text.into())
+            .or(raw.state_file),
+        alerts: read.truth("LVMBEAT_START_MONITOR", raw.alerts, true)?,
+        debug: read.truth("LVMBEAT_DEBUG", raw.debug, false)?,
+        alert_after,
+        check_every: at.seconds(
+            "outside_monitor.check_heartbeat_every",
+            outside.check_heartbeat_every,
+            120.0,
+        )?,
+        attention: at.seconds(
+            "monitor.attention",
+            raw.attention,
+            ATTENTION.min(alert_after).as_secs_f64(),
+        )?,
+        remind_every: read.seconds(
+            "LVMBEAT_REMIND_EVERY",
+            "monitor.remind_every",
+            raw.remind_every,
+        )?,
+        ping_token: read
+            .secret(
+                Some("LVMBEAT_PING_TOKEN"),
+                "monitor.ping_token",
+                None,
+                raw.ping_token_file.as_deref(),
+            )?
+            .map(Given::token)
+            .transpose()?,
+        admin_token: read
+            .secret(
+                Some("LVMBEAT_ADMIN_TOKEN"),
+                "monitor.admin_token",
+                None,
+                raw.admin_token_file.as_deref(),
+            )?
+            .map(Given::token)
+            .transpose()?,
+        trusted_proxies: read
+            .list(
+                "LVMBEAT_TRUSTED_PROXIES",
+                "monitor.trusted_proxies",
+                raw.trusted_proxies,
+            )?
+            .iter()
+            .map(Given::network)
+            .collect::<Result<_, _>>()?,
+        delivery_timeout: at.seconds("monitor.delivery_timeout", raw.delivery_timeout, 30.0)?,
+        email: email(read, raw.email.unwrap_or_default())?,
+        slack: slack(read, raw.slack.unwrap_or_default())?,
+        webhooks: webhooks(read, raw.webhooks.unwrap_or_default())?,
+        ping_url: read
+            .secret(
+                Some("LVMBEAT_PING_URL"),
+                "monitor.ping_url",
+                raw.ping_url,
+                raw.ping_url_file.as_deref(),
+            )?
+            .map(|given| given.http().map(SecretUrl::with_secret_path))
+            .transpose()?,
+        ping_every: at.seconds("monitor.ping_every", raw.ping_every, 60.0)?,
+        wording: Wording {
+            subject: raw.subject.unwrap_or_else(|| "LCO internet".to_owned()),
+            action: raw.action,
+            page: read
+                .text("LVMBEAT_PAGE_URL", "monitor.page_url", raw.page_url)?
+                .map(|given| page(&given))
+                .transpose()?,
+            time_zone: time_zone(&text(
+                "LVMBEAT_TIME_ZONE",
+                "monitor.time_zone",
+                raw.time_zone,
+                "America/Santiago",
+            )?)?,
+        },
+    };
+    monitor.alarm().map_err(|error| impossible(at, error))?;
+    Ok(monitor)
+}
+
+/// The core's word on the alarm, as the file's keys are called.
+fn impossible(at: At<'_>, error: alarm::ConfigError) -> ConfigError {
+    let (key, remedy) = match error {
+        alarm::ConfigError::AttentionLimitTooLong => (
+            "monitor.attention",
+            "lower it, or raise outside_monitor.send_email_after (LVMBEAT_SEND_EMAIL_AFTER)",
+        ),
+        alarm::ConfigError::ZeroAttentionLimit => ("monitor.attention", "raise it"),
+        alarm::ConfigError::ZeroAlertAfter => ("outside_monitor.send_email_after", "raise it"),
+        alarm::ConfigError::ZeroReminder => ("monitor.remind_every", "raise it, or leave it out"),
+    };
+    at.error(key, error.to_string(), remedy)
+}
+
+/// `None` if nothing of it is given. What is given in part would be found out only when an alert is lost.
+fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> {
+    let recipients = recipients(read, raw.recipients)?;
+    let from = read.text("LVMBEAT_EMAIL_FROM_ADDRESS", "monitor.email.from", raw.from)?;
+    let reply_to = read.text(
+        "LVMBEAT_EMAIL_REPLY_TO",
+        "monitor.email.reply_to",
+        raw.reply_to,
+    )?;
+    let host = read.text("LVMBEAT_EMAIL_HOST", "monitor.email.host", raw.host)?;
+    let tls = read
+        .text("LVMBEAT_EMAIL_TLS", "monitor.email.tls", raw.tls)?
+        .map_or(Ok(EmailTls::None), |given| email_tls(&given))?;
+    let port = read.text(
+        "LVMBEAT_EMAIL_PORT",
+        "monitor.email.port",
+        raw.port.map(|port| port.to_string()),
+    )?;
+    let username = read.text(
+        "LVMBEAT_EMAIL_USERNAME",
+        "monitor.email.username",
+        raw.username,
+    )?;
+    let password = read.secret(
+        Some("LVMBEAT_EMAIL_PASSWORD"),
+        "monitor.email.password",
+        None,
+        raw.password_file.as_deref(),
+    )?;
+    let missing = |key: &str, problem: &str, variable: &str| {
+        Err(read.at.error(
+            &format!("monitor.email.{key}"),
+            problem,
+            format!("set it or {variable}, or leave all of e-mail out"),
+        ))
+    };
+    if recipients.is_empty() {
+        let parts = [&from, &reply_to, &host, &port, &username, &password];
+        if parts.into_iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let problem = "names nobody, although other settings of e-mail are given";
+        return missing("recipients", problem, "LVMBEAT_EMAIL_RECIPIENTS");
+    }
+    let Some(host) = host else {
+        let problem = "is missing, although there are recipients";
+        return missing("host", problem, "LVMBEAT_EMAIL_HOST");
+    };
+    let Some(from) = from else {
+        let problem = "is missing, although there are recipients";
+        return missing("from", problem, "LVMBEAT_EMAIL_FROM_ADDRESS");
+    };
+    if host.text.is_empty() || !host.text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(host.error("is not the name of a host", "give a name or an IP address"));
+    }
+    let login = match (username, password) {
+        (None, None) => None,
+        (Some(user), Some(password)) => Some((user.text, Secret::new(password.text))),
+        (Some(_), None) => {
+            let problem = "is missing, although there is a user name";
+            return missing("password_file", problem, "LVMBEAT_EMAIL_PASSWORD");
+        }
+        (None, Some(_)) => {
+            let problem = "is missing, although there is a password";
+            return missing("username", problem, "LVMBEAT_EMAIL_USERNAME");
+        }
+    };
+    Ok(Some(Email {
+        recipients,
+        from: from.mailbox()?,
+        reply_to: reply_to.map(|given| given.mailbox()).transpose()?,
+        host: host.text,
+        port: port.map_or(Ok(tls.default_port()), |given| email_port(&given))?,
+        tls,
+        login,
+    }))
+}
+
+fn recipients(read: Reader<'_>, values: Option<Vec<String>>) -> Result<Vec<Mailbox>, ConfigError> {
+    let key = "monitor.email.recipients";
+    let given = read.text("LVMBEAT_EMAIL_RECIPIENTS", key, None)?;
+    let recipients = if let Some(given) = &given {
+        given.mailboxes()?
+    } else {
+        let values = values.unwrap_or_default().into_iter().enumerate();
+        values
+            .map(|(index, text)| read.key(&format!("{key}[{index}]"), text).mailbox())
+            .collect::<Result<_, _>>()?
+    };
+    // Each is a channel of its own, known by its address.
+    let mut known = HashSet::new();
+    if recipients
+        .iter()
+        .all(|recipient| known.insert(recipient.email.to_string().to_ascii_lowercase()))
+    {
+        Ok(recipients)
+    } else {
+        let place = given.unwrap_or_else(|| read.key(key, ""));
+        Err(place.error("holds the same address twice", "give each once"))
+    }
+}
+
+/// What is deployed knows only whether there is STARTTLS.
+fn email_tls(given: &Given<'_>) -> Result<EmailTls, ConfigError> {
+    match (truth(&given.text), given.text.to_ascii_lowercase().as_str()) {
+        (Some(true), _) | (_, "starttls") => Ok(EmailTls::StartTls),
+        (Some(false), _) | (_, "none") => Ok(EmailTls::None),
+        (_, "implicit") => Ok(EmailTls::Implicit),
+        _ => Err(given.error(
+            "is not known",
+            "give starttls (or 1, true, yes), implicit, or none (or 0, false, no)",
+        )),
+    }
+}
+
+fn email_port(given: &Given<'_>) -> Result<u16, ConfigError> {
+    let port = given.text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| given.error("is not a port", "give a number from 1 to 65535"))
+}
+
+/// `None` without a token.
+fn slack(read: Reader<'_>, raw: RawSlack) -> Result<Option<Slack>, ConfigError> {
+    let token = read.secret(
+        Some("SLACK_API_TOKEN"),
+        "monitor.slack.token",
+        None,
+        raw.token_file.as_deref(),
+    )?;
+    let channel = read
+        .text(
+            "LVMBEAT_SLACK_CHANNEL",
+            "monitor.slack.channel",
+            raw.channel,
+        )?
+        .unwrap_or_else(|| read.key("monitor.slack.channel", "lvm-alerts"));
+    if channel.text.trim().is_empty() {
+        return Err(channel.error("is empty", "give the channel's name or ID"));
+    }
+    let mut api = raw
+        .api
+        .unwrap_or_else(|| "https://slack.com/api/".to_owned());
+    // Methods are named relative to it.
+    if !api.ends_with('/') {
+        api.push('/');
+    }
+    let api = read.key("monitor.slack.api", api).http()?;
+    Ok(token.map(Given::token).transpose()?.map(|token| Slack {
+        token,
+        channel: channel.text,
+        mention: raw.mention.unwrap_or_else(|| "<!here>".to_owned()),
+        api,
+    }))
+}
+
+/// Those of the file, or the one of the environment instead.
+fn webhooks(read: Reader<'_>, raw: Vec<RawWebhook>) -> Result<Vec<Webhook>, ConfigError> {
+    let webhook = |name: String, url: &Given<'_>, token: Option<Given<'_>>| {
+        Ok::<_, ConfigError>(Webhook {
+            name,
+            url: SecretUrl::with_secret_path(url.http()?),
+            token: token.map(Given::token).transpose()?,
+        })
+    };
+    if let Some(url) = read.text("LVMBEAT_WEBHOOK_URL", "", None)? {
+        let token = read.text("LVMBEAT_WEBHOOK_TOKEN", "", None)?;
+        return Ok(vec![webhook("webhook".to_owned(), &url, token)?]);
+    }
+    let mut names = HashSet::new();
+    let mut webhooks = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let key = |name: &str| format!("monitor.webhooks[{index}].{name}");
+        let name = read.key(&key("name"), raw.name);
+        if name.text.trim().is_empty() || !names.insert(name.text.clone()) {
+            return Err(name.error("is empty or given twice", "give each its own name"));
+        }
+        let url = read
+            .secret(None, &key("url"), raw.url, raw.url_file.as_deref())?
+            .ok_or_else(|| {
+                let remedy = "give it or url_file, an http:// or https:// address";
+                read.at.error(&key("url"), "is missing", remedy)
+            })?;
+        let token = read.secret(None, &key("token"), None, raw.token_file.as_deref())?;
+        webhooks.push(webhook(name.text, &url, token)?);
+    }
+    Ok(webhooks)
+}
+
+/// Shown to everybody who is told anything.
+fn page(given: &Given<'_>) -> Result<Url, ConfigError> {
+    let url = given.http()?;
+    if url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(given.error(
+            "holds a user or a password, and everybody who is told anything would see it",
+            "give the address without",
+        ))
+    }
+}
+
+fn time_zone(given: &Given<'_>) -> Result<TimeZone, ConfigError> {
+    TimeZone::get(&given.text).map_err(|_| {
+        given.error(
+            "is not a known time zone",
+            "give a name such as America/Santiago or UTC",
+        )
+    })
+}

@@ -1,0 +1,71 @@
+//! `/heartbeat`: the observatory is alive.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Web;
+use super::answer::{Detail, Problem, Said};
+use super::input::{body_problem, json};
+use crate::report::Report;
+
+pub(super) fn routes() -> OpenApiRouter<Web> {
+    OpenApiRouter::new().routes(routes!(beat, beat_with_report))
+}
+
+/// Says that the observatory is alive
+#[utoipa::path(
+    get,
+    path = "/heartbeat",
+    responses(
+        (status = 200, description = "It was counted", body = Said),
+        (status = 503, description = "The monitor hangs", body = Detail),
+    )
+)]
+async fn beat(State(web): State<Web>) -> Result<Json<Said>, Problem> {
+    web.handle.beat(None).await?;
+    Ok(received())
+}
+
+/// Says that the observatory is alive, and how it is
+///
+/// The report may be missing. The heartbeat counts whatever is wrong with the report: who sent it is alive.
+#[utoipa::path(
+    post,
+    path = "/heartbeat",
+    request_body(content = Option<Report>, description = "How the observatory is"),
+    responses(
+        (status = 200, description = "It was counted", body = Said),
+        (status = 422, description = "The heartbeat counts, but the report is none", body = Detail),
+        (status = 503, description = "The monitor hangs", body = Detail),
+    )
+)]
+async fn beat_with_report(
+    State(web): State<Web>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Said>, Problem> {
+    let report: Result<Option<Box<Report>>, Problem> = match body {
+        Ok(body) if body.is_empty() => Ok(None),
+        Ok(body) => json(&body).map(|report| Some(Box::new(report))),
+        Err(rejection) => Err(body_problem(&rejection)),
+    };
+    let (report, problem) = match report {
+        Ok(report) => (report, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    web.handle.beat(report).await?;
+    match problem {
+        None => Ok(received()),
+        Some(problem) => {
+            tracing::debug!(?problem, "a heartbeat came with a report that is none");
+            Err(problem.after("The heartbeat counts, but its report does not."))
+        }
+    }
+}
+
+fn received() -> Json<Said> {
+    Said::new("Heartbeat received.")
+}

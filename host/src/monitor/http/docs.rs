@@ -1,0 +1,238 @@
+//! `/openapi.json`, and `/docs`: the same for people, with a form to try each operation. Without script, and from this server alone.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Extension, Router};
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Web;
+
+const CSS: &str = include_str!("docs.css");
+
+pub(super) fn routes() -> OpenApiRouter<Web> {
+    OpenApiRouter::new()
+        .routes(routes!(openapi_json))
+        .routes(routes!(docs))
+}
+
+/// The document, as it is served.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    json: Bytes,
+    page: Bytes,
+}
+
+impl Rendered {
+    pub(super) fn of(document: &OpenApi) -> Self {
+        // A document that its own library cannot write would be a defect, which the tests would show.
+        let document = serde_json::to_value(document).unwrap_or_default();
+        Self {
+            json: format!("{document:#}\n").into(),
+            page: page(&document).into_string().into(),
+        }
+    }
+
+    /// Gives it to the routes that serve it, and serves the style sheet.
+    pub(super) fn give_to(self, router: Router) -> Router {
+        let style = get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], CSS));
+        router
+            .route("/docs.css", style)
+            .layer(Extension(Arc::new(self)))
+    }
+}
+
+/// This description, for programs
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "An OpenAPI 3.1 document", body = Object)))]
+async fn openapi_json(Extension(rendered): Extension<Arc<Rendered>>) -> impl IntoResponse {
+    served("application/json", rendered.json.clone())
+}
+
+/// This description, for people
+#[utoipa::path(get, path = "/docs", responses((status = 200, description = "A page", body = String, content_type = "text/html")))]
+async fn docs(Extension(rendered): Extension<Arc<Rendered>>) -> impl IntoResponse {
+    served("text/html; charset=utf-8", rendered.page.clone())
+}
+
+fn served(kind: &'static str, body: Bytes) -> impl IntoResponse {
+    (
+        [
+            (CONTENT_TYPE, HeaderValue::from_static(kind)),
+            (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ],
+        body,
+    )
+}
+
+fn page(document: &Value) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (text(&document["info"]["title"])) ": how to ask it" }
+                link rel="stylesheet" href="/docs.css";
+            }
+            body {
+                header {
+                    h1 { (text(&document["info"]["title"])) " " small { (text(&document["info"]["version"])) } }
+                    p { (text(&document["info"]["description"])) }
+                    p { a href="/" { "The page" } " · " a href="/openapi.json" { "The same as an OpenAPI document" } }
+                }
+                main {
+                    @for (path, operations) in entries(&document["paths"]) {
+                        @for (method, operation) in entries(operations) {
+                            (self::operation(path, method, operation))
+                        }
+                    }
+                    h2 { "Bodies" }
+                    @for (name, schema) in entries(&document["components"]["schemas"]) {
+                        (self::schema(name, schema))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn operation(path: &str, method: &str, operation: &Value) -> Markup {
+    let id = text(&operation["operationId"]);
+    let parameters = elements(&operation["parameters"]);
+    let body = &operation["requestBody"]["content"];
+    html! {
+        section aria-labelledby=(id) {
+            h2 id=(id) { span.method { (method.to_uppercase()) } " " code { (path) } }
+            p { strong { (text(&operation["summary"])) } }
+            @if let Some(long) = operation["description"].as_str() { p { (long) } }
+            @if !operation["security"].is_null() {
+                p { "Needs one of: " (operation["security"].as_array().into_iter().flatten().flat_map(entries).map(|(way, _)| way.replace('_', " ")).collect::<Vec<_>>().join(", ")) "." }
+            }
+            @if !parameters.is_empty() {
+                table {
+                    caption { "Parameters" }
+                    tr { th scope="col" { "Name" } th scope="col" { "In" } th scope="col" { "Type" } th scope="col" { "Meaning" } }
+                    @for parameter in parameters {
+                        tr {
+                            td { code { (text(&parameter["name"])) } @if parameter["required"] == true { " (required)" } }
+                            td { (text(&parameter["in"])) }
+                            td { (kind(&parameter["schema"])) }
+                            td { (text(&parameter["description"])) }
+                        }
+                    }
+                }
+            }
+            @for (media, content) in entries(body) {
+                p { "Body: " code { (media) } ", " (kind(&content["schema"])) ". " (text(&operation["requestBody"]["description"])) "." }
+            }
+            table {
+                caption { "Answers" }
+                tr { th scope="col" { "Status" } th scope="col" { "Meaning" } th scope="col" { "Body" } }
+                @for (status, answer) in entries(&operation["responses"]) {
+                    tr {
+                        td { (status) }
+                        td { (text(&answer["description"])) }
+                        td { @for (media, content) in entries(&answer["content"]) { code { (media) } " " (kind(&content["schema"])) } }
+                    }
+                }
+            }
+            (forms(path, method, operation))
+        }
+    }
+}
+
+/// A form to try the operation; where the path has a value of a few, one for each. A form cannot send JSON.
+fn forms(path: &str, method: &str, operation: &Value) -> Markup {
+    let all = elements(&operation["parameters"]);
+    let mut actions = vec![path.to_owned()];
+    for parameter in all.iter().filter(|parameter| parameter["in"] == "path") {
+        let place = format!("{{{}}}", text(&parameter["name"]));
+        let values = elements(&parameter["schema"]["enum"]);
+        actions = actions
+            .iter()
+            .flat_map(|action| {
+                values
+                    .iter()
+                    .map(|value| action.replace(&place, text(value)))
+            })
+            .collect();
+    }
+    html! {
+        @for action in actions {
+            form action=(action) method=(method) target="_blank" {
+                @for parameter in all.iter().filter(|parameter| parameter["in"] == "query") {
+                    @let name = text(&parameter["name"]);
+                    label {
+                        (name) " "
+                        @if parameter["schema"]["type"] == "boolean" { input type="checkbox" name=(name) value="true"; }
+                        @else { input name=(name) placeholder=(text(&parameter["example"])) required[parameter["required"] == true]; }
+                    }
+                }
+                button { (method.to_uppercase()) " " (action) }
+            }
+        }
+    }
+}
+
+fn schema(name: &str, schema: &Value) -> Markup {
+    let mut properties = entries(&schema["properties"]);
+    for part in elements(&schema["allOf"]) {
+        properties.extend(entries(&part["properties"]));
+    }
+    html! {
+        details id={ "schema-" (name) } {
+            summary { code { (name) } }
+            p { (text(&schema["description"])) }
+            @if let Some(values) = schema["enum"].as_array() { p { (values.iter().map(text).collect::<Vec<_>>().join(", ")) } }
+            @if !properties.is_empty() {
+                table {
+                    tr { th scope="col" { "Name" } th scope="col" { "Type" } th scope="col" { "Meaning" } }
+                    @for (name, property) in properties {
+                        tr { td { code { (name) } } td { (kind(property)) } td { (text(&property["description"])) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The type of a schema in a few words, with links to those that have a name.
+fn kind(schema: &Value) -> Markup {
+    let alternatives = ["oneOf", "anyOf", "allOf"]
+        .map(|key| elements(&schema[key]))
+        .concat();
+    html! {
+        @if let Some(name) = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+            a href={ "#schema-" (name) } { (name) }
+        } @else if !schema["items"].is_null() {
+            "list of " (kind(&schema["items"]))
+        } @else if let Some(name) = schema["type"].as_str() {
+            (name) @if let Some(format) = schema["format"].as_str() { " (" (format) ")" }
+        } @else if let Some(names) = schema["type"].as_array() {
+            (names.iter().map(text).collect::<Vec<_>>().join(" or "))
+        } @else {
+            @for (index, alternative) in alternatives.iter().enumerate() { @if index > 0 { " or " } (kind(alternative)) }
+        }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn elements(value: &Value) -> Vec<&Value> {
+    value.as_array().into_iter().flatten().collect()
+}
+
+fn entries(value: &Value) -> Vec<(&str, &Value)> {
+    let entries = value.as_object().into_iter().flatten();
+    entries.map(|(key, value)| (key.as_str(), value)).collect()
+}

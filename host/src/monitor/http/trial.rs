@@ -1,0 +1,160 @@
+//! `/email-test`, `/test/email`, `/test/slack`, `/test/webhook`: does a channel work?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use futures_util::future::join_all;
+use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::time::timeout;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Web;
+use super::answer::{Detail, Problem, Said};
+use super::doors::Client;
+use crate::monitor::notify::{Channel, Kind, Message};
+
+pub(super) fn routes() -> OpenApiRouter<Web> {
+    OpenApiRouter::new()
+        .routes(routes!(email_test))
+        .routes(routes!(test_email))
+        .routes(routes!(test_slack))
+        .routes(routes!(test_webhook))
+}
+
+/// Lets each channel be tested by one at a time.
+#[derive(Debug)]
+pub(super) struct Trials {
+    /// One for each channel, in their order.
+    free: Vec<Semaphore>,
+    limit: Duration,
+}
+
+impl Trials {
+    /// `limit` is the time that a delivery may take.
+    pub(super) fn new(channels: &[Arc<dyn Channel>], limit: Duration) -> Self {
+        Self {
+            free: channels.iter().map(|_| Semaphore::new(1)).collect(),
+            limit,
+        }
+    }
+}
+
+/// Sends a test e-mail to each recipient
+#[utoipa::path(
+    method(get, post),
+    path = "/email-test",
+    responses(
+        (status = 200, description = "It was sent", body = Said),
+        (status = 400, description = "No e-mail is configured", body = Detail),
+        (status = 429, description = "A test is under way", body = Detail),
+        (status = 502, description = "It could not be sent", body = Detail),
+    )
+)]
+async fn email_test(web: State<Web>, client: Extension<Client>) -> Result<Json<Said>, Problem> {
+    test_email(web, client).await
+}
+
+/// Sends a test e-mail to each recipient
+#[utoipa::path(
+    method(get, post),
+    path = "/test/email",
+    responses(
+        (status = 200, description = "It was sent", body = Said),
+        (status = 400, description = "No e-mail is configured", body = Detail),
+        (status = 429, description = "A test is under way", body = Detail),
+        (status = 502, description = "It could not be sent", body = Detail),
+    )
+)]
+async fn test_email(
+    State(web): State<Web>,
+    Extension(client): Extension<Client>,
+) -> Result<Json<Said>, Problem> {
+    test(&web, client, Kind::Email, "No recipients defined.").await?;
+    Ok(Said::new("Email sent."))
+}
+
+/// Sends a test message to Slack
+#[utoipa::path(
+    method(get, post),
+    path = "/test/slack",
+    responses(
+        (status = 200, description = "It was sent", body = Said),
+        (status = 400, description = "Slack is not configured", body = Detail),
+        (status = 429, description = "A test is under way", body = Detail),
+        (status = 502, description = "It could not be sent", body = Detail),
+    )
+)]
+async fn test_slack(
+    State(web): State<Web>,
+    Extension(client): Extension<Client>,
+) -> Result<Json<Said>, Problem> {
+    test(&web, client, Kind::Slack, "No Slack token defined.").await?;
+    Ok(Said::new("Slack notification sent."))
+}
+
+/// Sends a test message to each webhook
+#[utoipa::path(
+    method(get, post),
+    path = "/test/webhook",
+    responses(
+        (status = 200, description = "It was sent", body = Said),
+        (status = 400, description = "No webhook is configured", body = Detail),
+        (status = 429, description = "A test is under way", body = Detail),
+        (status = 502, description = "It could not be sent", body = Detail),
+    )
+)]
+async fn test_webhook(
+    State(web): State<Web>,
+    Extension(client): Extension<Client>,
+) -> Result<Json<Said>, Problem> {
+    test(&web, client, Kind::Webhook, "No webhooks defined.").await?;
+    Ok(Said::new("Webhook notification sent."))
+}
+
+/// Delivers a test message by all channels of one kind, at the same time and past the outbox.
+async fn test(web: &Web, client: Client, kind: Kind, none: &str) -> Result<(), Problem> {
+    let Trials { free, limit } = &*web.trials;
+    let channels = web.handle.channels().iter().zip(free);
+    let channels = channels
+        .filter(|(channel, _)| channel.kind() == kind)
+        .collect::<Vec<_>>();
+    if channels.is_empty() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, none));
+    }
+    let permits = channels.iter().map(|(_, free)| free.try_acquire());
+    let Ok(_permits) = permits.collect::<Result<Vec<_>, TryAcquireError>>() else {
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Another test is under way; wait for its end.",
+        )
+        .retry_after(limit.as_secs().max(1)));
+    };
+    tracing::info!(%client, ?kind, "a test was asked for");
+    let tries = channels.iter().map(|(channel, _)| async {
+        let cause = match timeout(*limit, channel.deliver(&Message::Test)).await {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error.cause,
+            Err(_) => format!("no answer within {} s", limit.as_secs_f64()),
+        };
+        Some(format!("{}: {cause}", channel.shown()))
+    });
+    let failed = join_all(tries)
+        .await
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(%client, ?kind, ?failed, "a test was not delivered");
+    let delivered = channels.len() - failed.len();
+    let mut detail = failed.join("; ");
+    if delivered > 0 {
+        detail = format!("{delivered} of {} were sent. {detail}", channels.len());
+    }
+    Err(Problem::new(StatusCode::BAD_GATEWAY, detail))
+}

@@ -1,0 +1,453 @@
+//! Everything that the monitor knows, owned by its one loop. Pure: no I/O, time is an argument.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use embassy_time::Instant;
+use jiff::{SignedDuration, Timestamp};
+use lvmbeat_core::alarm::{self, Alarm, Mode, Notification, State};
+use lvmbeat_core::attention::Lapse;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::history::History;
+use super::notice::{Event, Silence};
+use super::notify::{Channel, DeliveryError};
+use super::outbox::{self, Delivery, Outbox, Queue};
+use super::store::Loaded;
+use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
+use crate::clock::{Clock, seconds};
+use crate::config::monitor::Monitor;
+use crate::config::{core_duration, std_duration};
+use crate::report::Report;
+
+/// One moment by both clocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Moment {
+    /// For decisions.
+    pub(super) now: Instant,
+    /// For showing only.
+    pub(super) wall: Timestamp,
+}
+
+impl Moment {
+    /// This moment.
+    pub(super) fn read(clock: &dyn Clock) -> Self {
+        Self {
+            now: clock.now(),
+            wall: clock.wall(),
+        }
+    }
+}
+
+/// All of it.
+#[derive(Debug)]
+pub(super) struct Memory {
+    alarm: Alarm,
+    /// False: never alert by itself.
+    alerts: bool,
+    /// What was known is lost: people may have been told `Down`, and nobody knows. The next beat is told as an all-clear (M2).
+    unsure: bool,
+    /// The incident that is going on.
+    incident: Option<Uuid>,
+    state: State,
+    since: Option<Timestamp>,
+    last_seen: Option<Timestamp>,
+    report: Option<(Report, Timestamp)>,
+    pub(super) outbox: Outbox,
+    history: History,
+    counters: Counters,
+    started: Timestamp,
+}
+
+/// What survives a restart.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+pub(super) struct Saved {
+    /// When it was saved.
+    pub(super) wall: Timestamp,
+    pub(super) alarm: alarm::Saved,
+    #[serde(default)]
+    unsure: bool,
+    #[serde(default)]
+    incident: Option<Uuid>,
+    #[serde(default)]
+    since: Option<Timestamp>,
+    #[serde(default)]
+    last_seen: Option<Timestamp>,
+    #[serde(default)]
+    report: Option<(Report, Timestamp)>,
+    #[serde(default)]
+    outbox: outbox::Saved,
+    #[serde(default)]
+    history: History,
+}
+
+impl Saved {
+    /// What a monitor knows that has never run.
+    fn nothing(wall: Timestamp) -> Self {
+        Self {
+            wall,
+            alarm: alarm::Saved::default(),
+            unsure: false,
+            incident: None,
+            since: None,
+            last_seen: None,
+            report: None,
+            outbox: outbox::Saved::default(),
+            history: History::default(),
+        }
+    }
+}
+
+impl Memory {
+    /// Goes on from what was found on the disk, and begins to listen at that moment.
+    pub(super) fn restore<'a>(
+        config: alarm::Config,
+        alerts: bool,
+        found: Loaded,
+        channels: impl Iterator<Item = &'a str>,
+        at: Moment,
+    ) -> Self {
+        let nothing = Saved::nothing(at.wall);
+        let saved = match found {
+            Loaded::Nothing => nothing,
+            Loaded::Saved(saved) => *saved,
+            Loaded::Python(python) => Saved {
+                alarm: alarm::Saved {
+                    down: python.active,
+                    ever_seen: python.last_seen.is_some(),
+                    ..alarm::Saved::default()
+                },
+                last_seen: python.last_seen,
+                history: History {
+                    begins: python.last_seen,
+                    ..History::default()
+                },
+                ..nothing
+            },
+            // Silence begins anew (M3), and alarms anew, although people may know (M2). Alarms are enabled.
+            Loaded::Lost => Saved {
+                unsure: true,
+                ..nothing
+            },
+        };
+        let mut history = saved.history;
+        history.blind(saved.wall, at.wall);
+        // The one thing that the wall clock has a say in: how long the monitor was not running. If it is wrong, a timed disable ends
+        // early or late.
+        let not_running = at.wall.duration_since(saved.wall).max(SignedDuration::ZERO);
+        let not_running = core_duration(not_running.unsigned_abs());
+        let alarm = Alarm::restore(config, saved.alarm.aged(not_running), at.now);
+        let (outbox, dropped) = Outbox::restore(saved.outbox, channels);
+        if dropped > 0 {
+            tracing::warn!(
+                notices = dropped,
+                "not delivered, as their channels are not configured any more"
+            );
+        }
+        let state = alarm.status(at.now).state;
+        Self {
+            incident: saved.incident.filter(|_| state == State::Down),
+            since: match state {
+                State::Waiting => saved.since.or(Some(at.wall)),
+                State::Up | State::Down => saved.since,
+            },
+            alarm,
+            alerts,
+            unsure: saved.unsure,
+            state,
+            last_seen: saved.last_seen,
+            report: saved.report,
+            outbox,
+            history,
+            counters: Counters::default(),
+            started: at.wall,
+        }
+    }
+
+    /// What has to survive a restart.
+    pub(super) fn save(&self, at: Moment) -> Saved {
+        Saved {
+            wall: at.wall,
+            alarm: self.alarm.save(at.now),
+            unsure: self.unsure,
+            incident: self.incident,
+            since: self.since,
+            last_seen: self.last_seen,
+            report: self.report.clone(),
+            outbox: self.outbox.save(),
+            history: self.history.clone(),
+        }
+    }
+
+    /// The monitor is listening. A lapse is given once.
+    pub(super) fn tick(&mut self, at: Moment) -> Result<(), Lapse> {
+        let listened = self.alarm.tick(at.now);
+        if let Err(lapse) = listened {
+            self.counters.lapses += 1;
+            if let Lapse::Gap(gap) = lapse {
+                let gap = SignedDuration::try_from(std_duration(gap));
+                let from = gap.map_or(at.wall, |gap| earlier(at.wall, gap));
+                self.history.blind(from, at.wall);
+            }
+        }
+        let silence = self.alarm.status(at.now).silence;
+        if let Some(last_seen) = self.last_seen
+            && silence >= self.alarm.config().alert_after()
+        {
+            self.history.silent(last_seen, at.wall);
+        }
+        listened
+    }
+
+    /// Decides whether people have to be told (M1). Nothing, if it never alerts by itself.
+    pub(super) fn check(&mut self, at: Moment) {
+        if !self.alerts {
+            return;
+        }
+        while let Some(notification) = self.alarm.check(at.now) {
+            self.raise(notification, at);
+        }
+    }
+
+    /// A beat was received.
+    pub(super) fn beat(&mut self, report: Option<Report>, at: Moment) {
+        self.counters.beats += 1;
+        if let Some(report) = report {
+            self.report = Some((report, at.wall));
+        }
+        let silence = self.alarm.status(at.now).silence;
+        let mut all_clear = self.alarm.beat(at.now);
+        if self.unsure {
+            all_clear.get_or_insert(Notification::Up {
+                silence,
+                by_hand: false,
+            });
+        }
+        if let Some(notification) = all_clear {
+            self.raise(notification, at);
+        }
+        self.last_seen = Some(at.wall);
+        self.history.heard(at.wall);
+        self.follow(at);
+    }
+
+    /// Raises alarms again. Gives false, and changes nothing, if they are not disabled.
+    pub(super) fn enable(&mut self, at: Moment) -> bool {
+        let was_disabled = self.alarm.enable(at.now);
+        if was_disabled {
+            tracing::info!("alarms are enabled");
+        }
+        was_disabled
+    }
+
+    /// Raises no alarms, for good or for some time.
+    pub(super) fn disable(&mut self, period: Option<Duration>, at: Moment) {
+        self.alarm.disable(period.map(core_duration), at.now);
+        let seconds = period.map(|period| period.as_secs_f64());
+        tracing::info!(seconds, "alarms are disabled");
+    }
+
+    /// Tells people `down` by hand. Gives whether they are told.
+    pub(super) fn notify_down(&mut self, force: bool, at: Moment) -> bool {
+        let told = self.alarm.notify_down(force, at.now);
+        self.tell(told, at)
+    }
+
+    /// Tells people `up` by hand. Gives whether they are told.
+    pub(super) fn notify_up(&mut self, force: bool, at: Moment) -> bool {
+        let told = self.alarm.notify_up(force, at.now);
+        self.tell(told, at)
+    }
+
+    fn tell(&mut self, told: Option<Notification>, at: Moment) -> bool {
+        if let Some(notification) = told {
+            self.raise(notification, at);
+        }
+        told.is_some()
+    }
+
+    /// The next delivery that is due; see [`Outbox::take_due`].
+    pub(super) fn take_due(&mut self, at: Moment) -> Option<Delivery> {
+        self.outbox.take_due(at.now)
+    }
+
+    /// The delivery of this channel that was under way has ended. Gives whether it succeeded, which has to be saved (M4).
+    pub(super) fn delivery_ended(
+        &mut self,
+        channel: usize,
+        result: Result<(), DeliveryError>,
+        jitter: f64,
+        at: Moment,
+    ) -> bool {
+        match result {
+            Ok(()) => {
+                self.counters.delivered += 1;
+                self.outbox.delivered(channel, at.wall);
+                true
+            }
+            Err(error) => {
+                self.counters.failed += 1;
+                self.outbox.failed(channel, error, at.now, jitter);
+                false
+            }
+        }
+    }
+
+    fn raise(&mut self, notification: Notification, at: Moment) {
+        let (incident, event) = match notification {
+            Notification::Down {
+                silence, by_hand, ..
+            } => {
+                let silence = self.silence(silence, by_hand);
+                (self.incident(), Event::Down(silence))
+            }
+            Notification::Reminder { silence, .. } => {
+                let silence = self.silence(silence, false);
+                (self.incident(), Event::Reminder(silence))
+            }
+            Notification::Up { silence, by_hand } => {
+                let silence = self.silence(silence, by_hand);
+                let incident = self.incident.take();
+                (incident.unwrap_or_else(Uuid::new_v4), Event::Up(silence))
+            }
+            Notification::EnabledAgain => (Uuid::new_v4(), Event::EnabledAgain),
+        };
+        match &event {
+            Event::Down(silence) => tracing::warn!(
+                silence = silence.observed,
+                by_hand = silence.by_hand,
+                "alarm: the observatory is silent"
+            ),
+            Event::Reminder(silence) => tracing::warn!(
+                silence = silence.observed,
+                "reminder: the observatory is still silent"
+            ),
+            Event::Up(silence) => tracing::info!(
+                silence = silence.observed,
+                by_hand = silence.by_hand,
+                "all-clear: the observatory is heard"
+            ),
+            Event::EnabledAgain => {
+                tracing::info!(
+                    "alarms are enabled again: the time is over for which they were not"
+                );
+            }
+        }
+        if !matches!(event, Event::EnabledAgain) {
+            self.unsure = false;
+        }
+        self.outbox.push(incident, at.wall, event);
+        self.follow(at);
+    }
+
+    /// The incident that is going on, or one that begins.
+    fn incident(&mut self) -> Uuid {
+        *self.incident.get_or_insert_with(Uuid::new_v4)
+    }
+
+    fn silence(&self, observed: embassy_time::Duration, by_hand: bool) -> Silence {
+        let report = self.report.as_ref().map(|(report, _)| report);
+        let enclosure = report.and_then(|report| report.enclosure.as_ref());
+        Silence {
+            last_seen: self.last_seen,
+            observed: seconds(observed),
+            by_hand,
+            last_hold: report
+                .and_then(|report| report.hold.as_ref())
+                .map(|hold| hold.text.clone()),
+            dome_open: enclosure.and_then(|enclosure| enclosure.dome_open),
+            engineering_mode: enclosure.and_then(|enclosure| enclosure.engineering_mode),
+        }
+    }
+
+    /// Notes since when the state is what it is.
+    fn follow(&mut self, at: Moment) {
+        let state = self.alarm.status(at.now).state;
+        if state != self.state {
+            self.state = state;
+            self.since = Some(at.wall);
+        }
+    }
+
+    /// What is shown.
+    pub(super) fn view(
+        &self,
+        at: Moment,
+        config: &Monitor,
+        channels: &[Arc<dyn Channel>],
+        store: &StoreView,
+    ) -> View {
+        let alarm = self.alarm.status(at.now);
+        let shown = |id: &str| {
+            let channel = channels.iter().find(|channel| channel.id() == id);
+            channel.map_or("a former channel", |channel| channel.shown())
+        };
+        let queues = self.outbox.queues();
+        let notices = self.outbox.log().iter().rev().map(|entry| {
+            let holds = |queue: &&Queue| queue.pending.contains(&entry.notice.id);
+            let pending = queues.iter().filter(holds);
+            let delivered = entry.delivered.iter();
+            NoticeView {
+                notice: entry.notice.clone(),
+                delivered: delivered.map(|id| shown(id).to_owned()).collect(),
+                pending: pending
+                    .map(|queue| shown(&queue.channel).to_owned())
+                    .collect(),
+            }
+        });
+        View {
+            at: at.now,
+            wall: at.wall,
+            started: self.started,
+            alarm,
+            since: self.since,
+            alerts: self.alerts,
+            alert_after: config.alert_after,
+            last_seen: self.last_seen,
+            disabled_until: match alarm.mode {
+                Mode::DisabledFor(left) => until(at.wall, left),
+                Mode::Enabled | Mode::DisabledForGood => None,
+            },
+            report: self.report.clone(),
+            channels: channels
+                .iter()
+                .zip(queues)
+                .map(|(channel, queue)| channel_view(channel.as_ref(), queue, at.now))
+                .collect(),
+            notices: notices.collect(),
+            history: self.history.clone(),
+            store: store.clone(),
+            counters: self.counters,
+        }
+    }
+
+    /// Whether any silence was observed since the last beat.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        self.alarm.status(now).silence > embassy_time::Duration::MIN
+    }
+}
+
+fn channel_view(channel: &dyn Channel, queue: &Queue, now: Instant) -> ChannelView {
+    ChannelView {
+        name: channel.shown().to_owned(),
+        kind: channel.kind(),
+        pending: queue.pending.clone(),
+        delivering: queue.is_delivering(),
+        failures: queue.failures,
+        last_error: queue.last_error.clone(),
+        last_delivered: queue.last_delivered,
+        retry_in: queue.retry_in(now).map(std_duration),
+    }
+}
+
+fn earlier(wall: Timestamp, by: SignedDuration) -> Timestamp {
+    wall.saturating_sub(by).unwrap_or(wall)
+}
+
+/// To the second, as the two clocks are not read at the very same moment.
+fn until(wall: Timestamp, left: embassy_time::Duration) -> Option<Timestamp> {
+    let left = SignedDuration::try_from(std_duration(left)).ok()?;
+    let end = wall.checked_add(left).ok()?;
+    end.round(jiff::Unit::Second).ok()
+}

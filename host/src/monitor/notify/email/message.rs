@@ -1,0 +1,185 @@
+//! The e-mail itself.
+
+use lettre::address::Envelope;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{MessageBuilder, MultiPart};
+use lettre::{Address, message::Mailbox};
+use uuid::Uuid;
+
+use super::{Message, Text};
+use crate::config::monitor::Email;
+use crate::monitor::notice::{Event, Notice};
+
+/// Nobody's holiday notice is to answer it (RFC 3834, 5.1).
+const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
+
+/// Writes the e-mail for one recipient. The others are named in it, so that people can talk about it by answering to all.
+pub(super) fn compose(
+    config: &Email,
+    recipient: &Address,
+    message: &Message,
+    text: &Text,
+) -> Result<lettre::Message, lettre::error::Error> {
+    let mut builder = config
+        .recipients
+        .iter()
+        .cloned()
+        .fold(lettre::Message::builder(), MessageBuilder::to)
+        .from(config.from.clone())
+        .subject(text.subject.clone())
+        .raw_header(HeaderValue::new(
+            AUTO_SUBMITTED,
+            "auto-generated".to_owned(),
+        ))
+        .envelope(Envelope::new(
+            Some(config.from.email.clone()),
+            vec![recipient.clone()],
+        )?);
+    if let Some(reply_to) = &config.reply_to {
+        builder = builder.reply_to(reply_to.clone());
+    }
+    let Thread { id, answers } = thread(message, &config.from);
+    builder = builder.message_id(Some(id));
+    if let Some(alert) = answers {
+        builder = builder.in_reply_to(alert.clone()).references(alert);
+    }
+    builder.multipart(MultiPart::alternative_plain_html(text.plain(), text.html()))
+}
+
+/// The place of a message among others.
+struct Thread {
+    /// Its Message-ID.
+    id: String,
+    /// That of the alert which it answers.
+    answers: Option<String>,
+}
+
+/// Derived from what is told: the same message has the same id when it is tried again, so that a mail program which gets it twice
+/// shows it once; and one that tells more has another, lest it be taken for a copy. It is the same for all recipients, as it is of
+/// any mail to several, so that their answers to all are one thread.
+fn thread(message: &Message, from: &Mailbox) -> Thread {
+    let domain = from.email.domain();
+    let Message::Notices(notices) = message else {
+        return Thread {
+            id: format!("<{}@{domain}>", Uuid::new_v4()),
+            answers: None,
+        };
+    };
+    // What alarms are about goes before that they are enabled again.
+    let is_outage = |notice: &&Notice| notice.event != Event::EnabledAgain;
+    let newest = notices.iter().rfind(is_outage).or(notices.last());
+    let Some(newest) = newest else {
+        // Never empty; an id of its own is right for anything.
+        return thread(&Message::Test, from);
+    };
+    // An alert's own id is known to all that come after it: each alert begins an incident.
+    let alert = format!("<{}@{domain}>", newest.incident);
+    let own = format!("<{}.{}@{domain}>", newest.incident, newest.id.0);
+    match newest.event {
+        Event::Down(_) => Thread {
+            id: alert,
+            answers: None,
+        },
+        Event::Reminder(_) | Event::Up(_) => Thread {
+            id: own,
+            answers: Some(alert),
+        },
+        Event::EnabledAgain => Thread {
+            id: own,
+            answers: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sample::{down, enabled_again, reminder, up, wording};
+    use super::*;
+    use crate::config::monitor::EmailTls;
+
+    fn email(message: &Message) -> lettre::Message {
+        let config = Email {
+            recipients: ["Jane Doe <jane@lco.cl>", "\"Pérez, Ñ.\" <perez@lco.cl>"]
+                .map(|recipient| recipient.parse().unwrap())
+                .to_vec(),
+            from: "lvmbeat <lvmbeat@sdss.org>".parse().unwrap(),
+            reply_to: Some("ops@sdss.org".parse().unwrap()),
+            host: "localhost".to_owned(),
+            port: 25,
+            tls: EmailTls::None,
+            login: None,
+        };
+        let text = Text::new(message, &wording());
+        compose(&config, &"perez@lco.cl".parse().unwrap(), message, &text).unwrap()
+    }
+
+    fn told(notices: &[Notice]) -> lettre::Message {
+        email(&Message::Notices(notices.to_vec()))
+    }
+
+    fn header<'a>(email: &'a lettre::Message, name: &str) -> Option<&'a str> {
+        email.headers().get_raw(name)
+    }
+
+    #[test]
+    fn an_e_mail_goes_to_one_and_names_all() {
+        let email = told(&[down(1, 1)]);
+        let to: Vec<_> = email
+            .envelope()
+            .to()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(to, ["perez@lco.cl"]);
+        let from = email.envelope().from().map(ToString::to_string);
+        assert_eq!(from.as_deref(), Some("lvmbeat@sdss.org"));
+        let to = header(&email, "To").unwrap();
+        assert!(
+            to.contains("jane@lco.cl") && to.contains("perez@lco.cl"),
+            "{to}"
+        );
+        assert_eq!(header(&email, "Reply-To"), Some("ops@sdss.org"));
+        assert_eq!(header(&email, "Auto-Submitted"), Some("auto-generated"));
+    }
+
+    #[test]
+    fn reminders_and_the_all_clear_answer_the_alert() {
+        let alert = told(&[down(1, 1)]);
+        let id = header(&alert, "Message-ID");
+        assert!(id.is_some() && header(&alert, "In-Reply-To").is_none());
+        let answers = [
+            told(&[reminder(2, 1)]),
+            told(&[up(3, 1)]),
+            // An undelivered alert is told with what came after it.
+            told(&[down(1, 1), up(3, 1)]),
+            told(&[up(3, 1), enabled_again(4)]),
+        ];
+        for answer in answers {
+            assert_eq!(header(&answer, "In-Reply-To"), id);
+            assert_eq!(header(&answer, "References"), id);
+            assert_ne!(header(&answer, "Message-ID"), id);
+        }
+        assert_ne!(header(&told(&[down(9, 2)]), "Message-ID"), id);
+    }
+
+    #[test]
+    fn m4_the_same_message_has_the_same_id_and_another_one_another() {
+        let messages: [&[Notice]; 6] = [
+            &[down(1, 1)],
+            &[down(1, 1), reminder(2, 1)],
+            &[down(1, 1), reminder(2, 1), reminder(3, 1)],
+            &[down(1, 1), reminder(2, 1), reminder(3, 1), up(4, 1)],
+            &[up(4, 1), down(5, 2)],
+            &[enabled_again(6)],
+        ];
+        let id = |notices: &&[Notice]| header(&told(notices), "Message-ID").map(str::to_owned);
+        let first: Vec<_> = messages.iter().map(id).collect();
+        let again: Vec<_> = messages.iter().map(id).collect();
+        assert_eq!(first, again);
+        for (index, id) in first.iter().enumerate() {
+            assert!(!first[..index].contains(id), "{id:?}");
+        }
+        let test = || header(&email(&Message::Test), "Message-ID").map(str::to_owned);
+        assert_ne!(test(), test());
+    }
+}

@@ -1,0 +1,71 @@
+//! Notices for tests.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use crate::config::monitor::Wording;
+use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
+
+pub(super) fn wording() -> Wording {
+    Wording {
+        subject: "LCO internet".to_owned(),
+        action: Some("The dome closes by itself.\nCall the observers.\n".to_owned()),
+        page: Some("https://monitor.example/".parse().unwrap()),
+        time_zone: TimeZone::get("America/Santiago").unwrap(),
+    }
+}
+
+pub(super) fn silence() -> Silence {
+    Silence {
+        last_seen: Some(at("2025-06-01T03:12:05Z")),
+        observed: 300.0,
+        by_hand: false,
+        last_hold: Some("overwatcher <silent> for 61 s".to_owned()),
+        dome_open: Some(true),
+        engineering_mode: Some(false),
+    }
+}
+
+pub(super) fn notice(id: u64, incident: Uuid, event: Event) -> Notice {
+    let raised = match event {
+        Event::Down(_) => "2025-06-01T03:17:05Z",
+        Event::Reminder(_) => "2025-06-01T04:12:05Z",
+        Event::Up(_) => "2025-06-01T04:40:00Z",
+        Event::EnabledAgain => "2025-06-01T03:00:00Z",
+    };
+    Notice {
+        id: NoticeId(id),
+        incident,
+        raised: at(raised),
+        event,
+    }
+}
+
+pub(super) fn down(id: u64, incident: u64) -> Notice {
+    of(id, incident, 300.0, Event::Down)
+}
+
+pub(super) fn reminder(id: u64, incident: u64) -> Notice {
+    of(id, incident, 3600.0, Event::Reminder)
+}
+
+pub(super) fn up(id: u64, incident: u64) -> Notice {
+    of(id, incident, 4800.0, Event::Up)
+}
+
+pub(super) fn enabled_again(id: u64) -> Notice {
+    notice(id, Uuid::from_u128(0), Event::EnabledAgain)
+}
+
+fn of(id: u64, incident: u64, observed: f64, event: fn(Silence) -> Event) -> Notice {
+    let silence = Silence {
+        observed,
+        ..silence()
+    };
+    notice(id, Uuid::from_u128(incident.into()), event(silence))
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}

@@ -1,0 +1,309 @@
+//! What people read: the same in e-mail, in Slack and in webhooks.
+
+mod outages;
+mod render;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use jiff::Timestamp;
+use reqwest::Url;
+
+use super::Message;
+use crate::config::monitor::Wording;
+use crate::monitor::notice::{Event, Notice, Silence};
+use outages::Outage;
+use words::{span, time};
+
+pub(super) use words::one_line;
+
+/// Earlier outages that are told one by one; there may be more if a channel failed for days.
+const TOLD: usize = 10;
+/// The longest cause that is told, in characters: it comes over the network (X2).
+const LONGEST_CAUSE: usize = 300;
+
+/// One message in words.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Text {
+    /// What a message is about, by its newest news.
+    pub(super) about: About,
+    /// The subject of an e-mail.
+    pub(super) subject: String,
+    /// Says it all.
+    headline: String,
+    /// What else has to be told, in sentences.
+    notes: Vec<String>,
+    /// What is known, each with a label.
+    facts: Vec<(&'static str, String)>,
+    /// What is being done, and what the reader should do.
+    action: Option<String>,
+    /// Where to look.
+    page: Option<Url>,
+}
+
+/// What a message is about, by its newest news.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum About {
+    /// The observatory is silent, and the reader does not know it yet.
+    Down,
+    /// It is still silent.
+    Reminder,
+    /// It is heard again.
+    Up,
+    /// The time is over for which alarms were disabled.
+    EnabledAgain,
+    /// Nothing: it is a test.
+    Test,
+}
+
+impl Text {
+    /// Says a message. Ages and durations are those of the moment at which each notice was raised: the message may be late.
+    pub(super) fn new(message: &Message, wording: &Wording) -> Self {
+        match message {
+            Message::Notices(notices) => Self::of_notices(notices, wording),
+            Message::Test => Self::test(wording),
+        }
+    }
+
+    /// Whether people are called, and not only told.
+    pub(super) fn calls(&self) -> bool {
+        matches!(self.about, About::Down | About::Test)
+    }
+
+    fn test(wording: &Wording) -> Self {
+        let subject = format!("TEST: {} is down", name(wording));
+        Self {
+            about: About::Test,
+            headline: format!("{subject}. This is a test message. Please ignore."),
+            subject,
+            notes: Vec::new(),
+            facts: Vec::new(),
+            action: None,
+            page: wording.page.clone(),
+        }
+    }
+
+    fn of_notices(notices: &[Notice], wording: &Wording) -> Self {
+        let enabled_again = notices
+            .iter()
+            .rfind(|notice| notice.event == Event::EnabledAgain)
+            .map(|notice| notice.raised);
+        let outages = outages::of(notices);
+        let speaker = Speaker {
+            name: name(wording),
+            wording,
+        };
+        match outages.split_last() {
+            Some((last, earlier)) => speaker.outages(last, earlier, enabled_again),
+            None => speaker.enabled_again(enabled_again),
+        }
+    }
+}
+
+/// What is down or up.
+fn name(wording: &Wording) -> String {
+    one_line(&wording.subject, 100)
+}
+
+/// Puts it into words.
+struct Speaker<'a> {
+    name: String,
+    wording: &'a Wording,
+}
+
+impl Speaker<'_> {
+    fn time(&self, at: Timestamp) -> String {
+        time(at, &self.wording.time_zone)
+    }
+
+    /// Nothing but that alarms are enabled again.
+    fn enabled_again(&self, at: Option<Timestamp>) -> Text {
+        let since = at.map_or_else(String::new, |at| format!(" since {}", self.time(at)));
+        Text {
+            about: About::EnabledAgain,
+            subject: format!("{}: alarms are enabled again", self.name),
+            headline: format!(
+                "{}: alarms are enabled again{since}. The time is over for which they were disabled.",
+                self.name
+            ),
+            notes: Vec::new(),
+            facts: Vec::new(),
+            action: None,
+            page: self.wording.page.clone(),
+        }
+    }
+
+    /// The last outage, and in short what was before it.
+    fn outages(
+        &self,
+        last: &Outage<'_>,
+        earlier: &[Outage<'_>],
+        enabled_again: Option<Timestamp>,
+    ) -> Text {
+        let about = match (last.ended, last.is_new) {
+            (Some(_), _) => About::Up,
+            (None, true) => About::Down,
+            (None, false) => About::Reminder,
+        };
+        let name = &self.name;
+        let (subject, headline) = match last.ended {
+            Some(ended) => (
+                format!("RESOLVED: {name} is up"),
+                self.up(last, ended, earlier.len()),
+            ),
+            None if last.is_new => (format!("{name} is down"), self.down(last)),
+            None => (format!("REMINDER: {name} is still down"), self.down(last)),
+        };
+        let is_down = last.ended.is_none();
+        Text {
+            about,
+            subject,
+            headline,
+            notes: self.notes(last, earlier, enabled_again),
+            facts: self.facts(last),
+            action: self.wording.action.clone().filter(|_| is_down),
+            page: self.wording.page.clone(),
+        }
+    }
+
+    fn down(&self, outage: &Outage<'_>) -> String {
+        let is = match (outage.silence.by_hand, outage.is_new) {
+            (true, _) => "is declared down by hand",
+            (false, true) => "is down",
+            (false, false) => "is still down",
+        };
+        let heard = match outage.silence.last_seen {
+            Some(at) => format!("last heard at {}", self.time(at)),
+            None => "it was never heard".to_owned(),
+        };
+        let dome = match (outage.silence.dome_open, outage.silence.engineering_mode) {
+            (Some(true), Some(true)) => " The dome was open, in engineering mode.",
+            (Some(true), _) => " The dome was open.",
+            (Some(false), _) => " The dome was not open.",
+            (None, _) => "",
+        };
+        format!("{} {is}: {heard}.{dome}", self.name)
+    }
+
+    fn up(&self, outage: &Outage<'_>, ended: &Notice, earlier: usize) -> String {
+        let name = &self.name;
+        let until = self.time(ended.raised);
+        let how_often = match earlier {
+            0 => String::new(),
+            n => format!(" {} times, the last time", n + 1),
+        };
+        match outage.silence.last_seen {
+            _ if outage.silence.by_hand => format!("{name} is declared up by hand, at {until}."),
+            Some(from) if outage.is_new || earlier > 0 => format!(
+                "{name} was down{how_often} from {} to {until}, and is up again.",
+                self.time(from)
+            ),
+            Some(from) => format!(
+                "{name} is up again since {until}. It was down for {}.",
+                span(seconds_between(from, ended.raised))
+            ),
+            None => format!("{name} is up: heard for the first time at {until}."),
+        }
+    }
+
+    fn notes(
+        &self,
+        last: &Outage<'_>,
+        earlier: &[Outage<'_>],
+        enabled_again: Option<Timestamp>,
+    ) -> Vec<String> {
+        let mut notes = Vec::new();
+        if last.silence.by_hand {
+            notes.push("Somebody asked for this message by hand.".to_owned());
+        }
+        if last.is_new && last.ended.is_some() {
+            notes.push("The alarm could not be delivered while it lasted.".to_owned());
+        }
+        let untold = earlier.len().saturating_sub(TOLD);
+        if untold > 0 {
+            notes.push(format!(
+                "Before that it was down {} times; the last {TOLD}:",
+                earlier.len()
+            ));
+        }
+        for outage in earlier.iter().skip(untold) {
+            notes.push(self.earlier(outage));
+        }
+        if let Some(at) = enabled_again {
+            notes.push(format!(
+                "Alarms are enabled again since {}: the time is over for which they were disabled.",
+                self.time(at)
+            ));
+        }
+        notes
+    }
+
+    fn earlier(&self, outage: &Outage<'_>) -> String {
+        let by_hand = if outage.silence.by_hand {
+            ", told by hand"
+        } else {
+            ""
+        };
+        let from = outage
+            .silence
+            .last_seen
+            .map_or_else(|| "the beginning".to_owned(), |from| self.time(from));
+        match outage.ended {
+            Some(ended) => format!(
+                "Before: down from {from} to {}{by_hand}.",
+                self.time(ended.raised)
+            ),
+            None => format!("Before: down since {from}{by_hand}."),
+        }
+    }
+
+    fn facts(&self, outage: &Outage<'_>) -> Vec<(&'static str, String)> {
+        let Silence {
+            last_seen,
+            observed,
+            by_hand: _,
+            last_hold,
+            dome_open,
+            engineering_mode,
+        } = outage.silence;
+        let mut facts = vec![(
+            "Last heard",
+            last_seen.map_or_else(|| "never".to_owned(), |at| self.time(at)),
+        )];
+        if let Some(ended) = outage.ended {
+            facts.push(("Up again", self.time(ended.raised)));
+            facts.push(("Observed silence", span(*observed)));
+        } else {
+            facts.push(("Silent for", format!("at least {}", span(*observed))));
+            facts.push(("As of", self.time(outage.newest.raised)));
+        }
+        if outage.reminders > 0 && outage.is_new {
+            facts.push(("Reminders", outage.reminders.to_string()));
+        }
+        if let Some(hold) = last_hold {
+            let hold = one_line(hold, LONGEST_CAUSE);
+            facts.push(("Dome heartbeat, as last reported", format!("held: {hold}")));
+        }
+        if let Some(open) = dome_open {
+            let state = if *open { "open" } else { "not open" };
+            facts.push(("Dome, as last reported", state.to_owned()));
+        }
+        if let Some(on) = engineering_mode {
+            let state = if *on {
+                "ON: the dome stays open whatever happens to the heartbeat"
+            } else {
+                "off"
+            };
+            facts.push(("Engineering mode, as last reported", state.to_owned()));
+        }
+        if outage.ended.is_none() && dome_open.is_none() {
+            facts.push(("Dome", "not known".to_owned()));
+        }
+        facts
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for showing, to the second")]
+fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.as_second().saturating_sub(from.as_second()) as f64
+}

@@ -1,0 +1,89 @@
+//! The forms of a text: plain, HTML, Slack's.
+
+use maud::{DOCTYPE, html};
+
+use super::Text;
+
+impl Text {
+    /// As plain text: lines end with LF.
+    pub(in super::super) fn plain(&self) -> String {
+        let facts = self.facts.iter();
+        let facts: Vec<_> = facts
+            .map(|(label, fact)| format!("{label}: {fact}"))
+            .collect();
+        let mut paragraphs = vec![self.headline.clone()];
+        paragraphs.extend(self.notes.iter().cloned());
+        if !facts.is_empty() {
+            paragraphs.push(facts.join("\n"));
+        }
+        paragraphs.extend(
+            self.action
+                .as_deref()
+                .map(|action| action.trim().to_owned()),
+        );
+        paragraphs.extend(self.page.as_ref().map(|page| format!("Look at: {page}")));
+        paragraphs.join("\n\n") + "\n"
+    }
+
+    /// As an HTML document that needs nothing from elsewhere.
+    pub(in super::super) fn html(&self) -> String {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.subject) }
+                }
+                body style="font-family: sans-serif; line-height: 1.4" {
+                    p style="font-size: 1.2em" { strong { (self.headline) } }
+                    @for note in &self.notes {
+                        p { (note) }
+                    }
+                    @if !self.facts.is_empty() {
+                        table style="border-collapse: collapse" {
+                            @for (label, fact) in &self.facts {
+                                tr {
+                                    th scope="row" style="text-align: left; vertical-align: top; padding: 0.2em 1em 0.2em 0" { (label) }
+                                    td style="vertical-align: top; padding: 0.2em 0" { (fact) }
+                                }
+                            }
+                        }
+                    }
+                    @if let Some(action) = &self.action {
+                        p style="white-space: pre-line" { (action.trim()) }
+                    }
+                    @if let Some(page) = &self.page {
+                        p { "Look at: " a href=(page) { (page) } }
+                    }
+                }
+            }
+        }
+        .into_string()
+    }
+
+    /// In Slack's markup, with somebody mentioned if people are called. Nothing that came from elsewhere can mention anybody.
+    pub(in super::super) fn slack(&self, mention: &str) -> String {
+        let call = if self.calls() && !mention.is_empty() {
+            format!("{mention} ")
+        } else {
+            String::new()
+        };
+        let mut lines = vec![format!("{call}*{}*", escaped(&self.headline))];
+        lines.extend(self.notes.iter().map(|note| escaped(note)));
+        let facts = self.facts.iter();
+        lines.extend(facts.map(|(label, fact)| format!("• {label}: {}", escaped(fact))));
+        lines.extend(self.action.as_deref().map(|action| escaped(action.trim())));
+        let page = self.page.as_ref();
+        lines.extend(page.map(|page| format!("Look at: <{}>", escaped(page.as_str()))));
+        lines.join("\n")
+    }
+}
+
+/// The three characters that Slack gives a meaning: <https://docs.slack.dev/messaging/formatting-message-text#escaping>.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

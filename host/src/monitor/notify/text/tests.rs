@@ -1,0 +1,320 @@
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use super::super::sample::{down, enabled_again, notice, reminder, silence, up, wording};
+use super::*;
+use crate::monitor::notice::NoticeId;
+
+fn said(notices: &[Notice]) -> Text {
+    Text::new(&Message::Notices(notices.to_vec()), &wording())
+}
+
+#[test]
+fn an_alert() {
+    let text = said(&[down(1, 1)]);
+    assert_eq!(text.subject, "LCO internet is down");
+    assert_eq!(
+        text.plain(),
+        "\
+LCO internet is down: last heard at 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago). The dome was open.
+
+Last heard: 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago)
+Silent for: at least 5 min
+As of: 2025-06-01 03:17:05 UTC (2025-05-31 23:17:05 Santiago)
+Dome heartbeat, as last reported: held: overwatcher <silent> for 61 s
+Dome, as last reported: open
+Engineering mode, as last reported: off
+
+The dome closes by itself.
+Call the observers.
+
+Look at: https://monitor.example/
+"
+    );
+    assert_eq!(text.about, About::Down);
+    assert!(text.calls());
+}
+
+#[test]
+fn an_alert_about_an_observatory_that_was_never_heard() {
+    let mut alert = down(1, 1);
+    alert.event = Event::Down(Silence {
+        last_seen: None,
+        observed: 300.4,
+        by_hand: false,
+        last_hold: None,
+        dome_open: None,
+        engineering_mode: None,
+    });
+    let mut wording = wording();
+    (wording.action, wording.page, wording.time_zone) = (None, None, TimeZone::UTC);
+    assert_eq!(
+        Text::new(&Message::Notices(vec![alert]), &wording).plain(),
+        "\
+LCO internet is down: it was never heard.
+
+Last heard: never
+Silent for: at least 5 min
+As of: 2025-06-01 03:17:05 UTC
+Dome: not known
+"
+    );
+}
+
+#[test]
+fn an_open_dome_in_engineering_mode_is_in_the_first_line() {
+    let mut alert = down(1, 1);
+    let mut open = silence();
+    open.engineering_mode = Some(true);
+    alert.event = Event::Down(open);
+    let plain = said(&[alert]).plain();
+    let first = plain.lines().next().unwrap();
+    assert!(
+        first.ends_with("The dome was open, in engineering mode."),
+        "{first}"
+    );
+    assert!(plain.contains("ON: the dome stays open"), "{plain}");
+}
+
+#[test]
+fn a_reminder() {
+    let text = said(&[reminder(2, 1)]);
+    assert_eq!(text.subject, "REMINDER: LCO internet is still down");
+    assert_eq!(
+        text.plain().lines().next(),
+        Some(
+            "LCO internet is still down: last heard at 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago). The dome was open."
+        )
+    );
+    assert!(text.plain().contains("Silent for: at least 1 h\n"));
+    assert!(!text.calls());
+}
+
+#[test]
+fn an_all_clear() {
+    let text = said(&[up(3, 1)]);
+    assert_eq!(text.subject, "RESOLVED: LCO internet is up");
+    assert_eq!(
+        text.plain(),
+        "\
+LCO internet is up again since 2025-06-01 04:40:00 UTC (00:40:00 Santiago). It was down for 1 h 27 min.
+
+Last heard: 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago)
+Up again: 2025-06-01 04:40:00 UTC (00:40:00 Santiago)
+Observed silence: 1 h 20 min
+Dome heartbeat, as last reported: held: overwatcher <silent> for 61 s
+Dome, as last reported: open
+Engineering mode, as last reported: off
+
+Look at: https://monitor.example/
+"
+    );
+    assert_eq!(text.about, About::Up);
+    assert!(!text.calls());
+}
+
+#[test]
+fn an_all_clear_for_an_observatory_that_is_heard_for_the_first_time() {
+    let mut all_clear = up(3, 1);
+    let mut first = silence();
+    first.last_seen = None;
+    all_clear.event = Event::Up(first);
+    assert!(said(&[all_clear]).plain().starts_with(
+        "LCO internet is up: heard for the first time at 2025-06-01 04:40:00 UTC (00:40:00 Santiago).\n"
+    ));
+}
+
+#[test]
+fn m2_an_alarm_that_is_over_before_it_is_delivered_is_told_with_its_all_clear() {
+    let text = said(&[down(1, 1), reminder(2, 1), up(3, 1)]);
+    assert_eq!(text.subject, "RESOLVED: LCO internet is up");
+    assert!(text.plain().starts_with(
+        "\
+LCO internet was down from 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago) to 2025-06-01 04:40:00 UTC (00:40:00 Santiago), and is up again.
+
+The alarm could not be delivered while it lasted.
+
+Last heard: "
+    ), "{}", text.plain());
+    assert!(!text.calls());
+}
+
+#[test]
+fn m2_an_alarm_with_undelivered_reminders_is_an_alert_as_of_the_last_one() {
+    let text = said(&[down(1, 1), reminder(2, 1), reminder(3, 1)]);
+    assert_eq!(text.subject, "LCO internet is down");
+    assert!(text.calls(), "nobody has been told yet");
+    let plain = text.plain();
+    assert!(plain.contains("Silent for: at least 1 h\n"), "{plain}");
+    assert!(plain.contains("Reminders: 2\n"), "{plain}");
+}
+
+#[test]
+fn m2_several_outages_are_told_by_one_message() {
+    let notices = [up(3, 1), down(4, 2), up(5, 2), down(6, 3), up(7, 3)];
+    let plain = said(&notices).plain();
+    let was = "2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago)";
+    let until = "2025-06-01 04:40:00 UTC (00:40:00 Santiago)";
+    assert!(
+        plain.starts_with(&format!(
+            "\
+LCO internet was down 3 times, the last time from {was} to {until}, and is up again.
+
+The alarm could not be delivered while it lasted.
+
+Before: down from {was} to {until}.
+
+Before: down from {was} to {until}.
+
+Last heard: "
+        )),
+        "{plain}"
+    );
+    // The all-clear of one that is known, and a new one.
+    let again = said(&[up(3, 1), down(4, 2)]);
+    assert_eq!(again.subject, "LCO internet is down");
+    assert!(again.calls());
+    assert!(again.plain().contains("\nBefore: down from "));
+}
+
+#[test]
+fn x2_however_many_outages_there_were_the_message_is_short() {
+    let notices: Vec<_> = (0..1000)
+        .flat_map(|n| [down(2 * n, n), up(2 * n + 1, n)])
+        .collect();
+    let plain = said(&notices).plain();
+    assert!(plain.contains("\nBefore that it was down 999 times; the last 10:\n"));
+    assert_eq!(plain.matches("\nBefore: down").count(), 10);
+}
+
+#[test]
+fn what_is_done_by_hand_says_so() {
+    let by_hand = |notice: Notice| {
+        let mut by_hand = silence();
+        by_hand.by_hand = true;
+        let event = match notice.event {
+            Event::Down(_) => Event::Down(by_hand),
+            Event::Up(_) => Event::Up(by_hand),
+            Event::Reminder(_) | Event::EnabledAgain => panic!("not by hand"),
+        };
+        Notice { event, ..notice }
+    };
+    let alert = said(&[by_hand(down(1, 1))]);
+    assert_eq!(alert.subject, "LCO internet is down");
+    let plain = alert.plain();
+    assert!(
+        plain.starts_with("LCO internet is declared down by hand: last heard at 2025-"),
+        "{plain}"
+    );
+    assert!(
+        plain.contains("\nSomebody asked for this message by hand.\n"),
+        "{plain}"
+    );
+    let plain = said(&[by_hand(up(2, 1))]).plain();
+    assert!(
+        plain.starts_with("LCO internet is declared up by hand, at 2025-"),
+        "{plain}"
+    );
+}
+
+#[test]
+fn the_end_of_a_timed_disable() {
+    let text = said(&[enabled_again(1)]);
+    assert_eq!(text.subject, "LCO internet: alarms are enabled again");
+    assert_eq!(
+        text.plain(),
+        "\
+LCO internet: alarms are enabled again since 2025-06-01 03:00:00 UTC (2025-05-31 23:00:00 Santiago). The time is over for which they were disabled.
+
+Look at: https://monitor.example/
+"
+    );
+    assert!(!text.calls());
+    // At the same instant an alarm may be due.
+    let both = said(&[enabled_again(1), down(2, 1)]);
+    assert_eq!(both.subject, "LCO internet is down");
+    assert!(both.plain().contains("\nAlarms are enabled again since "));
+}
+
+#[test]
+fn a_test_says_that_it_is_one() {
+    let text = Text::new(&Message::Test, &wording());
+    assert_eq!(text.subject, "TEST: LCO internet is down");
+    assert_eq!(
+        text.plain(),
+        "\
+TEST: LCO internet is down. This is a test message. Please ignore.
+
+Look at: https://monitor.example/
+"
+    );
+    assert!(text.calls());
+}
+
+#[test]
+fn x2_what_came_over_the_network_is_neither_markup_nor_a_mention() {
+    let mut alert = down(1, 1);
+    let mut evil = silence();
+    evil.last_hold = Some(format!("<!channel>\n<b>&\u{7}{}", "x".repeat(5000)));
+    alert.event = Event::Down(evil);
+    let text = said(&[alert]);
+    let html = text.html();
+    assert!(
+        html.contains("held: &lt;!channel&gt; &lt;b&gt;&amp; xxx"),
+        "{html}"
+    );
+    assert!(html.len() < 4000, "{html}");
+    let slack = text.slack("");
+    assert!(
+        slack.contains("held: &lt;!channel&gt; &lt;b&gt;&amp; xxx"),
+        "{slack}"
+    );
+    assert!(text.plain().lines().all(|line| line.len() < 400));
+}
+
+#[test]
+fn slack_mentions_people_if_they_are_called() {
+    assert_eq!(
+        said(&[down(1, 1)]).slack("<!here>"),
+        "\
+<!here> *LCO internet is down: last heard at 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago). The dome was open.*
+• Last heard: 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago)
+• Silent for: at least 5 min
+• As of: 2025-06-01 03:17:05 UTC (2025-05-31 23:17:05 Santiago)
+• Dome heartbeat, as last reported: held: overwatcher &lt;silent&gt; for 61 s
+• Dome, as last reported: open
+• Engineering mode, as last reported: off
+The dome closes by itself.
+Call the observers.
+Look at: <https://monitor.example/>"
+    );
+    for told in [reminder(2, 1), up(3, 1), enabled_again(4)] {
+        let text = said(&[told]).slack("<!here>");
+        assert!(text.starts_with('*'), "{text}");
+    }
+    assert!(
+        Text::new(&Message::Test, &wording())
+            .slack("<!here>")
+            .starts_with("<!here> *TEST: ")
+    );
+    assert!(said(&[down(1, 1)]).slack("").starts_with('*'));
+}
+
+#[test]
+fn html_says_the_same_as_plain_text() {
+    let text = said(&[down(1, 1), up(2, 1), down(3, 2)]);
+    let html = text.html();
+    for line in text.plain().lines().filter(|line| !line.is_empty()) {
+        let words = line.split_once(": ").map_or(line, |(_, fact)| fact);
+        let words = words.replace('<', "&lt;").replace('>', "&gt;");
+        assert!(html.contains(&words), "{words} is not in {html}");
+    }
+}
+
+#[test]
+fn an_outage_whose_notices_are_of_two_incidents_is_two() {
+    let stray = notice(9, Uuid::from_u128(9), Event::Reminder(silence()));
+    let outages = outages::of(&[down(1, 1), stray.clone()]).len();
+    assert_eq!(outages, 2);
+    assert_eq!(stray.id, NoticeId(9));
+}

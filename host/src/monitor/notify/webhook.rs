@@ -1,0 +1,105 @@
+//! Webhooks: a POST of JSON to any address.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use reqwest::Client;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::text::{About, Text};
+use super::{Channel, DeliveryError, Kind, Message, http};
+use crate::config::monitor::{self, Wording};
+use crate::config::{Secret, SecretUrl};
+use crate::monitor::notice::Notice;
+
+/// A webhook.
+#[derive(Debug)]
+pub(super) struct Webhook {
+    id: String,
+    shown: String,
+    client: Client,
+    url: SecretUrl,
+    token: Option<Secret>,
+    wording: Arc<Wording>,
+}
+
+/// What is posted to a webhook. Any answer of 2xx means that it was taken; after any other, or none, it is posted again, so that the
+/// same may arrive twice: `notices[].id` tells.
+#[derive(Serialize, ToSchema, Debug)]
+pub struct Posted<'a> {
+    /// What it is about, by its newest news: `down`, `reminder`, `up`, `enabled_again` or `test`.
+    pub kind: &'static str,
+    /// The subject that an e-mail has: "LCO internet is down".
+    pub subject: &'a str,
+    /// The same text that an e-mail has; its first line says it all.
+    pub text: &'a str,
+    /// What people have to be told, oldest first: more than one if the webhook could not be reached for a while, none in a test.
+    pub notices: &'a [Notice],
+}
+
+impl Webhook {
+    pub(super) fn new(config: &monitor::Webhook, wording: &Arc<Wording>, client: &Client) -> Self {
+        Self {
+            id: format!("webhook:{}", config.name),
+            shown: format!("webhook {}", config.name),
+            client: client.clone(),
+            url: config.url.clone(),
+            token: config.token.clone(),
+            wording: Arc::clone(wording),
+        }
+    }
+}
+
+#[async_trait]
+impl Channel for Webhook {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Webhook
+    }
+
+    async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        let text = Text::new(message, &self.wording);
+        let posted = Posted {
+            kind: match text.about {
+                About::Down => "down",
+                About::Reminder => "reminder",
+                About::Up => "up",
+                About::EnabledAgain => "enabled_again",
+                About::Test => "test",
+            },
+            subject: &text.subject,
+            text: &text.plain(),
+            notices: match message {
+                Message::Notices(notices) => notices,
+                Message::Test => &[],
+            },
+        };
+        let (url, token) = (self.url.reveal().clone(), self.token.as_ref());
+        // The answer's body is not told: it comes from anywhere, and may hold what was sent.
+        let answer = http::post(&self.client, &self.shown, url, token, &posted).await?;
+        let status = answer.status;
+        if status.is_success() {
+            return Ok(());
+        }
+        let cause = if status.is_redirection() {
+            format!(
+                "{} answers {status}: redirects are not followed, configure the address that it leads to",
+                self.shown
+            )
+        } else {
+            format!("{} answers {status}", self.shown)
+        };
+        Err(DeliveryError {
+            cause,
+            retry_after: answer.retry_after,
+        })
+    }
+}

@@ -1,0 +1,387 @@
+//! What people have still to be told, and by which channels. Pure: no I/O, time is an argument.
+//!
+//! Each channel has a queue of its own, so that one that fails holds no other back (M2). A delivery takes all that its channel has
+//! pending as one message: what a channel could not deliver is told together with what happened since. It stays pending until it was
+//! delivered, for ever if need be, and across restarts; what was delivered is not delivered again (M4).
+//!
+//! # Superseded
+//!
+//! Of one incident, a channel has still to tell no more than how it began and what became of it: between a pending alarm and the latest
+//! notice of the same incident nothing is kept, and no reminder that is not the latest. Of several times that alarms were enabled again,
+//! the last one. And if a channel fails through so many incidents that [`MAX_PENDING`] is exceeded, whole incidents are given up, from the
+//! second-oldest on: the oldest may end an alarm that the channel has told, and the newest is how things are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use embassy_time::Instant;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::notice::{Event, Notice, NoticeId};
+use super::notify::DeliveryError;
+use crate::config::core_duration;
+
+/// Notices that one channel may have pending.
+pub(super) const MAX_PENDING: usize = 32;
+/// Notices that are kept for showing.
+const LOG: usize = 100;
+/// The pause after the first failure in a row; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause, also if the other side asks for a longer one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// The queues of all channels, and the latest notices.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    next: NoticeId,
+    /// Notices from this one on may not be tried yet (M2).
+    held_from: NoticeId,
+    /// In the order of their numbers.
+    log: Vec<Entry>,
+    /// In the order of the configuration.
+    queues: Vec<Queue>,
+}
+
+/// One notice, and who has told it.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+pub(super) struct Entry {
+    /// What had to be told.
+    pub(super) notice: Notice,
+    /// The ids of the channels that have delivered it.
+    #[serde(default)]
+    pub(super) delivered: Vec<String>,
+}
+
+/// One channel.
+#[derive(Debug)]
+pub(super) struct Queue {
+    /// The channel's id.
+    pub(super) channel: String,
+    /// Ascending; all are in the log.
+    pub(super) pending: Vec<NoticeId>,
+    /// What the delivery under way holds.
+    in_flight: Option<Vec<NoticeId>>,
+    /// Failures in a row.
+    pub(super) failures: u32,
+    pub(super) last_error: Option<String>,
+    pub(super) last_delivered: Option<Timestamp>,
+    wait: Option<Wait>,
+}
+
+/// No try for this long. Kept as a begin and a length, so that a clock that goes back ends it.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    from: Instant,
+    length: embassy_time::Duration,
+    /// The other side asked for it: a new notice does not end it.
+    asked_for: bool,
+}
+
+/// What has to be delivered now.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Delivery {
+    /// The channel's place in the configuration.
+    pub(super) channel: usize,
+    /// Never empty, oldest first.
+    pub(super) notices: Vec<Notice>,
+}
+
+/// What survives a restart.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Default, Debug)]
+#[serde(default)]
+pub(super) struct Saved {
+    next: u64,
+    log: Vec<Entry>,
+    /// By the channels' ids.
+    pending: BTreeMap<String, Vec<NoticeId>>,
+}
+
+impl Outbox {
+    /// Goes on from what was saved, with the channels of this configuration. Queues of other channels are dropped; the second value
+    /// says how many notices were in them. A channel that is new has nothing to tell. Any values can be restored (X2).
+    pub(super) fn restore<'a>(
+        saved: Saved,
+        channels: impl Iterator<Item = &'a str>,
+    ) -> (Self, usize) {
+        let Saved {
+            next,
+            mut log,
+            mut pending,
+        } = saved;
+        log.sort_by_key(|entry| entry.notice.id);
+        log.dedup_by_key(|entry| entry.notice.id);
+        let last = log.last().map_or(0, |entry| entry.notice.id.0);
+        let next = NoticeId(next.max(last.saturating_add(1)));
+        let mut outbox = Self {
+            next,
+            held_from: next,
+            log,
+            queues: Vec::new(),
+        };
+        for channel in channels {
+            let mut ids = pending.remove(channel).unwrap_or_default();
+            ids.sort_unstable();
+            ids.dedup();
+            ids.retain(|id| outbox.entry(*id).is_some());
+            ids.drain(..ids.len().saturating_sub(2 * MAX_PENDING));
+            let mut queue = Queue {
+                channel: channel.to_owned(),
+                pending: ids,
+                in_flight: None,
+                failures: 0,
+                last_error: None,
+                last_delivered: None,
+                wait: None,
+            };
+            queue.supersede(&outbox.log);
+            outbox.queues.push(queue);
+        }
+        outbox.forget();
+        (outbox, pending.values().map(Vec::len).sum())
+    }
+
+    /// What has to survive a restart.
+    pub(super) fn save(&self) -> Saved {
+        let queue = |queue: &Queue| (queue.channel.clone(), queue.pending.clone());
+        Saved {
+            next: self.next.0,
+            log: self.log.clone(),
+            pending: self.queues.iter().map(queue).collect(),
+        }
+    }
+
+    /// Every channel has to tell this. It is held back until it is on disk ([`Self::release`]).
+    pub(super) fn push(&mut self, incident: Uuid, raised: Timestamp, event: Event) -> NoticeId {
+        let id = self.next;
+        self.next = NoticeId(id.0.saturating_add(1));
+        let notice = Notice {
+            id,
+            incident,
+            raised,
+            event,
+        };
+        self.log.push(Entry {
+            notice,
+            delivered: Vec::new(),
+        });
+        for queue in &mut self.queues {
+            queue.pending.push(id);
+            queue.supersede(&self.log);
+        }
+        self.forget();
+        id
+    }
+
+    /// The notices before this one exist.
+    pub(super) fn end(&self) -> NoticeId {
+        self.next
+    }
+
+    /// The notices before this one may be tried: they are on disk, or there is no use in waiting for it (M2). Whatever pause a
+    /// channel makes that has not tried them yet, it is over, unless the other side asked for it.
+    pub(super) fn release(&mut self, end: NoticeId) {
+        let held_from = self.held_from;
+        for queue in &mut self.queues {
+            if queue.pending.iter().any(|id| (held_from..end).contains(id)) {
+                queue.wait = queue.wait.filter(|wait| wait.asked_for);
+            }
+        }
+        self.held_from = held_from.max(end);
+    }
+
+    /// The next delivery that is due, if any; it counts as under way from now on. To be called until it gives `None`.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Delivery> {
+        let held_from = self.held_from;
+        let (channel, queue) = self.queues.iter_mut().enumerate().find(|(_, queue)| {
+            queue.in_flight.is_none()
+                && queue.retry_in(now).is_none()
+                && queue.pending.first().is_some_and(|id| *id < held_from)
+        })?;
+        queue.wait = None;
+        let released = queue.pending.iter().copied().filter(|id| *id < held_from);
+        let taken: Vec<NoticeId> = released.collect();
+        queue.in_flight = Some(taken.clone());
+        let entries = taken.iter().filter_map(|id| self.entry(*id));
+        let notices = entries.map(|entry| entry.notice.clone()).collect();
+        Some(Delivery { channel, notices })
+    }
+
+    /// The delivery of this channel that was under way succeeded (M4).
+    pub(super) fn delivered(&mut self, channel: usize, wall: Timestamp) {
+        let Some(queue) = self.queues.get_mut(channel) else {
+            return;
+        };
+        let Some(ids) = queue.in_flight.take() else {
+            return;
+        };
+        queue.pending.retain(|id| !ids.contains(id));
+        queue.failures = 0;
+        queue.last_error = None;
+        queue.last_delivered = Some(wall);
+        for entry in &mut self.log {
+            if ids.contains(&entry.notice.id) && !entry.delivered.contains(&queue.channel) {
+                entry.delivered.push(queue.channel.clone());
+            }
+        }
+        self.forget();
+    }
+
+    /// The delivery of this channel that was under way failed: all that it held is still pending. The pause is that of
+    /// [`pause`], shortened by up to a quarter by `jitter`, which is from 0 to 1.
+    pub(super) fn failed(
+        &mut self,
+        channel: usize,
+        error: DeliveryError,
+        now: Instant,
+        jitter: f64,
+    ) {
+        let held_from = self.held_from;
+        let Some(queue) = self.queues.get_mut(channel) else {
+            return;
+        };
+        let Some(held) = queue.in_flight.take() else {
+            return;
+        };
+        queue.failures = queue.failures.saturating_add(1);
+        queue.last_error = Some(error.cause);
+        let pause = pause(queue.failures).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0);
+        let asked = error.retry_after.map(|asked| asked.min(LONGEST_PAUSE));
+        // What is newer than what has just failed has not been tried yet.
+        let news = queue
+            .pending
+            .iter()
+            .any(|id| *id < held_from && Some(id) > held.last());
+        let length = match asked {
+            Some(asked) if news => asked,
+            Some(asked) => asked.max(pause),
+            None if news => Duration::ZERO,
+            None => pause,
+        };
+        queue.wait = Some(Wait {
+            from: now,
+            length: core_duration(length),
+            asked_for: asked.is_some(),
+        });
+        self.forget();
+    }
+
+    /// The channels, in the order of the configuration.
+    pub(super) fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// The latest notices, oldest first.
+    pub(super) fn log(&self) -> &[Entry] {
+        &self.log
+    }
+
+    fn entry(&self, id: NoticeId) -> Option<&Entry> {
+        find(&self.log, id)
+    }
+
+    /// Drops the oldest entries that nobody has to tell any more.
+    fn forget(&mut self) {
+        let old = self.log.len().saturating_sub(LOG);
+        let queues = &self.queues;
+        let mut index = 0;
+        self.log.retain(|entry| {
+            let recent = index >= old;
+            index += 1;
+            recent || queues.iter().any(|queue| queue.holds(entry.notice.id))
+        });
+    }
+}
+
+impl Queue {
+    /// A delivery is under way.
+    pub(super) fn is_delivering(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Time until the next try, if one is waited for.
+    pub(super) fn retry_in(&self, now: Instant) -> Option<embassy_time::Duration> {
+        let wait = self.wait?;
+        let waited = now.checked_duration_since(wait.from)?;
+        wait.length
+            .checked_sub(waited)
+            .filter(|left| left.as_ticks() > 0)
+    }
+
+    fn holds(&self, id: NoticeId) -> bool {
+        self.pending.contains(&id)
+            || self
+                .in_flight
+                .as_ref()
+                .is_some_and(|held| held.contains(&id))
+    }
+
+    fn supersede(&mut self, log: &[Entry]) {
+        let mut notices: Vec<&Notice> = self
+            .pending
+            .iter()
+            .filter_map(|id| find(log, *id))
+            .map(|entry| &entry.notice)
+            .collect();
+        let mut kept = Vec::with_capacity(notices.len());
+        for (index, notice) in notices.iter().enumerate() {
+            let (earlier, later) = notices.split_at(index);
+            let later = later.get(1..).unwrap_or_default();
+            if !is_superseded(notice, earlier, later) {
+                kept.push(*notice);
+            }
+        }
+        notices = kept;
+        while notices.len() > MAX_PENDING {
+            let oldest = notices.first().map(|notice| notice.incident);
+            let second = notices
+                .iter()
+                .map(|notice| notice.incident)
+                .find(|incident| Some(*incident) != oldest);
+            let before = notices.len();
+            notices.retain(|notice| Some(notice.incident) != second);
+            if notices.len() == before {
+                break;
+            }
+        }
+        self.pending = notices.iter().map(|notice| notice.id).collect();
+    }
+}
+
+fn is_superseded(notice: &Notice, earlier: &[&Notice], later: &[&Notice]) -> bool {
+    let same = |other: &&&Notice| other.incident == notice.incident;
+    match notice.event {
+        Event::EnabledAgain => later
+            .iter()
+            .any(|other| matches!(other.event, Event::EnabledAgain)),
+        // How it began.
+        Event::Down(_)
+            if !earlier
+                .iter()
+                .filter(same)
+                .any(|other| matches!(other.event, Event::Down(_))) =>
+        {
+            false
+        }
+        Event::Down(_) | Event::Reminder(_) | Event::Up(_) => {
+            later.iter().any(|other| same(&other))
+        }
+    }
+}
+
+fn find(log: &[Entry], id: NoticeId) -> Option<&Entry> {
+    let place = log
+        .binary_search_by_key(&id, |entry| entry.notice.id)
+        .ok()?;
+    log.get(place)
+}
+
+/// The pause after so many failures in a row.
+fn pause(failures: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+use proptest::prelude::*;
+
+use super::super::memory::{Memory, Moment};
+use super::super::testing::{Folder, config};
+use super::*;
+
+const AT: Moment = Moment {
+    now: embassy_time::Instant::from_secs(100),
+    wall: Timestamp::UNIX_EPOCH,
+};
+
+/// Of a monitor that has told an alarm that is not delivered yet.
+fn saved() -> Saved {
+    let thresholds = config().alarm().unwrap();
+    let channels = ["email:a"].into_iter();
+    let mut memory = Memory::restore(thresholds, true, Loaded::Nothing, channels, AT);
+    memory.beat(None, AT);
+    assert!(memory.notify_down(false, AT));
+    memory.save(AT)
+}
+
+fn found(path: &Path) -> Loaded {
+    let (loaded, damaged) = load(path);
+    assert!(damaged.is_none(), "{damaged:?}");
+    loaded
+}
+
+/// It cannot be used, is kept aside, and gives the reason.
+fn refused(path: &Path) -> String {
+    let before = fs::read(path).unwrap();
+    let (loaded, damaged) = load(path);
+    assert!(matches!(loaded, Loaded::Lost), "{loaded:?}");
+    let damaged = damaged.unwrap();
+    let aside = damaged.set_aside.unwrap();
+    assert_eq!(fs::read(&aside).unwrap(), before);
+    assert!(!path.exists());
+    fs::remove_file(aside).unwrap();
+    damaged.cause
+}
+
+#[test]
+fn m2_what_is_written_is_read_again() {
+    let folder = Folder::new();
+    for _ in 0..2 {
+        write(&folder.file(), &saved()).unwrap();
+    }
+    let saved = saved();
+    write(&folder.file(), &saved).unwrap();
+    let read = found(&folder.file());
+    assert!(
+        matches!(&read, Loaded::Saved(read) if **read == saved),
+        "{read:?}"
+    );
+    // Nothing else is left.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn it_is_json_of_one_line() {
+    let bytes = encode(&saved()).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(value["version"], 1);
+    assert_eq!(value["state"]["alarm"]["down"], true);
+    let line = bytes.strip_suffix(b"\n").unwrap();
+    assert!(!line.contains(&b'\n'));
+}
+
+#[test]
+fn no_file_is_no_damage() {
+    let folder = Folder::new();
+    assert!(matches!(found(&folder.file()), Loaded::Nothing));
+    assert!(matches!(
+        found(&folder.path().join("no/such/folder")),
+        Loaded::Nothing
+    ));
+}
+
+#[test]
+fn the_file_of_the_python_version_is_read() {
+    let seen = Some(Timestamp::from_second(1_735_230_745).unwrap());
+    for (text, active, last_seen) in [
+        ("0,", false, None),
+        ("1,", true, None),
+        ("0,1735230745", false, seen),
+        ("1,1735230745\n", true, seen),
+        ("1,1735230745.0", true, seen),
+    ] {
+        let folder = Folder::new();
+        fs::write(folder.file(), text).unwrap();
+        let expected = Python { active, last_seen };
+        let read = found(&folder.file());
+        assert!(
+            matches!(read, Loaded::Python(read) if read == expected),
+            "{text}: {read:?}"
+        );
+    }
+}
+
+#[test]
+fn x2_a_file_that_cannot_be_used_is_set_aside_with_the_reason() {
+    let folder = Folder::new();
+    let whole = String::from_utf8(encode(&saved()).unwrap()).unwrap();
+    let deep = "[".repeat(1_000_000);
+    for (bytes, reason) in [
+        (b"".as_slice(), "it is empty"),
+        (b"\xff\xfe\x00", "it is no text"),
+        (b"1,tomorrow", "it is no state file"),
+        (b"1,1e300", "it is no state file"),
+        (b"2,5", "it is no state file"),
+        (b"[]", "it is no state file"),
+        (b"null", "it is no state file"),
+        (deep.as_bytes(), "it is no state file"),
+        (b"{\"version\":1}", "it is no state file"),
+        (b"{\"version\":2,\"what\":[]}", "a later version"),
+        (b"{\"version\":-1}", "it is no state file"),
+        (
+            whole.replace("\"down\":true", "\"down\":null").as_bytes(),
+            "its checksum does not match",
+        ),
+        (
+            format!(
+                "{{\"version\":1,\"checksum\":\"{:08x}\",\"state\":{{}}}}",
+                crc32(b"{}")
+            )
+            .as_bytes(),
+            "it holds another state",
+        ),
+        (&whole.as_bytes()[..whole.len() / 2], "it is no state file"),
+    ] {
+        fs::write(folder.file(), bytes).unwrap();
+        let cause = refused(&folder.file());
+        assert!(cause.contains(reason), "{cause} for {reason}");
+    }
+}
+
+#[test]
+fn x2_a_file_that_is_too_long_is_not_read_to_its_end() {
+    let folder = Folder::new();
+    File::create(folder.file())
+        .unwrap()
+        .set_len(MAX_BYTES + 5)
+        .unwrap();
+    assert!(refused(&folder.file()).contains("longer than"));
+}
+
+#[test]
+fn every_damaged_file_is_kept_up_to_a_hundred() {
+    let folder = Folder::new();
+    for number in 1..=120 {
+        fs::write(folder.file(), format!("damage {number}")).unwrap();
+        let (_, damaged) = load(&folder.file());
+        let aside = damaged.unwrap().set_aside.unwrap();
+        let expected = format!("state.json.damaged-{}", number.min(100));
+        assert_eq!(aside.file_name().unwrap(), expected.as_str());
+    }
+    let first = folder.path().join("state.json.damaged-1");
+    assert_eq!(fs::read_to_string(first).unwrap(), "damage 1");
+}
+
+#[test]
+fn x2_what_is_no_file_is_set_aside_too() {
+    let folder = Folder::new();
+    fs::create_dir(folder.file()).unwrap();
+    let (loaded, damaged) = load(&folder.file());
+    assert!(matches!(loaded, Loaded::Lost));
+    assert!(damaged.unwrap().set_aside.unwrap().is_dir());
+    write(&folder.file(), &saved()).unwrap();
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error_and_leaves_the_old_one() {
+    let folder = Folder::new();
+    write(&folder.file(), &saved()).unwrap();
+    fs::create_dir(folder.path().join("state.json.tmp")).unwrap();
+    assert!(write(&folder.file(), &saved()).is_err());
+    assert!(matches!(found(&folder.file()), Loaded::Saved(_)));
+    assert!(write(&folder.path().join("no/such/folder"), &saved()).is_err());
+}
+
+#[test]
+fn the_checksum_is_that_of_ethernet() {
+    assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+}
+
+proptest! {
+    #[test]
+    fn x2_every_truncation_and_every_flipped_bit_is_found(cut in any::<prop::sample::Index>(), bit in 0_u8..8) {
+        let saved = saved();
+        let bytes = encode(&saved).unwrap();
+        let place = cut.index(bytes.len() - 1);
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 1 << bit;
+        // A digit of the version may become that of an older one.
+        if let Ok(Loaded::Saved(read)) = decode(&flipped) {
+            prop_assert_eq!(*read, saved);
+        }
+        prop_assert!(decode(&bytes[..place]).is_err());
+    }
+
+    #[test]
+    fn x2_no_bytes_are_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes);
+    }
+}

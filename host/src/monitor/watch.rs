@@ -1,0 +1,393 @@
+//! The monitor's loop: owns everything that is known, and waits for nothing but its own channels.
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use embassy_time::Instant;
+use futures_util::FutureExt as _;
+use lvmbeat_core::alarm;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant as Deadline, MissedTickBehavior, interval, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::MonitorError;
+use super::handle::{Handle, Request};
+use super::memory::{Memory, Moment};
+use super::notify::{Channel, DeliveryError, Message};
+use super::outbox::Delivery;
+use super::saving::Saving;
+use super::store::{self, Damaged, Loaded};
+use super::view::View;
+use crate::clock::Clock;
+use crate::config::core_duration;
+use crate::config::monitor::Monitor;
+
+/// Requests that are taken before a check: no more than can wait.
+const WAITING: usize = 64;
+/// After a lapse, what waits in the sockets is given this long to be received before the next check (M3), and so after a start.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How long the disk may take to say what was saved.
+const LOAD_LIMIT: Duration = Duration::from_secs(10);
+/// When ending, how long deliveries under way may take, and then the last save.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+type Ended = (usize, Result<(), DeliveryError>);
+
+/// The loop's own.
+pub(super) struct Watch {
+    config: Arc<Monitor>,
+    clock: Arc<dyn Clock>,
+    channels: Arc<[Arc<dyn Channel>]>,
+    memory: Memory,
+    saving: Saving,
+    saves: JoinSet<io::Result<()>>,
+    deliveries: JoinSet<Ended>,
+    requests: mpsc::Receiver<Request>,
+    view: watch::Sender<Arc<View>>,
+    /// A check waits until what waits in the sockets is received.
+    check_due: bool,
+    unsettled_since: Option<Instant>,
+}
+
+impl Watch {
+    /// Goes on from what the state file says.
+    pub(super) async fn new(
+        config: Arc<Monitor>,
+        thresholds: alarm::Config,
+        channels: Arc<[Arc<dyn Channel>]>,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, Handle) {
+        let (found, set_aside) = match &config.state_file {
+            None => (Loaded::Nothing, None),
+            Some(path) => load(path.clone()).await,
+        };
+        let at = Moment::read(clock.as_ref());
+        let ids = channels.iter().map(|channel| channel.id());
+        let memory = Memory::restore(thresholds, config.alerts, found, ids, at);
+        let saving = Saving::new(
+            config.state_file.clone(),
+            set_aside,
+            config.alert_after,
+            at.now,
+        );
+        let view = memory.view(at, &config, &channels, saving.view());
+        let (view, shown) = watch::channel(Arc::new(view));
+        let (handle, requests) = Handle::new(shown, channels.clone());
+        let watch = Self {
+            config,
+            clock,
+            channels,
+            memory,
+            saving,
+            saves: JoinSet::new(),
+            deliveries: JoinSet::new(),
+            requests,
+            view,
+            check_due: true,
+            unsettled_since: Some(at.now),
+        };
+        (watch, handle)
+    }
+
+    /// Runs until it is told to stop, or one of `tasks` ends, which never should.
+    pub(super) async fn run(
+        mut self,
+        mut tasks: JoinSet<&'static str>,
+        shutdown: CancellationToken,
+    ) -> Result<(), MonitorError> {
+        let mut ticks = interval(self.tick_period());
+        // After a pause one tick is enough; it is the gap that counts.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let every = self.config.check_every;
+        let mut checks = interval_at(Deadline::now() + every, every);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // In order: a lapse of attention has to be noticed before anything is decided (M3), and no flood of requests keeps a check
+            // back (M1).
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                _ = ticks.tick() => self.tick(),
+                _ = checks.tick() => {
+                    self.check_due = true;
+                    self.tick();
+                }
+                Some(ended) = tasks.join_next() => return Err(MonitorError::TaskDied(describe(ended))),
+                Some(saved) = self.saves.join_next() => self.saved(saved),
+                Some(ended) = self.deliveries.join_next() => self.delivery_ended(ended),
+                Some(request) = self.requests.recv() => self.request(request),
+            }
+            self.proceed();
+        }
+        tracing::info!("stopping");
+        tasks.shutdown().await;
+        self.end().await;
+        Ok(())
+    }
+
+    /// Several stamps within each attention limit, so that only a real gap is one.
+    fn tick_period(&self) -> Duration {
+        (self.config.attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
+    }
+
+    /// How long a check waits for what waits in the sockets.
+    fn settle(&self) -> embassy_time::Duration {
+        core_duration(SETTLE.min(self.config.attention))
+    }
+
+    fn tick(&mut self) {
+        let at = self.moment();
+        if let Err(lapse) = self.memory.tick(at) {
+            tracing::warn!(
+                ?lapse,
+                "the monitor was not listening; that time does not count as silence"
+            );
+            self.unsettled_since = Some(at.now);
+        }
+        let is_settled = self.unsettled_since.is_none_or(|since| {
+            at.now
+                .checked_duration_since(since)
+                .is_none_or(|waited| waited >= self.settle())
+        });
+        if is_settled {
+            self.unsettled_since = None;
+            if std::mem::take(&mut self.check_due) {
+                self.check();
+            }
+        }
+        self.publish();
+    }
+
+    /// Decides, after the beats that wait (M3).
+    fn check(&mut self) {
+        for _ in 0..WAITING {
+            let Ok(request) = self.requests.try_recv() else {
+                break;
+            };
+            self.request(request);
+        }
+        let told = self.memory.outbox.end();
+        self.memory.check(self.moment());
+        if self.memory.outbox.end() != told {
+            self.saving.want();
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        let at = self.moment();
+        let told = self.memory.outbox.end();
+        // Shown before it is answered. Nobody may wait for the answer any more.
+        match request {
+            Request::Beat(report, answer) => {
+                self.memory.beat(report.map(|report| *report), at);
+                if self.saving.holds_silence() {
+                    self.saving.want();
+                }
+                self.publish();
+                let _ = answer.send(());
+            }
+            Request::Enable(answer) => {
+                let was_disabled = self.memory.enable(at);
+                self.saving.want();
+                self.publish();
+                let _ = answer.send(was_disabled);
+            }
+            Request::Disable(period, answer) => {
+                self.memory.disable(period, at);
+                self.saving.want();
+                self.publish();
+                let _ = answer.send(());
+            }
+            Request::NotifyDown { force, told } => {
+                let is_told = self.memory.notify_down(force, at);
+                self.publish();
+                let _ = told.send(is_told);
+            }
+            Request::NotifyUp { force, told } => {
+                let is_told = self.memory.notify_up(force, at);
+                self.publish();
+                let _ = told.send(is_told);
+            }
+        }
+        if self.memory.outbox.end() != told {
+            self.saving.want();
+        }
+    }
+
+    /// Begins what has to be begun: a save, deliveries.
+    fn proceed(&mut self) {
+        let at = self.moment();
+        if self.saving.is_due(at.now) {
+            self.save(at);
+        }
+        if self.saving.is_hopeless(at.now) {
+            self.memory.outbox.release(self.memory.outbox.end());
+        }
+        while let Some(delivery) = self.memory.take_due(at) {
+            self.deliver(delivery);
+        }
+    }
+
+    fn save(&mut self, at: Moment) {
+        let Some(path) = self.config.state_file.clone() else {
+            return;
+        };
+        let end = self.memory.outbox.end();
+        self.saving
+            .begin(at.now, end, self.memory.is_silent(at.now));
+        let saved = self.memory.save(at);
+        self.saves
+            .spawn_blocking(move || store::write(&path, &saved));
+    }
+
+    fn saved(&mut self, saved: Result<io::Result<()>, JoinError>) {
+        let failure = match saved {
+            Ok(Ok(())) => None,
+            Ok(Err(cause)) => Some(cause.to_string()),
+            Err(died) => Some(died.to_string()),
+        };
+        if let Some(end) = self.saving.ended(failure, self.clock.wall()) {
+            self.memory.outbox.release(end);
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let Delivery { channel, notices } = delivery;
+        let Some(way) = self.channels.get(channel).cloned() else {
+            return;
+        };
+        tracing::debug!(channel = way.shown(), notices = notices.len(), "delivering");
+        let limit = self.config.delivery_timeout;
+        self.deliveries.spawn(async move {
+            let message = Message::Notices(notices);
+            let delivery = AssertUnwindSafe(way.deliver(&message)).catch_unwind();
+            let failed = |cause| {
+                Err(DeliveryError {
+                    cause,
+                    retry_after: None,
+                })
+            };
+            let result = match timeout(limit, delivery).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => failed("a defect of lvmbeat: the delivery has died".to_owned()),
+                Err(_) => failed(format!("it took longer than {} s", limit.as_secs_f64())),
+            };
+            (channel, result)
+        });
+    }
+
+    fn delivery_ended(&mut self, ended: Result<Ended, JoinError>) {
+        // Only the end of the process aborts one.
+        let Ok((channel, result)) = ended else {
+            return;
+        };
+        let (name, before) = self.channel(channel);
+        match (&result, &before) {
+            (Ok(()), _) => tracing::info!(channel = name, "delivered"),
+            // Said once, until something else is the matter.
+            (Err(error), Some(known)) if error.cause == *known => {
+                tracing::debug!(channel = name, %error, "not delivered");
+            }
+            (Err(error), _) => {
+                tracing::warn!(channel = name, %error, "not delivered; trying until it is");
+            }
+        }
+        let at = self.moment();
+        if self
+            .memory
+            .delivery_ended(channel, result, rand::random(), at)
+        {
+            self.saving.want();
+        }
+        self.publish();
+    }
+
+    /// Its name, and why its last delivery failed, if it did.
+    fn channel(&self, channel: usize) -> (&str, Option<String>) {
+        let name = self.channels.get(channel).map_or("", |way| way.shown());
+        let queue = self.memory.outbox.queues().get(channel);
+        (name, queue.and_then(|queue| queue.last_error.clone()))
+    }
+
+    fn publish(&self) {
+        let (at, store) = (self.moment(), self.saving.view());
+        let view = self.memory.view(at, &self.config, &self.channels, store);
+        self.view.send_replace(Arc::new(view));
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::read(self.clock.as_ref())
+    }
+
+    /// Ends in order, in a bounded time: what is being delivered may still be, so that it is not delivered again (M4), and what is known
+    /// is saved.
+    async fn end(mut self) {
+        let _ = timeout(END_LIMIT, async {
+            while let Some(ended) = self.deliveries.join_next().await {
+                self.delivery_ended(ended);
+            }
+        })
+        .await;
+        let last = timeout(END_LIMIT, async {
+            while let Some(saved) = self.saves.join_next().await {
+                self.saved(saved);
+            }
+            self.save(self.moment());
+            while let Some(saved) = self.saves.join_next().await {
+                self.saved(saved);
+            }
+        });
+        if last.await.is_err() {
+            tracing::error!("the last save was not finished in time");
+        }
+    }
+}
+
+/// Reads the state file, in a bounded time. Gives where it was set aside, if so.
+async fn load(path: PathBuf) -> (Loaded, Option<PathBuf>) {
+    let file = path.clone();
+    let reading = tokio::task::spawn_blocking(move || store::load(&file));
+    let (found, damaged) = match timeout(LOAD_LIMIT, reading).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(died)) => (Loaded::Lost, Some(unread(&died.to_string()))),
+        Err(_) => (Loaded::Lost, Some(unread("the disk does not answer"))),
+    };
+    let file = path.display();
+    match &found {
+        Loaded::Nothing => tracing::info!(%file, "there is no state file yet; starting afresh"),
+        Loaded::Saved(saved) => tracing::info!(%file, saved = %saved.wall, "state file read"),
+        Loaded::Python(_) => tracing::info!(%file, "state file of the Python version read"),
+        Loaded::Lost => {}
+    }
+    let Some(Damaged { cause, set_aside }) = damaged else {
+        return (found, None);
+    };
+    match set_aside {
+        Ok(aside) => {
+            tracing::error!(%file, cause, kept = %aside.display(), "the state file cannot be used; it is kept aside, starting afresh");
+            (found, Some(aside))
+        }
+        Err(problem) => {
+            tracing::error!(%file, cause, %problem, "the state file cannot be used and cannot be set aside; starting afresh");
+            (found, None)
+        }
+    }
+}
+
+fn unread(cause: &str) -> Damaged {
+    Damaged {
+        cause: cause.to_owned(),
+        set_aside: Err(io::Error::other("it was not read")),
+    }
+}
+
+fn describe(ended: Result<&'static str, JoinError>) -> String {
+    ended.map_or_else(|died| died.to_string(), |name| format!("{name} has ended"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! M1, and M3 without restarts.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn m1_an_alarm_comes_after_exactly_the_threshold_and_one_check_interval_at_most() {
+    for check_every in [1, 7, 120, 1000] {
+        // Beats at several places between two checks.
+        for first in [1, 50, 119] {
+            let station = Station::new(Monitor {
+                check_every: Duration::from_secs(check_every),
+                ..config()
+            })
+            .await;
+            after(first).await;
+            station.beat().await;
+            let beaten = station.now();
+            after(299).await;
+            assert_eq!(station.first.told().len(), 0);
+            after(1 + check_every).await;
+            let messages = station.first.messages();
+            let [(told, notices)] = messages.as_slice() else {
+                panic!("{messages:?} for {check_every}, {first}");
+            };
+            let silence = told.checked_sub(beaten).unwrap();
+            assert!(silence >= Duration::from_secs(300), "{silence:?}");
+            // At the next check after the threshold.
+            let expected = first + 300;
+            let expected = expected.div_ceil(check_every) * check_every - first;
+            let late = silence.saturating_sub(Duration::from_secs(expected));
+            assert!(
+                late < Duration::from_millis(200),
+                "{silence:?}, not {expected}"
+            );
+            assert!(matches!(&notices[0].event, Event::Down(silence) if silence.observed >= 300.0));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn m1_a_beat_just_before_the_threshold_puts_the_alarm_off() {
+    let station = Station::new(quick()).await;
+    for _ in 0..10 {
+        station.beat().await;
+        sleep(Duration::from_millis(299_700)).await;
+    }
+    assert_eq!(station.first.tried(), 0);
+    after(5).await;
+    assert_eq!(station.first.told(), [["down"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn m1_a_monitor_that_never_heard_a_beat_alarms() {
+    let station = Station::new(quick()).await;
+    assert_eq!(station.view().alarm.state, State::Waiting);
+    after(305).await;
+    let messages = station.first.messages();
+    assert!(matches!(&messages[0].1[0].event, Event::Down(silence) if silence.last_seen.is_none()));
+    station.beat().await;
+    after(1).await;
+    assert_eq!(station.first.told(), [["down"], ["up"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_and_its_all_clear_are_of_one_incident_and_the_next_alarm_of_another() {
+    let station = Station::new(quick()).await;
+    for _ in 0..2 {
+        station.beats(60).await;
+        after(400).await;
+    }
+    station.beats(60).await;
+    assert_eq!(station.first.told(), [["down"], ["up"], ["down"], ["up"]]);
+    let messages = station.first.messages();
+    let incidents: Vec<_> = messages
+        .iter()
+        .map(|(_, notices)| notices[0].incident)
+        .collect();
+    assert_eq!(incidents[0], incidents[1]);
+    assert_eq!(incidents[2], incidents[3]);
+    assert_ne!(incidents[1], incidents[2]);
+    let history = &station.view().history;
+    assert_eq!(history.periods.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flapping_below_the_threshold_is_no_alarm() {
+    let station = Station::new(quick()).await;
+    for _ in 0..100 {
+        station.beat().await;
+        after(250).await;
+    }
+    assert_eq!(station.first.tried(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reminders_come_at_their_interval_until_there_is_a_beat() {
+    let station = Station::new(Monitor {
+        remind_every: Some(Duration::from_secs(600)),
+        ..quick()
+    })
+    .await;
+    after(300 + 2 * 600 + 60).await;
+    station.beats(1200).await;
+    let told = station.first.told();
+    assert_eq!(told, [["down"], ["reminder"], ["reminder"], ["up"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn m3_a_machine_that_was_suspended_raises_no_alarm_by_itself() {
+    let station = Station::new(quick()).await;
+    station.beat().await;
+    after(200).await;
+    station.clock.suspend(Duration::from_secs(10_000));
+    after(90).await;
+    assert_eq!(station.first.tried(), 0);
+    let silence = station.silence();
+    assert!((288..=290).contains(&silence), "{silence}");
+    assert_eq!(station.view().counters.lapses, 1);
+    // What was observed before counts.
+    after(15).await;
+    assert_eq!(station.first.told(), [["down"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn m3_a_beat_that_waited_through_a_suspension_is_taken_before_the_next_check() {
+    let station = Station::new(quick()).await;
+    station.beat().await;
+    sleep(Duration::from_millis(299_500)).await;
+    station.clock.suspend(Duration::from_secs(10_000));
+    // In the socket at first: it takes the server a moment to receive it.
+    sleep(Duration::from_millis(700)).await;
+    station.beat().await;
+    after(60).await;
+    assert_eq!(station.first.tried(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn m3_steps_of_the_wall_clock_change_nothing() {
+    let station = Station::new(quick()).await;
+    let hours = jiff::SignedDuration::from_hours;
+    for step in [hours(24 * 365), hours(-24 * 700), hours(1), hours(-1)] {
+        station.beat().await;
+        station.clock.step_wall(step);
+        after(299).await;
+        assert_eq!(station.first.tried(), 0);
+    }
+    station.clock.step_wall(hours(-10_000));
+    after(2).await;
+    assert_eq!(station.first.told(), [["down"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_beats_does_not_keep_a_check_back() {
+    let station = Station::new(quick()).await;
+    station.handle().notify_down(false).await.unwrap();
+    let handle = station.handle().clone();
+    let flood = tokio::spawn(async move {
+        loop {
+            handle.beat(None).await.unwrap();
+        }
+    });
+    // The flood leaves the paused clock no idle moment: only ticks that are taken in spite of it move the view.
+    let before = station.view().at;
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    assert!(station.view().at - before >= embassy_time::Duration::from_secs(9));
+    flood.abort();
+}
