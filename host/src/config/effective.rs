@@ -68,7 +68,6 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             token_file: None,
             interval: seconds(config.outside.interval),
             timeout: seconds(config.outside.timeout),
-            token_file: None,
             send_email_after: seconds(monitor.alert_after),
             check_heartbeat_every: seconds(monitor.check_every),
         },

@@ -7,6 +7,8 @@
 mod address;
 mod check;
 mod effective;
+mod given;
+pub mod health;
 pub mod monitor;
 mod raw;
 mod secret;

@@ -239,6 +239,7 @@ fn x2_names_that_are_none_are_refused() {
         "its own name",
     );
     assert_refused("actor: {name: lvm.beat}", "actor.name", "without");
+    assert_refused("ecp: {actor: '#'}", "ecp.actor", "without");
     let many: String = (0..17).map(|i| format!("  - name: h{i}\n")).collect();
     assert_refused(&format!("heartbeats:\n{many}"), "heartbeats", "at most 16");
     let many: String = (0..9).map(|i| format!("    l{i}: 127.0.0.1\n")).collect();
