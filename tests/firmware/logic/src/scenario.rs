@@ -10,6 +10,7 @@
 //! source weather noted 30000
 //! at 1500 set overwatcher       a typed line, so many milliseconds after the start
 //! at 2000 bytes 02 73 03        the same in bytes, hexadecimal
+//! reset                         from here on the times are those after a reset
 //! at 60000 end                  the last line
 //! ```
 
@@ -47,6 +48,8 @@ pub enum Step<'a> {
         /// What.
         bytes: Vec<u8, MAX_INPUT>,
     },
+    /// The box is reset; the times after this line are those of the next start. Whoever comes to it before a reset waits for one.
+    Reset,
     /// The end.
     End {
         /// When, since the start.
@@ -58,7 +61,11 @@ pub enum Step<'a> {
 pub fn parse(line: &str) -> Result<Option<Step<'_>>, ()> {
     let line = line.split('#').next().unwrap_or_default().trim();
     let Some((word, rest)) = line.split_once(' ') else {
-        return if line.is_empty() { Ok(None) } else { Err(()) };
+        return match line {
+            "" => Ok(None),
+            "reset" => Ok(Some(Step::Reset)),
+            _ => Err(()),
+        };
     };
     let rest = rest.trim();
     let step = match word {
