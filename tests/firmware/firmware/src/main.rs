@@ -43,7 +43,11 @@ fn main() -> ! {
         last.cause.as_str(),
         this.starts,
         last.place,
-        if was_energised { "energised" } else { "released" }
+        if was_energised {
+            "energised"
+        } else {
+            "released"
+        }
     ));
     board::vectors::enable();
 
@@ -53,20 +57,27 @@ fn main() -> ! {
     let setup = bench::setup(this.starts);
 
     static MACHINE: StaticCell<Machine<SOURCES>> = StaticCell::new();
+    #[cfg(not(feature = "bench"))]
     let chance = board::time::chance() ^ this.starts.rotate_left(24);
+    // The bench has to know the sessions beforehand.
+    #[cfg(feature = "bench")]
+    let chance = 0;
     let start = Instant::now();
     let machine = MACHINE.init_with(|| Machine::new(setup, chance, start));
 
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
-    board::run(EXECUTOR.init(Executor::new(core::ptr::null_mut())), |spawner| {
-        // Each is started once, so that there is always room for it. If there were not, nobody would feed the watchdog.
-        if let (Ok(listen), Ok(decide)) = (tasks::listen(), tasks::decide(machine)) {
-            spawner.spawn(listen);
-            spawner.spawn(decide);
-        }
-        #[cfg(feature = "bench")]
-        if let Ok(task) = bench::play(start) {
-            spawner.spawn(task);
-        }
-    })
+    board::run(
+        EXECUTOR.init(Executor::new(core::ptr::null_mut())),
+        |spawner| {
+            // Each is started once, so that there is always room for it. If there were not, nobody would feed the watchdog.
+            if let (Ok(listen), Ok(decide)) = (tasks::listen(), tasks::decide(machine)) {
+                spawner.spawn(listen);
+                spawner.spawn(decide);
+            }
+            #[cfg(feature = "bench")]
+            if let Ok(task) = bench::play(start) {
+                spawner.spawn(task);
+            }
+        },
+    )
 }

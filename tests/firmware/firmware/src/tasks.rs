@@ -116,7 +116,11 @@ async fn give_up(cause: Cause, now: Instant) -> ! {
     relay::release();
     retained::because(cause, 0);
     defmt::error!("not fed any more: {}", cause);
-    say(format_args!("{} relay released cause={}", now.as_millis(), cause.as_str()));
+    say(format_args!(
+        "{} relay released cause={}",
+        now.as_millis(),
+        cause.as_str()
+    ));
     core::future::pending().await
 }
 

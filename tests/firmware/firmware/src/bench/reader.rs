@@ -105,7 +105,11 @@ impl Reader {
         }
         self.line.clear();
         loop {
-            while let Some(byte) = self.block.get(self.taken..self.filled).and_then(<[u8]>::first) {
+            while let Some(byte) = self
+                .block
+                .get(self.taken..self.filled)
+                .and_then(<[u8]>::first)
+            {
                 self.taken += 1;
                 if *byte == b'\n' {
                     return;

@@ -1,5 +1,8 @@
 //! When the program cannot go on: release the relay first, note why, and reset. Nothing here waits, logs or can fail.
-#![expect(unsafe_code, reason = "symbols of the linker, and the frame that the processor has put on the stack")]
+#![expect(
+    unsafe_code,
+    reason = "symbols of the linker, and the frame that the processor has put on the stack"
+)]
 
 use box_logic::record::Cause;
 
@@ -8,7 +11,10 @@ use super::{relay, retained};
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     cortex_m::interrupt::disable();
-    end(Cause::Panic, info.location().map_or(0, core::panic::Location::line))
+    end(
+        Cause::Panic,
+        info.location().map_or(0, core::panic::Location::line),
+    )
 }
 
 fn end(cause: Cause, place: u32) -> ! {

@@ -32,7 +32,10 @@ const CYCLES_PER_TICK: u32 = CLOCK_HZ / embassy_time::TICK_HZ as u32;
 /// Runs the tasks for ever, and sleeps while there is nothing to do.
 ///
 /// Not embassy's own thread executor: that one sleeps by WFE, which QEMU takes for no sleep at all.
-#[expect(unsafe_code, reason = "`poll` must not be called recursively; it is called here only")]
+#[expect(
+    unsafe_code,
+    reason = "`poll` must not be called recursively; it is called here only"
+)]
 pub(crate) fn run(
     executor: &'static embassy_executor::raw::Executor,
     spawn: impl FnOnce(embassy_executor::Spawner),

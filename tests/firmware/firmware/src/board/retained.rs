@@ -5,7 +5,10 @@ use core::mem::MaybeUninit;
 
 use box_logic::record::{Cause, Record, Words};
 
-#[expect(unsafe_code, reason = "one word after the other, volatile, by one processor")]
+#[expect(
+    unsafe_code,
+    reason = "one word after the other, volatile, by one processor"
+)]
 mod words {
     use super::{MaybeUninit, UnsafeCell, Words};
 

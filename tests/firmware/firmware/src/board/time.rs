@@ -97,7 +97,11 @@ impl Time {
         loop {
             let mut clock = self.clock.borrow(cs).borrow_mut();
             // Wakes whoever is due.
-            let next = self.queue.borrow(cs).borrow_mut().next_expiration(clock.look());
+            let next = self
+                .queue
+                .borrow(cs)
+                .borrow_mut()
+                .next_expiration(clock.look());
             let now = clock.look();
             let ticks = next.saturating_sub(now).min(LONGEST_ALARM);
             // At most 1.5e9 cycles.
@@ -148,6 +152,7 @@ pub(super) fn alarm() {
 }
 
 /// The cycles since timer 0 began: what somebody outside does at a moment of their own choice makes it a number by chance.
+#[cfg(not(feature = "bench"))]
 pub(crate) fn chance() -> u32 {
     FREE.value.read()
 }

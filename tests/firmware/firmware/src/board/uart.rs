@@ -52,9 +52,16 @@ pub(crate) fn send(line: &str) -> bool {
     if TX.free_capacity() < line.len() {
         return false;
     }
-    let taken = TX.try_write(line.as_bytes()) == Ok(line.len());
+    // The buffer is a ring: what does not fit before its end goes to its beginning.
+    let mut rest = line.as_bytes();
+    while let Ok(written) = TX.try_write(rest) {
+        rest = rest.get(written..).unwrap_or_default();
+        if rest.is_empty() {
+            break;
+        }
+    }
     critical_section::with(|_| pump());
-    taken
+    true
 }
 
 /// Whether all was handed to the hardware.
@@ -74,7 +81,10 @@ pub(crate) fn inject(bytes: &[u8]) {
 pub(super) fn received() {
     INTERRUPT.write(RX_HERE);
     while STATE.read() & RX_FULL != 0 {
-        #[expect(clippy::cast_possible_truncation, reason = "the register holds one byte")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the register holds one byte"
+        )]
         keep(DATA.read() as u8);
     }
     if STATE.read() & RX_OVERRUN != 0 {

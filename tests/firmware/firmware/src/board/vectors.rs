@@ -1,5 +1,8 @@
 //! The interrupts of this board.
-#![expect(unsafe_code, reason = "the processor calls these by their place in the vector table")]
+#![expect(
+    unsafe_code,
+    reason = "the processor calls these by their place in the vector table"
+)]
 
 use super::{faults, time, uart};
 
