@@ -54,7 +54,7 @@ fn main() -> ! {
     #[cfg(not(feature = "bench"))]
     let setup = site::setup();
     #[cfg(feature = "bench")]
-    let setup = bench::setup(this.starts);
+    let (setup, origin) = bench::setup(this.starts);
 
     static MACHINE: StaticCell<Machine<SOURCES>> = StaticCell::new();
     #[cfg(not(feature = "bench"))]
@@ -75,7 +75,7 @@ fn main() -> ! {
                 spawner.spawn(decide);
             }
             #[cfg(feature = "bench")]
-            if let Ok(task) = bench::play(start) {
+            if let Ok(task) = bench::play(origin) {
                 spawner.spawn(task);
             }
         },

@@ -8,7 +8,7 @@ use lvmbeat_core::{
 };
 
 /// The box must say that it is listening this often at least; a longer pause trips it.
-pub const ATTENTION: Duration = Duration::from_secs(2);
+pub const ATTENTION: Duration = Duration::from_secs(4);
 
 /// How a box is set up.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@
 use embassy_time::{Duration, Instant};
 
 /// The watchdog is fed this often.
-pub const FEED_EVERY: Duration = Duration::from_millis(500);
+pub const FEED_EVERY: Duration = Duration::from_secs(2);
 /// The hardware watchdog drops the relay after this long without being fed, and resets the box after twice as long.
-pub const HARDWARE_TIMEOUT: Duration = Duration::from_millis(1500);
+pub const HARDWARE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The two clocks may differ by an eighth, and by this much, of which one is read a little later than the other.
 const SLACK: Duration = Duration::from_millis(20);
 

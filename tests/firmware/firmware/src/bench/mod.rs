@@ -16,18 +16,25 @@ use lvmbeat_core::watchdog::Recovery;
 
 use self::reader::Reader;
 use crate::SOURCES;
-use crate::board::{faults, stack, time, uart};
+use crate::board::{faults, relay, stack, time, uart};
 
 /// QEMU's exit codes.
 const DONE: i32 = 0;
 const BAD_SCENARIO: i32 = 97;
 const NO_RESET: i32 = 98;
 const NO_WATCHDOG_RESET: i32 = 99;
+const RELAY_HELD: i32 = 96;
+const NO_END: i32 = 95;
 
 static READER: Mutex<RefCell<Option<Reader>>> = Mutex::new(RefCell::new(None));
 
-/// Reads the head of the scenario, and goes to the part that is played after so many starts.
-pub(crate) fn setup(starts: u32) -> Setup<SOURCES> {
+/// Reads the head of the scenario, and goes to the part that is played after so many starts. Gives also the moment from which its times
+/// count.
+pub(crate) fn setup(starts: u32) -> (Setup<SOURCES>, Instant) {
+    // No scenario has so many: it is one reset after the other.
+    if starts > 10 {
+        exit(NO_END);
+    }
     let Some(mut reader) = Reader::open() else {
         exit(BAD_SCENARIO)
     };
@@ -35,13 +42,17 @@ pub(crate) fn setup(starts: u32) -> Setup<SOURCES> {
     let mut cutoff = Duration::from_secs(10);
     let mut recovery = Recovery::SelfClearing;
     let mut setup = None;
+    let mut origin = Instant::MIN;
     loop {
         let ended = reader.with_next(|step| match step {
             Step::Timeout(value) => timeout = value,
             Step::Cutoff(value) => cutoff = value,
             Step::Recovery(value) => recovery = value,
             // Only the first start: a reset begins at zero.
-            Step::Clock(ticks) if starts == 1 => time::begin_at(ticks),
+            Step::Clock(ticks) if starts == 1 => {
+                time::begin_at(ticks);
+                origin = Instant::from_ticks(ticks);
+            }
             Step::Source {
                 name,
                 critical,
@@ -63,27 +74,28 @@ pub(crate) fn setup(starts: u32) -> Setup<SOURCES> {
         reader.skip_to_reset();
     }
     critical_section::with(|cs| READER.borrow(cs).replace(Some(reader)));
-    setup.unwrap_or_else(|| Setup::new(timeout, cutoff, recovery))
+    let setup = setup.unwrap_or_else(|| Setup::new(timeout, cutoff, recovery));
+    (setup, origin)
 }
 
 /// Plays what follows.
 #[embassy_executor::task]
-pub(crate) async fn play(start: Instant) -> ! {
+pub(crate) async fn play(origin: Instant) -> ! {
     let Some(mut reader) = critical_section::with(|cs| READER.borrow(cs).take()) else {
         exit(BAD_SCENARIO)
     };
     loop {
         match reader.next_timed() {
             reader::Timed::Input { at, bytes } => {
-                Timer::at(start + at).await;
+                Timer::at(origin + at).await;
                 uart::inject(&bytes);
             }
             reader::Timed::Reset => {
-                Timer::after_secs(20).await;
+                Timer::after_secs(30).await;
                 exit(NO_RESET)
             }
             reader::Timed::End { at } => {
-                Timer::at(start + at).await;
+                Timer::at(origin + at).await;
                 // Whoever is due now goes first.
                 embassy_futures::yield_now().await;
                 crate::tasks::say(format_args!("stack {}", stack::deepest()));
@@ -96,10 +108,14 @@ pub(crate) async fn play(start: Instant) -> ! {
     }
 }
 
-/// The hardware watchdog has interrupted: a reset must come within its time.
+/// The hardware watchdog has interrupted: a reset must come within its time (which this waits for on QEMU's slow processor).
 pub(crate) fn wait_for_reset() {
-    cortex_m::asm::delay(100_000_000);
-    exit(NO_WATCHDOG_RESET)
+    cortex_m::asm::delay(60_000_000);
+    exit(if relay::is_energised() {
+        RELAY_HELD
+    } else {
+        NO_WATCHDOG_RESET
+    })
 }
 
 /// Shows a fault of the serial task, if it is one.

@@ -24,13 +24,14 @@ fn end(cause: Cause, place: u32) -> ! {
 }
 
 // A fault of the processor. Its stack may be what is broken: begin at the top of it again. In r0 is where the processor has
-// left off, as cortex-m-rt's trampoline found it.
+// left off.
 core::arch::global_asm!(
     ".section .HardFault.on_a_fresh_stack, \"ax\"",
     ".global HardFault",
     ".type HardFault, %function",
     ".thumb_func",
     "HardFault:",
+    "mov r0, sp",
     "ldr r1, =_stack_start",
     "mov sp, r1",
     "ldr r1, =relay_box_hard_fault",

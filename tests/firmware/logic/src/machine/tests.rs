@@ -101,10 +101,10 @@ fn s3_a_lapse_is_told_and_trips() {
     let mut machine = machine();
     typed(&mut machine, "set a", T0);
     typed(&mut machine, "set b", T0);
-    let late = T0 + Duration::from_secs(3);
+    let late = T0 + Duration::from_secs(4);
     assert_eq!(
         lines(&machine.tick(late)),
-        ["1003000 relay released cause=not_attentive"]
+        ["1004000 relay released cause=not_attentive"]
     );
     assert!(!machine.permit().is_given(late));
 }
