@@ -107,7 +107,8 @@ pub enum Decision {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reason {
-    /// The process was not listening; lasts until [`Supervisor::forget`] (S3).
+    /// The process was not listening. Until [`Supervisor::forget`] nothing counts (S3); after it this is why nothing is known, until a
+    /// critical heartbeat has been received.
     NotAttentive(Lapse),
     /// What is received now may have waited for too long; for so long, if that is known (S3).
     PathSlow(Option<Duration>),
@@ -138,6 +139,11 @@ impl Reason {
     /// Whether something is wrong. Otherwise it is only the pace of emissions.
     pub fn is_fault(&self) -> bool {
         !matches!(self, Self::InFlight(_) | Self::CutOff(_) | Self::Retry(_))
+    }
+
+    /// Whether it says no more than that nothing has been received yet in this session.
+    fn is_ignorance(&self) -> bool {
+        matches!(self, Self::PathSlow(None) | Self::NeverSeen(_))
     }
 
     /// The case's name, for logs and metrics.
@@ -192,6 +198,8 @@ pub struct Supervisor<const H: usize, const L: usize> {
     attention: Attention,
     /// Held until `forget`.
     lapse: Option<Lapse>,
+    /// Why no critical heartbeat is known: the lapse before the last `forget`, until one is received. Decides nothing.
+    forgotten_for: Option<Lapse>,
     /// The lapse that `tick` has still to tell.
     untold: Option<Lapse>,
     path: Option<Path>,
@@ -206,6 +214,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         Self {
             attention: Attention::new(config.attention_limit, now),
             lapse: None,
+            forgotten_for: None,
             untold: None,
             path: config.path_limit.map(Path::new),
             heartbeats: config.heartbeats,
@@ -247,6 +256,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         if !heartbeat.is_critical() {
             return Ok(Decision::Noted);
         }
+        self.forgotten_for = None;
         if let Some(fault) = self.fault(now) {
             self.emission.break_streak();
             return Ok(Decision::Hold(fault));
@@ -285,7 +295,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     pub fn forget(&mut self, now: Instant) {
         self.heartbeats.forget();
         self.emission.abandon(now);
-        self.lapse = None;
+        self.forgotten_for = self.lapse.take().or(self.forgotten_for);
         self.untold = None;
         if let Some(path) = &mut self.path {
             path.forget();
@@ -305,9 +315,17 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ///
     /// A heartbeat that only waits for its next beat is not a cause until it is stale. If the cause is that one alone was
     /// never seen or is stale, its own next beat ends the cause and may emit.
+    ///
+    /// The same as [`beat`](Self::beat) would decide on, with one difference: what is not known because of a lapse of attention, that
+    /// lapse stands for, also after `forget`, until a critical heartbeat is received.
     pub fn hold(&self, now: Instant) -> Option<Reason> {
-        self.fault(now)
-            .or_else(|| self.emission.wait(now).map(Reason::from))
+        let cause = self
+            .fault(now)
+            .or_else(|| self.emission.wait(now).map(Reason::from))?;
+        match self.forgotten_for {
+            Some(lapse) if cause.is_ignorance() => Some(Reason::NotAttentive(lapse)),
+            _ => Some(cause),
+        }
     }
 
     /// All heartbeats in the order of the configuration.

@@ -64,7 +64,7 @@ async fn sets_of_a_stop_do_not_count(vhost: &Vhost, mut actor: Actor, stop: Dura
         ecp.received().len() == asked && ecp.heartbeats().len() == emitted
     })
     .await;
-    assert_eq!(actor.status("/hold/reason").await, "heartbeat_never_seen");
+    assert_eq!(actor.status("/hold/reason").await, "not_attentive");
     assert_eq!(actor.status("/heartbeats/overwatcher/current").await, false);
     let counted = |reply: &Reply| {
         reply.code() == ":" && waiting.contains(&reply.command_id().unwrap_or_default())

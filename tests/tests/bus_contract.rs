@@ -42,7 +42,8 @@ on_rabbitmq! {
     a_long_body_arrives_whole
     a_command_to_nobody_is_unroutable
     answers_are_not_mixed_up
-    a_reply_reaches_every_session
+    a_reply_reaches_whom_it_is_for
+    an_actor_is_overheard
     a_name_belongs_to_one_session
     a_kept_publisher_keeps_no_session
     a_new_session_finds_nothing_old

@@ -218,6 +218,30 @@ async fn s3_no_heartbeat_reaches_a_python_lvmecp_late_after_it_was_stopped() {
     }
 }
 
+/// Between the decision and the heartbeat lies a ping, which may take its time.
+#[tokio::test]
+async fn s1_a_heartbeat_is_not_sent_when_its_cause_went_stale_while_lvmecp_was_asked() {
+    let vhost = broker::vhost().await;
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    // Longer than the timeout of the overwatcher's heartbeat, 2 s.
+    ecp.on("ping", Behaviour::DoneAfter(Duration::from_secs(3)));
+    let config = config(&vhost).set("ecp.expiration", 10);
+    let actor = Actor::start(config, &vhost.url()).await;
+    actor.set("overwatcher").await;
+    eventually(SOON, async || {
+        actor.status("/ecp/last_outcome").await == "lost"
+    })
+    .await;
+    assert_eq!(actor.status("/hold/reason").await, "heartbeat_stale");
+    assert_eq!(ecp.received().len(), 1, "{:?}", ecp.received());
+    // While it is fresh, the same lvmecp gets one.
+    eventually(SOON, async || {
+        actor.set("overwatcher").await;
+        ecp.heartbeats().len() == 1
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_absent_lvmecp_is_known_at_once_and_shown() {
     let vhost = broker::vhost().await;

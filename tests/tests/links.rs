@@ -5,7 +5,7 @@ use std::time::Duration;
 use lvmbeat_tests::broker;
 use lvmbeat_tests::chain::{self, Client, INTERVAL};
 use lvmbeat_tests::client::RawClient;
-use lvmbeat_tests::ecp::FakeEcp;
+use lvmbeat_tests::ecp::{Behaviour, FakeEcp};
 use lvmbeat_tests::port::Port;
 use lvmbeat_tests::process::{Launch, Process};
 use lvmbeat_tests::target::Target;
@@ -151,6 +151,32 @@ async fn s1_nothing_is_emitted_before_every_link_has_been_reached() {
     far.come_back().await;
     ecp.wait_for_heartbeats(1, SOON).await;
     eventually(SOON, async || last_logged("released")).await;
+}
+
+#[tokio::test]
+async fn s1_a_heartbeat_is_not_sent_when_a_link_failed_while_lvmecp_was_asked() {
+    let vhost = broker::vhost().await;
+    let url = vhost.url();
+    let mut target = Target::start().await;
+    let config = chain::config(&url, 1)
+        .host("lco", &target.url())
+        .set("ecp.expiration", 10)
+        .set("ecp.plc_timeout", 60)
+        .set("max_close_after", 180);
+    let ecp = FakeEcp::start(&url).await;
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    let _beating = Client::start(&url, "c0", INTERVAL).await;
+    ecp.wait_for_heartbeats(1, SOON).await;
+    // Long enough for the link to be found down meanwhile.
+    ecp.on("ping", Behaviour::DoneAfter(Duration::from_secs(6)));
+    let (asked, mark) = (ecp.received().len(), actor.mark());
+    eventually(SOON, async || ecp.received().len() > asked).await;
+    let emitted = ecp.heartbeats().len();
+    target.go_away().await;
+    let is_lost = |line: &str| line.contains("dome heartbeat not emitted") && line.contains("Lost");
+    actor.wait_for_line_after(mark, SOON, is_lost).await;
+    assert_eq!(view::logged_reasons(&actor, mark), ["link_down"]);
+    assert_eq!(ecp.heartbeats().len(), emitted);
 }
 
 #[tokio::test]

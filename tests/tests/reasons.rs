@@ -36,7 +36,14 @@ impl Watched {
     }
 
     async fn prepare(critical: usize, change: impl FnOnce(ActorConfig) -> ActorConfig) -> Self {
-        let vhost = broker::vhost().await;
+        Self::on(broker::vhost().await, critical, change).await
+    }
+
+    async fn on(
+        vhost: Vhost,
+        critical: usize,
+        change: impl FnOnce(ActorConfig) -> ActorConfig,
+    ) -> Self {
         let (host, port) = vhost.address();
         let (proxy, http) = (Proxy::start((&host, port)).await, Port::reserve());
         let config = chain::config(&vhost.url_via(proxy.port()), critical)
@@ -45,7 +52,7 @@ impl Watched {
         Self {
             ecp: FakeEcp::start(&vhost.url()).await,
             client: RawClient::connect(&vhost.url(), "observer").await,
-            actor: Launch::lvmbeat(config.actor()).start(),
+            actor: Launch::lvmbeat(config.actor()).args(["-v"]).start(),
             proxy,
             http,
             vhost,
@@ -98,7 +105,7 @@ impl Watched {
         view::metric(self.http.address(), name).await.unwrap()
     }
 
-    /// Until the log has said just that since that place. It is written in the background.
+    /// Until the log has said just that since that place, of what is wrong. It is written in the background.
     async fn until_logged(&self, mark: u64, expected: &[&str]) {
         eventually(SOON, async || {
             let logged = self.logged(mark);
@@ -116,9 +123,32 @@ impl Watched {
         line.await.number + 1
     }
 
-    /// All that the log has said since that place.
+    /// All that the log has said since that place, of what is wrong.
     fn logged(&self, mark: u64) -> Vec<String> {
+        let mut logged = self.logged_with_pace(mark);
+        logged.retain(|reason| !["in_flight", "cut_off", "retry"].contains(&reason.as_str()));
+        logged
+    }
+
+    /// Likewise, with what is only the pace, and is told to those who ask for more.
+    fn logged_with_pace(&self, mark: u64) -> Vec<String> {
         view::logged_reasons(&self.actor, mark)
+    }
+
+    async fn until_logged_with_pace(&self, mark: u64, expected: &[&str]) {
+        eventually(SOON, async || {
+            let logged = self.logged_with_pace(mark);
+            (logged == expected).then_some(()).ok_or(logged)
+        })
+        .await;
+    }
+
+    /// The log has told of that one only to those who ask for more.
+    fn only_logged_at_debug(&self, reason: &str) {
+        let lines = self.actor.lines();
+        let name = format!("reason=\"{reason}\"");
+        let mut told = lines.iter().filter(|line| line.text.contains(&name));
+        assert!(told.all(|line| line.text.contains("DEBUG")), "{lines:?}");
     }
 }
 
@@ -241,8 +271,13 @@ async fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
         let name = format!("lvmbeat_holds_total{{reason=\"{reason}\"}}");
         eventually(SOON, async || watched.metric(&name).await >= 1.0).await;
     }
-    // That is the pace, and no fault: the log tells the outcome instead, once.
-    watched.until_logged(mark, &["released"]).await;
+    // That is the pace, and no fault: it is only said, once each, to those who ask for more. The log tells the outcome instead, once.
+    watched
+        .until_logged_with_pace(mark, &["released", "in_flight", "retry"])
+        .await;
+    for reason in ["in_flight", "retry"] {
+        watched.only_logged_at_debug(reason);
+    }
     let lines = watched.actor.lines();
     let told = lines
         .iter()
@@ -272,7 +307,10 @@ async fn the_cut_off_after_a_success_is_named() {
     };
     eventually(SOON, counted).await;
     assert_eq!(watched.ecp.heartbeats().len(), 1);
-    watched.until_logged(mark, &["released"]).await;
+    watched
+        .until_logged_with_pace(mark, &["released", "in_flight", "cut_off"])
+        .await;
+    watched.only_logged_at_debug("cut_off");
 }
 
 #[tokio::test]
@@ -306,14 +344,13 @@ async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() 
         "{}",
         held.text
     );
-    watched.until_shown("heartbeat_never_seen").await;
-    eventually(SOON, async || {
-        let mut logged = watched.logged(mark);
-        logged.retain(|reason| reason != "path_slow");
-        let expected = ["not_attentive", "heartbeat_never_seen"];
-        (logged == expected).then_some(()).ok_or(logged)
-    })
-    .await;
+    // It is why nothing is known, and is shown until something is.
+    let text = watched.until_shown("not_attentive").await;
+    assert!(
+        text.starts_with("lvmbeat itself was not running for "),
+        "{text}"
+    );
+    watched.until_logged(mark, &["not_attentive"]).await;
     eventually(SOON, async || {
         watched.metric("lvmbeat_attention_lapses_total").await > 0.5
     })
@@ -322,8 +359,29 @@ async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() 
         watched.ecp.heartbeats().len() == 1
     })
     .await;
+    watched.until_logged(mark, &["not_attentive"]).await;
     watched.set("c0").await;
     watched.ecp.wait_for_heartbeats(2, SOON).await;
+    watched
+        .until_logged(mark, &["not_attentive", "released"])
+        .await;
+}
+
+#[tokio::test]
+async fn s5_after_a_stop_what_is_still_missing_is_named_once_something_is_received() {
+    let mut watched = Watched::start(2, |config| config.set("actor.amqp_heartbeat", 30)).await;
+    let mark = watched.until_waiting().await;
+    watched.actor.freeze();
+    // For longer than the attention of 1.5 s.
+    throughout(Duration::from_secs(2), async || true).await;
+    watched.actor.thaw();
+    watched.until_shown("not_attentive").await;
+    watched.set("c0").await;
+    let text = watched.until_shown("heartbeat_never_seen").await;
+    assert!(text.contains("c1"), "{text}");
+    watched
+        .until_logged(mark, &["not_attentive", "heartbeat_never_seen"])
+        .await;
 }
 
 #[tokio::test]
@@ -346,12 +404,10 @@ async fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has
         .until_logged(mark, &["path_slow", "not_attentive"])
         .await;
     watched.proxy.accept_again().await;
-    watched.until_shown("heartbeat_never_seen").await;
+    watched.until_shown("not_attentive").await;
+    watched.set("c0").await;
     watched
-        .until_logged(
-            mark,
-            &["path_slow", "not_attentive", "heartbeat_never_seen"],
-        )
+        .until_logged(mark, &["path_slow", "not_attentive", "released"])
         .await;
 }
 
@@ -417,4 +473,44 @@ async fn s3_a_set_that_waited_on_a_slow_way_does_not_count() {
     // One that is prompt counts.
     watched.set("c0").await;
     watched.ecp.wait_for_heartbeats(2, SOON).await;
+}
+
+/// On a way that is slow, what asks is slow, too: this `status` waits as long as a `set` may not.
+#[tokio::test]
+async fn s3_a_status_that_came_by_a_slow_way_names_it() {
+    let vhost = broker::inspectable_vhost().await;
+    let mut watched = Watched::on(vhost, 1, |config| {
+        slowly(config).set("actor.amqp_heartbeat", 30)
+    })
+    .await;
+    let mark = watched.until_waiting().await;
+    // With none of the actor's own messages under way the `status` is the one that is on the connection, where the broker cannot drop it.
+    eventually(SOON, async || {
+        watched.proxy.set_to_server(Flow::Stall);
+        if watched.vhost.queue_length("lvmbeat_commands").await == Some(0) {
+            return true;
+        }
+        watched.proxy.set_to_server(Flow::Pass);
+        false
+    })
+    .await;
+    watched.proxy.set_to_client(Flow::Stall);
+    let status = watched.client.outgoing("lvmbeat", "status");
+    assert!(watched.client.publish(&status).await);
+    watched.until_metric("path_slow").await;
+    watched.proxy.set(Flow::Pass);
+    let answer = watched
+        .client
+        .wait_for_reply(0, SOON, |reply| {
+            reply.command_id() == Some(status.id()) && reply.is_last()
+        })
+        .await
+        .unwrap();
+    watched
+        .until_logged(mark, &["path_slow", "heartbeat_never_seen"])
+        .await;
+    let hold = &answer.body["hold"];
+    assert_eq!(hold["reason"], "path_slow", "{hold}");
+    let text = hold["text"].as_str().unwrap();
+    assert!(text.ends_with("at most 1.5 s are allowed"), "{text}");
 }

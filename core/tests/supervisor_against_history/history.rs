@@ -254,6 +254,32 @@ impl History<'_> {
             })
     }
 
+    /// What is shown: where nothing was received yet, the lapse of an earlier session is to blame, if no critical heartbeat was
+    /// received since.
+    pub(crate) fn hold(&self, end: usize, now: u64) -> Option<Reason> {
+        let cause = self.fault(end, now).or_else(|| self.wait(end, now));
+        let blamed = match cause {
+            Some(Reason::PathSlow(None) | Reason::NeverSeen(_)) => self.blamed(end),
+            _ => None,
+        };
+        blamed.map(Reason::NotAttentive).or(cause)
+    }
+
+    fn blamed(&self, mut end: usize) -> Option<Lapse> {
+        let critical = |one: &usize| self.setup.heartbeats[*one].0;
+        loop {
+            let mut all = 0..self.setup.heartbeats.len();
+            if all.any(|one| critical(&one) && self.counted(end, one).next().is_some()) {
+                return None;
+            }
+            let forgot = self.session(end).checked_sub(1)?;
+            if let Some((_, lapse)) = self.lapses(forgot, None).last() {
+                return Some(*lapse);
+            }
+            end = forgot;
+        }
+    }
+
     pub(crate) fn may_send(&self, ticket: Ticket, now: u64) -> bool {
         let end = self.events.len();
         self.flights(end)

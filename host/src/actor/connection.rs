@@ -206,10 +206,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_its_sender_has_ended_is_closed() {
-        let spec = SessionSpec {
-            name: "lvmbeat".to_owned(),
-            commands: None,
-        };
+        let spec = SessionSpec::client("lvmbeat");
         let session = LocalBroker::new().open(&spec).await.unwrap();
         let ending = tokio::spawn(async {
             BusError::Closed {

@@ -1,6 +1,6 @@
 //! What the enclosure says of itself.
 //!
-//! lvmecp sends itself `status` every 30 s, and every client's replies queue is bound to `reply.#`: so the actor hears, without
+//! lvmecp sends itself `status` every 30 s, and the actor overhears what lvmecp answers to anybody: so it knows, without
 //! asking, whether the PLC acknowledges the heartbeat, whether the dome is open, and whether engineering mode holds it open in
 //! spite of lvmbeat (lvmecp 1.3). Shown only; nothing is decided on it.
 

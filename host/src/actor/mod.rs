@@ -144,6 +144,8 @@ impl Actor {
         let spec = SessionSpec {
             name: name.clone(),
             commands,
+            // What the enclosure says of itself, to whomever (see `enclosure`).
+            overhears: Some(format!("#.{}", config.ecp.actor)),
         };
         Ok(Self {
             connection: Connection::new(bus, spec, clock.clone()),

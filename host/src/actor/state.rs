@@ -28,6 +28,8 @@ pub(super) struct State {
     last_emitted_ecp: Option<Timestamp>,
     outside: Vec<OutsideView>,
     cause: Option<Cause>,
+    /// The pace that was last logged.
+    pace: Option<&'static str>,
 }
 
 /// A first cause without its numbers, so that only changes are logged.
@@ -55,6 +57,7 @@ impl State {
             last_emitted_ecp: None,
             outside: outside.collect(),
             cause: None,
+            pace: None,
             clock,
             config,
         }
@@ -129,6 +132,7 @@ impl State {
             (false, true) => tracing::debug!(ecp, ?outcome, cause, "dome heartbeat not emitted"),
             (false, false) => tracing::warn!(ecp, ?outcome, cause, "dome heartbeat not emitted"),
         }
+        self.log_cause();
     }
 
     /// S5: a new session knows nothing, but that nothing waits in its queue that was sent before `since` (S3).
@@ -194,8 +198,25 @@ impl State {
     /// Says why the dome heartbeat is held, when that changes.
     pub(super) fn log_cause(&mut self) {
         let now = self.now();
-        // Between two beats of a lively client only the pace holds; that is no cause to speak of.
-        let reason = self.supervisor.hold(now).filter(Reason::is_fault);
+        let hold = self.supervisor.hold(now);
+        self.log_fault(hold.filter(Reason::is_fault), now);
+        self.log_pace(hold.filter(|reason| !reason.is_fault()));
+    }
+
+    /// Between two beats of a lively client only the pace holds; nobody is told of that who has not asked.
+    fn log_pace(&mut self, pace: Option<Reason>) {
+        let name = pace.map(|reason| reason.as_str());
+        if let Some(reason) = pace.filter(|_| name != self.pace) {
+            tracing::debug!(
+                reason = reason.as_str(),
+                "dome heartbeat held: {}",
+                self.describe(&reason)
+            );
+        }
+        self.pace = name;
+    }
+
+    fn log_fault(&mut self, reason: Option<Reason>, now: Instant) {
         let cause = reason.map(|reason| (reason, self.subject(&reason)));
         let known = self
             .cause
@@ -265,12 +286,15 @@ impl State {
         match reason {
             Reason::NotAttentive(lvmbeat_core::Lapse::Gap(gap)) => {
                 format!(
-                    "lvmbeat itself was not running for {} s; what waited meanwhile does not count",
+                    "lvmbeat itself was not running for {} s; what waited meanwhile does not count, and every critical heartbeat has to be received anew",
                     seconds(*gap)
                 )
             }
             Reason::NotAttentive(lvmbeat_core::Lapse::ClockWentBack(by)) => {
-                format!("the machine's clock went back by {} s", seconds(*by))
+                format!(
+                    "the machine's clock went back by {} s; every critical heartbeat has to be received anew",
+                    seconds(*by)
+                )
             }
             Reason::PathSlow(None) => "there is no session with the broker".to_owned(),
             Reason::PathSlow(Some(age)) => format!(

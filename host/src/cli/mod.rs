@@ -2,16 +2,20 @@
 //!
 //! | exit code | meaning |
 //! |---|---|
-//! | 0 | done; for `actor`: ended in order by SIGTERM or Ctrl-C |
+//! | 0 | done; for `actor` and `monitor`: ended in order by SIGTERM or Ctrl-C |
 //! | 1 | the command was answered with a failure; or the program failed while running |
 //! | 2 | the command line or the configuration is wrong |
 //! | 3 | no answer: no broker, no such actor, or none in time |
 
 mod actor;
 mod client;
+mod healthcheck;
+mod monitor;
+mod service;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -49,6 +53,12 @@ struct Cli {
 enum Command {
     /// Run the actor: collect heartbeats, and have the dome heartbeat emitted while all is well
     Actor(ActorArgs),
+    /// Run the monitor outside the observatory: alert people when the observatory has gone silent
+    Monitor {
+        /// Where to serve HTTP [default: `LVMBEAT_LISTEN` or `monitor.listen`, else 127.0.0.1:8080]
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
     /// Print what the running actor knows
     Status(Wait),
     /// Send one heartbeat to the running actor
@@ -72,6 +82,15 @@ enum Command {
     },
     /// Validate the configuration; print the one in force and how long closing takes in the worst case
     Check,
+    /// Ask the actor or monitor of this machine whether it is well, for containers: exit code 0 or 1
+    Healthcheck {
+        /// Which of both [default: the actor if it serves HTTP, else the monitor]
+        #[arg(value_enum)]
+        program: Option<Program>,
+        /// Ask there instead, by plain HTTP
+        #[arg(long, conflicts_with = "program")]
+        url: Option<String>,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -93,6 +112,12 @@ struct ActorArgs {
 enum Start {
     /// Stay in the foreground
     Start,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Program {
+    Actor,
+    Monitor,
 }
 
 #[derive(Args, Debug)]
@@ -162,31 +187,33 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    if let Command::Completions { shell } = &cli.command {
-        return completions(*shell);
-    }
-    let config = Config::load(cli.config.as_deref())?;
-    if matches!(cli.command, Command::Check) {
-        return check(&config, &Monitor::load(cli.config.as_deref())?);
-    }
+    let file = cli.config.as_deref();
+    // Each program reads its own part of the configuration, so that a slip in the other's does not keep it from starting.
     match cli.command {
-        Command::Actor(args) => actor::run(config, cli.verbose.max(args.debug.into())),
-        Command::Status(wait) => own(&config, "status", &wait),
-        Command::Ping(wait) => own(&config, "ping", &wait),
-        Command::Set { name, wait } => {
-            own(&config, &client::join(&["set".to_owned(), name])?, &wait)
-        }
+        Command::Actor(args) => actor::run(Config::load(file)?, cli.verbose.max(args.debug.into())),
+        Command::Monitor { listen } => monitor::run(Monitor::load(file)?, listen, cli.verbose),
+        Command::Status(wait) => own(file, "status", &wait),
+        Command::Ping(wait) => own(file, "ping", &wait),
+        Command::Set { name, wait } => own(file, &client::join(&["set".to_owned(), name])?, &wait),
         Command::Send {
             wait,
             actor,
             command,
-        } => client::send(&config, &actor, &client::as_typed(&command)?, wait.timeout),
-        Command::Check | Command::Completions { .. } => Ok(()),
+        } => client::send(
+            &Config::load(file)?,
+            &actor,
+            &client::as_typed(&command)?,
+            wait.timeout,
+        ),
+        Command::Check => check(&Config::load(file)?, &Monitor::load(file)?),
+        Command::Healthcheck { program, url } => healthcheck::run(file, program, url.as_deref()),
+        Command::Completions { shell } => completions(shell),
     }
 }
 
-fn own(config: &Config, command: &str, wait: &Wait) -> Result<(), Failure> {
-    client::send(config, &config.actor.name, command, wait.timeout)
+fn own(file: Option<&Path>, command: &str, wait: &Wait) -> Result<(), Failure> {
+    let config = Config::load(file)?;
+    client::send(&config, &config.actor.name, command, wait.timeout)
 }
 
 fn check(config: &Config, monitor: &Monitor) -> Result<(), Failure> {

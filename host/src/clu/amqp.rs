@@ -50,9 +50,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 /// For the broker to confirm a message, and for a congested connection to take one.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
-/// Replies that may be under way: everybody's replies pass here, and lvmecp's, for which an emission waits, come behind them. One
-/// at a time, each would wait for a round trip (L1).
-const REPLIES: u16 = 64;
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -159,9 +156,10 @@ impl Amqp {
         let queues = Queues {
             amqp: self,
             channel: &consuming,
-            name: &spec.name,
+            spec,
         };
         queues.exchange().await?;
+        queues.prefetch_one().await?;
         let commands = match spec.commands {
             Some(queue) => Some(queues.commands(queue).await?),
             None => None,
@@ -263,11 +261,11 @@ impl fmt::Debug for Amqp {
     }
 }
 
-/// Declares and consumes the queues of one name.
+/// Declares and consumes the queues of one session.
 struct Queues<'a> {
     amqp: &'a Amqp,
     channel: &'a Channel,
-    name: &'a str,
+    spec: &'a SessionSpec,
 }
 
 impl Queues<'_> {
@@ -288,46 +286,42 @@ impl Queues<'_> {
             .map_err(|error| self.amqp.classify(&error))
     }
 
-    /// How many messages the consumers that follow may hold unacknowledged.
-    async fn prefetch(&self, count: u16) -> Result<(), BusError> {
+    /// One message at a time for each consumer that follows, so that what waits, waits where it can expire (S3).
+    async fn prefetch_one(&self) -> Result<(), BusError> {
         self.channel
-            .basic_qos(count, BasicQosOptions::default())
+            .basic_qos(1, BasicQosOptions::default())
             .await
             .map_err(|error| self.amqp.classify(&error))
     }
 
     async fn commands(&self, queue: CommandQueue) -> Result<Consumer, BusError> {
-        // One at a time, so that what waits, waits where it can expire (S3).
-        self.prefetch(1).await?;
         let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
         let mut arguments = FieldTable::default();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
-        let binding = format!("command.{}.#", self.name);
-        self.consume("commands", &binding, arguments).await
+        let binding = format!("command.{}.#", self.spec.name);
+        self.consume("commands", &[binding], arguments).await
     }
 
     async fn replies(&self) -> Result<Consumer, BusError> {
-        self.prefetch(REPLIES).await?;
-        self.consume("replies", "reply.#", FieldTable::default())
+        let bindings = self.spec.reply_bindings();
+        self.consume("replies", &bindings, FieldTable::default())
             .await
     }
 
     async fn consume(
         &self,
         kind: &str,
-        binding: &str,
+        bindings: &[String],
         arguments: FieldTable,
     ) -> Result<Consumer, BusError> {
-        let name = format!("{}_{kind}", self.name);
-        let (Ok(queue), Ok(binding)) = (
-            ShortString::try_new(name.as_str()),
-            ShortString::try_new(binding),
-        ) else {
-            return Err(BusError::Refused {
+        let name = format!("{}_{kind}", self.spec.name);
+        let short = |text: &str| {
+            ShortString::try_new(text).map_err(|_| BusError::Refused {
                 address: self.amqp.address(),
-                cause: format!("a queue's name cannot be as long as {name}"),
-            });
+                cause: format!("neither a queue's name nor a routing key can be as long as {text}"),
+            })
         };
+        let queue = short(&name)?;
         let options = QueueDeclareOptions {
             exclusive: true,
             ..QueueDeclareOptions::default()
@@ -342,16 +336,18 @@ impl Queues<'_> {
                     self.amqp.classify(&error)
                 }
             })?;
-        self.channel
-            .queue_bind(
-                queue.clone(),
-                EXCHANGE.into(),
-                binding,
-                QueueBindOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-            .map_err(|error| self.amqp.classify(&error))?;
+        for binding in bindings {
+            self.channel
+                .queue_bind(
+                    queue.clone(),
+                    EXCHANGE.into(),
+                    short(binding)?,
+                    QueueBindOptions::default(),
+                    FieldTable::default(),
+                )
+                .await
+                .map_err(|error| self.amqp.classify(&error))?;
+        }
         self.channel
             .basic_consume(
                 queue,

@@ -2,8 +2,13 @@
 //! ([`super::local`]) can stand in for each other.
 //!
 //! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the exclusive queues
-//! `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`, bound to `reply.#`; whoever only sends has just the
-//! latter. The exclusive command queue is also the lock by which one of several actors of a name is the active one.
+//! `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; whoever only sends has just the latter. The exclusive
+//! command queue is also the lock by which one of several actors of a name is the active one.
+//!
+//! A reply's routing key is `reply.` and the commander's id, and that is `NAME.ACTOR` (with further names between them where a
+//! command commands in its turn), or `broadcast`. CLU binds `NAME_replies` to `reply.#` and drops what it does not want. Here
+//! it is bound to what is wanted only: an actor would otherwise read its own answers, and in a flood of commands the one
+//! answer that it waits for would come behind all of them (L1).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +37,34 @@ pub struct SessionSpec {
     pub name: String,
     /// Whether to own the command queue, and how long a command may wait in it (S3).
     pub commands: Option<CommandQueue>,
+    /// Whose replies to hear beside those to this name and the broadcasts: a pattern of commander ids, as a topic exchange
+    /// understands it. `#.lvmecp` is all that lvmecp answers to anybody; `#` is everything.
+    pub overhears: Option<String>,
+}
+
+impl SessionSpec {
+    /// For one that only sends commands, and hears what it is answered.
+    pub fn client(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            commands: None,
+            overhears: None,
+        }
+    }
+
+    /// What the replies queue is bound to.
+    pub(super) fn reply_bindings(&self) -> Vec<String> {
+        let own = format!("{}.#", self.name);
+        [
+            Some(own.as_str()),
+            Some("broadcast"),
+            self.overhears.as_deref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|commander| format!("reply.{commander}"))
+        .collect()
+    }
 }
 
 /// The queue of an actor's commands.
@@ -49,7 +82,7 @@ pub struct Session {
     /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2). Never yields if the
     /// session owns no command queue.
     pub commands: BoxStream<'static, Message>,
-    /// Every reply of every actor on the exchange, likewise.
+    /// The replies to this name, the broadcasts, and what it [overhears](SessionSpec::overhears), likewise.
     pub replies: BoxStream<'static, Message>,
 }
 

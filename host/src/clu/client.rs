@@ -232,11 +232,7 @@ pub struct Connected {
 
 /// Opens a session that only sends commands and hears replies.
 pub async fn connect(bus: &dyn Bus, name: &str) -> Result<Connected, BusError> {
-    let spec = SessionSpec {
-        name: name.to_owned(),
-        commands: None,
-    };
-    let mut session = bus.open(&spec).await?;
+    let mut session = bus.open(&SessionSpec::client(name)).await?;
     let client = Client::new(name, Arc::clone(&session.publisher));
     let listener = client.clone();
     let pump = tokio::spawn(async move {

@@ -13,7 +13,10 @@ use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::bus::{Bus, Header, Message, Routing};
-use sessions::{eventually, locked, next, next_that, open_actor, open_client, reopen, text};
+use sessions::{
+    eventually, locked, next, next_that, open_actor, open_client, open_eavesdropper, reopen,
+    replies_until, text,
+};
 
 mod sessions;
 
@@ -121,22 +124,70 @@ bodies! {
         Ok(())
     }
 
-    /// Every session hears every reply, its own included, and no commands.
-    a_reply_reaches_every_session(bus, prefix) {
-        let names = [format!("{prefix}-a"), format!("{prefix}-b"), format!("{prefix}-c")];
-        let mut a = open_actor(bus, &names[0], LONG).await?;
-        let mut b = open_actor(bus, &names[1], LONG).await?;
-        let mut c = open_client(bus, &names[2]).await?;
-        a.publisher.publish(text(&format!("command.{}", names[1]), "x")).await?;
-        for key in ["reply.broadcast".to_owned(), format!("reply.{prefix}.x"), "reply.None".to_owned()] {
-            // Other tests may be talking on the same exchange.
-            let reply = text(&key, prefix);
-            a.publisher.post(reply.clone()).await?;
-            for session in [&mut a, &mut b, &mut c] {
-                let arrived = next_that(&mut session.replies, |reply| reply.body == prefix.as_bytes()).await?;
-                ensure!(arrived == reply);
-            }
+    /// Every session hears the replies to its own name and the broadcasts, each once, whoever sends them, and neither commands
+    /// nor the replies to anybody else, its own answers included.
+    a_reply_reaches_whom_it_is_for(bus, prefix) {
+        let names = [format!("{prefix}-a"), format!("{prefix}-b")];
+        let mut sessions = [open_actor(bus, &names[0], LONG).await?, open_client(bus, &names[1]).await?];
+        let [a, b] = &names;
+        let keys = [
+            format!("reply.{a}"),
+            format!("reply.{b}"),
+            format!("reply.{a}.{b}"),
+            format!("reply.{b}.x.{a}"),
+            "reply.broadcast".to_owned(),
+            format!("reply.{a}x.y"),
+            format!("reply.x.{a}"),
+            format!("command.{a}"),
+            "reply.None".to_owned(),
+            "reply".to_owned(),
+            format!("reply.{a}.{a}.end"),
+            format!("reply.{b}.{b}.end"),
+        ];
+        for key in &keys {
+            sessions[0].publisher.post(text(key, prefix)).await?;
         }
+        for (session, expected) in sessions.iter_mut().zip([[0, 2, 4, 10], [1, 3, 4, 11]]) {
+            let heard = replies_until(session, prefix, ".end").await?;
+            let expected = expected.map(|number| keys[number].as_str());
+            ensure!(heard == expected, "{heard:?} is not {expected:?}");
+        }
+        Ok(())
+    }
+
+    /// Who overhears an actor hears what it answers to anybody, each reply once, and what no other actor answers.
+    an_actor_is_overheard(bus, prefix) {
+        let (ear, ecp) = (format!("{prefix}-ear"), format!("{prefix}-ecp"));
+        let mut session = open_eavesdropper(bus, &ear, &format!("#.{ecp}")).await?;
+        let keys = [
+            format!("reply.x.{ecp}"),
+            format!("reply.x.y.z.{ecp}"),
+            format!("reply.{ecp}.{ecp}"),
+            format!("reply.{ecp}"),
+            format!("reply..{ecp}"),
+            format!("reply.{ear}.{ecp}"),
+            "reply.broadcast".to_owned(),
+            format!("reply.{ecp}.x"),
+            format!("reply.x.{ecp}x"),
+            format!("reply.x{ecp}"),
+            format!("command.{ecp}"),
+            format!("reply.{prefix}.x"),
+            format!("reply.{ear}.x.end"),
+        ];
+        for key in &keys {
+            session.publisher.post(text(key, prefix)).await?;
+        }
+        let heard = replies_until(&mut session, prefix, ".end").await?;
+        let expected: Vec<&str> = keys[..7].iter().chain(&keys[12..]).map(String::as_str).collect();
+        ensure!(heard == expected, "{heard:?} is not {expected:?}");
+        // Everything is a pattern, too.
+        let mut everything = open_eavesdropper(bus, &format!("{prefix}-all"), "#").await?;
+        for key in &keys {
+            session.publisher.post(text(key, prefix)).await?;
+        }
+        let heard = replies_until(&mut everything, prefix, ".end").await?;
+        let expected: Vec<&str> = keys.iter().map(String::as_str).filter(|key| key.starts_with("reply.")).collect();
+        ensure!(heard == expected, "{heard:?} is not {expected:?}");
         Ok(())
     }
 

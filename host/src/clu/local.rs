@@ -45,7 +45,7 @@ struct State {
 #[derive(Debug)]
 struct Queue {
     session: u64,
-    binding: String,
+    bindings: Vec<String>,
     ttl: Option<Duration>,
     /// Handed over, and not taken yet.
     prefetched: Option<Message>,
@@ -140,10 +140,10 @@ impl Bus for LocalBroker {
             state.sessions.insert(session, spec.name.clone());
             if let Some(queue) = spec.commands {
                 let binding = format!("command.{}.#", spec.name);
-                let queue = Queue::new(session, binding, Some(queue.ttl));
+                let queue = Queue::new(session, vec![binding], Some(queue.ttl));
                 state.queues.insert(commands.clone(), queue);
             }
-            let queue = Queue::new(session, "reply.#".to_owned(), None);
+            let queue = Queue::new(session, spec.reply_bindings(), None);
             state.queues.insert(replies.clone(), queue);
             session
         };
@@ -175,7 +175,9 @@ impl State {
     fn route(&mut self, message: &Message, now: Instant) -> Routing {
         let mut routing = Routing::Unroutable;
         for queue in self.queues.values_mut() {
-            if topic::matches(&queue.binding, &message.routing_key) {
+            // Once, however many bindings it fits.
+            let fits = |binding: &String| topic::matches(binding, &message.routing_key);
+            if queue.bindings.iter().any(fits) {
                 queue.push(message.clone(), now);
                 routing = Routing::Routed;
             }
@@ -212,10 +214,10 @@ impl State {
 }
 
 impl Queue {
-    fn new(session: u64, binding: String, ttl: Option<Duration>) -> Self {
+    fn new(session: u64, bindings: Vec<String>, ttl: Option<Duration>) -> Self {
         Self {
             session,
-            binding,
+            bindings,
             ttl,
             prefetched: None,
             waiting: VecDeque::new(),

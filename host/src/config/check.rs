@@ -1,6 +1,5 @@
 //! From what is written to what can work.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
 use super::address::{broker, monitor_token, monitor_url, target, variable};
+use super::given::Reader;
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside};
 use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
@@ -212,22 +212,9 @@ fn link_closing(
 
 fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {
     let name = word(at, "actor.name", raw.name.clone(), "lvmbeat")?;
-    if name.contains(['.', '*', '#']) {
-        return Err(at.error(
-            "actor.name",
-            format!("'{name}' holds a character with a meaning in routing keys"),
-            "use a name without `.`, `*` and `#`",
-        ));
-    }
-    let http = raw.http.as_deref().map(|text| {
-        text.parse::<SocketAddr>().map_err(|_| {
-            at.error(
-                "actor.http",
-                format!("'{text}' is not an address"),
-                "give an IP address and a port, for example 127.0.0.1:8081",
-            )
-        })
-    });
+    let http = Reader { at, environment }
+        .text("LVMBEAT_ACTOR_HTTP", "actor.http", raw.http.clone())?
+        .map(|given| given.socket());
     // RabbitMQ counts in whole seconds, and 0 would switch detection off (S4).
     let amqp_heartbeat = raw.amqp_heartbeat.unwrap_or(4);
     if !(1..=60).contains(&amqp_heartbeat) {
@@ -348,7 +335,7 @@ fn outside(
     let token = monitor_token(at, raw.token_file.as_deref(), environment)?;
     // One token is told to one monitor only, not to whoever else is beaten (X1).
     if let (Some(url), Some(token)) = (urls.first_mut(), token) {
-        *url = url.with_token(&token);
+        *url = url.clone().with_token(&token);
     }
     Ok(Outside {
         urls,
@@ -424,7 +411,7 @@ fn core_error(
     }
 }
 
-/// A name that can be one word of a command.
+/// An actor's name: one word of a command, and of a routing key.
 fn word(
     at: At<'_>,
     key: &str,
@@ -434,5 +421,12 @@ fn word(
     let name = value.unwrap_or_else(|| default.to_owned());
     lvmbeat_core::Name::new(&name)
         .map_err(|error| at.error(key, format!("'{name}': {error}"), "choose another one"))?;
+    if name.contains(['.', '*', '#']) {
+        return Err(at.error(
+            key,
+            format!("'{name}' holds a character with a meaning in routing keys"),
+            "use a name without `.`, `*` and `#`",
+        ));
+    }
     Ok(name)
 }

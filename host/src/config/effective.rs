@@ -64,9 +64,10 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
                     .map(ToString::to_string)
                     .collect(),
             ),
+            // It shows as the password of the first URL.
+            token_file: None,
             interval: seconds(config.outside.interval),
             timeout: seconds(config.outside.timeout),
-            token_file: None,
             send_email_after: seconds(monitor.alert_after),
             check_heartbeat_every: seconds(monitor.check_every),
         },

@@ -7,6 +7,8 @@
 mod address;
 mod check;
 mod effective;
+mod given;
+pub mod health;
 pub mod monitor;
 mod raw;
 mod secret;
@@ -257,5 +259,7 @@ pub fn std_duration(duration: embassy_time::Duration) -> Duration {
     Duration::from_micros(duration.as_micros())
 }
 
+#[cfg(test)]
+mod documentation;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,6 @@
 
 mod check;
 pub(super) mod effective;
-mod given;
 pub(super) mod raw;
 #[cfg(test)]
 mod tests;
@@ -21,6 +20,7 @@ use lvmbeat_core::alarm;
 use reqwest::Url;
 
 use super::check::At;
+use super::given;
 use super::{ConfigError, Secret, SecretUrl, core_duration};
 
 /// The monitor outside.

@@ -52,8 +52,8 @@ impl SecretUrl {
 
     /// The same URL with a token as the password, unless it has one already.
     #[must_use]
-    pub fn with_token(&self, token: &str) -> Self {
-        let mut url = self.url.clone();
+    pub fn with_token(mut self, token: &str) -> Self {
+        let url = &mut self.url;
         if url.password().is_none() {
             // Both setters fail only on URLs that can hold neither. The user does not matter.
             if url.username().is_empty() {
@@ -61,10 +61,7 @@ impl SecretUrl {
             }
             let _ = url.set_password(Some(token));
         }
-        Self {
-            url,
-            secret_path: self.secret_path,
-        }
+        self
     }
 
     /// The whole URL: only for connecting to it.

@@ -239,6 +239,7 @@ fn x2_names_that_are_none_are_refused() {
         "its own name",
     );
     assert_refused("actor: {name: lvm.beat}", "actor.name", "without");
+    assert_refused("ecp: {actor: '#'}", "ecp.actor", "without");
     let many: String = (0..17).map(|i| format!("  - name: h{i}\n")).collect();
     assert_refused(&format!("heartbeats:\n{many}"), "heartbeats", "at most 16");
     let many: String = (0..9).map(|i| format!("    l{i}: 127.0.0.1\n")).collect();
@@ -391,7 +392,7 @@ fn outside_monitors_are_none_one_or_many_and_get_their_path() {
 #[test]
 fn x1_a_token_goes_to_the_first_monitor_only_and_not_over_its_own() {
     let file = std::env::temp_dir().join(format!("lvmbeat-token-{}", std::process::id()));
-    std::fs::write(&file, "hunter 2\n").unwrap();
+    std::fs::write(&file, "hunt/er2\n").unwrap();
     let yaml = |urls: &str| {
         let file = file.display();
         format!("outside_monitor: {{url: {urls}, token_file: '{file}'}}")
@@ -404,11 +405,11 @@ fn x1_a_token_goes_to_the_first_monitor_only_and_not_over_its_own() {
     assert_eq!(
         urls(&config),
         [
-            "https://lvmbeat:hunter%202@m/heartbeat",
+            "https://lvmbeat:hunt%2Fer2@m/heartbeat",
             "https://n/heartbeat"
         ]
     );
-    assert!(!effective(&config, "").contains("hunter"));
+    assert!(!effective(&config, "").contains("hunt"));
     let config = parse(&yaml("'https://any:own@m'")).unwrap();
     assert_eq!(urls(&config), ["https://any:own@m/heartbeat"]);
     let environment = [("LVMBEAT_PING_TOKEN", "other")];

@@ -1,6 +1,6 @@
 //! The monitor outside the observatory: alerts people when the observatory has gone silent.
 //!
-//! One loop owns everything that is known ([`watch`]); no lock guards it. What takes time (a delivery, the disk, an HTTP client) is done by
+//! One loop owns everything that is known (`watch`); no lock guards it. What takes time (a delivery, the disk, an HTTP client) is done by
 //! tasks that report back, so that none of them holds up a beat, a check, or another channel (M1, M2). Each task is watched: a monitor that
 //! has lost one ends, and whoever runs it starts it again.
 
@@ -11,6 +11,7 @@ mod memory;
 pub mod notice;
 pub mod notify;
 mod outbox;
+pub mod page;
 mod ping;
 mod saving;
 mod store;

@@ -90,8 +90,8 @@ fn take(open: &Open) -> Option<Arc<dyn Publisher>> {
 /// Opens one session after the other, for ever.
 async fn sessions(context: &Arc<Context>, bus: &dyn Bus, open: &Open) {
     let spec = SessionSpec {
-        name: context.config.name.clone(),
         commands: Some(CommandQueue { ttl: COMMAND_TTL }),
+        ..SessionSpec::client(&context.config.name)
     };
     let mut pause = FIRST_PAUSE;
     let mut told = false;

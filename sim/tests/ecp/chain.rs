@@ -102,8 +102,8 @@ impl Chain {
     /// Somebody who only hears.
     pub(crate) async fn ear(&self) -> Session {
         let spec = SessionSpec {
-            name: "ear".to_owned(),
-            commands: None,
+            overhears: Some("#".to_owned()),
+            ..SessionSpec::client("ear")
         };
         self.broker.open(&spec).await.unwrap()
     }
@@ -112,10 +112,10 @@ impl Chain {
 /// A `lvmbeat` that says that the network is like that.
 pub(crate) async fn lvmbeat(broker: &LocalBroker, network: Value) -> JoinHandle<()> {
     let spec = SessionSpec {
-        name: "lvmbeat".to_owned(),
         commands: Some(CommandQueue {
             ttl: Duration::from_secs(5),
         }),
+        ..SessionSpec::client("lvmbeat")
     };
     let mut session = broker.open(&spec).await.unwrap();
     tokio::spawn(async move {

@@ -316,10 +316,7 @@ async fn one_command_too_many_fails_at_once() {
 async fn ended_in_order_its_name_is_free() {
     let mut chain = Chain::start().await;
     chain.ecp.hang(true);
-    let spec = SessionSpec {
-        name: "lvmecp".to_owned(),
-        commands: None,
-    };
+    let spec = SessionSpec::client("lvmecp");
     assert!(matches!(
         chain.broker.open(&spec).await,
         Err(BusError::Locked { .. })

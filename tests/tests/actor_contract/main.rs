@@ -200,8 +200,7 @@ on_both! {
     /// Whatever is no command, and a task, is taken from the queue, and the next command is answered.
     x2_what_is_malformed_stops_nothing(stage) {
         let (_actor, enclosure, client) = stage.play().await;
-        let spec = SessionSpec { name: "vandal".to_owned(), commands: None };
-        let vandal = stage.bus.open(&spec).await.unwrap();
+        let vandal = stage.bus.open(&SessionSpec::client("vandal")).await.unwrap();
         let task = ("task".to_owned(), lvmbeat::clu::bus::Header::Bool(true));
         for body in ["", "{", "[]", "null", r#"{"command_string": 5}"#, r#"{"task": "x"}"#, "\u{0}"] {
             for headers in [vec![], vec![task.clone()]] {

@@ -108,8 +108,8 @@ impl Enclosure {
     async fn open(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) -> Self {
         let ttl = Duration::from_secs(3600);
         let spec = SessionSpec {
-            name: "lvmecp".to_owned(),
             commands: Some(CommandQueue { ttl }),
+            ..SessionSpec::client("lvmecp")
         };
         let session = eventually(SOON, async || bus.open(&spec).await).await;
         let (does, taken) = (Arc::new(Mutex::new(Does::It)), Arc::default());
@@ -219,9 +219,6 @@ impl Talk {
 
 /// Whether a name is another's.
 pub(crate) async fn is_locked(bus: &dyn Bus, name: &str) -> bool {
-    let spec = SessionSpec {
-        name: name.to_owned(),
-        commands: None,
-    };
+    let spec = SessionSpec::client(name);
     matches!(bus.open(&spec).await, Err(BusError::Locked { .. }))
 }

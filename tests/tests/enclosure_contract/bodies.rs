@@ -222,7 +222,7 @@ bodies! {
     /// A second of that name is refused its queues, and the first one goes on.
     its_name_is_its_own(bus) {
         let client = client(bus).await?;
-        let spec = SessionSpec { name: "lvmecp".to_owned(), commands: None };
+        let spec = SessionSpec::client("lvmecp");
         ensure!(bus.open(&spec).await.is_err());
         ensure!(last(&run(&client, "ping", false).await?)?.code == Code::Done);
         Ok(())
@@ -247,8 +247,8 @@ async fn client(bus: &dyn Bus) -> Result<Connected> {
 /// Somebody who hears all replies, and can publish anything.
 async fn ear(bus: &dyn Bus) -> Result<Session> {
     let spec = SessionSpec {
-        name: "ear".to_owned(),
-        commands: None,
+        overhears: Some("#".to_owned()),
+        ..SessionSpec::client("ear")
     };
     Ok(bus.open(&spec).await?)
 }

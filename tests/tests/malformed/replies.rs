@@ -1,4 +1,4 @@
-//! What passes as a reply: everybody's replies reach the actor.
+//! What passes as a reply to the actor, or as one of lvmecp: anybody can send it.
 
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;

@@ -1,49 +1,56 @@
 //! The beat to the monitors outside.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lvmbeat_tests::client::RawClient;
 use lvmbeat_tests::process::Launch;
 use lvmbeat_tests::{broker, chain, eventually};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use serde_json::Value;
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::SOON;
 
-/// A stand-in for a monitor, which counts whole requests for `/heartbeat`.
+/// Method and body of a request.
+type Beat = (String, Vec<u8>);
+
+/// A stand-in for a monitor, which keeps the requests for `/heartbeat`.
 struct Monitor {
     address: String,
-    beats: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<Beat>>>,
     serving: JoinHandle<()>,
 }
 
 impl Monitor {
     /// One that answers with that status, or with none never.
     async fn start(status: Option<&'static str>) -> Self {
+        Self::with(move |_| status).await
+    }
+
+    /// One whose answer depends on the method.
+    async fn with(status: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let beats: Arc<AtomicUsize> = Arc::default();
-        let counted = Arc::clone(&beats);
+        let requests: Arc<Mutex<Vec<_>>> = Arc::default();
+        let (kept, status) = (Arc::clone(&requests), Arc::new(status));
         let serving = tokio::spawn(async move {
             loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let counted = Arc::clone(&counted);
+                let (stream, _) = listener.accept().await.unwrap();
+                let (kept, status) = (Arc::clone(&kept), Arc::clone(&status));
                 tokio::spawn(async move {
-                    let mut request = Vec::new();
-                    while !request.ends_with(b"\r\n\r\n") {
-                        let mut bytes = [0; 1024];
-                        match stream.read(&mut bytes).await {
-                            Ok(read @ 1..) => request.extend(&bytes[..read]),
-                            Ok(_) | Err(_) => return,
-                        }
+                    let mut stream = BufReader::new(stream);
+                    let Some((method, path, body)) = request(&mut stream).await else {
+                        return;
+                    };
+                    let answer = status(&method);
+                    if path == "/heartbeat" {
+                        kept.lock().unwrap().push((method, body));
                     }
-                    if request.starts_with(b"GET /heartbeat HTTP/1.1\r\n") {
-                        counted.fetch_add(1, Ordering::SeqCst);
-                    }
-                    let Some(status) = status else {
+                    let Some(status) = answer else {
                         return std::future::pending().await;
                     };
                     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
@@ -53,14 +60,46 @@ impl Monitor {
         });
         Self {
             address,
-            beats,
+            requests,
             serving,
         }
     }
 
     fn beats(&self) -> usize {
-        self.beats.load(Ordering::SeqCst)
+        self.requests.lock().unwrap().len()
     }
+
+    /// The last report.
+    fn report(&self) -> Option<Value> {
+        let requests = self.requests.lock().unwrap();
+        let (method, body) = requests.last()?;
+        (method == "POST").then(|| serde_json::from_slice(body).unwrap())
+    }
+}
+
+/// Method, path and body of a request, if it is whole.
+async fn request(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<(String, String, Vec<u8>)> {
+    let mut first = String::new();
+    stream.read_line(&mut first).await.ok()?;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(bytes) = line.strip_prefix("content-length:") {
+            length = bytes.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((method, path, body))
 }
 
 impl Drop for Monitor {
@@ -129,4 +168,72 @@ async fn a_monitor_is_named_by_the_environment_and_beaten_without_a_broker() {
         )
         .start();
     eventually(SOON, async || monitor.beats() == 1).await;
+}
+
+#[tokio::test]
+async fn a_monitor_is_told_what_the_actor_knows() {
+    let vhost = broker::vhost().await;
+    let monitor = Monitor::start(Some("200 OK")).await;
+    let config = chain::config(&vhost.url(), 1)
+        .set("outside_monitor.url", format!("http://{}", monitor.address))
+        .set("outside_monitor.interval", 0.3);
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    super::until(&mut actor, "session open").await;
+    let hold = |report: &Value| report["hold"]["reason"].clone();
+    eventually(SOON, async || {
+        monitor.report().is_some_and(|report| {
+            hold(&report) == "heartbeat_never_seen" && report["heartbeats"][0]["age"].is_null()
+        })
+    })
+    .await;
+    let client = RawClient::connect(&vhost.url(), "client").await;
+    client.command("lvmbeat", "set c0", SOON).await;
+    eventually(SOON, async || {
+        monitor.report().is_some_and(|report| {
+            let heartbeat = &report["heartbeats"][0];
+            hold(&report) != "heartbeat_never_seen"
+                && heartbeat["name"] == "c0"
+                && heartbeat["age"].is_number()
+                && report["emission"]["last_outcome"] == "unroutable"
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_monitor_that_takes_no_report_hears_every_beat() {
+    let vhost = broker::vhost().await;
+    // As the Python monitor.
+    let monitor = Monitor::with(|method| {
+        Some(if method == "GET" {
+            "200 OK"
+        } else {
+            "405 Method Not Allowed"
+        })
+    })
+    .await;
+    let config = chain::config(&vhost.url(), 1)
+        .set("outside_monitor.url", format!("http://{}", monitor.address))
+        .set("outside_monitor.interval", 0.3);
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    super::until(&mut actor, "session open").await;
+    eventually(SOON, async || monitor.beats() >= 6).await;
+    let methods: Vec<String> = {
+        let requests = monitor.requests.lock().unwrap();
+        requests.iter().map(|(method, _)| method.clone()).collect()
+    };
+    assert_eq!(methods[..4], ["POST", "GET", "GET", "GET"]);
+    let client = RawClient::connect(&vhost.url(), "observer").await;
+    let status = client.command("lvmbeat", "status", SOON).await;
+    let monitors = status.keyword("outside_monitors").unwrap();
+    assert!(
+        monitors[0]["last_beat"].is_string() && monitors[0]["failure"].is_null(),
+        "{monitors}"
+    );
+    assert!(
+        actor
+            .lines()
+            .iter()
+            .all(|line| !line.text.contains("cannot be reached"))
+    );
 }

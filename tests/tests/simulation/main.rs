@@ -220,7 +220,7 @@ async fn s3_after_a_pause_of_the_process_nothing_counts_that_waited() {
     drop(running);
     assert!(world.taken().is_empty());
     assert_eq!(world.snapshot().counters.lapses, 1);
-    assert_eq!(world.fault(), Some("heartbeat_never_seen"));
+    assert_eq!(world.fault(), Some("not_attentive"));
     // One that is sent now does count.
     assert_eq!(world.set("h0").await.0, Code::Done);
     world.run(SECOND).await;

@@ -161,3 +161,61 @@ fn the_last_lapse_is_the_one_that_is_shown() {
         Some(Reason::NotAttentive(Lapse::ClockWentBack(ATTENTION)))
     );
 }
+
+#[test]
+fn after_forget_a_lapse_is_named_until_a_critical_heartbeat_is_received() {
+    let mut supervisor = several();
+    let (late, lapse) = (T0 + ATTENTION, Lapse::Gap(ATTENTION));
+    supervisor.tick(late).unwrap_err();
+    let reason = Some(Reason::NotAttentive(lapse));
+    // A session that is lost, and one that is opened.
+    for _ in 0..2 {
+        supervisor.forget(late);
+        assert_eq!(supervisor.hold(late), reason);
+    }
+    assert_eq!(supervisor.beat("x", late), Ok(Decision::Noted));
+    assert_eq!(supervisor.hold(late), reason);
+    let a = Reason::NeverSeen(id(&supervisor, "a"));
+    assert_eq!(holds(&mut supervisor, "b", late), a);
+    assert_eq!(supervisor.hold(late), Some(a));
+    // A session that is lost later has nothing to do with it.
+    supervisor.forget(late);
+    assert_eq!(supervisor.hold(late), Some(a));
+}
+
+#[test]
+fn a_lapse_that_is_only_named_holds_nothing() {
+    let mut supervisor = single();
+    supervisor.tick(T0 + ATTENTION).unwrap_err();
+    supervisor.forget(T0 + ATTENTION);
+    let reason = Some(Reason::NotAttentive(Lapse::Gap(ATTENTION)));
+    assert_eq!(supervisor.hold(T0 + ATTENTION), reason);
+    let ticket = emission_of(&mut supervisor, "a", T0 + ATTENTION);
+    assert!(supervisor.may_send(ticket, T0 + ATTENTION));
+    assert_eq!(supervisor.tick(T0 + ATTENTION), Ok(()));
+}
+
+#[test]
+fn a_lapse_is_named_for_what_nobody_knows_and_not_for_a_way_that_is_known_to_be_slow() {
+    let limit = secs(5);
+    let mut config = config().with_path_limit(limit);
+    config.add_heartbeat("a", true, TIMEOUT).unwrap();
+    let mut supervisor = Supervisor::<3, 2>::new(config, T0);
+    let (late, lapse) = (T0 + ATTENTION, Lapse::Gap(ATTENTION));
+    supervisor.tick(late).unwrap_err();
+    supervisor.forget(late);
+    // No session yet.
+    assert_eq!(supervisor.hold(late), Some(Reason::NotAttentive(lapse)));
+    assert_eq!(holds(&mut supervisor, "a", late), Reason::PathSlow(None));
+    assert_eq!(supervisor.hold(late), Some(Reason::NotAttentive(lapse)));
+    supervisor.path_proven(late);
+    assert_eq!(supervisor.hold(late), Some(Reason::NotAttentive(lapse)));
+    let slow = Some(Reason::PathSlow(Some(limit)));
+    assert_eq!(supervisor.hold(late + limit), slow);
+    supervisor.path_proven(late + limit);
+    assert_eq!(
+        supervisor.hold(late + limit),
+        Some(Reason::NotAttentive(lapse))
+    );
+    emits(&mut supervisor, "a", late + limit);
+}

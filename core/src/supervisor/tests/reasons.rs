@@ -19,6 +19,13 @@ fn the_first_cause_is_named() {
         supervisor.hold(now),
         Some(Reason::NotAttentive(Lapse::Gap(ATTENTION)))
     );
+    // Nothing is known, because of the lapse.
+    supervisor.forget(now);
+    assert_eq!(
+        supervisor.hold(now),
+        Some(Reason::NotAttentive(Lapse::Gap(ATTENTION)))
+    );
+    assert_eq!(holds(&mut supervisor, "a", now), Reason::NeverSeen(b));
     supervisor.forget(now);
     assert_eq!(supervisor.hold(now), Some(Reason::NeverSeen(a)));
     assert_eq!(holds(&mut supervisor, "a", now), Reason::NeverSeen(b));

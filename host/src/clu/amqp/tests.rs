@@ -13,10 +13,10 @@ fn amqp(url: &str) -> Amqp {
 
 fn actor() -> SessionSpec {
     SessionSpec {
-        name: "lvmbeat".to_owned(),
         commands: Some(CommandQueue {
             ttl: Duration::from_secs(5),
         }),
+        ..SessionSpec::client("lvmbeat")
     }
 }
 

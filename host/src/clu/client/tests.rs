@@ -15,10 +15,10 @@ const OPTIONS: CommandOptions = CommandOptions {
 
 async fn open(broker: &LocalBroker, name: &str) -> Session {
     let spec = SessionSpec {
-        name: name.to_owned(),
         commands: Some(CommandQueue {
             ttl: Duration::from_secs(60),
         }),
+        ..SessionSpec::client(name)
     };
     broker.open(&spec).await.unwrap()
 }

@@ -16,16 +16,25 @@ pub(super) async fn open_actor(
     ttl: Duration,
 ) -> Result<Session, BusError> {
     bus.open(&SessionSpec {
-        name: name.to_owned(),
         commands: Some(CommandQueue { ttl }),
+        ..SessionSpec::client(name)
     })
     .await
 }
 
 pub(super) async fn open_client(bus: &dyn Bus, name: &str) -> Result<Session, BusError> {
+    bus.open(&SessionSpec::client(name)).await
+}
+
+/// A client that overhears the replies to commanders of that pattern.
+pub(super) async fn open_eavesdropper(
+    bus: &dyn Bus,
+    name: &str,
+    commanders: &str,
+) -> Result<Session, BusError> {
     bus.open(&SessionSpec {
-        name: name.to_owned(),
-        commands: None,
+        overhears: Some(commanders.to_owned()),
+        ..SessionSpec::client(name)
     })
     .await
 }
@@ -74,6 +83,25 @@ pub(super) async fn next_that(
         let message = next(messages).await?;
         if wanted(&message) {
             return Ok(message);
+        }
+    }
+}
+
+/// The routing keys of the replies with that body, up to one whose key ends so. Other tests may be talking on the same
+/// exchange.
+pub(super) async fn replies_until(
+    session: &mut Session,
+    body: &str,
+    end: &str,
+) -> Result<Vec<String>> {
+    let mut heard = Vec::new();
+    loop {
+        let wanted = |reply: &Message| reply.body == body.as_bytes();
+        let key = next_that(&mut session.replies, wanted).await?.routing_key;
+        let last = key.ends_with(end);
+        heard.push(key);
+        if last {
+            return Ok(heard);
         }
     }
 }

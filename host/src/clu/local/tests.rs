@@ -17,8 +17,8 @@ const TTL: Duration = Duration::from_secs(5);
 
 fn actor(name: &str) -> SessionSpec {
     SessionSpec {
-        name: name.to_owned(),
         commands: Some(CommandQueue { ttl: TTL }),
+        ..SessionSpec::client(name)
     }
 }
 

@@ -8,12 +8,12 @@ use lettre::message::Mailbox;
 use lvmbeat_core::alarm;
 use reqwest::Url;
 
-use super::given::{Given, Reader, truth};
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor, Slack, Webhook, Wording};
 use crate::config::check::At;
+use crate::config::given::{Given, Reader, truth};
 use crate::config::raw::RawOutside;
-use crate::config::{ConfigError, Secret, SecretUrl};
+use crate::config::{ConfigError, Secret, SecretUrl, health};
 
 /// Of the monitor, unless it is lower because the alarm comes sooner.
 const ATTENTION: Duration = Duration::from_secs(5);
@@ -31,18 +31,10 @@ pub(super) fn check(
             outside.send_email_after,
         )?
         .unwrap_or(Duration::from_secs(300));
-    let text = |name: &str, key: &str, value, default: &str| {
-        let given = read.text(name, key, value)?;
-        Ok::<_, ConfigError>(given.unwrap_or_else(|| read.key(key, default)))
-    };
     let monitor = Monitor {
-        listen: text(
-            "LVMBEAT_LISTEN",
-            "monitor.listen",
-            raw.listen,
-            "127.0.0.1:8080",
-        )?
-        .socket()?,
+        listen: read
+            .text("LVMBEAT_LISTEN", "monitor.listen", raw.listen)?
+            .map_or(Ok(health::MONITOR), |given| given.socket())?,
         state_file: read
             .text("LVMBEAT_STATE_FILE", "", None)?
             .map(|given| given.text.into())
@@ -113,12 +105,11 @@ pub(super) fn check(
                 .text("LVMBEAT_PAGE_URL", "monitor.page_url", raw.page_url)?
                 .map(|given| page(&given))
                 .transpose()?,
-            time_zone: time_zone(&text(
-                "LVMBEAT_TIME_ZONE",
-                "monitor.time_zone",
-                raw.time_zone,
-                "America/Santiago",
-            )?)?,
+            time_zone: time_zone(
+                &read
+                    .text("LVMBEAT_TIME_ZONE", "monitor.time_zone", raw.time_zone)?
+                    .unwrap_or_else(|| read.key("monitor.time_zone", "America/Santiago")),
+            )?,
         },
     };
     monitor.alarm().map_err(|error| impossible(at, error))?;

@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::handle::Handle;
+use super::page;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::telemetry::http::Limits;
@@ -50,6 +51,7 @@ struct Web {
 /// All routes of the monitor. Serve them with [`limits`].
 pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router {
     let trials = trial::Trials::new(handle.channels(), config.delivery_timeout);
+    let page = page::router(handle.clone(), config, clock.clone());
     let doors = Arc::new(Doors::new(config, clock.clone()));
     let web = Web {
         handle,
@@ -68,6 +70,7 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         .split_for_parts();
     docs::Rendered::of(&document)
         .give_to(router)
+        .merge(page)
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(input::BODY_LIMIT))

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use lettre::message::{Mailbox, Mailboxes};
 use reqwest::Url;
 
-use super::super::address::{secret_file, variable};
-use super::super::check::{At, Environment};
-use super::super::{ConfigError, Secret};
+use super::address::{secret_file, variable};
+use super::check::{At, Environment};
+use super::{ConfigError, Secret};
 
 const ENVIRONMENT: At<'static> = At {
     file: "environment",

@@ -1,0 +1,153 @@
+//! Asking a program of this machine whether it is well: for containers, which hold nothing else that could ask.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{Failure, Program};
+use crate::config::{ConfigError, health};
+
+/// Less than what Docker gives a health check (30 s) and more than a busy program needs.
+const LIMIT: Duration = Duration::from_secs(5);
+/// More of an answer is not read.
+const ENOUGH: u64 = 4096;
+
+/// Succeeds if the program answers 200.
+pub(super) fn run(
+    file: Option<&Path>,
+    program: Option<Program>,
+    url: Option<&str>,
+) -> Result<(), Failure> {
+    let url = match url {
+        Some(url) => parse(url)?,
+        None => parse(&format!(
+            "http://{}/healthz",
+            reachable(address(file, program)?)
+        ))?,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+    let answer = runtime.block_on(async { timeout(LIMIT, ask(&url)).await });
+    // A name lookup that hangs must not keep the program from ending.
+    runtime.shutdown_background();
+    let ill = |what: &str| Failure::Running(format!("{url} {what}"));
+    let answer = answer
+        .map_err(|_| ill(&format!("does not answer within {} s", LIMIT.as_secs())))?
+        .map_err(|cause| {
+            ill(&format!(
+                "cannot be asked ({cause}); is the program running?"
+            ))
+        })?;
+    judge(&answer).map_err(|what| ill(&what))
+}
+
+/// Without a program's name it is the actor where it serves HTTP, else the monitor.
+fn address(file: Option<&Path>, program: Option<Program>) -> Result<SocketAddr, Failure> {
+    match program {
+        Some(Program::Monitor) => Ok(health::monitor(file)?),
+        Some(Program::Actor) => health::actor(file)?.ok_or_else(|| {
+            Failure::Running(
+                "the actor serves no /healthz; set actor.http or LVMBEAT_ACTOR_HTTP, for example to 127.0.0.1:8081".to_owned(),
+            )
+        }),
+        None => match health::actor(file)? {
+            Some(address) => Ok(address),
+            None => Ok(health::monitor(file)?),
+        },
+    }
+}
+
+/// Who listens on all addresses is asked on the loopback one.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    address
+}
+
+fn parse(text: &str) -> Result<Url, Failure> {
+    let url: Option<Url> = text.parse().ok();
+    url.filter(|url| url.scheme() == "http" && url.has_host())
+        .ok_or_else(|| {
+            Failure::Config(ConfigError::Value {
+                file: "command line".to_owned(),
+                key: "--url".to_owned(),
+                problem: "is not a plain HTTP address".to_owned(),
+                remedy: "give http://HOST:PORT/healthz".to_owned(),
+            })
+        })
+}
+
+/// One request of HTTP/1.0, so that the answer ends with the connection.
+async fn ask(url: &Url) -> std::io::Result<String> {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let mut stream = TcpStream::connect((name, port)).await?;
+    let request = format!("GET {} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n", url.path());
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(ENOUGH).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// What is wrong with an answer, in one line.
+fn judge(answer: &str) -> Result<(), String> {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
+    let mut status = head.lines().next().unwrap_or_default().split(' ');
+    match (status.next(), status.next()) {
+        (Some(version), Some("200")) if version.starts_with("HTTP/1.") => Ok(()),
+        (Some(version), Some(status)) if version.starts_with("HTTP/1.") => {
+            let why = body.lines().next().unwrap_or_default();
+            Err(format!("answers {status}: {}", why.escape_debug()))
+        }
+        _ => Err("does not answer in HTTP".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_200_is_well_and_the_rest_says_why() {
+        assert_eq!(judge("HTTP/1.0 200 OK\r\n\r\nok\n"), Ok(()));
+        let starting = judge("HTTP/1.1 503 Service Unavailable\r\nx: y\r\n\r\nstarting\n");
+        assert_eq!(starting, Err("answers 503: starting".to_owned()));
+        for strange in ["", "SSH-2.0 200 OK", "HTTP/1.1", "200"] {
+            assert!(
+                judge(strange).unwrap_err().contains("not answer"),
+                "{strange}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_asked_on_the_loopback_address() {
+        for (listens, asked) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:81", "[::1]:81"),
+            ("10.1.2.3:82", "10.1.2.3:82"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()).to_string(), asked);
+        }
+    }
+
+    #[test]
+    fn only_plain_http_can_be_asked() {
+        assert!(parse("http://[::1]:8080/healthz").is_ok());
+        for bad in ["https://localhost/healthz", "localhost:8080", ""] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

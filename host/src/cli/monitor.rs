@@ -1,0 +1,42 @@
+//! Running the monitor in a process of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tracing::field::display;
+
+use super::{Failure, service};
+use crate::actor::VERSION;
+use crate::clock::BootClock;
+use crate::config::monitor::Monitor;
+use crate::monitor;
+
+pub(super) fn run(
+    mut config: Monitor,
+    listen: Option<SocketAddr>,
+    verbosity: u8,
+) -> Result<(), Failure> {
+    let given_by = if listen.is_some() {
+        "--listen"
+    } else {
+        "monitor.listen or LVMBEAT_LISTEN"
+    };
+    config.listen = listen.unwrap_or(config.listen);
+    // Its log goes to standard output: whoever runs a container keeps that.
+    let verbosity = verbosity.max(config.debug.into());
+    service::run(None, verbosity, |stop| serve(config, given_by, stop))
+}
+
+async fn serve(config: Monitor, given_by: &str, stop: CancellationToken) -> Result<(), Failure> {
+    let (listener, address) = service::listen(given_by, config.listen).await?;
+    // What is not configured, and what is lost by that, the monitor says itself.
+    let state_file = config
+        .state_file
+        .as_deref()
+        .map(|file| display(file.display()));
+    tracing::info!(version = VERSION, %address, state_file, "lvmbeat monitor");
+    monitor::run(config, listener, Arc::new(BootClock), stop)
+        .await
+        .map_err(|error| Failure::Running(error.to_string()))
+}

@@ -1,0 +1,80 @@
+//! What the actor and the monitor have in common as processes of their own: logs, the runtime, signals, a port to serve on.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use crate::telemetry::log;
+
+/// What still runs when everything else has ended is given this long (a name lookup cannot be interrupted).
+const LAST_LIMIT: Duration = Duration::from_millis(200);
+/// How the shell reports a program that Ctrl-C has ended.
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// Runs what `serve` makes until it ends; the token is cancelled when the process is asked to stop.
+pub(super) fn run<F>(
+    log_dir: Option<&Path>,
+    verbosity: u8,
+    serve: impl FnOnce(CancellationToken) -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let logging = log::start("lvmbeat", log_dir, verbosity);
+    // One TLS provider for the whole process; a second call, in a test say, changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+    let result = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let signals = tokio::spawn(stop_on_signals(stop.clone())?);
+        let result = serve(stop).await;
+        signals.abort();
+        result
+    });
+    if let Err(failure) = &result {
+        tracing::error!("{failure}");
+    }
+    runtime.shutdown_timeout(LAST_LIMIT);
+    drop(logging);
+    result
+}
+
+/// Listens on the address that this key or option gives; port 0 becomes the one that was found.
+pub(super) async fn listen(
+    given_by: &str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), Failure> {
+    let cannot = |cause| {
+        Failure::Running(format!(
+            "{given_by}: cannot listen on {address} ({cause}); choose another address"
+        ))
+    };
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    Ok((listener, address))
+}
+
+/// The first SIGTERM or Ctrl-C ends in order, a second Ctrl-C at once.
+fn stop_on_signals(stop: CancellationToken) -> Result<impl Future<Output = ()>, Failure> {
+    let cannot = |cause| Failure::Running(format!("signals cannot be received: {cause}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+        interrupt.recv().await;
+        std::process::exit(EXIT_INTERRUPTED);
+    })
+}

@@ -1,0 +1,103 @@
+//! What a person can do here: plain forms, which work without script.
+
+use maud::{Markup, html};
+
+use super::Page;
+use super::headline::Mute;
+use crate::monitor::notify::Kind;
+
+/// For how long alerts can be disabled, in seconds and in words.
+const PERIODS: [(u32, &str); 3] = [
+    (3600, "1 hour"),
+    (4 * 3600, "4 hours"),
+    (12 * 3600, "12 hours"),
+];
+
+/// The button by which alerts are enabled.
+pub(super) fn enable() -> Markup {
+    html! {
+        form method="post" action="/enable" {
+            button.primary type="submit" { "Enable alerts" }
+        }
+    }
+}
+
+/// Disabling and enabling.
+pub(super) fn alarms(page: &Page) -> Markup {
+    let enabled = page.view.alarm.mode.is_enabled();
+    html! {
+        section.card #controls aria-labelledby="controls-title" {
+            h2 #controls-title { "Alerts on and off" }
+            p {
+                @if page.mute == Some(Mute::ByConfiguration) {
+                    "This monitor is told never to alert by itself: enabling changes nothing."
+                } @else if enabled {
+                    "Alerts are " strong { "enabled" } ". Before work that makes the observatory silent, disable them for a time."
+                } @else if let Some(until) = page.view.disabled_until {
+                    "Alerts are " strong { "disabled" } " until " (page.moment(until)) "; then they are enabled by themselves."
+                } @else {
+                    "Alerts are " strong { "disabled" } " until somebody enables them."
+                }
+            }
+            form method="post" action="/disable" {
+                fieldset {
+                    legend { @if enabled { "Disable alerts for" } @else { "Disable alerts anew, from now, for" } }
+                    div.buttons {
+                        @for (seconds, words) in PERIODS {
+                            button type="submit" name="for" value=(seconds) { (words) }
+                        }
+                        button type="submit" { "until enabled" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sending a test, for each kind of channel that is there.
+pub(super) fn tests(page: &Page) -> Markup {
+    let there = |kind| {
+        page.view
+            .channels
+            .iter()
+            .any(|channel| channel.kind == kind)
+    };
+    html! {
+        @if !page.view.channels.is_empty() {
+            fieldset.tests {
+                legend { "Send a test message by" }
+                div.buttons {
+                    @for kind in [Kind::Email, Kind::Slack, Kind::Webhook] {
+                        @if there(kind) {
+                            form method="post" action=(format!("/test/{}", path(kind))) {
+                                button type="submit" { (name(kind)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @let missing: Vec<&str> = [Kind::Email, Kind::Slack, Kind::Webhook].into_iter().filter(|kind| !there(*kind)).map(name).collect();
+        @if !missing.is_empty() {
+            p.note { "Not set up: " (missing.join(", ")) "." }
+        }
+    }
+}
+
+/// For people.
+pub(super) fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Email => "e-mail",
+        Kind::Slack => "Slack",
+        Kind::Webhook => "webhook",
+    }
+}
+
+/// As the routes are called.
+fn path(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Email => "email",
+        Kind::Slack => "slack",
+        Kind::Webhook => "webhook",
+    }
+}

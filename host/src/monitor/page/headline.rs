@@ -1,0 +1,264 @@
+//! What has to be known within a second: the state, since when, and what to do.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lvmbeat_core::alarm::{self, Mode};
+use maud::{Markup, html};
+
+use super::words::{elapsed, growing, shrinking, span};
+use super::{Page, controls, icon};
+use crate::monitor::view::{ChannelView, View};
+
+/// The word at the top. The first that is true, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// The monitor would tell nobody although nobody has disabled it; whatever else it shows.
+    NotAlerting,
+    /// People were told that the observatory is silent.
+    Down,
+    /// Somebody has disabled alerts.
+    Disabled,
+    /// It was never heard.
+    Waiting,
+    /// It is heard.
+    Up,
+}
+
+impl State {
+    pub(super) const ALL: [Self; 5] = [
+        Self::NotAlerting,
+        Self::Down,
+        Self::Disabled,
+        Self::Waiting,
+        Self::Up,
+    ];
+
+    /// For people.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::NotAlerting => "NOT ALERTING",
+            Self::Down => "DOWN",
+            Self::Disabled => "DISABLED",
+            Self::Waiting => "WAITING",
+            Self::Up => "UP",
+        }
+    }
+
+    /// For the stylesheet, and the name of its icon.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::NotAlerting => "not-alerting",
+            Self::Down => "down",
+            Self::Disabled => "disabled",
+            Self::Waiting => "waiting",
+            Self::Up => "up",
+        }
+    }
+}
+
+/// Why nobody would be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mute {
+    /// The loop has not run for so long: the view is old.
+    Stuck(Duration),
+    /// `LVMBEAT_START_MONITOR=0`.
+    ByConfiguration,
+    /// There is no channel.
+    NoChannel,
+    /// Every channel has failed at its last try.
+    NoWay,
+}
+
+/// A view that is older than this was not made by a loop that runs.
+const STUCK: Duration = Duration::from_secs(10);
+
+impl Mute {
+    pub(super) fn of(view: &View, age: Duration) -> Option<Self> {
+        let fails = |channel: &ChannelView| channel.failures > 0;
+        if age >= STUCK {
+            Some(Self::Stuck(age))
+        } else if !view.alerts {
+            Some(Self::ByConfiguration)
+        } else if view.channels.is_empty() {
+            Some(Self::NoChannel)
+        } else if view.channels.iter().all(fails) {
+            Some(Self::NoWay)
+        } else {
+            None
+        }
+    }
+
+    /// What is the matter, and what to do.
+    fn said(self) -> (String, &'static str) {
+        match self {
+            Self::Stuck(age) => (
+                format!(
+                    "This monitor has stopped watching: nothing here is newer than {}.",
+                    span(age)
+                ),
+                "Restart the monitor, and look at its log. Until it runs, look at the observatory by another way.",
+            ),
+            Self::ByConfiguration => (
+                "This monitor is told never to alert by itself.".to_owned(),
+                "Start it without LVMBEAT_START_MONITOR=0.",
+            ),
+            Self::NoChannel => (
+                "This monitor has no way to tell anybody.".to_owned(),
+                "Set up e-mail (LVMBEAT_EMAIL_…), Slack (SLACK_API_TOKEN) or a webhook, and restart it.",
+            ),
+            Self::NoWay => (
+                "Nothing that this monitor sends arrives: every channel fails.".to_owned(),
+                "See below under Channels why. It goes on trying.",
+            ),
+        }
+    }
+}
+
+/// The state, and why nobody would be told, if so. An alarm that is on outranks a monitor that cannot tell of it, unless the monitor
+/// does not even look.
+pub(super) fn state(view: &View, age: Duration) -> (State, Option<Mute>) {
+    let mute = Mute::of(view, age);
+    let state = match (mute, view.alarm.state) {
+        (Some(Mute::Stuck(_)), _) => State::NotAlerting,
+        (_, alarm::State::Down) => State::Down,
+        (Some(_), _) => State::NotAlerting,
+        _ if !view.alarm.mode.is_enabled() => State::Disabled,
+        (None, alarm::State::Waiting) => State::Waiting,
+        (None, alarm::State::Up) => State::Up,
+    };
+    (state, mute)
+}
+
+/// The age of the last beat. The wall clock may have been stepped: it is no less than the silence that was observed.
+pub(super) fn last_beat_age(view: &View, now: Timestamp) -> Option<Duration> {
+    let seen = view.last_seen?;
+    Some(elapsed(seen, now).max(observed(view)))
+}
+
+fn observed(view: &View) -> Duration {
+    Duration::from_micros(view.alarm.silence.as_micros())
+}
+
+/// Whether it is silent for so long that there would be an alarm, were alerts not disabled.
+fn overdue(view: &View) -> bool {
+    observed(view) >= view.alert_after
+}
+
+pub(super) fn headline(page: &Page) -> Markup {
+    let state = page.state;
+    html! {
+        section.hero.(state.class()) aria-labelledby="state" {
+            div.verdict {
+                h1 #state { (icon::sign(state)) span { (state.word()) } }
+                p.lead { (lead(page)) }
+                p.since { (since(page)) }
+            }
+            (beat(page))
+            p.todo { strong { "What to do: " } (todo(page)) }
+            @if !page.view.alarm.mode.is_enabled() { (controls::enable()) }
+        }
+    }
+}
+
+/// One sentence: what the word means here.
+fn lead(page: &Page) -> Markup {
+    let (view, subject) = (page.view, page.subject());
+    html! {
+        @match page.state {
+            State::Up if overdue(view) => { (subject) " is silent; the alarm is about to be raised." }
+            State::Up => { (subject) " is up." }
+            State::Down => { (subject) " is down: nothing is heard from the observatory." }
+            State::Waiting => "Nothing was ever heard from the observatory.",
+            State::Disabled => {
+                "Nobody is alerted"
+                @if let Some(until) = view.disabled_until {
+                    " until " (page.moment(until))
+                    @if let Mode::DisabledFor(left) = view.alarm.mode {
+                        ", for another " (shrinking(Duration::from_micros(left.as_micros())))
+                    }
+                    "."
+                } @else {
+                    " until somebody enables alerts."
+                }
+            }
+            State::NotAlerting => @if let Some(mute) = page.mute { (mute.said().0) },
+        }
+    }
+}
+
+fn since(page: &Page) -> Markup {
+    let view = page.view;
+    let (state, word) = match view.alarm.state {
+        alarm::State::Up => ("up", "Up"),
+        alarm::State::Down => ("down", "Down"),
+        alarm::State::Waiting => ("waiting", "Waiting"),
+    };
+    // Where the word at the top is about the monitor, this is about the observatory.
+    let other = matches!(page.state, State::Disabled | State::NotAlerting);
+    if other && view.alarm.state != alarm::State::Down && overdue(view) {
+        return html! { strong.bad { "Meanwhile the observatory is silent." } };
+    }
+    html! {
+        @if other { "Observatory: " (state) } @else { (word) }
+        @if let Some(since) = view.since {
+            " since " (page.moment(since)) ", for " (growing(elapsed(since, page.now))) "."
+        } @else {
+            "; since when is not known."
+        }
+    }
+}
+
+/// The age of the last beat, large, and how much of the time until the alarm has passed.
+fn beat(page: &Page) -> Markup {
+    let view = page.view;
+    let limit = view.alert_after.as_secs_f64().max(0.001);
+    let silence = observed(view) + page.age;
+    let part = (silence.as_secs_f64() / limit * 100.0).clamp(0.0, 100.0);
+    html! {
+        div.beat {
+            @if let Some(age) = last_beat_age(view, page.now) {
+                p.age { "Last beat " strong { (growing(age)) } " ago" }
+            } @else {
+                p.age { "Last beat " strong { "never" } }
+            }
+            svg.gauge width="100%" height="10" aria-hidden="true" {
+                rect.track width="100%" height="10" rx="5" {}
+                rect.fill.ticking width=(format!("{part:.1}%")) height="10" rx="5"
+                    data-silence=(silence.as_secs()) data-limit=(limit) {}
+            }
+            p.note {
+                @match page.state {
+                    State::Down => {
+                        "Silence observed: " (growing(silence)) "."
+                        @if !view.alarm.mode.is_enabled() { " Alerts are disabled: nobody is reminded." }
+                    }
+                    State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; no alarm will come of it." }
+                    State::Up | State::Waiting => { "Silence of " (span(view.alert_after)) " raises the alarm." }
+                }
+            }
+        }
+    }
+}
+
+fn todo(page: &Page) -> Markup {
+    html! {
+        @match page.state {
+                        State::Up if page.urgent() == 1 => "read the warning below.",
+            State::Up if page.urgent() > 1 => "read the warnings below.",
+            State::Up => "nothing.",
+            State::Waiting => {
+                "check that the actor runs, and that its " code { "outside_monitor.url" } " leads here, with the token if there is one."
+            }
+            State::Disabled if overdue(page.view) => "find out why it is silent: nobody is alerted.",
+            State::Disabled => "enable alerts as soon as the work is done.",
+            State::NotAlerting => @if let Some(mute) = page.mute { (mute.said().1) },
+            State::Down => {
+                @if let Some(action) = &page.setting.action { (action) } @else {
+                    "make sure that the dome is closed. Without network the observatory closes it by itself within minutes, \
+                     unless engineering mode is on; but from here nobody can see that."
+                }
+            }
+        }
+    }
+}

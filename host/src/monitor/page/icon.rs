@@ -1,0 +1,122 @@
+//! Drawings: one shape for each state, so that none is told by its colour alone; and the dome.
+
+use maud::{Markup, html};
+
+use super::headline::State;
+
+/// The state's sign.
+pub(super) fn sign(state: State) -> Markup {
+    html! {
+        svg.sign viewBox="0 0 32 32" width="32" height="32" aria-hidden="true" { (shape(state)) }
+    }
+}
+
+/// The same as a file of its own, for the tab.
+pub(super) fn file(state: State) -> String {
+    let colour = match state {
+        State::Up => "#1d9a5b",
+        State::Down => "#d32f3a",
+        State::NotAlerting => "#c2410c",
+        State::Disabled => "#b7791f",
+        State::Waiting => "#3b78c4",
+    };
+    let svg = html! {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" color=(colour) { (shape(state)) }
+    };
+    svg.into_string()
+}
+
+fn shape(state: State) -> Markup {
+    let lines = |d: &str| {
+        html! { path d=(d) fill="none" stroke="#fff" stroke-width="3.5" stroke-linecap="round" stroke-linejoin="round" {} }
+    };
+    html! {
+        @match state {
+            // A disc with a tick.
+            State::Up => {
+                circle cx="16" cy="16" r="15" fill="currentColor" {}
+                (lines("M9 16.5l5 5 9.5-10.5"))
+            }
+            // An octagon with a cross.
+            State::Down => {
+                path d="M10 1h12l9 9v12l-9 9H10l-9-9V10z" fill="currentColor" {}
+                (lines("M10.5 10.5l11 11M21.5 10.5l-11 11"))
+            }
+            // A triangle with an exclamation mark.
+            State::NotAlerting => {
+                path d="M16 2l15 27H1z" fill="currentColor" stroke="currentColor" stroke-width="2" stroke-linejoin="round" {}
+                (lines("M16 12v8M16 25v.1"))
+            }
+            // A square with the two bars of a pause.
+            State::Disabled => {
+                rect x="1" y="1" width="30" height="30" rx="6" fill="currentColor" {}
+                (lines("M12 9.5v13M20 9.5v13"))
+            }
+            // A ring with the hands of a clock.
+            State::Waiting => {
+                circle cx="16" cy="16" r="15" fill="currentColor" {}
+                (lines("M16 8.5V16l5.5 4"))
+            }
+        }
+    }
+}
+
+/// What is known of the dome.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Dome {
+    Open,
+    Closed,
+    Between,
+    NotOpen,
+    NotClosed,
+    Contradictory,
+    Unknown,
+}
+
+impl Dome {
+    /// From what the enclosure says of its limit switches.
+    pub(super) fn new(open: Option<bool>, closed: Option<bool>) -> Self {
+        match (open, closed) {
+            (Some(true), Some(false) | None) => Self::Open,
+            (Some(false) | None, Some(true)) => Self::Closed,
+            (Some(false), Some(false)) => Self::Between,
+            (Some(false), None) => Self::NotOpen,
+            (None, Some(false)) => Self::NotClosed,
+            (Some(true), Some(true)) => Self::Contradictory,
+            (None, None) => Self::Unknown,
+        }
+    }
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Between => "between open and closed",
+            Self::NotOpen => "not fully open",
+            Self::NotClosed => "not closed",
+            Self::Contradictory => "both open and closed, which cannot be",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The dome on its wall: its slit open on the sky, shut, half shut, or drawn in dashes.
+pub(super) fn dome(dome: Dome) -> Markup {
+    let sky = |d: &str| html! { path.slit d=(d) {} };
+    let is_seen = matches!(dome, Dome::Open | Dome::Closed | Dome::Between);
+    html! {
+        svg.dome viewBox="0 0 64 48" width="64" height="48" aria-hidden="true" {
+            path.shell.unsure[!is_seen] d="M8 36a24 24 0 0 1 48 0z" {}
+            @match dome {
+                Dome::Open => {
+                    (sky("M25 36V13a24 24 0 0 1 14 0v23z"))
+                    circle.star cx="32" cy="5" r="2" {}
+                }
+                Dome::Between => (sky("M29 36V12.2a24 24 0 0 1 6 0V36z")),
+                Dome::Closed => path.seam d="M32 12v24" {},
+                Dome::NotOpen | Dome::NotClosed | Dome::Contradictory | Dome::Unknown => text.question x="32" y="32" text-anchor="middle" { "?" },
+            }
+            path.wall d="M6 38h52v8H6z" {}
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What somebody should look at, most urgent first.
+
+use std::time::Duration;
+
+use lvmbeat_core::alarm;
+use maud::{Markup, html};
+
+use super::Page;
+use super::words::{clip, count, elapsed, growing, seconds, times};
+use crate::monitor::notice::Event;
+
+/// A report of this age or older may not be true any more: the actor sends one several times a minute.
+pub(super) const OLD_REPORT: Duration = Duration::from_secs(90);
+
+/// How much it matters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Level {
+    /// Something may go wrong tonight.
+    Urgent,
+    /// Something should be set right by day.
+    Caution,
+}
+
+/// One warning.
+#[derive(Debug)]
+pub(super) struct Warning {
+    pub(super) level: Level,
+    title: &'static str,
+    text: Markup,
+}
+
+/// All of them, the urgent ones first.
+pub(super) fn all(page: &Page) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut say = |level, title, text| warnings.push(Warning { level, title, text });
+    observatory(page, &mut say);
+    delivery(page, &mut say);
+    memory(page, &mut say);
+    doors(page, &mut say);
+    warnings.sort_by_key(|warning| warning.level);
+    warnings
+}
+
+type Say<'a> = dyn FnMut(Level, &'static str, Markup) + 'a;
+
+fn observatory(page: &Page, say: &mut Say) {
+    let Some((report, received)) = &page.view.report else {
+        return;
+    };
+    let age = elapsed(*received, page.now);
+    let told = html! { " (Reported " (growing(age)) " ago.)" };
+    if let Some(enclosure) = &report.enclosure {
+        if enclosure.engineering_mode == Some(true) {
+            say(
+                Level::Urgent,
+                "Engineering mode is on",
+                html! { "The dome may be open, and stays open, whatever lvmbeat decides: lvmecp itself feeds the PLC." (told) },
+            );
+        }
+        if page.view.alarm.state == alarm::State::Down && enclosure.dome_open == Some(true) {
+            say(
+                Level::Urgent,
+                "The dome was open",
+                html! { "That is what the observatory said last." (told) },
+            );
+        }
+        if enclosure.plc_heartbeat_error == Some(true) {
+            say(
+                Level::Urgent,
+                "The PLC misses the heartbeat",
+                html! { "It has heard none for its whole timeout, and closes the dome." (told) },
+            );
+        }
+    }
+    if let Some(hold) = report.hold.as_ref().filter(|hold| hold.fault) {
+        say(
+            Level::Urgent,
+            "The dome heartbeat is held",
+            html! {
+                bdi { (clip(&hold.text)) }
+                @if let Some(held) = hold.seconds { "; so for " (seconds(held)) }
+                ". While this lasts the PLC closes the dome." (told)
+            },
+        );
+    }
+    let beat_age = page.view.last_seen.map(|seen| elapsed(seen, page.now));
+    if age >= OLD_REPORT && beat_age.is_some_and(|beat| beat + OLD_REPORT <= age) {
+        say(
+            Level::Caution,
+            "The report is old",
+            html! { "Beats come, but without a report for " (growing(age)) ". What is shown of the observatory may not be true any more." },
+        );
+    }
+}
+
+fn delivery(page: &Page, say: &mut Say) {
+    let alarm = page
+        .view
+        .notices
+        .iter()
+        .find(|shown| matches!(shown.notice.event, Event::Down(_)));
+    if let Some(alarm) = alarm.filter(|alarm| !alarm.pending.is_empty())
+        && page.view.alarm.state == alarm::State::Down
+    {
+        let all = alarm.pending.len() + alarm.delivered.len();
+        say(
+            Level::Urgent,
+            if alarm.delivered.is_empty() {
+                "Nobody has been told yet"
+            } else {
+                "Not everybody has been told yet"
+            },
+            html! { (alarm.pending.len()) " of " (count(all as u64, "channel", "channels")) " still to deliver the alarm. " a href="#alerts" { "See Alerts." } },
+        );
+    }
+    for channel in page
+        .view
+        .channels
+        .iter()
+        .filter(|channel| channel.failures > 0)
+    {
+        say(
+            Level::Urgent,
+            "A channel fails",
+            html! {
+                bdi { (clip(&channel.name)) } " has failed " (times(channel.failures.into()))
+                @if let Some(why) = &channel.last_error { ": " bdi { (clip(why)) } }
+                ". " a href="#channels" { "See Channels." }
+            },
+        );
+    }
+}
+
+fn memory(page: &Page, say: &mut Say) {
+    let store = &page.view.store;
+    match (&store.path, &store.failure) {
+        (None, _) => say(
+            Level::Caution,
+            "There is no state file",
+            html! {
+                "A restart forgets an alert that is not delivered, a disable, and the silence observed so far. Set "
+                code { "LVMBEAT_STATE_FILE" } " to a file that outlives the container."
+            },
+        ),
+        (Some(path), Some(why)) => say(
+            Level::Urgent,
+            "The state file cannot be written",
+            html! {
+                code { (clip(&path.display().to_string())) } ": " bdi { (clip(why)) }
+                ". The monitor goes on from memory; a restart would forget what happened since."
+            },
+        ),
+        (Some(_), None) => {}
+    }
+    if let Some(aside) = &store.set_aside {
+        say(
+            Level::Caution,
+            "A state file was damaged",
+            html! {
+                "It is kept as " code { (clip(&aside.display().to_string())) }
+                ". What happened before may be missing here, and alerts of then may not have been delivered."
+            },
+        );
+    }
+}
+
+fn doors(page: &Page, say: &mut Say) {
+    if !page.setting.admin_token {
+        say(
+            Level::Caution,
+            "Anybody can silence this monitor",
+            html! { "Set " code { "LVMBEAT_ADMIN_TOKEN" } " so that only who has it can disable alerts and send tests." },
+        );
+    }
+    if !page.setting.ping_token {
+        say(
+            Level::Caution,
+            "Anybody can beat in the observatory's place",
+            html! { "Set " code { "LVMBEAT_PING_TOKEN" } " here, and in the actor's " code { "outside_monitor.url" } "." },
+        );
+    }
+}
+
+pub(super) fn section(page: &Page) -> Markup {
+    html! {
+        @if !page.warnings.is_empty() {
+            section.warnings aria-labelledby="warnings" {
+                h2 #warnings .visually-hidden { "Warnings" }
+                ul {
+                    @for warning in &page.warnings {
+                        @let urgent = warning.level == Level::Urgent;
+                        li.warning.urgent[urgent] {
+                            span.mark aria-hidden="true" { @if urgent { "!" } @else { "i" } }
+                            p {
+                                strong {
+                                    @if urgent { span.visually-hidden { "Urgent: " } }
+                                    (warning.title) "."
+                                }
+                                " " (warning.text)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
