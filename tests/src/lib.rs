@@ -14,6 +14,7 @@
 //! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
 //! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
 //! | [`view`] | what the actor shows: `status`, its log, its metrics |
+//! | [`mail`], [`authority`] | a mail server that fails on demand, and the authority that signs its certificate |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
 //! | [`target`] | a host that network probes reach, until it goes away |
@@ -43,6 +44,7 @@
 )]
 
 pub mod actor;
+pub mod authority;
 pub mod broker;
 pub mod chain;
 pub mod client;
@@ -51,6 +53,7 @@ pub mod dome;
 pub mod ecp;
 pub mod eventually;
 pub mod http;
+pub mod mail;
 pub mod port;
 pub mod process;
 pub mod proxy;

@@ -1,0 +1,49 @@
+//! A certificate authority that only the test trusts.
+
+use std::path::PathBuf;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+use crate::scratch::Scratch;
+
+/// An authority, and the certificate of one server at `localhost`. The files are gone when this is dropped.
+#[derive(Debug)]
+pub struct Authority {
+    /// The authority's own certificate, PEM: for `SSL_CERT_FILE`.
+    pub root: PathBuf,
+    /// The server's certificate, PEM.
+    pub certificate: PathBuf,
+    /// The server's key, PEM.
+    pub key: PathBuf,
+    _folder: Scratch,
+}
+
+impl Authority {
+    /// A new one.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "lvmbeat's tests");
+        let key = KeyPair::generate().expect("a key");
+        let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
+        let server = KeyPair::generate().expect("a key");
+        let certificate = CertificateParams::new(["localhost".to_owned()])
+            .and_then(|params| params.signed_by(&server, &authority))
+            .expect("a certificate");
+        let folder = Scratch::new();
+        Self {
+            root: folder.write("root.pem", &authority.pem()),
+            certificate: folder.write("server.pem", &certificate.pem()),
+            key: folder.write("server.key", &server.serialize_pem()),
+            _folder: folder,
+        }
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
