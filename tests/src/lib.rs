@@ -14,7 +14,8 @@
 //! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
 //! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
 //! | [`view`] | what the actor shows: `status`, its log, its metrics |
-//! | [`mail`], [`authority`] | a mail server that fails on demand, and the authority that signs its certificate |
+//! | [`mail`], [`authority`] | a mail server that fails on demand, and an authority that signs certificates |
+//! | [`monitor`], [`tls`], [`webhook`] | the real monitor, TLS before it, and whoever it tells |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
 //! | [`target`] | a host that network probes reach, until it goes away |
@@ -54,6 +55,7 @@ pub mod ecp;
 pub mod eventually;
 pub mod http;
 pub mod mail;
+pub mod monitor;
 pub mod port;
 pub mod process;
 pub mod proxy;
@@ -63,6 +65,8 @@ pub mod reaper;
 pub mod scratch;
 pub mod tap;
 pub mod target;
+pub mod tls;
 pub mod view;
+pub mod webhook;
 
 pub use eventually::{eventually, throughout};
