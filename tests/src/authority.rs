@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::scratch::Scratch;
 
-/// An authority, and the certificate of one server at `localhost`. The files are gone when this is dropped.
+/// An authority, and the certificate of one server. The files are gone when this is dropped.
 #[derive(Debug)]
 pub struct Authority {
     /// The authority's own certificate, PEM: for `SSL_CERT_FILE`.
@@ -19,8 +19,13 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new one.
+    /// A new one, with a server at `localhost`.
     pub fn new() -> Self {
+        Self::of("localhost")
+    }
+
+    /// A new one, with a server of that name.
+    pub fn of(server_name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params
@@ -29,7 +34,7 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
         let server = KeyPair::generate().expect("a key");
-        let certificate = CertificateParams::new(["localhost".to_owned()])
+        let certificate = CertificateParams::new([server_name.to_owned()])
             .and_then(|params| params.signed_by(&server, &authority))
             .expect("a certificate");
         let folder = Scratch::new();

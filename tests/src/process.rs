@@ -21,6 +21,7 @@ use crate::eventually;
 use crate::reaper::Group;
 use output::Output;
 pub use output::{Line, Stream};
+pub use program::find as built;
 
 /// A program to be started.
 #[derive(Debug)]
