@@ -14,6 +14,7 @@
 //! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
 //! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
 //! | [`view`] | what the actor shows: `status`, its log, its metrics |
+//! | [`mail`], [`authority`] | a mail server that fails on demand, and the authority that signs its certificate |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
 //! | [`monitor`] | the real monitor outside, and what it has on its disk |
@@ -46,6 +47,7 @@
 )]
 
 pub mod actor;
+pub mod authority;
 pub mod broker;
 pub mod chain;
 pub mod client;
@@ -56,6 +58,7 @@ pub mod ecp;
 pub mod eventually;
 pub mod hook;
 pub mod http;
+pub mod mail;
 pub mod monitor;
 pub mod port;
 pub mod process;

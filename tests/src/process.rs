@@ -21,6 +21,7 @@ use crate::eventually;
 use crate::reaper::Group;
 use output::Output;
 pub use output::{Line, Stream};
+pub use program::find as built;
 
 /// A program to be started.
 #[derive(Debug)]
@@ -60,7 +61,11 @@ impl Launch {
         // What a developer has set for a real actor must not reach a test's.
         for (variable, _) in std::env::vars_os() {
             let text = variable.to_string_lossy();
-            if text.starts_with("LVMBEAT_") || text == "RUST_LOG" || text == "SLACK_API_TOKEN" {
+            let prefixes = ["LVMBEAT_", "SIM_"];
+            if prefixes.iter().any(|prefix| text.starts_with(prefix))
+                || text == "RUST_LOG"
+                || text == "SLACK_API_TOKEN"
+            {
                 launch.command.env_remove(variable);
             }
         }

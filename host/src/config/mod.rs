@@ -260,4 +260,6 @@ pub fn std_duration(duration: embassy_time::Duration) -> Duration {
 }
 
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod tests;

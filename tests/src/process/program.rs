@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The program of that name.
-pub(super) fn find(name: &str) -> PathBuf {
+///
+/// # Panics
+/// If it has not been built, or is older than its sources.
+pub fn find(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     // target/PROFILE/deps/TEST, or target/PROFILE/PROGRAM for a program of this package.
     let program = test

@@ -6,11 +6,11 @@ use axum::http::header::{ACCEPT, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::{DOCTYPE, html};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::monitor::handle::Stuck;
+use crate::monitor::page;
 
 /// It was done.
 #[derive(Serialize, ToSchema, Clone, PartialEq, Eq, Debug)]
@@ -136,31 +136,18 @@ pub(super) async fn no_head(request: Request, next: Next) -> Response {
 /// A form that a browser has sent goes back to the page, or is told in a page of its own what is wrong.
 pub(super) async fn for_people(request: Request, next: Next) -> Response {
     let person = request.method() == Method::POST && prefers_html(request.headers());
+    let back = page::after(request.uri().path());
     let response = next.run(request).await;
     if !person {
         return response;
     }
     if response.status().is_success() {
-        return Redirect::to("/").into_response();
+        return Redirect::to(&back).into_response();
     }
     let Some(problem) = response.extensions().get::<Problem>().cloned() else {
         return response;
     };
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width";
-                title { "lvmbeat monitor: not done" }
-            }
-            body {
-                h1 { "Not done" }
-                p role="alert" { (problem.detail) }
-                p { a href="/" { "Back" } }
-            }
-        }
-    };
+    let page = page::not_done(&problem.detail);
     let (mut parts, _) = response.into_parts();
     let (page, body) = page.into_response().into_parts();
     // The type and length of the page, and all else of the problem.

@@ -1,8 +1,8 @@
 //! What became of what a person asked for, told after the form has been sent.
 
-use maud::{Markup, html};
+use maud::{DOCTYPE, Markup, html};
 
-use super::Page;
+use super::{Page, controls};
 use crate::monitor::notify::Kind;
 
 /// It goes into the page's address, so that a form can answer with a redirection: only these words are known.
@@ -14,38 +14,25 @@ pub enum Done {
     Enabled,
     /// Tests were sent by every channel of this kind.
     Sent(Kind),
-    /// A test failed by one of them.
-    Failed(Kind),
 }
 
 impl Done {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 5] = [
         Self::Disabled,
         Self::Enabled,
         Self::Sent(Kind::Email),
         Self::Sent(Kind::Slack),
         Self::Sent(Kind::Webhook),
-        Self::Failed(Kind::Email),
-        Self::Failed(Kind::Slack),
-        Self::Failed(Kind::Webhook),
     ];
 
-    /// Where a form is redirected to.
-    pub fn location(self) -> String {
-        format!("/?done={}", self.code())
-    }
-
     /// Its word in the address.
-    pub fn code(self) -> &'static str {
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
             Self::Sent(Kind::Email) => "email-sent",
             Self::Sent(Kind::Slack) => "slack-sent",
             Self::Sent(Kind::Webhook) => "webhook-sent",
-            Self::Failed(Kind::Email) => "email-failed",
-            Self::Failed(Kind::Slack) => "slack-failed",
-            Self::Failed(Kind::Webhook) => "webhook-failed",
         }
     }
 
@@ -59,37 +46,64 @@ impl Done {
 /// came after, is not said.
 pub(super) fn confirmation(page: &Page) -> Markup {
     let enabled = page.view.alarm.mode.is_enabled();
-    let (well, text) = match page.done {
+    let text = match page.done {
         None => return html! {},
         Some(Done::Disabled) if enabled => return html! {},
         Some(Done::Enabled) if !enabled => return html! {},
-        Some(Done::Disabled) => {
-            let until = html! {
-                @if let Some(until) = page.view.disabled_until {
-                    "until " (page.moment(until)) ". Then they are enabled by themselves."
-                } @else {
-                    "until somebody enables them."
-                }
-            };
-            (true, html! { "Alerts are disabled " (until) })
+        Some(Done::Disabled) => html! {
+            "Alerts are disabled until "
+            @if let Some(until) = page.view.disabled_until {
+                (page.moment(until)) ". Then they are enabled by themselves."
+            } @else {
+                "somebody enables them."
+            }
+        },
+        Some(Done::Enabled) => html! { "Alerts are enabled." },
+        Some(Done::Sent(kind)) => {
+            html! { "The test was sent by " (controls::name(kind)) ". See whether it has arrived." }
         }
-        Some(Done::Enabled) => (true, html! { "Alerts are enabled." }),
-        Some(Done::Sent(kind)) => (
-            true,
-            html! { "The test was sent by " (super::controls::name(kind)) ". See whether it has arrived." },
-        ),
-        Some(Done::Failed(kind)) => (
-            false,
-            html! {
-                "The test by " (super::controls::name(kind)) " failed. Why is said below under "
-                a href="#channels" { "Channels" } " and in the monitor's log."
-            },
-        ),
     };
     html! {
-        section #done .done.failed[!well] tabindex="-1" aria-label="Result" {
-            p { strong { @if well { "Done. " } @else { "Failed. " } } (text) }
+        section #done .done tabindex="-1" aria-label="Result" {
+            p { strong { "Done. " } (text) }
             a href="/" { "Close" }
+        }
+    }
+}
+
+/// Where a form goes back to that was posted to this path and did what was asked for.
+pub(in crate::monitor) fn after(path: &str) -> String {
+    let done = match path {
+        "/disable" => Done::Disabled,
+        "/enable" => Done::Enabled,
+        "/test/email" | "/email-test" => Done::Sent(Kind::Email),
+        "/test/slack" => Done::Sent(Kind::Slack),
+        "/test/webhook" => Done::Sent(Kind::Webhook),
+        _ => return "/".to_owned(),
+    };
+    format!("/?done={}", done.code())
+}
+
+/// A page of its own for what a form asked for and was not done.
+pub(in crate::monitor) fn not_done(why: &str) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "lvmbeat monitor: not done" }
+                link rel="icon" type="image/svg+xml" href="/page/not-alerting.svg";
+                link rel="stylesheet" href="/page.css";
+            }
+            body.alone {
+                main.card {
+                    h1 { "Not done" }
+                    p role="alert" { (why) }
+                    p { a href="/" { "Back to the monitor" } }
+                }
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ use maud::Markup;
 use super::view::View;
 use crate::config::monitor::Monitor;
 pub use done::Done;
+pub(super) use done::{after, not_done};
 use headline::{Mute, State};
 pub use routes::router;
 use warnings::{Level, Warning};

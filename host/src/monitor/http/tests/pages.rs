@@ -15,16 +15,16 @@ async fn a_form_goes_back_to_the_page() {
         BROWSER,
         ("content-type", "application/x-www-form-urlencoded"),
     ];
-    for (path, body) in [
-        ("/disable", "for=2h"),
-        ("/disable", ""),
-        ("/enable", ""),
-        ("/test/email", ""),
-        ("/notify/up", ""),
+    for (path, body, back) in [
+        ("/disable", "for=2h", "/?done=disabled"),
+        ("/disable", "", "/?done=disabled"),
+        ("/enable", "", "/?done=enabled"),
+        ("/test/email", "", "/?done=email-sent"),
+        ("/notify/up", "", "/"),
     ] {
         let answer = monitored.ask_with(Method::POST, path, &form, body).await;
         assert_eq!(answer.status, 303, "{path}");
-        assert_eq!(answer.headers[header::LOCATION], "/");
+        assert_eq!(answer.headers[header::LOCATION], back);
     }
     // What is typed is answered as in the Python version.
     let answer = monitored
@@ -64,6 +64,8 @@ async fn a_form_that_fails_says_why_in_a_page() {
 async fn every_answer_tells_browsers_what_they_may_do() {
     let monitored = Monitored::new(&with_tokens());
     for path in [
+        "/",
+        "/page.css",
         "/status",
         "/docs",
         "/docs.css",
@@ -80,7 +82,7 @@ async fn every_answer_tells_browsers_what_they_may_do() {
         assert_eq!(headers[X_FRAME_OPTIONS], "DENY");
         assert_eq!(headers[REFERRER_POLICY], "same-origin");
         let cached = headers[CACHE_CONTROL].to_str().unwrap();
-        let expected = if path == "/docs" {
+        let expected = if path == "/docs" || path == "/page.css" {
             "no-cache"
         } else {
             "no-store"

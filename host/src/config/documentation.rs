@@ -1,0 +1,192 @@
+//! The README's table of every setting is complete, and its defaults are the real ones.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde_yaml::{Mapping, Value};
+
+use super::monitor::Monitor;
+use super::monitor::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
+use super::raw::{InOrder, RawConfig, RawHeartbeat, RawNetwork};
+use super::*;
+
+const README: &str = include_str!("../../../README.md");
+const EXAMPLES: [&str; 2] = [
+    include_str!("../../../config/compose.yaml"),
+    include_str!("../../../config/lvmbeat-monitor.service"),
+];
+const CONTAINERFILE: &str = include_str!("../../../config/containers/Containerfile");
+/// Which no configuration reads.
+const OTHER_VARIABLES: [&str; 3] = ["LVMBEAT_CONFIG_FILE", "RUST_LOG", "SSL_CERT_FILE"];
+
+/// Key, variable and default, where there is one each.
+fn table() -> Vec<[Option<String>; 3]> {
+    let (_, section) = README.split_once("## Every setting").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| "));
+    rows.skip(1)
+        .map(|row| {
+            let mut cells = row.trim_start_matches('|').split('|').map(str::trim);
+            std::array::from_fn(|_| {
+                let cell = cells.next().unwrap();
+                let code = cell.strip_prefix('`')?.strip_suffix('`')?;
+                Some(code.to_owned())
+            })
+        })
+        .collect()
+}
+
+/// `a.b` and `a[].b` of all that is in a value.
+fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Mapping(mapping) if path != "network.hosts" => {
+            for (key, value) in mapping {
+                let key = key.as_str().unwrap();
+                let dot = if path.is_empty() { "" } else { "." };
+                keys(value, &format!("{path}{dot}{key}"), found);
+            }
+        }
+        Value::Sequence(values) if values.iter().any(Value::is_mapping) => {
+            for value in values {
+                keys(value, &format!("{path}[]"), found);
+            }
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Sequence(_)
+        | Value::Mapping(_)
+        | Value::Tagged(_) => {
+            found.insert(path.to_owned());
+        }
+    }
+}
+
+#[test]
+fn every_key_is_in_the_readme_and_no_other() {
+    let raw = RawConfig {
+        heartbeats: Some(vec![RawHeartbeat {
+            name: String::new(),
+            critical: None,
+            timeout: None,
+            interval: None,
+        }]),
+        network: RawNetwork {
+            hosts: Some(InOrder(Vec::new())),
+            ..RawNetwork::default()
+        },
+        monitor: RawMonitor {
+            email: Some(RawEmail::default()),
+            slack: Some(RawSlack::default()),
+            webhooks: Some(vec![RawWebhook {
+                name: String::new(),
+                url: None,
+                url_file: None,
+                token_file: None,
+            }]),
+            ..RawMonitor::default()
+        },
+        ..RawConfig::default()
+    };
+    let mut known = BTreeSet::new();
+    keys(&serde_yaml::to_value(raw).unwrap(), "", &mut known);
+    let documented: BTreeSet<_> = table().into_iter().filter_map(|[key, ..]| key).collect();
+    assert_eq!(documented, known);
+}
+
+/// Every variable that is asked for.
+fn variables() -> BTreeSet<String> {
+    let asked = RefCell::new(BTreeSet::new());
+    let environment = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        // Its token is looked for only where there is one.
+        (name == "LVMBEAT_WEBHOOK_URL").then(|| "http://localhost".to_owned())
+    };
+    Config::parse("", "", &environment).unwrap();
+    Monitor::parse("", "", &environment).unwrap();
+    let asked = asked.into_inner();
+    let is_file = |name: &str| {
+        name.strip_suffix("_FILE")
+            .is_some_and(|name| asked.contains(name))
+    };
+    let named = asked.iter().filter(|name| !is_file(name)).cloned();
+    named.chain(OTHER_VARIABLES.map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_variable_is_in_the_readme_and_no_other() {
+    let documented: BTreeSet<_> = table()
+        .into_iter()
+        .filter_map(|[_, variable, _]| variable)
+        .collect();
+    assert_eq!(documented, variables());
+}
+
+#[test]
+fn no_example_names_a_variable_that_does_not_exist() {
+    let known = variables();
+    for text in EXAMPLES
+        .into_iter()
+        .chain([README, CONTAINERFILE, BUILT_IN])
+    {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for name in words.filter(|word| word.starts_with("LVMBEAT_")) {
+            let name = name
+                .strip_suffix("_FILE")
+                .filter(|name| known.contains(*name))
+                .unwrap_or(name);
+            assert!(
+                known.contains(name) || name.starts_with("LVMBEAT_TEST_"),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_defaults_in_the_readme_are_in_force_without_a_file() {
+    let mut documented = Mapping::new();
+    for [key, _, default] in table() {
+        let (Some(key), Some(default)) = (key, default) else {
+            continue;
+        };
+        let mut at = &mut documented;
+        let mut names = key.split('.').peekable();
+        while let Some(name) = names.next() {
+            let (name, in_list) = name
+                .strip_suffix("[]")
+                .map_or((name, false), |name| (name, true));
+            let entry = at.entry(name.into());
+            if names.peek().is_none() {
+                entry.or_insert(serde_yaml::from_str(&default).unwrap());
+                break;
+            }
+            let mut inner = entry.or_insert_with(|| {
+                let mapping = Value::Mapping(Mapping::new());
+                if in_list {
+                    Value::Sequence(vec![mapping])
+                } else {
+                    mapping
+                }
+            });
+            if in_list {
+                inner = &mut inner[0];
+            }
+            at = inner.as_mapping_mut().unwrap();
+        }
+    }
+    let text = serde_yaml::to_string(&documented).unwrap();
+    // Slack is shown only with a token.
+    let environment = |name: &str| (name == "SLACK_API_TOKEN").then(|| "xoxb".to_owned());
+    let effective = |text: &str| {
+        let config = Config::parse("", text, &environment).unwrap();
+        let monitor = Monitor::parse("", text, &environment).unwrap();
+        config.effective(&monitor)
+    };
+    assert_eq!(effective(&text), effective(""));
+    assert!(
+        text.contains("cutoff: 10") && text.contains("mention: <!here>"),
+        "{text}"
+    );
+}

@@ -1,0 +1,180 @@
+"""A mail server, by aiosmtpd: takes e-mail and shows it as Python's e-mail parser reads it, or fails in many ways.
+
+Lines of standard output, JSON objects with an `event`:
+
+    listening   `port`, at the start
+    fault       `name`: from now on it fails like that
+    connected   somebody has connected
+    login       `user`, `right`: somebody has tried to log in
+    message     one that was taken, in the fields of `read`
+
+Lines of standard input: the name of a fault, and perhaps an argument:
+
+    none                 takes everything
+    refuse ADDRESS       550 to that recipient
+    later                451 to every sender
+    never                554 to every message
+    silent               accepts connections and says nothing
+    disconnect           closes the connection in the middle of DATA
+    deaf                 reads the message and does not answer
+    no_farewell          takes the message and does not answer QUIT
+    parrot               repeats what was sent to log in
+"""
+
+import argparse
+import asyncio
+import email
+import email.policy
+import json
+import ssl
+import sys
+from email.utils import parsedate_to_datetime
+
+from aiosmtpd.smtp import SMTP, AuthResult
+
+
+def say(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+async def forever():
+    await asyncio.Event().wait()
+
+
+class Fault:
+    name, argument = "none", None
+
+
+def addresses(message, header):
+    value = message[header]
+    if value is None:
+        return []
+    return [[address.display_name, address.addr_spec] for address in value.addresses]
+
+
+def read(envelope, session):
+    """What a mail program would see."""
+    message = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
+    defects = [repr(defect) for part in message.walk() for defect in part.defects]
+    for header in message.values():
+        defects += [repr(defect) for defect in header.defects]
+    body = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
+    headers = ("subject", "message-id", "in-reply-to", "references", "auto-submitted")
+    return {
+        "mail_from": envelope.mail_from,
+        "rcpt_to": envelope.rcpt_tos,
+        "tls": session.ssl is not None,
+        "from": addresses(message, "from"),
+        "to": addresses(message, "to"),
+        "reply-to": addresses(message, "reply-to"),
+        "date": int(parsedate_to_datetime(message["date"]).timestamp()),
+        "type": message.get_content_type(),
+        "parts": [part.get_content_type() for part in message.iter_parts()],
+        "longest_line": max(len(line) for line in envelope.original_content.splitlines()),
+        "repeated": [name for name in set(message.keys()) if len(message.get_all(name)) > 1],
+        "defects": defects,
+        **{name: message[name] for name in headers},
+        **{kind: part.get_content().replace("\r\n", "\n") for kind, part in body.items()},
+    }
+
+
+class Handler:
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if Fault.name == "later":
+            return "451 4.3.0 The disk is full, try again later"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if Fault.name == "refuse" and address == Fault.argument:
+            return f"550 5.1.1 <{address}>: user unknown"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if Fault.name == "never":
+            return "554 5.7.1 Message refused by policy"
+        say("message", **read(envelope, session))
+        if Fault.name == "deaf":
+            await forever()
+        return "250 2.0.0 Taken"
+
+
+class Server(SMTP):
+    async def smtp_DATA(self, arg):
+        if Fault.name != "disconnect":
+            return await super().smtp_DATA(arg)
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        await self._reader.readline()
+        self.transport.abort()
+
+    async def smtp_AUTH(self, arg):
+        if Fault.name != "parrot":
+            return await super().smtp_AUTH(arg)
+        await self.push(f'500 Error: command "AUTH {arg}" not recognized')
+
+    async def smtp_QUIT(self, arg):
+        if Fault.name == "no_farewell":
+            await forever()
+        await super().smtp_QUIT(arg)
+
+
+def authenticator(options):
+    def check(server, session, envelope, mechanism, data):
+        right = (data.login.decode(), data.password.decode()) == (options.user, options.password)
+        say("login", user=data.login.decode(), right=right)
+        return AuthResult(success=right, handled=False)
+
+    return check
+
+
+async def orders():
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        Fault.name, _, Fault.argument = line.strip().partition(" ")
+        say("fault", name=Fault.name)
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--tls", choices=("none", "starttls", "implicit"), default="none")
+    parser.add_argument("--certificate", help="PEM: the chain, without the root")
+    parser.add_argument("--key", help="PEM")
+    parser.add_argument("--user", help="who has to log in")
+    parser.add_argument("--password")
+    parser.add_argument("--fault", default="none", help="with its argument after a space")
+    options = parser.parse_args()
+    Fault.name, _, Fault.argument = options.fault.partition(" ")
+
+    context = None
+    if options.tls != "none":
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(options.certificate, options.key)
+    starttls = options.tls == "starttls"
+    loop = asyncio.get_running_loop()
+
+    def connected():
+        say("connected")
+        if Fault.name == "silent":
+            return asyncio.Protocol()
+        return Server(
+            Handler(),
+            hostname="localhost",
+            loop=loop,
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
+            auth_required=options.user is not None,
+            auth_require_tls=starttls,
+            auth_exclude_mechanism=[] if options.user else ["LOGIN", "PLAIN"],
+            authenticator=authenticator(options),
+        )
+
+    server = await loop.create_server(
+        connected, "127.0.0.1", options.port, ssl=None if starttls else context
+    )
+    say("listening", port=server.sockets[0].getsockname()[1])
+    await orders()
+
+
+asyncio.run(main())
