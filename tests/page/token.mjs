@@ -5,17 +5,16 @@ import { given, inBrowser, open, picture } from "./browser.mjs";
 const { url, token } = given;
 
 await inBrowser(async (browser) => {
+  // Nobody is there whom the browser could ask, so it gives up.
   const stranger = await open(browser);
-  await send(stranger.page, 401);
-  await stranger.page.getByRole("heading", { name: "Not done" }).waitFor();
-  await stranger.page.getByRole("alert").filter({ hasText: "admin token" }).waitFor();
-  await picture(stranger.page, "without-token");
+  await refused(stranger.page, "1 hour");
+  assert.equal(await enabled(), true);
 
   const guesser = await open(browser, { httpCredentials: { username: "any", password: "wrong" } });
-  await guesser.page.goto(url);
-  await guesser.page.getByRole("button", { name: "1 hour", exact: true }).click();
-  // The browser gives up a password that was refused: with a person it would ask again.
-  await guesser.page.getByText("admin token").first().waitFor();
+  await refused(guesser.page, "1 hour");
+  await guesser.page.getByRole("heading", { level: 1, name: "Not done" }).waitFor();
+  await guesser.page.getByRole("alert").filter({ hasText: "This is not the admin token." }).waitFor();
+  await picture(guesser.page, "wrong-token");
   assert.equal(await enabled(), true);
 
   const admin = await open(browser, { httpCredentials: { username: "any", password: token } });
@@ -25,19 +24,19 @@ await inBrowser(async (browser) => {
   assert.equal(await enabled(), false);
   assert.ok(!(await admin.page.content()).includes(token), "the token is nowhere on the page");
 
+  await refused(stranger.page, "Enable alerts");
+  assert.equal(await enabled(), false);
   await stranger.page.goto(url);
   await stranger.page.locator("#state", { hasText: "DISABLED" }).waitFor();
-  await stranger.page.getByRole("button", { name: "Enable alerts" }).click();
-  await stranger.page.getByRole("heading", { name: "Not done" }).waitFor();
-  assert.equal(await enabled(), false);
 });
 
-async function send(page, status) {
+async function refused(page, button) {
   await page.goto(url);
-  const answer = page.waitForResponse((response) => response.url().endsWith("/disable"));
-  await page.getByRole("button", { name: "1 hour", exact: true }).click();
-  assert.equal((await answer).status(), status);
-  assert.equal(await enabled(), true);
+  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  await page.getByRole("button", { name: button, exact: true }).first().click();
+  const { "www-authenticate": asked } = await (await answer).allHeaders();
+  assert.equal((await answer).status(), 401);
+  assert.match(asked, /^Basic realm="lvmbeat monitor"/);
 }
 
 async function enabled() {

@@ -13,9 +13,9 @@ use lvmbeat_tests::scratch::Scratch;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub const ADMIN_TOKEN: &str = "an-admin-token-for-tests";
+pub(crate) const ADMIN_TOKEN: &str = "an-admin-token-for-tests";
 
-pub struct Monitor {
+pub(crate) struct Monitor {
     port: Port,
     process: Process,
     config: PathBuf,
@@ -25,8 +25,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// It alerts after 2 s of silence.
-    pub async fn start(environment: &[(&'static str, &'static str)]) -> Self {
+    /// With a webhook and a state file.
+    pub(crate) async fn start(environment: &[(&'static str, &'static str)]) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let hook = listener.local_addr().unwrap();
         let router = Router::new().route("/", post(async || "taken"));
@@ -35,7 +35,7 @@ impl Monitor {
         let config = folder.write(
             "config.yaml",
             &format!(
-                "outside_monitor: {{send_email_after: 2, check_heartbeat_every: 0.2}}\n\
+                "outside_monitor: {{check_heartbeat_every: 0.2}}\n\
                  monitor:\n  state_file: {}\n  webhooks: [{{name: pager, url: 'http://{hook}/'}}]\n",
                 folder.path().join("state.json").display()
             ),
@@ -54,15 +54,15 @@ impl Monitor {
         monitor
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.port.address())
     }
 
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         self.process.kill().await;
     }
 
-    pub async fn start_again(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         self.process = launch(&self.config, &self.port, &self.environment);
         self.listens().await;
     }

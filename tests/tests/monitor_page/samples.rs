@@ -46,14 +46,14 @@ impl Clock for Still {
 }
 
 /// A server for each sample. Behind it no loop runs: what a form asks for is not done, and the page of that is shown.
-pub struct Samples {
+pub(crate) struct Samples {
     samples: Vec<Value>,
     _views: Vec<watch::Sender<Arc<View>>>,
     _servers: JoinSet<()>,
 }
 
 impl Samples {
-    pub async fn serve() -> Self {
+    pub(crate) async fn serve() -> Self {
         let (mut samples, mut views, mut servers) = (Vec::new(), Vec::new(), JoinSet::new());
         let config = Monitor::parse("test", "", &|_| None).unwrap();
         let all = sample::all();
@@ -77,7 +77,7 @@ impl Samples {
     }
 
     /// For the scripts: the name, word and address of each.
-    pub fn given(&self) -> Value {
+    pub(crate) fn given(&self) -> Value {
         json!(self.samples)
     }
 }
