@@ -71,4 +71,6 @@ async function tell(path) {
   assert.ok(response.ok, `${path}: ${response.status}`);
 }
 
-const announced = (page, word) => page.getByRole("status").filter({ hasText: `LCO internet: ${word}` }).waitFor({ state: "attached" });
+async function announced(page, word) {
+  await page.getByRole("status").filter({ hasText: `LCO internet: ${word}` }).waitFor({ state: "attached" });
+}
