@@ -50,7 +50,6 @@ struct Web {
 
 /// All routes of the monitor. Serve them with [`limits`].
 pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router {
-    let page = page::router(handle.clone(), config, clock.clone());
     let trials = trial::Trials::new(handle.channels(), config.delivery_timeout);
     let page = page::router(handle.clone(), config, clock.clone());
     let doors = Arc::new(Doors::new(config, clock.clone()));
