@@ -17,6 +17,9 @@
 //! | [`mail`], [`authority`] | a mail server that fails on demand, and the authority that signs its certificate |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
+//! | [`monitor`] | the real monitor outside, and what it has on its disk |
+//! | [`hook`] | a webhook that holds and refuses on demand |
+//! | [`disk`] | a small disk that can be full or read-only |
 //! | [`target`] | a host that network probes reach, until it goes away |
 //! | [`eventually`](mod@eventually) | waiting for something with a limit, instead of sleeping |
 //! | [`port`], [`scratch`], [`reaper`] | ports, folders and processes that nothing is left of |
@@ -49,11 +52,14 @@ pub mod broker;
 pub mod chain;
 pub mod client;
 pub mod config;
+pub mod disk;
 pub mod dome;
 pub mod ecp;
 pub mod eventually;
+pub mod hook;
 pub mod http;
 pub mod mail;
+pub mod monitor;
 pub mod port;
 pub mod process;
 pub mod proxy;
