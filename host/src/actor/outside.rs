@@ -66,9 +66,9 @@ impl Monitor {
             .pool_max_idle_per_host(0)
             // It would tell whoever a redirect leads to what stands in the URL (X1).
             .referer(false);
-        if is_here(&url) {
-            // The environment's proxy cannot lead to this very machine.
-            client = client.no_proxy();
+        if is_plain_and_here(&url) {
+            // The environment's proxy does not lead to this very machine, and authorities need not be known to reach it.
+            client = client.no_proxy().tls_certs_only([]);
         }
         Ok(Self {
             client: client.build()?,
@@ -119,10 +119,11 @@ impl Monitor {
     }
 }
 
-fn is_here(url: &SecretUrl) -> bool {
+fn is_plain_and_here(url: &SecretUrl) -> bool {
     let host = url.reveal().host_str().unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    is_here && url.reveal().scheme() == "http"
 }
 
 async fn answer(request: RequestBuilder) -> Result<StatusCode, String> {

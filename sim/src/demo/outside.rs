@@ -73,8 +73,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene, palette: Pa
     frame.render_widget(Paragraph::new("lvmbeat"), from);
     let arrow = if outside.cut {
         let half = usize::from(link.width.saturating_sub(2)) / 2;
-        let line = format!("{}✗ ", "─".repeat(half));
-        Line::styled(line, palette.bad())
+        Line::styled(format!("{}✗ ", "─".repeat(half)), palette.bad())
     } else {
         chain::arrow(link.width, outside.pulse.map(chain::on_its_way), palette)
     };

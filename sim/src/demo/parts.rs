@@ -119,10 +119,10 @@ impl Parts {
             shutdown.clone(),
         ));
         let watching = scale.monitor(page)?;
-        let (post, mails) = Post::new(watching.wording.clone());
+        let (channel, mails) = Post::new(watching.wording.clone());
         let monitor = tokio::spawn(monitor::run_with(
             watching,
-            vec![Arc::new(post)],
+            vec![Arc::new(channel)],
             outside,
             clock,
             shutdown.clone(),
