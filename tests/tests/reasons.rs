@@ -391,13 +391,13 @@ async fn s5_without_a_session_that_is_named_and_nothing_is_known() {
     watched.ecp.wait_for_heartbeats(1, SOON).await;
     watched.until_shown("cut_off").await;
     let current = "lvmbeat_heartbeat_current{name=\"c0\"}";
-    assert_eq!(watched.metric(current).await, 1.0);
+    assert!(watched.metric(current).await > 0.5);
     let mark = watched.actor.mark();
     watched.proxy.refuse().await;
     watched.proxy.cut();
     watched.until_metric("path_slow").await;
     // Its beat, and the emission, were of a session that is over.
-    assert_eq!(watched.metric(current).await, 0.0);
+    assert!(watched.metric(current).await < 0.5);
     watched.until_logged(mark, &["path_slow"]).await;
     let held = watched
         .actor

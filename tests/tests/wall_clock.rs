@@ -2,7 +2,11 @@
 //!
 //! The actor runs under libfaketime, which gives it a wall clock that the test can step. The clock of decisions is boot time, which the
 //! library does not touch, and neither does a step of the real one.
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "what is not there fails the test"
+)]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,11 +31,10 @@ fn libfaketime() -> PathBuf {
     named.unwrap_or_else(|| {
         let folders = fs::read_dir("/usr/lib").unwrap();
         folders
-            .filter_map(|folder| {
+            .find_map(|folder| {
                 let library = folder.ok()?.path().join("faketime/libfaketimeMT.so.1");
                 library.is_file().then_some(library)
             })
-            .next()
             .expect("libfaketime is not installed; tests/run installs it")
     })
 }
