@@ -29,7 +29,7 @@ const BUSY: Duration = Duration::from_secs(4);
 fn libfaketime() -> PathBuf {
     let named = env::var_os("LVMBEAT_TEST_LIBFAKETIME").map(PathBuf::from);
     named.unwrap_or_else(|| {
-        let folders = fs::read_dir("/usr/lib").unwrap();
+        let mut folders = fs::read_dir("/usr/lib").unwrap();
         folders
             .find_map(|folder| {
                 let library = folder.ok()?.path().join("faketime/libfaketimeMT.so.1");
