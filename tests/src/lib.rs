@@ -15,9 +15,12 @@
 //! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
 //! | [`view`] | what the actor shows: `status`, its log, its metrics |
 //! | [`mail`], [`authority`] | a mail server that fails on demand, and an authority that signs certificates |
-//! | [`monitor`], [`tls`], [`webhook`] | the real monitor, TLS before it, and whoever it tells |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
+//! | [`monitor`] | the real monitor outside, and what it has on its disk |
+//! | [`tls`] | TLS before it, as a cloud's entrance |
+//! | [`hook`] | a webhook that holds and refuses on demand |
+//! | [`disk`] | a small disk that can be full or read-only |
 //! | [`target`] | a host that network probes reach, until it goes away |
 //! | [`eventually`](mod@eventually) | waiting for something with a limit, instead of sleeping |
 //! | [`port`], [`scratch`], [`reaper`] | ports, folders and processes that nothing is left of |
@@ -50,9 +53,11 @@ pub mod broker;
 pub mod chain;
 pub mod client;
 pub mod config;
+pub mod disk;
 pub mod dome;
 pub mod ecp;
 pub mod eventually;
+pub mod hook;
 pub mod http;
 pub mod mail;
 pub mod monitor;
@@ -67,6 +72,5 @@ pub mod tap;
 pub mod target;
 pub mod tls;
 pub mod view;
-pub mod webhook;
 
 pub use eventually::{eventually, throughout};

@@ -300,6 +300,9 @@ impl Memory {
                 silence, by_hand, ..
             } => {
                 let silence = self.silence(silence, by_hand);
+                // Also one that is forced while people know already: it is an alarm of its own, and its e-mail must not be taken
+                // for a copy of the first one.
+                self.incident = None;
                 (self.incident(), Event::Down(silence))
             }
             Notification::Reminder { silence, .. } => {
