@@ -35,8 +35,21 @@ pub struct Post {
     pub at: Instant,
     /// The notices in it, oldest first: number and kind.
     pub notices: Vec<(u64, String)>,
-    /// It was answered 200, to somebody who still waited for that.
-    pub taken: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a post.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It waits for an answer.
+    Held,
+    /// Whoever has posted it went away before it was answered.
+    Cut,
+    /// It was answered otherwise than by 200.
+    Refused,
+    /// It was answered 200.
+    Taken,
 }
 
 impl Post {
@@ -104,7 +117,7 @@ impl Hook {
     /// The kinds of what it took, by posts.
     pub fn told(&self) -> Vec<String> {
         let posts = self.posts();
-        let taken = posts.iter().filter(|post| post.taken);
+        let taken = posts.iter().filter(|post| post.outcome == Outcome::Taken);
         taken.map(Post::kinds).collect()
     }
 }
@@ -154,19 +167,23 @@ async fn exchange(
         posts.push(Post {
             at: Instant::now(),
             notices: notices(&request.body),
-            taken: false,
+            outcome: Outcome::Held,
         });
         posts.len() - 1
     };
     let mut nothing = [0];
     let status = tokio::select! {
-        status = decide(&mut answer) => status,
-        // Whoever has posted it is gone.
-        _ = stream.read(&mut nothing) => return,
+        status = decide(&mut answer) => Some(status),
+        _ = stream.read(&mut nothing) => None,
     };
-    if status == 200 {
-        lock(&posts)[index].taken = true;
-    }
+    lock(&posts)[index].outcome = match status {
+        None => Outcome::Cut,
+        Some(200) => Outcome::Taken,
+        Some(_) => Outcome::Refused,
+    };
+    let Some(status) = status else {
+        return;
+    };
     let answer = format!("HTTP/1.1 {status} As told\r\nContent-Length: 0\r\n\r\n");
     let _ = stream.write_all(answer.as_bytes()).await;
 }

@@ -15,10 +15,11 @@
 //! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
 //! | [`view`] | what the actor shows: `status`, its log, its metrics |
 //! | [`mail`], [`authority`] | a mail server that fails on demand, and an authority that signs certificates |
+//! | [`browser`] | a real browser, driven by the scripts of `tests/page` |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
 //! | [`monitor`] | the real monitor outside, and what it has on its disk |
-//! | [`tls`] | TLS before it, as a cloud's entrance |
+//! | [`tls`] | TLS before it, as a cloud's entrance has it |
 //! | [`hook`] | a webhook that holds and refuses on demand |
 //! | [`disk`] | a small disk that can be full or read-only |
 //! | [`target`] | a host that network probes reach, until it goes away |
@@ -27,7 +28,7 @@
 //!
 //! # Rules
 //!
-//! * A missing part (RabbitMQ, Python, a program that is not built, or is older than its sources) fails the test and says
+//! * A missing part (RabbitMQ, Python, Chromium, a program that is not built, or is older than its sources) fails the test and says
 //!   what to do. Nothing is skipped.
 //! * Nothing outlives the test process, however it ends: see [`reaper`].
 //! * Nothing is shared between two tests but a broker, on which each has a virtual host.
@@ -50,6 +51,7 @@
 pub mod actor;
 pub mod authority;
 pub mod broker;
+pub mod browser;
 pub mod chain;
 pub mod client;
 pub mod config;

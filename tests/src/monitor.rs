@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -38,16 +38,16 @@ impl Monitor {
     pub fn new(hooks: &[&Hook]) -> Self {
         let scratch = Scratch::new();
         let state_file = scratch.path().join("state.json");
-        Self::with(hooks, scratch, state_file, None)
+        Self::with(hooks, scratch, &state_file, None)
     }
 
     /// The same, with its state file on that disk.
     pub fn on_disk(hooks: &[&Hook], disk: Disk) -> Self {
         let state_file = disk.path().join("state.json");
-        Self::with(hooks, Scratch::new(), state_file, Some(disk))
+        Self::with(hooks, Scratch::new(), &state_file, Some(disk))
     }
 
-    fn with(hooks: &[&Hook], scratch: Scratch, state_file: PathBuf, disk: Option<Disk>) -> Self {
+    fn with(hooks: &[&Hook], scratch: Scratch, state_file: &Path, disk: Option<Disk>) -> Self {
         let port = Port::reserve();
         let webhooks: Vec<Value> = (0..)
             .zip(hooks)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lvmbeat_tests::hook::Answer;
+use lvmbeat_tests::hook::{Answer, Outcome};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -45,7 +45,7 @@ async fn m2_m4_killed_at_any_moment_everything_is_told_and_nothing_again_that_wa
     let posts = hook.posts();
     let taken: BTreeSet<u64> = posts
         .iter()
-        .filter(|post| post.taken)
+        .filter(|post| post.outcome == Outcome::Taken)
         .flat_map(|post| post.notices.iter().map(|(id, _)| *id))
         .collect();
     for (recorded, before) in &kills {
