@@ -19,7 +19,7 @@
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
 //! | [`monitor`] | the real monitor outside, and what it has on its disk |
-//! | [`tls`], [`webhook`] | TLS before the monitor, and whoever it tells |
+//! | [`tls`] | TLS before it, as a cloud's entrance has it |
 //! | [`hook`] | a webhook that holds and refuses on demand |
 //! | [`disk`] | a small disk that can be full or read-only |
 //! | [`target`] | a host that network probes reach, until it goes away |
@@ -74,6 +74,5 @@ pub mod tap;
 pub mod target;
 pub mod tls;
 pub mod view;
-pub mod webhook;
 
 pub use eventually::{eventually, throughout};

@@ -26,6 +26,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Monitor {
     config: Value,
+    environment: Vec<(&'static str, &'static str)>,
     scratch: Scratch,
     disk: Option<Disk>,
     port: Port,
@@ -68,6 +69,7 @@ impl Monitor {
         });
         Self {
             config,
+            environment: Vec::new(),
             scratch,
             disk,
             port,
@@ -82,11 +84,21 @@ impl Monitor {
         self
     }
 
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
     /// Starts it, and returns before it has.
     pub fn launch(&mut self) {
         let text = serde_json::to_string_pretty(&self.config).expect("it is JSON");
         let config = self.scratch.write("config.yaml", &text);
-        let launch = Launch::lvmbeat(["monitor", "-c"]).args([config]);
+        let mut launch = Launch::lvmbeat(["monitor", "-c"]).args([config]);
+        for (name, value) in &self.environment {
+            launch = launch.env(name, value);
+        }
         let launch = match &self.disk {
             Some(disk) => disk.launch(launch),
             None => launch,
