@@ -7,11 +7,42 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrit
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// The status and the body.
+/// What was answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
+/// The status and the body of a GET.
 pub async fn get(address: SocketAddr, path: &str) -> Result<(u16, String), String> {
+    let answer = ask(address, "GET", path, &[], "").await?;
+    Ok((answer.status, answer.body))
+}
+
+/// Any request, on a connection of its own.
+pub async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer, String> {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        request += &format!("{name}: {value}\r\n");
+    }
+    if !body.is_empty() {
+        request += &format!("Content-Length: {}\r\n", body.len());
+    }
+    request += "\r\n";
+    request += body;
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
@@ -30,7 +61,11 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<(u16, String), Strin
     {
         return Err("a chunked body is not understood here".to_owned());
     }
-    Ok((status.ok_or("no status")?, body.to_owned()))
+    Ok(Answer {
+        status: status.ok_or("no status")?,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
 }
 
 /// A request as a server has received it.

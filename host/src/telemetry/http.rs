@@ -25,7 +25,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -99,7 +99,7 @@ pub async fn serve_until(
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(ended) = connections.join_next_with_id() => {
-                seats.left(ended.map_or_else(|died| died.id(), |(id, ())| id));
+                seats.left(id_of(ended));
                 continue;
             }
             () = stop.cancelled() => break,
@@ -116,6 +116,13 @@ pub async fn serve_until(
             tracing::debug!(%peer, "too many HTTP connections; one was refused");
             continue;
         }
+        // Who was told to go has a socket until he has gone; then there is room.
+        while connections.len() >= limits.connections {
+            match connections.join_next_with_id().await {
+                Some(ended) => seats.left(id_of(ended)),
+                None => break,
+            }
+        }
         let seat = Seat::default();
         let task = connections.spawn(connection(
             stream,
@@ -129,6 +136,10 @@ pub async fn serve_until(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+fn id_of(ended: Result<(Id, ()), JoinError>) -> Id {
+    ended.map_or_else(|died| died.id(), |(id, ())| id)
 }
 
 async fn connection(

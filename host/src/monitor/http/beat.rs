@@ -48,7 +48,7 @@ async fn beat_with_report(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Said>, Problem> {
     let report: Result<Option<Box<Report>>, Problem> = match body {
-        Ok(body) if body.is_empty() => Ok(None),
+        Ok(body) if matches!(body.trim_ascii(), b"" | b"null") => Ok(None),
         Ok(body) => json(&body).map(|report| Some(Box::new(report))),
         Err(rejection) => Err(body_problem(&rejection)),
     };

@@ -85,7 +85,7 @@ fn page(document: &Value) -> Markup {
             body {
                 header {
                     h1 { (text(&document["info"]["title"])) " " small { (text(&document["info"]["version"])) } }
-                    p { (text(&document["info"]["description"])) }
+                    p { (prose(text(&document["info"]["description"]))) }
                     p { a href="/" { "The page" } " · " a href="/openapi.json" { "The same as an OpenAPI document" } }
                 }
                 main {
@@ -111,8 +111,8 @@ fn operation(path: &str, method: &str, operation: &Value) -> Markup {
     html! {
         section aria-labelledby=(id) {
             h2 id=(id) { span.method { (method.to_uppercase()) } " " code { (path) } }
-            p { strong { (text(&operation["summary"])) } }
-            @if let Some(long) = operation["description"].as_str() { p { (long) } }
+            p { strong { (prose(text(&operation["summary"]))) } }
+            @if let Some(long) = operation["description"].as_str() { p { (prose(long)) } }
             @if !operation["security"].is_null() {
                 p { "Needs one of: " (operation["security"].as_array().into_iter().flatten().flat_map(entries).map(|(way, _)| way.replace('_', " ")).collect::<Vec<_>>().join(", ")) "." }
             }
@@ -125,7 +125,7 @@ fn operation(path: &str, method: &str, operation: &Value) -> Markup {
                             td { code { (text(&parameter["name"])) } @if parameter["required"] == true { " (required)" } }
                             td { (text(&parameter["in"])) }
                             td { (kind(&parameter["schema"])) }
-                            td { (text(&parameter["description"])) }
+                            td { (prose(text(&parameter["description"]))) }
                         }
                     }
                 }
@@ -139,7 +139,7 @@ fn operation(path: &str, method: &str, operation: &Value) -> Markup {
                 @for (status, answer) in entries(&operation["responses"]) {
                     tr {
                         td { (status) }
-                        td { (text(&answer["description"])) }
+                        td { (prose(text(&answer["description"]))) }
                         td { @for (media, content) in entries(&answer["content"]) { code { (media) } " " (kind(&content["schema"])) } }
                     }
                 }
@@ -190,13 +190,13 @@ fn schema(name: &str, schema: &Value) -> Markup {
     html! {
         details id={ "schema-" (name) } {
             summary { code { (name) } }
-            p { (text(&schema["description"])) }
+            p { (prose(text(&schema["description"]))) }
             @if let Some(values) = schema["enum"].as_array() { p { (values.iter().map(text).collect::<Vec<_>>().join(", ")) } }
             @if !properties.is_empty() {
                 table {
                     tr { th scope="col" { "Name" } th scope="col" { "Type" } th scope="col" { "Meaning" } }
                     @for (name, property) in properties {
-                        tr { td { code { (name) } } td { (kind(property)) } td { (text(&property["description"])) } }
+                        tr { td { code { (name) } } td { (kind(property)) } td { (prose(text(&property["description"]))) } }
                     }
                 }
             }
@@ -220,6 +220,15 @@ fn kind(schema: &Value) -> Markup {
             (names.iter().map(text).collect::<Vec<_>>().join(" or "))
         } @else {
             @for (index, alternative) in alternatives.iter().enumerate() { @if index > 0 { " or " } (kind(alternative)) }
+        }
+    }
+}
+
+/// A text with what stands between backticks as code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }

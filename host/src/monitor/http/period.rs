@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
              Without it alarms are disabled until they are enabled."
         ))
     };
-    let text = text.trim();
+    let text = text.trim_matches(' ');
     let (number, unit) = match text.char_indices().next_back() {
         Some((at, 's')) => (&text[..at], 1.0),
         Some((at, 'm')) => (&text[..at], 60.0),
@@ -24,9 +24,10 @@ pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
         Some(_) => (text, 1.0),
         None => return Err(wrong("nothing is no time")),
     };
-    let number = number.trim_end();
+    let number = number.trim_end_matches(' ');
     // Of the many ways to write a number those that people use.
-    if !number.starts_with(|first: char| first.is_ascii_digit()) {
+    let plain = |character: char| character.is_ascii_digit() || character == '.';
+    if !number.starts_with(|first: char| first.is_ascii_digit()) || !number.chars().all(plain) {
         return Err(wrong("that is no time"));
     }
     let seconds = number
@@ -66,7 +67,8 @@ mod tests {
     fn x2_what_is_no_period_is_refused() {
         for text in [
             "", " ", "h", "-1", "+1", "0", "0h", "1e-20", "soon", "2w", "2hh", "2 h 3 m", "nan",
-            "NaN", "inf", "infinity", "1e999", "367d", ".5", "٣", "1ä", "0x10", "1,5h",
+            "NaN", "inf", "infinity", "1e999", "1e3", "1.2.3", "\t1", "367d", ".5", "٣", "1ä",
+            "0x10", "1,5h",
         ] {
             assert!(parse(text).is_err(), "{text:?}");
         }

@@ -47,10 +47,11 @@ async fn enable(
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 struct For {
+    // The patterns are the syntax of `period`, without its bounds.
     /// Seconds, or a number with s, m, h or d: `3600`, `2h`, `90m`. At most 366 days. Until they are enabled, if it is missing.
     #[serde(rename = "for")]
-    #[param(example = "2h")]
-    #[schema(example = "2h")]
+    #[param(example = "2h", pattern = r"^ *[0-9]+(\.[0-9]*)? *[smhd]? *$")]
+    #[schema(example = "2h", pattern = r"^ *[0-9]+(\.[0-9]*)? *[smhd]? *$")]
     period: Option<String>,
 }
 
