@@ -350,6 +350,11 @@ impl Process {
         status.expect("it is our child")
     }
 
+    /// Waits until all that it printed has been read, after its end.
+    pub async fn complete(&self, limit: Duration) {
+        self.output.complete(limit).await;
+    }
+
     /// How many bytes of memory it holds (resident).
     pub fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id))

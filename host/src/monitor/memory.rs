@@ -356,8 +356,10 @@ impl Memory {
             last_seen: self.last_seen,
             observed: seconds(observed),
             by_hand,
+            // Between two emissions the pace holds the heartbeat, and that is nothing to tell people of.
             last_hold: report
                 .and_then(|report| report.hold.as_ref())
+                .filter(|hold| hold.fault)
                 .map(|hold| hold.text.clone()),
             dome_open: enclosure.and_then(|enclosure| enclosure.dome_open),
             engineering_mode: enclosure.and_then(|enclosure| enclosure.engineering_mode),

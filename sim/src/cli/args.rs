@@ -103,9 +103,10 @@ pub(super) struct Args {
 /// What else it can do.
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp and the PLC in one process, no broker
+    /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp, the PLC and the monitor outside in one process, no broker
     ///
-    /// The dome opens, the overwatcher dies, the dome closes; and so on. On a terminal it is a picture (q, Esc or Ctrl-C
+    /// The dome opens, nobody outside hears of it and people are told, the overwatcher dies, the dome closes; and so on. The
+    /// monitor's page can be watched meanwhile. On a terminal it is a picture (q, Esc or Ctrl-C
     /// leaves it), otherwise one line for each thing that happens. Exit code 0, or 1 with the reason if the chain does not
     /// keep what it promises.
     Demo(DemoArgs),
@@ -121,6 +122,10 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     listen: SocketAddr,
 
+    /// Where the monitor outside serves its page; port 0 takes a free one, which is told
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
+    monitor: SocketAddr,
+
     /// Print lines on a terminal, too
     #[arg(long)]
     plain: bool,
@@ -133,6 +138,7 @@ impl DemoArgs {
         DemoConfig {
             speed: self.speed,
             listen: self.listen,
+            monitor: self.monitor,
             picture: !self.plain && !log_disturbs && demo::can_show(),
             // no-color.org: present and not empty.
             colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),

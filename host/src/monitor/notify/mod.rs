@@ -18,8 +18,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::notice::Notice;
-use crate::config::monitor::Monitor;
+use crate::config::monitor::{Monitor, Wording};
 use slack::Slack;
+use text::Text;
 use webhook::Webhook;
 
 pub use webhook::Posted;
@@ -32,6 +33,26 @@ pub enum Message {
     Notices(Vec<Notice>),
     /// Somebody wants to see that this channel works.
     Test,
+}
+
+/// A message in words, as an e-mail has them: for whoever shows it instead of sending it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Letter {
+    /// What it is about.
+    pub subject: String,
+    /// All of it, as plain text; its first line says it all.
+    pub text: String,
+}
+
+impl Letter {
+    /// Says a message.
+    pub fn new(message: &Message, wording: &Wording) -> Self {
+        let text = Text::new(message, wording);
+        Self {
+            text: text.plain(),
+            subject: text.subject,
+        }
+    }
 }
 
 /// One way to one recipient. What one does has no influence on another (M2).

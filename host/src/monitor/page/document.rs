@@ -27,7 +27,7 @@ pub(super) fn document(page: &Page) -> Markup {
                 }
                 // The only live region: the script says a change of the state here, and nothing else.
                 p #announce .visually-hidden role="status" {}
-                div #lost hidden {
+                section #lost aria-label="Contact" hidden {
                     p { strong { "No contact with the monitor." } " " span #lost-age {} }
                 }
                 (done::confirmation(page))

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -121,7 +121,8 @@ fn read_line(reader: &mut BufReader<UnixStream>) -> String {
 }
 
 fn connect(path: &Path) -> UnixStream {
-    let start = Instant::now();
+    let step = Duration::from_millis(5);
+    let mut waited = Duration::ZERO;
     loop {
         match UnixStream::connect(path) {
             Ok(stream) => {
@@ -130,8 +131,9 @@ fn connect(path: &Path) -> UnixStream {
                     .expect("a socket has a time-out");
                 return stream;
             }
-            Err(error) => assert!(start.elapsed() < PATIENCE, "{}: {error}", path.display()),
+            Err(error) => assert!(waited < PATIENCE, "{}: {error}", path.display()),
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(step);
+        waited += step;
     }
 }

@@ -3,7 +3,7 @@
 use box_logic::input::Input;
 use box_logic::machine::Machine;
 use box_logic::permit::Setup;
-use box_logic::scenario::{Step, parse};
+use box_logic::scenario::{Senseless, Step, parse};
 use box_logic::vitals::FEED_EVERY;
 use embassy_time::{Duration, Instant};
 use lvmbeat_core::watchdog::Recovery;
@@ -32,7 +32,9 @@ pub fn played(scenario: &str) -> Vec<String> {
             }
             Ok(Some(Step::Input { at, bytes })) => timed.push((at, bytes.to_vec())),
             Ok(Some(Step::End { at })) => timed.push((at, vec![])),
-            Ok(Some(Step::Reset)) | Err(()) => panic!("not to be played on the host: {line}"),
+            Ok(Some(Step::Reset)) | Err(Senseless) => {
+                panic!("not to be played on the host: {line}")
+            }
         }
     }
     let mut setup = Setup::new(timeout, cutoff, recovery);

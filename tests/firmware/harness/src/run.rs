@@ -127,6 +127,7 @@ fn decode(firmware: Firmware, bytes: &[u8]) -> Vec<String> {
 
 impl Run {
     /// The scenario came to its end.
+    #[must_use]
     #[track_caller]
     pub fn finished(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:#?}");

@@ -26,28 +26,28 @@ fn hello(line: &mut Line) -> u32 {
 
 #[test]
 fn heartbeats_in_frames_energise_the_relay() {
-    let live = Live::start(SHIPPED);
-    let mut line = live.connect();
+    let relay_box = Live::start(SHIPPED);
+    let mut line = relay_box.connect();
     line.expect(" boot cause=power_on starts=1 ");
-    assert!(!live.relay_is_energised());
+    assert!(!relay_box.relay_is_energised());
     let session = hello(&mut line);
     line.send(&frame(Kind::Set, session, 1));
     // It begins latched: somebody has to arm it.
     line.expect(" set lvmbeat counted seq=1");
-    assert!(!live.relay_is_energised());
+    assert!(!relay_box.relay_is_energised());
     line.send(b"arm\r\n");
     line.expect(" armed");
     line.send(&frame(Kind::Set, session, 2));
     line.expect(" relay energised");
-    assert!(live.relay_is_energised());
+    assert!(relay_box.relay_is_energised());
     line.send(&frame(Kind::Set, session, 2));
     line.expect(" refused sequence seq=2");
 }
 
 #[test]
 fn what_a_person_types_is_answered() {
-    let live = Live::start(SHIPPED);
-    let mut line = live.connect();
+    let relay_box = Live::start(SHIPPED);
+    let mut line = relay_box.connect();
     line.send(b"ping\r");
     line.expect(" pong");
     line.send(b"status\n");
@@ -58,8 +58,8 @@ fn what_a_person_types_is_answered() {
 
 #[test]
 fn a_fault_cannot_be_asked_for() {
-    let live = Live::start(SHIPPED);
-    let mut line = live.connect();
+    let relay_box = Live::start(SHIPPED);
+    let mut line = relay_box.connect();
     line.send(b"fault panic\n");
     line.expect(" refused not_on_bench");
     line.send(b"ping\n");
@@ -68,8 +68,8 @@ fn a_fault_cannot_be_asked_for() {
 
 #[test]
 fn x2_a_flood_of_bytes_is_survived() {
-    let live = Live::start(SHIPPED);
-    let mut line = live.connect();
+    let relay_box = Live::start(SHIPPED);
+    let mut line = relay_box.connect();
     line.expect(" boot ");
     for _ in 0..200 {
         line.send(&[b'x'; 1000]);
@@ -87,8 +87,8 @@ fn x2_a_flood_of_bytes_is_survived() {
 fn s5_a_session_of_one_start_is_not_that_of_another() {
     let sessions: Vec<u32> = (0..3)
         .map(|_| {
-            let live = Live::start(SHIPPED);
-            let mut line = live.connect();
+            let relay_box = Live::start(SHIPPED);
+            let mut line = relay_box.connect();
             line.expect(" boot ");
             hello(&mut line)
         })

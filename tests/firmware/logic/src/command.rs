@@ -104,10 +104,11 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Result<Command, Refusal> {
-        match parse_line(text)? {
-            Received::Line(command) => Ok(command),
-            other => panic!("{other:?}"),
-        }
+        let received = parse_line(text)?;
+        let Received::Line(command) = received else {
+            panic!("{received:?}");
+        };
+        Ok(command)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! CRC-32 as in Ethernet and zip (reflected, polynomial 0x04C1_1DB7, both ends inverted).
+//! CRC-32 as in Ethernet and zip (reflected, polynomial `0x04C1_1DB7`, both ends inverted).
 
 /// The checksum of some bytes. Bit by bit: a frame is short, and a table would cost a kilobyte.
 pub fn crc32(bytes: &[u8]) -> u32 {

@@ -118,7 +118,7 @@ impl Frame {
             return Err(Refusal::Checksum);
         }
         // From here on somebody meant it so.
-        let (&[kind, a, b, c, d, e, f, g, h, length], name) = content
+        let (&[kind, s0, s1, s2, s3, n0, n1, n2, n3, length], name) = content
             .split_first_chunk::<HEAD>()
             .ok_or(Refusal::Malformed)?;
         if name.len() != usize::from(length) {
@@ -135,8 +135,8 @@ impl Frame {
             .ok_or(Refusal::Malformed)?;
         Ok(Self {
             kind,
-            session: u32::from_le_bytes([a, b, c, d]),
-            sequence: u32::from_le_bytes([e, f, g, h]),
+            session: u32::from_le_bytes([s0, s1, s2, s3]),
+            sequence: u32::from_le_bytes([n0, n1, n2, n3]),
             source,
         })
     }

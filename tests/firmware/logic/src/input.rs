@@ -78,9 +78,10 @@ impl Input {
                 self.state = State::Frame { escaped: false };
                 self.keep(byte ^ ESCAPE_MASK, now)
             }
-            (_, State::Frame { escaped: false }) => self.keep(byte, now),
-            (b' '..=b'~' | b'\t', State::Line) => self.keep(byte, now),
-            (_, State::Line) => self.skip(Refusal::Malformed),
+            (_, State::Frame { escaped: false }) | (b' '..=b'~' | b'\t', State::Line) => {
+                self.keep(byte, now)
+            }
+            (_, State::Line) => Some(self.skip(Refusal::Malformed)),
         }
     }
 
@@ -93,7 +94,7 @@ impl Input {
         self.began.get_or_insert(now);
         match self.bytes.push(byte) {
             Ok(()) => None,
-            Err(_) => self.skip(Refusal::TooLong),
+            Err(_) => Some(self.skip(Refusal::TooLong)),
         }
     }
 
@@ -129,9 +130,9 @@ impl Input {
         })
     }
 
-    fn skip(&mut self, refusal: Refusal) -> Option<Result<Received, Refusal>> {
+    fn skip(&mut self, refusal: Refusal) -> Result<Received, Refusal> {
         self.restart(State::Skipping);
-        Some(Err(refusal))
+        Err(refusal)
     }
 
     fn restart(&mut self, state: State) {

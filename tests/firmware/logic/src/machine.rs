@@ -173,7 +173,7 @@ impl<const H: usize> Machine<H> {
                 Command::Set(name) => {
                     Some(self.permit.place(name.as_str()).ok_or(Refusal::Unknown)?)
                 }
-                _ => None,
+                Command::Ping | Command::Status | Command::Arm | Command::Hello(_) => None,
             };
             self.intake.may_speak(place, now)?;
         }
@@ -183,7 +183,7 @@ impl<const H: usize> Machine<H> {
             Command::Arm => What::Armed(self.permit.arm()),
             Command::Hello(name) => {
                 let place = self.permit.place(name.as_str()).ok_or(Refusal::Unknown)?;
-                let ticks = now.as_ticks() as u32;
+                let ticks = u32::try_from(now.as_ticks() & u64::from(u32::MAX)).unwrap_or_default();
                 let session = self
                     .intake
                     .hello(place, self.chance ^ ticks.rotate_left(16))?;
@@ -207,7 +207,7 @@ impl<const H: usize> Machine<H> {
                 match beaten.change {
                     Some(Change::Recovered) => say(reports, now, None, What::Energised),
                     Some(Change::Expired) => {
-                        say(reports, now, None, What::Released(Release::Expired))
+                        say(reports, now, None, What::Released(Release::Expired));
                     }
                     None => {}
                 }

@@ -21,6 +21,10 @@ use lvmbeat_core::watchdog::Recovery;
 /// The longest piece of input in bytes.
 pub const MAX_INPUT: usize = 128;
 
+/// A line that makes no sense.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Senseless;
+
 /// One line.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Step<'a> {
@@ -58,13 +62,13 @@ pub enum Step<'a> {
 }
 
 /// Reads one line. `Ok(None)` for an empty one, `Err` for one that makes no sense.
-pub fn parse(line: &str) -> Result<Option<Step<'_>>, ()> {
+pub fn parse(line: &str) -> Result<Option<Step<'_>>, Senseless> {
     let line = line.split('#').next().unwrap_or_default().trim();
     let Some((word, rest)) = line.split_once(' ') else {
         return match line {
             "" => Ok(None),
             "reset" => Ok(Some(Step::Reset)),
-            _ => Err(()),
+            _ => Err(Senseless),
         };
     };
     let rest = rest.trim();
@@ -74,58 +78,60 @@ pub fn parse(line: &str) -> Result<Option<Step<'_>>, ()> {
         "recovery" => Step::Recovery(match rest {
             "latching" => Recovery::Latching,
             "self-clearing" => Recovery::SelfClearing,
-            _ => return Err(()),
+            _ => return Err(Senseless),
         }),
-        "clock" => Step::Clock(rest.parse().map_err(|_| ())?),
+        "clock" => Step::Clock(rest.parse().map_err(|_| Senseless)?),
         "source" => source(rest)?,
         "at" => at(rest)?,
-        _ => return Err(()),
+        _ => return Err(Senseless),
     };
     Ok(Some(step))
 }
 
-fn source(rest: &str) -> Result<Step<'_>, ()> {
+fn source(rest: &str) -> Result<Step<'_>, Senseless> {
     let mut words = rest.split_ascii_whitespace();
     let (Some(name), Some(kind), Some(timeout), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(());
+        return Err(Senseless);
     };
     Ok(Step::Source {
         name,
         critical: match kind {
             "critical" => true,
             "noted" => false,
-            _ => return Err(()),
+            _ => return Err(Senseless),
         },
         timeout: millis(timeout)?,
     })
 }
 
-fn at(rest: &str) -> Result<Step<'_>, ()> {
-    let (time, input) = rest.split_once(' ').ok_or(())?;
+fn at(rest: &str) -> Result<Step<'_>, Senseless> {
+    let (time, input) = rest.split_once(' ').ok_or(Senseless)?;
     let at = millis(time)?;
     let mut bytes = Vec::new();
     match input.trim().split_once(' ') {
         None if input.trim() == "end" => return Ok(Step::End { at }),
         Some(("bytes", hex)) => {
             for digits in hex.split_ascii_whitespace() {
-                let byte = u8::from_str_radix(digits, 16).map_err(|_| ())?;
-                bytes.push(byte).map_err(|_| ())?;
+                let byte = u8::from_str_radix(digits, 16).map_err(|_| Senseless)?;
+                bytes.push(byte).map_err(|_| Senseless)?;
             }
         }
         _ => {
             bytes
                 .extend_from_slice(input.trim().as_bytes())
-                .map_err(|_| ())?;
-            bytes.push(b'\n').map_err(|_| ())?;
+                .map_err(|_| Senseless)?;
+            bytes.push(b'\n').map_err(|_| Senseless)?;
         }
     }
     Ok(Step::Input { at, bytes })
 }
 
-fn millis(text: &str) -> Result<Duration, ()> {
-    text.parse().map(Duration::from_millis).map_err(|_| ())
+fn millis(text: &str) -> Result<Duration, Senseless> {
+    text.parse()
+        .map(Duration::from_millis)
+        .map_err(|_| Senseless)
 }
 
 #[cfg(test)]
@@ -207,7 +213,7 @@ mod tests {
             "at 5 bytes xyz",
             "hello a",
         ] {
-            assert_eq!(parse(line), Err(()), "{line}");
+            assert_eq!(parse(line), Err(Senseless), "{line}");
         }
     }
 }

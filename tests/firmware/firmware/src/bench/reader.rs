@@ -1,6 +1,6 @@
 //! Reads the scenario line by line.
 
-use box_logic::scenario::{MAX_INPUT, Step, parse};
+use box_logic::scenario::{MAX_INPUT, Senseless, Step, parse};
 use embassy_time::Duration;
 use heapless::Vec;
 use semihosting::fs::File;
@@ -94,7 +94,7 @@ impl Reader {
         let line = core::str::from_utf8(&self.line).ok();
         match line.map(parse) {
             Some(Ok(step)) => step,
-            Some(Err(())) | None => exit(BAD_SCENARIO),
+            Some(Err(Senseless)) | None => exit(BAD_SCENARIO),
         }
     }
 

@@ -45,10 +45,11 @@ fn framed(machine: &mut Machine<4>, kind: Kind, source: &str, session: u32, sequ
 }
 
 fn hello(machine: &mut Machine<4>, source: &str) -> u32 {
-    match framed(machine, Kind::Hello, source, 0, 0) {
-        What::Session(_, session) => session,
-        other => panic!("{other:?}"),
-    }
+    let what = framed(machine, Kind::Hello, source, 0, 0);
+    let What::Session(_, session) = what else {
+        panic!("{what:?}");
+    };
+    session
 }
 
 #[test]
