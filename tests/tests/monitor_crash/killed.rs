@@ -112,9 +112,7 @@ async fn in_mid_delivery(what: Told) {
     hook.answer(Answer::Take);
     monitor.start().await;
     told(&hook, &what.after()).await;
-    let [.., cut, taken] = &hook.posts()[..] else {
-        panic!("{:?}", hook.posts());
-    };
+    let (cut, taken) = (&hook.posts()[posts], &hook.posts()[posts + 1]);
     assert_eq!(cut.notices, taken.notices, "the same, by its number");
     monitor.has_recorded(what.after().len()).await;
     calm(&hook, &monitor).await;
