@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-/// A night in some sixteen seconds, in which a machine that stands still for a second does not close the dome.
+/// A night in some eighteen seconds, in which a machine that stands still for a second does not close the dome.
 const FAST: &str = "30";
 
 fn demo(arguments: &[&str]) -> Command {
@@ -20,6 +20,10 @@ fn demo(arguments: &[&str]) -> Command {
         .arg("demo")
         .args(arguments)
         .env_remove("RUST_LOG")
+        // The way to the monitor leads through no proxy, and needs no authorities.
+        .env("http_proxy", "http://127.0.0.1:1/")
+        .env("SSL_CERT_FILE", "/nonexistent")
+        .env("SSL_CERT_DIR", "/nonexistent")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -67,6 +71,7 @@ fn s4_a_night_goes_as_promised_and_is_told_in_order() {
         &[
             "1. Power",
             "PLC          switched on, Modbus TCP on 127.0.0.1:",
+            "monitor      watch its page at http://127.0.0.1:",
             "lvmbeat      holds the dome heartbeat; heartbeat overwatcher has not been received",
             "S4: closing begins within",
             "2. The dome opens",
@@ -78,42 +83,134 @@ fn s4_a_night_goes_as_promised_and_is_told_in_order() {
             "PLC          dome open",
             "3. Observing",
             "PLC          heartbeat, with",
-            "4. The overwatcher dies",
+            "4. Nobody hears the observatory",
+            "the network to the monitor is cut",
+            "! lvmbeat      cannot reach the monitor",
+            "! monitor      mail to people: LCO internet is down; after ",
+            "            | LCO internet is down: last heard at ",
+            "            | Dome, as last reported: open",
+            "5. The observatory is heard again",
+            "monitor      mail to people: RESOLVED: LCO internet is up",
+            "            | LCO internet is up again since ",
+            "6. The overwatcher dies",
             "! overwatcher  has died",
             "! lvmbeat      holds the dome heartbeat; heartbeat overwatcher was last received",
             "! PLC          watchdog expired: no heartbeat for 60 s",
             "! PLC          dome closing (no heartbeat)",
             "PLC          dome closed",
-            "5. The overwatcher is back",
+            "7. The overwatcher is back",
             "PLC          heartbeat",
             "PLC          watchdog recovered",
             "PLC          dome opening",
             "PLC          dome open",
-            "6. lvmecp hangs",
+            "8. lvmecp hangs",
             "! lvmecp       hangs",
             "! lvmbeat      has no answer of lvmecp",
             "! PLC          dome closing (no heartbeat)",
             "PLC          dome closed",
-            "7. lvmecp goes on",
+            "9. lvmecp goes on",
             "lvmbeat      answered",
             "PLC          watchdog recovered",
             "What happened in",
             "S6  ",
             "L1  ",
+            "M1  After the network to the monitor was cut",
+            "of silence, and people were told (promised: 60 to ",
+            "M2  ",
             "S4  After the overwatcher's last beat",
             "S4  After lvmecp hung",
             "All as promised.",
         ],
     );
     let heartbeats_while_silent = stdout
-        .split("4. The overwatcher dies")
+        .split("6. The overwatcher dies")
         .nth(1)
-        .and_then(|rest| rest.split("5. The overwatcher is back").next())
+        .and_then(|rest| rest.split("7. The overwatcher is back").next())
         .unwrap()
         .matches("PLC          heartbeat")
         .count();
     // The one that was under way when it died.
     assert!(heartbeats_while_silent <= 1, "{stdout}");
+    // S6: the dome does not depend on the monitor.
+    let outage = stdout
+        .split("4. Nobody hears the observatory")
+        .nth(1)
+        .and_then(|rest| rest.split("6. The overwatcher dies").next())
+        .unwrap();
+    assert!(
+        outage.matches("PLC          heartbeat").count() >= 4,
+        "{stdout}"
+    );
+    assert!(!outage.contains("closing"), "{stdout}");
+    // M2, M4: an alert and its all-clear, each once.
+    assert_eq!(stdout.matches("mail to people").count(), 2, "{stdout}");
+}
+
+/// Asks the monitor for a page.
+fn page(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Where a line says that something is.
+fn place(line: &str, before: &str) -> String {
+    let rest = line.split(before).nth(1).unwrap();
+    let end = rest.find(['/', ';']).unwrap_or(rest.len());
+    rest[..end].to_owned()
+}
+
+#[test]
+fn the_monitors_page_can_be_watched_while_the_night_goes_by() {
+    let mut child = demo(&["--speed", FAST]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until = |part: &str| {
+        let mut lines = lines.by_ref().map_while(Result::ok);
+        lines.find(|line| line.contains(part)).unwrap()
+    };
+    let address = place(&until("watch its page at http://"), "http://");
+    until("monitor      hears lvmbeat");
+    let up = page(&address, "/");
+    assert!(up.contains("<title>UP "), "{up}");
+    // What lvmbeat reports is on it.
+    assert!(up.contains("overwatcher"), "{up}");
+    until("LCO internet is down; after");
+    let down = page(&address, "/");
+    assert!(down.contains("<title>DOWN "), "{down}");
+    assert!(page(&address, "/status").contains("\"active\":true"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Somebody has told the monitor to be quiet, and the demonstration has to notice that nobody is told.
+#[test]
+fn m1_a_monitor_that_tells_nobody_is_a_failure() {
+    let mut child = demo(&["--speed", FAST]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until = |part: &str| {
+        let mut lines = lines.by_ref().map_while(Result::ok);
+        lines.find(|line| line.contains(part)).unwrap()
+    };
+    let address = place(&until("watch its page at http://"), "http://");
+    assert!(page(&address, "/disable").contains("Heartbeat monitor disabled."));
+    until("the network to the monitor is cut");
+    let drained = thread::spawn(move || lines.map_while(Result::ok).count());
+    assert_eq!(code(&mut child), Some(1));
+    drained.join().unwrap();
+    let mut stderr = String::new();
+    let mut pipe = child.stderr.take().unwrap();
+    pipe.read_to_string(&mut stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.starts_with("sim: the monitor does not tell people within "),
+        "{stderr}"
+    );
 }
 
 /// Somebody else beats to the PLC while the overwatcher is dead: the dome does not close, and the demonstration has to notice.
@@ -129,12 +226,7 @@ fn s4_a_dome_that_does_not_close_is_a_failure() {
             .unwrap()
     };
     let line = until("Modbus TCP on");
-    let address = line
-        .split("Modbus TCP on ")
-        .nth(1)
-        .and_then(|rest| rest.split(';').next())
-        .unwrap()
-        .to_owned();
+    let address = place(&line, "Modbus TCP on ");
     until("has died");
     let drained = thread::spawn(move || lines.map_while(Result::ok).count());
     // Until the demonstration takes the PLC away.
@@ -200,14 +292,17 @@ fn a_reader_that_goes_away_ends_it_without_a_word() {
 fn a_port_in_use_is_one_sentence_and_code_1() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let output = demo(&["--listen", &address]).output().unwrap();
-    let (_, stderr) = text(&output);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(
-        stderr.starts_with(&format!("sim: cannot listen on {address}: ")),
-        "{stderr}"
-    );
+    for option in ["--listen", "--monitor"] {
+        let output = demo(&[option, &address]).output().unwrap();
+        let (_, stderr) = text(&output);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(
+            stderr.starts_with(&format!("sim: cannot listen on {address}: ")),
+            "{stderr}"
+        );
+        assert!(stderr.contains(option), "{stderr}");
+    }
 }
 
 #[test]

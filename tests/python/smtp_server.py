@@ -67,14 +67,14 @@ def read(envelope, session):
         "from": addresses(message, "from"),
         "to": addresses(message, "to"),
         "reply-to": addresses(message, "reply-to"),
-        "date": parsedate_to_datetime(message["date"]).timestamp(),
+        "date": int(parsedate_to_datetime(message["date"]).timestamp()),
         "type": message.get_content_type(),
         "parts": [part.get_content_type() for part in message.iter_parts()],
         "longest_line": max(len(line) for line in envelope.original_content.splitlines()),
         "repeated": [name for name in set(message.keys()) if len(message.get_all(name)) > 1],
         "defects": defects,
         **{name: message[name] for name in headers},
-        **{kind: part and part.get_content() for kind, part in body.items()},
+        **{kind: part.get_content().replace("\r\n", "\n") for kind, part in body.items()},
     }
 
 
@@ -166,6 +166,7 @@ async def main():
             require_starttls=starttls,
             auth_required=options.user is not None,
             auth_require_tls=starttls,
+            auth_exclude_mechanism=[] if options.user else ["LOGIN", "PLAIN"],
             authenticator=authenticator(options),
         )
 

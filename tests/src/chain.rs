@@ -177,7 +177,8 @@ fn plc_seconds(event: &Event) -> f64 {
 /// `lvmecp` in a process of its own, for the PLC at that port.
 pub async fn start_ecp(url: &str, plc: u16) -> Process {
     let mut ecp = Launch::sim(["--listen", "127.0.0.1:0", "--json", "--control"])
-        .args(["--ecp", url, "--ecp-plc", &format!("127.0.0.1:{plc}")])
+        .args(["--ecp-plc", &format!("127.0.0.1:{plc}")])
+        .env("SIM_ECP_URL", url)
         .start();
     ecp.wait_for_event(0, START_LIMIT, "ecp_connected").await;
     ecp

@@ -48,21 +48,7 @@ impl ActorConfig {
     /// Sets a key: `ecp.cutoff` for instance. Null removes it.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
-        let (section, name) = key.split_once('.').unwrap_or(("", key));
-        let section = match section {
-            "" => &mut self.value,
-            section => &mut self.value[section],
-        };
-        if section.is_null() {
-            *section = Value::Object(Map::new());
-        }
-        let value = value.into();
-        if value.is_null() {
-            let keys = section.as_object_mut().expect("a section holds keys");
-            keys.remove(name);
-        } else {
-            section[name] = value;
-        }
+        put(&mut self.value, key, value.into());
         self
     }
 
@@ -98,5 +84,23 @@ impl ActorConfig {
     pub fn actor(&self) -> [String; 3] {
         let path = self.write().display().to_string();
         ["actor".to_owned(), "-c".to_owned(), path]
+    }
+}
+
+/// Sets a key of a configuration. Null removes it.
+pub(crate) fn put(config: &mut Value, key: &str, value: Value) {
+    let (section, name) = key.split_once('.').unwrap_or(("", key));
+    let section = match section {
+        "" => config,
+        section => &mut config[section],
+    };
+    if section.is_null() {
+        *section = Value::Object(Map::new());
+    }
+    if value.is_null() {
+        let keys = section.as_object_mut().expect("a section holds keys");
+        keys.remove(name);
+    } else {
+        section[name] = value;
     }
 }

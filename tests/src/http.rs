@@ -1,9 +1,9 @@
-//! One HTTP request, for `/metrics` and `/healthz`.
+//! One HTTP request, from either side.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -31,4 +31,40 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<(u16, String), Strin
         return Err("a chunked body is not understood here".to_owned());
     }
     Ok((status.ok_or("no status")?, body.to_owned()))
+}
+
+/// A request as a server has received it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// GET or POST.
+    pub method: String,
+    /// With its query.
+    pub path: String,
+    /// May be empty.
+    pub body: Vec<u8>,
+}
+
+/// Receives a request, if it is whole.
+pub async fn request(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Request> {
+    let mut first = String::new();
+    stream.read_line(&mut first).await.ok()?;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(bytes) = line.strip_prefix("content-length:") {
+            length = bytes.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(Request { method, path, body })
 }

@@ -14,10 +14,14 @@
 //! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
 //! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
 //! | [`view`] | what the actor shows: `status`, its log, its metrics |
-//! | [`mail`], [`authority`] | a mail server that fails on demand, and the authority that signs its certificate |
+//! | [`mail`], [`authority`] | a mail server that fails on demand, and an authority that signs certificates |
 //! | [`browser`] | a real browser, driven by the scripts of `tests/page` |
 //! | [`config`] | a configuration file for the actor |
 //! | [`http`] | one HTTP request |
+//! | [`monitor`] | the real monitor outside, and what it has on its disk |
+//! | [`tls`], [`webhook`] | TLS before the monitor, and whoever it tells |
+//! | [`hook`] | a webhook that holds and refuses on demand |
+//! | [`disk`] | a small disk that can be full or read-only |
 //! | [`target`] | a host that network probes reach, until it goes away |
 //! | [`eventually`](mod@eventually) | waiting for something with a limit, instead of sleeping |
 //! | [`port`], [`scratch`], [`reaper`] | ports, folders and processes that nothing is left of |
@@ -51,11 +55,14 @@ pub mod browser;
 pub mod chain;
 pub mod client;
 pub mod config;
+pub mod disk;
 pub mod dome;
 pub mod ecp;
 pub mod eventually;
+pub mod hook;
 pub mod http;
 pub mod mail;
+pub mod monitor;
 pub mod port;
 pub mod process;
 pub mod proxy;
@@ -65,6 +72,8 @@ pub mod reaper;
 pub mod scratch;
 pub mod tap;
 pub mod target;
+pub mod tls;
 pub mod view;
+pub mod webhook;
 
 pub use eventually::{eventually, throughout};

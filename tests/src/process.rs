@@ -6,7 +6,7 @@
 mod output;
 mod program;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -61,7 +61,11 @@ impl Launch {
         // What a developer has set for a real actor must not reach a test's.
         for (variable, _) in std::env::vars_os() {
             let text = variable.to_string_lossy();
-            if text.starts_with("LVMBEAT_") || text == "RUST_LOG" || text == "SLACK_API_TOKEN" {
+            let prefixes = ["LVMBEAT_", "SIM_"];
+            if prefixes.iter().any(|prefix| text.starts_with(prefix))
+                || text == "RUST_LOG"
+                || text == "SLACK_API_TOKEN"
+            {
                 launch.command.env_remove(variable);
             }
         }
@@ -80,6 +84,28 @@ impl Launch {
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
+    }
+
+    /// The same, started by another program, which has to become it.
+    pub(crate) fn through(self, outer: &[OsString]) -> Self {
+        let inner = self.command.as_std();
+        let (program, arguments) = outer.split_first().expect("a program");
+        let mut launch = Self {
+            command: Command::new(program),
+            name: self.name,
+        };
+        launch
+            .command
+            .args(arguments)
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        for (variable, value) in inner.get_envs() {
+            match value {
+                Some(value) => launch.command.env(variable, value),
+                None => launch.command.env_remove(variable),
+            };
+        }
+        launch
     }
 
     /// Starts it, in a process group of its own.

@@ -243,6 +243,20 @@ async fn s1_a_heartbeat_is_not_sent_when_its_cause_went_stale_while_lvmecp_was_a
 }
 
 #[tokio::test]
+async fn s3_the_time_that_a_ping_took_is_taken_from_the_expiration_of_its_heartbeat() {
+    let vhost = broker::vhost().await;
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let (took, expiration) = (Duration::from_secs(1), Duration::from_secs(5));
+    ecp.on("ping", Behaviour::DoneAfter(took));
+    let config = config(&vhost).set("ecp.expiration", expiration.as_secs());
+    let actor = Actor::start(config, &vhost.url()).await;
+    actor.set("overwatcher").await;
+    let heartbeat = ecp.wait_for_heartbeats(1, SOON).await.remove(0);
+    let left = heartbeat.expiration.unwrap();
+    assert!(left <= expiration - took, "{left:?}");
+}
+
+#[tokio::test]
 async fn an_absent_lvmecp_is_known_at_once_and_shown() {
     let vhost = broker::vhost().await;
     // Whoever waited for an answer would wait for these.

@@ -385,6 +385,34 @@ async fn s5_after_a_stop_what_is_still_missing_is_named_once_something_is_receiv
 }
 
 #[tokio::test]
+async fn s5_without_a_session_that_is_named_and_nothing_is_known() {
+    let mut watched = Watched::start(1, slowly).await;
+    watched.set("c0").await;
+    watched.ecp.wait_for_heartbeats(1, SOON).await;
+    watched.until_shown("cut_off").await;
+    let current = "lvmbeat_heartbeat_current{name=\"c0\"}";
+    assert_eq!(watched.metric(current).await, 1.0);
+    let mark = watched.actor.mark();
+    watched.proxy.refuse().await;
+    watched.proxy.cut();
+    watched.until_metric("path_slow").await;
+    // Its beat, and the emission, were of a session that is over.
+    assert_eq!(watched.metric(current).await, 0.0);
+    watched.until_logged(mark, &["path_slow"]).await;
+    let held = watched
+        .actor
+        .wait_for_line_after(mark, SOON, |line| line.contains("path_slow"))
+        .await;
+    let text = &held.text;
+    assert!(
+        text.contains("there is no session with the broker"),
+        "{text}"
+    );
+    watched.proxy.accept_again().await;
+    watched.until_shown("heartbeat_never_seen").await;
+}
+
+#[tokio::test]
 async fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has_one() {
     let mut watched = Watched::prepare(1, |config| config).await;
     let mark = watched.until_waiting().await;

@@ -36,6 +36,7 @@ use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor, core_duration};
+use crate::telemetry::with_causes;
 
 /// The version that the actor reports.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -53,7 +54,10 @@ pub enum ActorError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The HTTP client for the outside monitors cannot be made.
-    #[error("the HTTP client for the outside monitor cannot be set up: {0}")]
+    #[error(
+        "the HTTP client for the outside monitor cannot be set up: {}; install the certificates of the public authorities (Debian: ca-certificates), or name a file of certificates in SSL_CERT_FILE",
+        with_causes(.0)
+    )]
     HttpClient(#[from] reqwest::Error),
     /// A task ended that never should. The actor ends with it, and the dome closes.
     #[error("an internal task has died ({0}); this is a defect of lvmbeat")]

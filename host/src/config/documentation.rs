@@ -51,7 +51,13 @@ fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
                 keys(value, &format!("{path}[]"), found);
             }
         }
-        _ => {
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Sequence(_)
+        | Value::Mapping(_)
+        | Value::Tagged(_) => {
             found.insert(path.to_owned());
         }
     }

@@ -127,3 +127,139 @@ impl Period {
         self.to.unwrap_or(Timestamp::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + secs).unwrap()
+    }
+
+    /// One that was begun at 0.
+    fn begun() -> History {
+        let mut history = History::default();
+        history.heard(at(0));
+        history
+    }
+
+    /// Its periods in short: S or B, begin, end.
+    fn periods(history: &History) -> Vec<(char, i64, Option<i64>)> {
+        let secs = |time: Timestamp| time.duration_since(at(0)).as_secs();
+        let short = |period: &Period| {
+            let what = match period.what {
+                What::Silent => 'S',
+                What::Blind => 'B',
+            };
+            (what, secs(period.from), period.to.map(secs))
+        };
+        history.periods.iter().map(short).collect()
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_beat() {
+        let mut history = History::default();
+        history.silent(at(0), at(300));
+        history.blind(at(0), at(300));
+        assert_eq!(history, History::default());
+        history.heard(at(400));
+        history.heard(at(500));
+        assert_eq!(history.begins, Some(at(400)));
+        assert_eq!(periods(&history), []);
+    }
+
+    #[test]
+    fn a_silence_begins_with_the_last_beat_and_ends_with_the_next() {
+        let mut history = begun();
+        for wall in 300..310 {
+            history.silent(at(5), at(wall));
+        }
+        assert_eq!(periods(&history), [('S', 5, None)]);
+        history.heard(at(400));
+        history.heard(at(415));
+        assert_eq!(periods(&history), [('S', 5, Some(400))]);
+        history.silent(at(415), at(800));
+        let second = ('S', 415, None);
+        assert_eq!(periods(&history), [('S', 5, Some(400)), second]);
+    }
+
+    #[test]
+    fn where_the_monitor_did_not_listen_it_is_not_known_to_have_been_silent() {
+        let mut history = begun();
+        history.blind(at(100), at(200));
+        history.blind(at(300), at(310));
+        history.silent(at(50), at(600));
+        assert_eq!(
+            periods(&history),
+            [
+                ('S', 50, Some(100)),
+                ('B', 100, Some(200)),
+                ('S', 200, Some(300)),
+                ('B', 300, Some(310)),
+                ('S', 310, None),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_silence_goes_on_after_the_monitor_did_not_listen() {
+        let mut history = begun();
+        history.silent(at(0), at(300));
+        history.blind(at(400), at(500));
+        let expected = [('S', 0, Some(400)), ('B', 400, Some(500)), ('S', 500, None)];
+        assert_eq!(periods(&history), expected);
+    }
+
+    #[test]
+    fn times_of_blindness_do_not_overlap_and_none_is_empty() {
+        let mut history = begun();
+        history.blind(at(100), at(200));
+        history.blind(at(150), at(250));
+        history.blind(at(300), at(300));
+        history.blind(at(400), at(350));
+        let expected = [('B', 100, Some(200)), ('B', 200, Some(250))];
+        assert_eq!(periods(&history), expected);
+    }
+
+    #[test]
+    fn what_is_older_than_eight_days_is_forgotten() {
+        const DAY: i64 = 24 * 3600;
+        let mut history = begun();
+        history.blind(at(100), at(200));
+        history.blind(at(DAY), at(DAY + 10));
+        history.blind(at(8 * DAY + 300), at(8 * DAY + 310));
+        let begins: Vec<_> = periods(&history).iter().map(|(_, from, _)| *from).collect();
+        assert_eq!(begins, [DAY, 8 * DAY + 300]);
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_wrong_for_a_while_does_no_lasting_harm() {
+        let mut history = History::default();
+        history.heard(at(1_000_000));
+        history.silent(at(1_000_000), at(1_000_300));
+        history.heard(at(1_000_400));
+        history.blind(at(5), at(10));
+        assert_eq!(history.begins, Some(at(10)));
+        assert_eq!(periods(&history), [('B', 5, Some(10))]);
+        // Also a period that is going on.
+        history.silent(at(20), at(400));
+        history.heard(at(1));
+        assert_eq!(periods(&history).last(), Some(&('S', 20, Some(20))));
+    }
+
+    #[test]
+    fn x2_however_much_happens_it_stays_small() {
+        let mut history = begun();
+        for step in 0..2000 {
+            history.silent(at(step * 100), at(step * 100 + 50));
+            history.blind(at(step * 100 + 60), at(step * 100 + 70));
+            history.heard(at(step * 100 + 90));
+        }
+        assert!(history.periods.len() <= MAX_PERIODS);
+        assert!(history.periods.len() > MAX_PERIODS / 2);
+        let periods = history.periods.iter().zip(history.periods.iter().skip(1));
+        for (earlier, later) in periods {
+            assert!(earlier.end() <= later.from, "{earlier:?}, {later:?}");
+        }
+    }
+}

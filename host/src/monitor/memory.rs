@@ -300,6 +300,9 @@ impl Memory {
                 silence, by_hand, ..
             } => {
                 let silence = self.silence(silence, by_hand);
+                // Also one that is forced while people know already: it is an alarm of its own, and its e-mail must not be taken
+                // for a copy of the first one.
+                self.incident = None;
                 (self.incident(), Event::Down(silence))
             }
             Notification::Reminder { silence, .. } => {
@@ -353,8 +356,10 @@ impl Memory {
             last_seen: self.last_seen,
             observed: seconds(observed),
             by_hand,
+            // Between two emissions the pace holds the heartbeat, and that is nothing to tell people of.
             last_hold: report
                 .and_then(|report| report.hold.as_ref())
+                .filter(|hold| hold.fault)
                 .map(|hold| hold.text.clone()),
             dome_open: enclosure.and_then(|enclosure| enclosure.dome_open),
             engineering_mode: enclosure.and_then(|enclosure| enclosure.engineering_mode),

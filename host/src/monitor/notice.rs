@@ -49,7 +49,7 @@ pub struct Silence {
     pub observed: f64,
     /// Somebody asked for this notice by hand.
     pub by_hand: bool,
-    /// What the observatory last said: why the dome heartbeat was held, if it was.
+    /// What the observatory last said: why the dome heartbeat was held, if something was wrong.
     pub last_hold: Option<String>,
     /// What the observatory last said: whether the dome was open.
     pub dome_open: Option<bool>,

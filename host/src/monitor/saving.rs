@@ -144,3 +144,131 @@ impl Saving {
         self.view.failure = failure;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Instant = Instant::from_secs(10_000);
+    const WALL: Timestamp = Timestamp::UNIX_EPOCH;
+    const END: NoticeId = NoticeId(7);
+
+    fn secs(secs: u64) -> embassy_time::Duration {
+        embassy_time::Duration::from_secs(secs)
+    }
+
+    fn with(path: Option<&str>, alert_after: u64) -> Saving {
+        let alert_after = Duration::from_secs(alert_after);
+        Saving::new(path.map(PathBuf::from), None, alert_after, T0)
+    }
+
+    /// One that has just saved.
+    fn saved() -> Saving {
+        let mut saving = with(Some("state.json"), 300);
+        saving.begin(T0, END, false);
+        assert_eq!(saving.ended(None, WALL), Some(END));
+        saving
+    }
+
+    #[test]
+    fn the_first_save_is_due_at_once_and_none_without_a_file() {
+        assert!(with(Some("state.json"), 300).is_due(T0));
+        assert!(!with(None, 300).is_due(T0 + secs(1000)));
+    }
+
+    #[test]
+    fn m2_what_has_to_survive_is_saved_at_once() {
+        let mut saving = saved();
+        assert!(!saving.is_due(T0));
+        saving.want();
+        assert!(saving.is_due(T0));
+        saving.begin(T0, END, false);
+        saving.ended(None, WALL);
+        assert!(!saving.is_due(T0));
+    }
+
+    #[test]
+    fn m3_silence_is_saved_every_few_seconds_and_more_often_than_it_alarms() {
+        for (alert_after, every) in [(300, 5), (100, 5), (60, 3), (20, 1)] {
+            let mut saving = with(Some("state.json"), alert_after);
+            saving.begin(T0, END, false);
+            saving.ended(None, WALL);
+            let almost = T0 + secs(every) - embassy_time::Duration::from_ticks(1);
+            assert!(!saving.is_due(almost), "{alert_after}");
+            assert!(saving.is_due(T0 + secs(every)), "{alert_after}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_makes_a_save_due() {
+        assert!(saved().is_due(T0 - secs(1)));
+    }
+
+    #[test]
+    fn one_save_at_a_time_and_what_changed_meanwhile_is_in_the_next() {
+        let mut saving = saved();
+        saving.want();
+        saving.begin(T0, END, false);
+        saving.want();
+        assert!(!saving.is_due(T0 + secs(1000)));
+        assert_eq!(saving.ended(None, WALL), Some(END));
+        assert!(saving.is_due(T0));
+        // Nothing is under way.
+        assert_eq!(saving.ended(None, WALL), None);
+    }
+
+    #[test]
+    fn m2_nothing_waits_for_a_save_that_failed() {
+        let mut saving = saved();
+        saving.begin(T0, NoticeId(9), false);
+        let failure = Some("no space".to_owned());
+        assert_eq!(saving.ended(failure.clone(), WALL), Some(NoticeId(9)));
+        assert_eq!(saving.view().failure, failure);
+        // Tried again with the next.
+        assert!(saving.is_due(T0 + secs(5)));
+        saving.begin(T0 + secs(5), NoticeId(9), false);
+        saving.ended(None, WALL);
+        assert_eq!(saving.view().failure, None);
+    }
+
+    #[test]
+    fn m2_nothing_waits_for_a_disk_that_does_not_answer_for_three_seconds() {
+        let mut saving = saved();
+        assert!(!saving.is_hopeless(T0 + secs(1000)));
+        saving.begin(T0, END, false);
+        let almost = T0 + secs(3) - embassy_time::Duration::from_ticks(1);
+        assert!(!saving.is_hopeless(almost));
+        assert_eq!(saving.view().failure, None);
+        assert!(saving.is_hopeless(T0 + secs(3)));
+        let failure = saving.view().failure.as_deref();
+        assert_eq!(failure, Some("the disk does not answer"));
+        saving.ended(None, WALL);
+        assert_eq!(saving.view().failure, None);
+        assert!(!saving.is_hopeless(T0 + secs(1000)));
+    }
+
+    #[test]
+    fn m2_nothing_waits_where_there_is_no_file() {
+        assert!(with(None, 300).is_hopeless(T0));
+    }
+
+    #[test]
+    fn when_it_was_last_written_is_shown() {
+        let mut saving = saved();
+        assert_eq!(saving.view().saved, Some(WALL));
+        saving.begin(T0, END, false);
+        let later = WALL + jiff::SignedDuration::from_secs(9);
+        saving.ended(Some("no".to_owned()), later);
+        assert_eq!(saving.view().saved, Some(WALL));
+    }
+
+    #[test]
+    fn m3_it_knows_whether_silence_is_on_the_disk() {
+        let mut saving = saved();
+        assert!(!saving.holds_silence());
+        saving.begin(T0, END, true);
+        assert!(saving.holds_silence());
+        // What was read at the start may hold some.
+        assert!(with(Some("state.json"), 300).holds_silence());
+    }
+}

@@ -48,6 +48,7 @@ pub(super) struct Watch {
     deliveries: JoinSet<Ended>,
     requests: mpsc::Receiver<Request>,
     view: watch::Sender<Arc<View>>,
+    tick_every: Duration,
     /// A check waits until what waits in the sockets is received.
     check_due: bool,
     unsettled_since: Option<Instant>,
@@ -78,6 +79,7 @@ impl Watch {
         let (view, shown) = watch::channel(Arc::new(view));
         let (handle, requests) = Handle::new(shown, channels.clone());
         let watch = Self {
+            tick_every: tick_period(config.attention),
             config,
             clock,
             channels,
@@ -99,7 +101,7 @@ impl Watch {
         mut tasks: JoinSet<&'static str>,
         shutdown: CancellationToken,
     ) -> Result<(), MonitorError> {
-        let mut ticks = interval(self.tick_period());
+        let mut ticks = interval(self.tick_every);
         // After a pause one tick is enough; it is the gap that counts.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let every = self.config.check_every;
@@ -127,11 +129,6 @@ impl Watch {
         tasks.shutdown().await;
         self.end().await;
         Ok(())
-    }
-
-    /// Several stamps within each attention limit, so that only a real gap is one.
-    fn tick_period(&self) -> Duration {
-        (self.config.attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
     }
 
     /// How long a check waits for what waits in the sockets.
@@ -345,6 +342,11 @@ impl Watch {
             tracing::error!("the last save was not finished in time");
         }
     }
+}
+
+/// Several stamps within each attention limit, so that only a real gap is one.
+fn tick_period(attention: Duration) -> Duration {
+    (attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
 }
 
 /// Reads the state file, in a bounded time. Gives where it was set aside, if so.

@@ -6,13 +6,18 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use embassy_time::Duration;
-use lvmbeat::clu::amqp::{Amqp, UriError};
+use lvmbeat::clu::amqp::Amqp;
 
 use crate::demo::{self, DemoConfig};
 use crate::ecp::{EcpConfig, ModbusPort};
 use crate::plc::{Fault, PlcConfig};
 use crate::server::ServerConfig;
 use crate::simulator::SimulatorConfig;
+
+/// Gives lvmecp's broker, with the password out of sight.
+const BROKER_VARIABLE: &str = "SIM_ECP_URL";
+/// Names a file that holds it.
+const BROKER_FILE_VARIABLE: &str = "SIM_ECP_URL_FILE";
 
 /// The AMQP heartbeat of lvmecp's connection.
 const AMQP_HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -68,6 +73,9 @@ pub(super) struct Args {
     idle: Duration,
 
     /// Be lvmecp, too: an actor on this AMQP broker (`amqp://user:password@host:5672/vhost`) that commands the PLC
+    ///
+    /// Everybody on the machine can read a command line: a URL with a password is better given by the variable `SIM_ECP_URL`,
+    /// or in a file that the variable `SIM_ECP_URL_FILE` names.
     #[arg(long, value_name = "AMQP_URL")]
     ecp: Option<String>,
 
@@ -75,12 +83,12 @@ pub(super) struct Args {
     #[arg(skip)]
     pub(super) broker: Option<Amqp>,
 
-    /// How often lvmecp sends itself `status` and asks lvmbeat about the network
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, requires = "ecp")]
-    ecp_interval: Duration,
+    /// How often lvmecp sends itself `status` and asks lvmbeat about the network [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    ecp_interval: Option<Duration>,
 
     /// The PLC that lvmecp commands, if it is not the one of this programme: with it, lvmecp and the PLC can die apart
-    #[arg(long, value_name = "IP:PORT", value_parser = address, requires = "ecp")]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
     pub(super) ecp_plc: Option<SocketAddr>,
 
     /// Print one JSON object a line
@@ -95,9 +103,10 @@ pub(super) struct Args {
 /// What else it can do.
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp and the PLC in one process, no broker
+    /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp, the PLC and the monitor outside in one process, no broker
     ///
-    /// The dome opens, the overwatcher dies, the dome closes; and so on. On a terminal it is a picture (q, Esc or Ctrl-C
+    /// The dome opens, nobody outside hears of it and people are told, the overwatcher dies, the dome closes; and so on. The
+    /// monitor's page can be watched meanwhile. On a terminal it is a picture (q, Esc or Ctrl-C
     /// leaves it), otherwise one line for each thing that happens. Exit code 0, or 1 with the reason if the chain does not
     /// keep what it promises.
     Demo(DemoArgs),
@@ -113,6 +122,10 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     listen: SocketAddr,
 
+    /// Where the monitor outside serves its page; port 0 takes a free one, which is told
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
+    monitor: SocketAddr,
+
     /// Print lines on a terminal, too
     #[arg(long)]
     plain: bool,
@@ -125,6 +138,7 @@ impl DemoArgs {
         DemoConfig {
             speed: self.speed,
             listen: self.listen,
+            monitor: self.monitor,
             picture: !self.plain && !log_disturbs && demo::can_show(),
             // no-color.org: present and not empty.
             colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
@@ -192,11 +206,30 @@ impl Args {
     }
 
     pub(super) fn ecp_config(&self) -> EcpConfig {
+        let defaults = EcpConfig::default();
+        let interval = self.ecp_interval.map(Into::into);
         EcpConfig {
-            status_interval: self.ecp_interval.into(),
-            network_interval: self.ecp_interval.into(),
-            ..EcpConfig::default()
+            status_interval: interval.unwrap_or(defaults.status_interval),
+            network_interval: interval.unwrap_or(defaults.network_interval),
+            ..defaults
         }
+    }
+
+    /// Finds the broker of lvmecp, if there is to be one.
+    fn find_broker(&mut self, environment: Environment<'_>) -> Result<(), String> {
+        if self.command.is_some() {
+            return Ok(());
+        }
+        if let Some((source, url)) = broker_url(self.ecp.take(), environment)? {
+            let broker = Amqp::new(&url, AMQP_HEARTBEAT);
+            self.broker = Some(broker.map_err(|error| format!("{source}: {error}"))?);
+        } else if self.ecp_plc.is_some() || self.ecp_interval.is_some() {
+            return Err(format!(
+                "--ecp-plc and --ecp-interval are for lvmecp, which needs a broker: --ecp, {BROKER_VARIABLE} or \
+                 {BROKER_FILE_VARIABLE} (sim --help tells more)"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -217,14 +250,17 @@ pub(super) enum Parsed {
     Wrong(String),
 }
 
-pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
+/// Gives the value of a variable.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+pub(super) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment<'_>,
+) -> Parsed {
     match Args::try_parse_from(arguments) {
-        Ok(mut args) => match args.ecp.as_deref().map(broker).transpose() {
-            Ok(broker) => {
-                args.broker = broker;
-                Parsed::Run(Box::new(args))
-            }
-            Err(error) => Parsed::Wrong(format!("--ecp: {error}")),
+        Ok(mut args) => match args.find_broker(environment) {
+            Ok(()) => Parsed::Run(Box::new(args)),
+            Err(sentence) => Parsed::Wrong(sentence),
         },
         Err(error) if !error.use_stderr() => Parsed::Print(error.to_string()),
         Err(error) => Parsed::Wrong(sentence(&error.to_string())),
@@ -248,8 +284,27 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "expected an IP address and a port, for example 127.0.0.1:5020".to_owned())
 }
 
-fn broker(url: &str) -> Result<Amqp, UriError> {
-    Amqp::new(url, AMQP_HEARTBEAT)
+/// The broker's URL, and what has given it. An empty variable counts as not set.
+fn broker_url(
+    argument: Option<String>,
+    environment: Environment<'_>,
+) -> Result<Option<(&'static str, String)>, String> {
+    let variable = |name| environment(name).filter(|text| !text.trim().is_empty());
+    if let Some(url) = argument {
+        return Ok(Some(("--ecp", url)));
+    }
+    if let Some(url) = variable(BROKER_VARIABLE) {
+        return Ok(Some((BROKER_VARIABLE, url.trim().to_owned())));
+    }
+    let Some(file) = variable(BROKER_FILE_VARIABLE) else {
+        return Ok(None);
+    };
+    match std::fs::read_to_string(&file) {
+        Ok(url) => Ok(Some((BROKER_FILE_VARIABLE, url.trim().to_owned()))),
+        Err(cause) => Err(format!(
+            "{BROKER_FILE_VARIABLE}: {file} cannot be read ({cause}); name a file that this user can read"
+        )),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -283,14 +338,32 @@ fn speed(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use lvmbeat::clu::Bus as _;
+
     use super::*;
 
     fn parsed(arguments: &[&str]) -> Parsed {
+        parsed_with(arguments, &[])
+    }
+
+    fn parsed_with(arguments: &[&str], environment: &[(&str, &str)]) -> Parsed {
         parse(
             std::iter::once("sim")
                 .chain(arguments.iter().copied())
                 .map(Into::into),
+            &|name| {
+                let mut variables = environment.iter();
+                let (_, value) = variables.find(|(known, _)| *known == name)?;
+                Some((*value).to_owned())
+            },
         )
+    }
+
+    fn broker(arguments: &[&str], environment: &[(&str, &str)]) -> Option<String> {
+        match parsed_with(arguments, environment) {
+            Parsed::Run(args) => args.broker.map(|broker| broker.address()),
+            Parsed::Print(text) | Parsed::Wrong(text) => panic!("{arguments:?}: {text}"),
+        }
     }
 
     fn wrong(arguments: &[&str]) -> String {
@@ -350,6 +423,53 @@ mod tests {
             assert!(sentence.starts_with("--ecp: "), "{sentence}");
             assert!(!sentence.contains("hunter2"), "{sentence}");
         }
+    }
+
+    #[test]
+    fn x1_the_broker_can_be_given_out_of_sight() {
+        let (url, shown) = ("amqp://gort:hunter2@lco/lvm", "amqp://gort@lco:5672/lvm");
+        let other = "amqp://gort:hunter2@other/";
+        let folder = std::env::temp_dir().join(format!("sim-args-{}", std::process::id()));
+        std::fs::write(&folder, format!("{url}\n")).unwrap();
+        let file = folder.to_str().unwrap();
+        for (arguments, environment) in [
+            (&["--ecp", url][..], &[("SIM_ECP_URL", other)][..]),
+            (&[], &[("SIM_ECP_URL", url), ("SIM_ECP_URL_FILE", "/nope")]),
+            (&[], &[("SIM_ECP_URL", " "), ("SIM_ECP_URL_FILE", file)]),
+            (
+                &["--ecp-interval", "1", "--ecp-plc", "127.0.0.1:5020"],
+                &[("SIM_ECP_URL", url)],
+            ),
+        ] {
+            let found = broker(arguments, environment);
+            assert_eq!(found.as_deref(), Some(shown), "{environment:?}");
+        }
+        std::fs::remove_file(&folder).unwrap();
+        assert_eq!(broker(&[], &[("SIM_ECP_URL", "")]), None);
+        assert_eq!(broker(&["demo"], &[("SIM_ECP_URL", "hunter2")]), None);
+        for environment in [("SIM_ECP_URL", "hunter2"), ("SIM_ECP_URL_FILE", "/nope")] {
+            let Parsed::Wrong(sentence) = parsed_with(&[], &[environment]) else {
+                panic!("{environment:?} is taken");
+            };
+            assert!(sentence.starts_with(environment.0), "{sentence}");
+            assert!(!sentence.contains("hunter2"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_lvmecp_needs_a_broker() {
+        for arguments in [["--ecp-plc", "127.0.0.1:5020"], ["--ecp-interval", "1"]] {
+            let sentence = wrong(&arguments);
+            assert!(sentence.contains("SIM_ECP_URL_FILE"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn the_help_tells_how_to_hide_a_password() {
+        let Parsed::Print(help) = parsed(&["--help"]) else {
+            panic!("no help");
+        };
+        assert!(help.contains("`SIM_ECP_URL_FILE`"), "{help}");
     }
 
     #[test]

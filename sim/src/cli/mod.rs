@@ -30,7 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs the programme: 0 after it was told to end or the demonstration is over, 1 when it could not run or go on, 2 when the arguments are wrong.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match args::parse(arguments) {
+    let args = match args::parse(arguments, &|name| std::env::var(name).ok()) {
         Parsed::Run(args) => args,
         Parsed::Print(text) => {
             // Nobody reads it: that is no failure of ours.

@@ -90,7 +90,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scene: &Scene, palette: Pa
         (to_plc, "hb_set"),
     ];
     for (((area, name), pulse), later) in ways.into_iter().zip(scene.pulses).zip([0.0, 1.0, 2.0]) {
-        let pulse = pulse.map(|age| (age - later * LATER) / WAY);
+        let pulse = pulse.map(|age| on_its_way(age - later * LATER));
         link(frame, area, name, pulse, palette);
     }
 }
@@ -113,7 +113,12 @@ fn part(
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-/// An arrow, and the pulse on it: at 0 it sets off, at 1 it arrives.
+/// How far a pulse of that age has come: at 0 it sets off, at 1 it arrives.
+pub(super) fn on_its_way(age: f64) -> f64 {
+    age / WAY
+}
+
+/// An arrow with its name, and the pulse on it.
 fn link(
     frame: &mut Frame<'_>,
     area: Rect,
@@ -121,7 +126,17 @@ fn link(
     pulse: Option<f64>,
     palette: Palette,
 ) {
-    let length = area.width.saturating_sub(1);
+    let lines = vec![
+        Line::default(),
+        Line::styled(name, DIM).centered(),
+        arrow(area.width, pulse, palette),
+    ];
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// An arrow, and the pulse on it ([`on_its_way`]).
+pub(super) fn arrow(width: u16, pulse: Option<f64>, palette: Palette) -> Line<'static> {
+    let length = width.saturating_sub(1);
     let place = pulse.filter(|pulse| (0.0..1.0).contains(pulse));
     #[expect(
         clippy::cast_possible_truncation,
@@ -139,10 +154,5 @@ fn link(
         })
         .collect();
     spans.push(Span::styled("▶", DIM));
-    let lines = vec![
-        Line::default(),
-        Line::styled(name, DIM).centered(),
-        Line::from(spans),
-    ];
-    frame.render_widget(Paragraph::new(lines), area);
+    Line::from(spans)
 }

@@ -9,6 +9,9 @@ use crate::print::Printer;
 /// More than any screen shows.
 const KEPT: usize = 200;
 
+/// Before each line of what somebody has written.
+const QUOTE: &str = "            | ";
+
 /// Of whom something is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Who {
@@ -18,6 +21,7 @@ pub(super) enum Who {
     Lvmecp,
     Plc,
     Operator,
+    Monitor,
 }
 
 impl Who {
@@ -29,6 +33,7 @@ impl Who {
             Self::Lvmecp => "lvmecp",
             Self::Plc => "PLC",
             Self::Operator => "operator",
+            Self::Monitor => "monitor",
         }
     }
 }
@@ -135,6 +140,14 @@ impl Chronicle {
         entries.push_back(entry);
     }
 
+    /// Prints what somebody has written, if lines are asked for: under what was told of it.
+    pub(super) fn quote(&self, text: &str) {
+        if let Some(printer) = &self.printer {
+            let lines = text.lines().filter(|line| !line.is_empty());
+            printer.print(lines.map(|line| format!("{QUOTE}{line}\n")).collect());
+        }
+    }
+
     /// The last ones that are no routine, the oldest of them first.
     pub(super) fn last(&self, count: usize) -> Vec<Entry> {
         let entries = self.entries.borrow();
@@ -204,6 +217,15 @@ mod tests {
         chronicle.tell(entry(1.0, Weight::Routine));
         assert_eq!(lines.recv().unwrap(), "\n1. Power. It starts.\n");
         assert!(lines.recv().unwrap().ends_with("dome opening\n"));
+    }
+
+    #[test]
+    fn what_somebody_has_written_is_printed_under_it() {
+        let (printer, lines) = Printer::caught();
+        let chronicle = Chronicle::new(Some(printer));
+        chronicle.quote("It is down.\n\nLast heard: never\n");
+        let expected = "            | It is down.\n            | Last heard: never\n";
+        assert_eq!(lines.recv().unwrap(), expected);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What has happened so far, for the story to wait for and to judge. All times are site seconds.
 
+use jiff::Timestamp;
 use lvmbeat::actor::SessionState;
 use lvmbeat::actor::snapshot::Snapshot;
 use lvmbeat_core::Outcome;
 
+use super::mail::{Mail, News};
 use super::scale::{PLC, seconds};
 use crate::plc::{CloseCause, Event, Record};
 
@@ -30,7 +32,22 @@ pub(super) struct Facts {
     pub(super) last_failure: Option<f64>,
     /// How often lvmbeat was not running for too long.
     pub(super) lapses: u64,
+    /// When the monitor outside last took a beat.
+    pub(super) heard: Option<f64>,
+    /// Whether lvmbeat cannot reach the monitor outside.
+    pub(super) unreachable: bool,
+    /// The last mail, and when it was written.
+    pub(super) mail: Option<(f64, Mail)>,
+    /// When people were last told that the observatory is silent, and after how much silence.
+    pub(super) alert: Option<(f64, f64)>,
+    /// How often they were.
+    pub(super) alerts: u32,
+    /// When people were last told that it is heard again.
+    pub(super) all_clear: Option<f64>,
+    /// How often they were.
+    pub(super) all_clears: u32,
     failures: u32,
+    last_beat_outside: Option<Timestamp>,
     /// Something was broken on purpose since the last heartbeat.
     disturbed: bool,
 }
@@ -98,6 +115,35 @@ impl Facts {
             self.disturb();
         }
         self.lapses = snapshot.counters.lapses;
+        if let Some(monitor) = snapshot.outside.first() {
+            if monitor.last_beat != self.last_beat_outside {
+                self.last_beat_outside = monitor.last_beat;
+                self.heard = Some(now);
+            }
+            self.unreachable = monitor.failure.is_some();
+        }
+    }
+
+    /// The monitor outside has written that.
+    pub(super) fn mail(&mut self, mail: &Mail, now: f64, speed: f64) {
+        match mail.news {
+            News::Down(observed) => {
+                self.alert = Some((now, observed * speed));
+                self.alerts += 1;
+            }
+            News::Up => {
+                self.all_clear = Some(now);
+                self.all_clears += 1;
+            }
+            News::Asked => {}
+        }
+        self.mail = Some((now, mail.clone()));
+    }
+
+    /// People were told that the observatory is silent, and not yet that it is heard again.
+    pub(super) fn alarm(&self) -> bool {
+        self.alert
+            .is_some_and(|(at, _)| self.all_clear.is_none_or(|clear| clear < at))
     }
 
     /// From now on something is broken on purpose: what is left then is no margin.
@@ -135,6 +181,24 @@ mod tests {
         heartbeat(&mut facts, 55);
         assert_eq!(heartbeat(&mut facts, 65), Some(50.0));
         assert_eq!(facts.smallest_margin, Some(45.0));
+    }
+
+    #[test]
+    fn an_alarm_is_on_until_its_all_clear() {
+        let mail = |news| Mail {
+            news,
+            subject: String::new(),
+            text: String::new(),
+        };
+        let mut facts = Facts::default();
+        facts.mail(&mail(News::Asked), 1.0, 8.0);
+        assert!(!facts.alarm());
+        facts.mail(&mail(News::Down(8.0)), 100.0, 8.0);
+        assert_eq!(facts.alert, Some((100.0, 64.0)));
+        assert!(facts.alarm());
+        facts.mail(&mail(News::Up), 130.0, 8.0);
+        assert!(!facts.alarm());
+        assert_eq!((facts.alerts, facts.all_clears), (1, 1));
     }
 
     #[test]

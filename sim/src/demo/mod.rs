@@ -1,22 +1,22 @@
 //! The demonstration: a night of the whole chain in one process, without a broker.
 //!
 //! The overwatcher, lvmbeat's own actor and the stand-in for lvmecp run on the broker in memory; lvmecp talks Modbus TCP to the
-//! simulated PLC over the loopback. `story` breaks and mends parts of it and waits for what has to come of that, `narrator`
+//! simulated PLC over the loopback, and lvmbeat HTTP to the monitor outside, whose page can be watched meanwhile. `story` breaks and mends parts of it and waits for what has to come of that, `narrator`
 //! listens to all parts, and what happens is shown as a picture (`screen`) or told in lines. Where the chain does not keep what
 //! it promises, the demonstration says so and fails.
-//!
-//! A further part, the monitor outside for instance, would be started in `parts`, listened to in `narrator`, broken in a
-//! chapter of `story`, and get its place in `scene`.
 
 mod chain;
 mod chronicle;
 mod dome;
 mod expect;
 mod facts;
+mod mail;
 mod narrator;
+mod outside;
 mod overwatcher;
 mod palette;
 mod parts;
+mod relay;
 mod scale;
 mod scene;
 mod screen;
@@ -41,8 +41,6 @@ use facts::Facts;
 use narrator::Narrator;
 use palette::Palette;
 use parts::{Parts, Site};
-use scale::Scale;
-
 use story::{Outage, Story};
 use summary::Summary;
 use terminal::{Pictures, Signs};
@@ -63,6 +61,8 @@ pub struct DemoConfig {
     pub speed: f64,
     /// Where the PLC listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where the monitor serves its page; port 0 takes a free one.
+    pub monitor: SocketAddr,
     /// Whether a picture is shown; otherwise lines are printed.
     pub picture: bool,
     /// Whether the picture has colours.
@@ -75,6 +75,16 @@ pub enum DemoError {
     /// The PLC could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Nobody can listen there.
+    #[error(
+        "cannot listen on {address}: {cause}; choose another address for the monitor with --monitor (port 0 takes a free one)"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        cause: io::Error,
+    },
     /// The speed makes a configuration that cannot work.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -96,7 +106,9 @@ pub fn can_show() -> bool {
 
 /// Plays the night, until it is over or `stop` resolves, and tells on the standard output what happened.
 pub async fn run(config: DemoConfig, stop: impl Future<Output = ()>) -> Result<(), DemoError> {
-    let (mut parts, site) = Parts::start(Scale::new(config.speed), config.listen).await?;
+    // One TLS provider for the whole process; a second call changes nothing. Nothing here speaks TLS, but the HTTP client wants one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (mut parts, site) = Parts::start(&config).await?;
     let played = if config.picture {
         show(&mut parts, &site, config, stop).await
     } else {
@@ -211,6 +223,7 @@ impl Play {
             facts: &self.facts,
             plc: parts.simulator.events(),
             lvmecp: parts.ecp.events(),
+            mails: site.mails.subscribe(),
         };
         let story = Story {
             site,

@@ -7,8 +7,9 @@ use tokio::sync::{broadcast, watch};
 
 use super::chronicle::{Chronicle, Entry, Weight, Who};
 use super::facts::Facts;
+use super::mail::{Mail, News};
 use super::parts::Site;
-use super::scale::{OVERWATCHER, PLC, TIMEOUT, seconds};
+use super::scale::{BEAT_OUTSIDE, OVERWATCHER, PLC, TIMEOUT, seconds};
 use crate::ecp::EcpEvent;
 use crate::plc::{Event, Record};
 
@@ -19,6 +20,7 @@ pub(super) struct Narrator<'a> {
     pub(super) facts: &'a watch::Sender<Facts>,
     pub(super) plc: broadcast::Receiver<Record>,
     pub(super) lvmecp: broadcast::Receiver<EcpEvent>,
+    pub(super) mails: broadcast::Receiver<Mail>,
 }
 
 impl Narrator<'_> {
@@ -37,6 +39,10 @@ impl Narrator<'_> {
                 Ok(event) = self.lvmecp.recv() => {
                     self.catch_up();
                     self.of_lvmecp(&event);
+                }
+                Ok(mail) = self.mails.recv() => {
+                    self.catch_up();
+                    self.of_monitor(&mail);
                 }
                 Ok(()) = lvmbeat.changed() => {
                     self.catch_up();
@@ -108,6 +114,23 @@ impl Narrator<'_> {
         self.tell(self.site.now(), Who::Lvmecp, weight, text, detail);
     }
 
+    fn of_monitor(&self, mail: &Mail) {
+        let now = self.site.now();
+        let speed = self.site.scale.speed();
+        self.facts.send_modify(|facts| facts.mail(mail, now, speed));
+        let (weight, detail) = match mail.news {
+            News::Down(observed) => {
+                let silence = format!("after {:.1} s of silence", observed * speed);
+                (Weight::Alarm, silence)
+            }
+            News::Up => (Weight::News, String::new()),
+            News::Asked => (Weight::News, "somebody has asked for it".to_owned()),
+        };
+        let text = format!("mail to people: {}", mail.subject);
+        self.tell(now, Who::Monitor, weight, &text, &detail);
+        self.chronicle.quote(&mail.text);
+    }
+
     fn of_lvmbeat(&self, snapshot: &Snapshot) {
         let now = self.site.now();
         let before = self.facts.borrow().clone();
@@ -149,6 +172,19 @@ impl Narrator<'_> {
                 Weight::Alarm
             };
             tell(weight, outcome_words(outcome), "");
+        }
+        match (before.unreachable, after.unreachable) {
+            (false, true) => tell(
+                Weight::Alarm,
+                "cannot reach the monitor",
+                "it goes on trying, and everything else goes on",
+            ),
+            (true, false) => tell(Weight::News, "reaches the monitor again", ""),
+            (true, true) | (false, false) => {}
+        }
+        if before.heard.is_none() && after.heard.is_some() {
+            let every = format!("a beat every {BEAT_OUTSIDE} s, with what lvmbeat knows");
+            self.tell(now, Who::Monitor, Weight::News, "hears lvmbeat", &every);
         }
     }
 }

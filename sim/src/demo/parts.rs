@@ -1,6 +1,7 @@
 //! The whole chain, started and ended together: what runs, and what can be done with it from outside.
 
-use std::net::SocketAddr;
+use std::fmt::Display;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,18 @@ use lvmbeat::actor::{self, ActorError};
 use lvmbeat::clock::{BootClock, Clock as _};
 use lvmbeat::clu::LocalBroker;
 use lvmbeat::config::{Config, std_duration};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use lvmbeat::monitor::{self, MonitorError};
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, watch};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::DemoError;
+use super::mail::{Mail, Post};
 use super::overwatcher::Overwatcher;
+use super::relay::Relay;
 use super::scale::{Scale, seconds};
+use super::{DemoConfig, DemoError};
 use crate::ecp::ModbusPort;
 use crate::server::ServerConfig;
 use crate::{Ecp, LivePlc, Simulator, SimulatorConfig};
@@ -35,6 +40,12 @@ pub(super) struct Site {
     pub(super) overwatcher: Overwatcher,
     /// Whether lvmecp is to hang.
     pub(super) lvmecp_hangs: watch::Sender<bool>,
+    /// Where the monitor outside serves its page.
+    pub(super) page: SocketAddr,
+    /// Whether the network between lvmbeat and the monitor is to be cut.
+    pub(super) network_cut: watch::Sender<bool>,
+    /// The monitor's mails.
+    pub(super) mails: broadcast::Sender<Mail>,
 }
 
 impl Site {
@@ -66,14 +77,21 @@ pub(super) struct Parts {
     pub(super) simulator: Simulator,
     pub(super) ecp: Ecp,
     actor: JoinHandle<Result<(), ActorError>>,
+    monitor: JoinHandle<Result<(), MonitorError>>,
+    relay: JoinHandle<()>,
     shutdown: CancellationToken,
 }
 
 impl Parts {
-    pub(super) async fn start(scale: Scale, listen: SocketAddr) -> Result<(Self, Site), DemoError> {
-        let config = scale.lvmbeat()?;
+    pub(super) async fn start(demo: &DemoConfig) -> Result<(Self, Site), DemoError> {
+        let scale = Scale::new(demo.speed);
+        let (outside, page) = listen(demo.monitor).await?;
+        let network_cut = watch::Sender::new(false);
+        let (way, monitor) = listen((Ipv4Addr::LOCALHOST, 0).into()).await?;
+        let relay = Relay::new(way, page, network_cut.subscribe());
+        let config = scale.lvmbeat(monitor)?;
         let simulator = Simulator::start(SimulatorConfig {
-            listen,
+            listen: demo.listen,
             plc: Scale::plc(),
             server: ServerConfig::default(),
             speed: scale.speed(),
@@ -96,8 +114,17 @@ impl Parts {
         let actor = tokio::spawn(actor::run(
             config.clone(),
             Arc::new(broker.clone()),
-            clock,
+            clock.clone(),
             snapshots,
+            shutdown.clone(),
+        ));
+        let watching = scale.monitor(page)?;
+        let (channel, mails) = Post::new(watching.wording.clone());
+        let monitor = tokio::spawn(monitor::run_with(
+            watching,
+            vec![Arc::new(channel)],
+            outside,
+            clock,
             shutdown.clone(),
         ));
         let site = Site {
@@ -109,11 +136,16 @@ impl Parts {
             lvmbeat,
             overwatcher: Overwatcher::new(),
             lvmecp_hangs: watch::Sender::new(false),
+            page,
+            network_cut,
+            mails,
         };
         let parts = Self {
             simulator,
             ecp,
             actor,
+            monitor,
+            relay: tokio::spawn(relay.run()),
             shutdown,
         };
         Ok((parts, site))
@@ -125,11 +157,9 @@ impl Parts {
             tokio::select! {
                 died = self.simulator.died() => return died,
                 died = self.ecp.died() => return died,
-                ended = &mut self.actor => return match ended {
-                    Ok(Ok(())) => "lvmbeat's actor has ended".to_owned(),
-                    Ok(Err(error)) => format!("lvmbeat's actor has ended: {error}"),
-                    Err(error) => format!("lvmbeat's actor has died: {error}"),
-                },
+                ended = &mut self.actor => return how("lvmbeat's actor", ended),
+                ended = &mut self.monitor => return how("the monitor", ended),
+                _ = &mut self.relay => return "the network to the monitor is gone".to_owned(),
                 Ok(()) = hangs.changed() => {
                     let hung = *hangs.borrow_and_update();
                     self.ecp.hang(hung);
@@ -145,7 +175,27 @@ impl Parts {
         if !self.actor.is_finished() {
             let _ = timeout(END_LIMIT, &mut self.actor).await;
         }
+        if !self.monitor.is_finished() {
+            let _ = timeout(END_LIMIT, &mut self.monitor).await;
+        }
+        self.relay.abort();
         self.ecp.end().await;
         self.simulator.end().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), DemoError> {
+    let cannot = |cause| DemoError::Listen { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    Ok((listener, address))
+}
+
+/// How a part has ended that never should.
+fn how<E: Display>(part: &str, ended: Result<Result<(), E>, JoinError>) -> String {
+    match ended {
+        Ok(Ok(())) => format!("{part} has ended"),
+        Ok(Err(error)) => format!("{part} has ended: {error}"),
+        Err(error) => format!("{part} has died: {error}"),
     }
 }

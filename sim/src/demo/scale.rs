@@ -1,8 +1,10 @@
 //! How fast the night goes by. Site time is what the observatory's clocks would show, in seconds; it starts with the PLC.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use lvmbeat::config::monitor::Monitor;
 use lvmbeat::config::{Config, ConfigError, std_duration};
 
 use crate::ecp::{EcpConfig, Patience};
@@ -19,11 +21,21 @@ pub(super) const PLC: f64 = 60.0;
 /// The dome takes this long from one end to the other.
 pub(super) const TRAVEL: f64 = 60.0;
 
+/// The monitor outside tells people after so much silence. Where it is deployed it waits for five minutes.
+pub(super) const ALERT_AFTER: f64 = 60.0;
+/// How often it looks; two minutes where it is deployed.
+pub(super) const CHECK: f64 = 10.0;
+/// lvmbeat beats to it this often.
+pub(super) const BEAT_OUTSIDE: f64 = 15.0;
+
 /// What a busy machine can hold, whatever the speed: how long a process may not get to run, and how long a few messages may take.
 const SHORTEST_ATTENTION: Duration = Duration::from_secs(1);
 const SHORTEST_WAY: Duration = Duration::from_millis(500);
 const SHORTEST_ACCESS: Duration = Duration::from_millis(500);
 const SHORTEST_LOOK: Duration = Duration::from_millis(50);
+
+/// What a mail asks its reader to do.
+const ACTION: &str = "This is the demonstration. Nobody has to do anything.";
 
 /// Site time against the machine's.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -55,8 +67,8 @@ impl Scale {
         std_duration(real).as_secs_f64() * self.speed
     }
 
-    /// lvmbeat's configuration: the documented defaults on this scale.
-    pub(super) fn lvmbeat(self) -> Result<Config, ConfigError> {
+    /// lvmbeat's configuration: the documented defaults on this scale, and a monitor at that address.
+    pub(super) fn lvmbeat(self, monitor: SocketAddr) -> Result<Config, ConfigError> {
         let mut yaml = String::new();
         // Writing to a String cannot fail.
         let _ = write!(
@@ -65,6 +77,7 @@ impl Scale {
              heartbeats: [{{name: {OVERWATCHER}, critical: true, timeout: {timeout}, interval: {interval}}}]\n\
              ecp: {{cutoff: {cutoff}, retry: {retry}, expiration: {way}, command_timeout: {access}, plc_timeout: {plc}}}\n\
              network: {{hosts: {{}}}}\n\
+             outside_monitor: {{url: 'http://{monitor}', interval: {outside}, timeout: {answer}}}\n\
              max_close_after: {limit}\n",
             ttl = self.real_or(5.0, SHORTEST_WAY).as_secs_f64(),
             attention = self.real_or(2.0, SHORTEST_ATTENTION).as_secs_f64(),
@@ -75,10 +88,35 @@ impl Scale {
             way = self.access().as_secs_f64(),
             access = self.access().as_secs_f64(),
             plc = self.real(PLC).as_secs_f64(),
+            outside = self.real(BEAT_OUTSIDE).as_secs_f64(),
+            answer = self.real_or(5.0, SHORTEST_WAY).as_secs_f64(),
             limit = self.real(180.0).as_secs_f64(),
         );
         // No variable of the environment has a say in it.
         Config::parse("the demonstration's configuration", &yaml, &|_| None)
+    }
+
+    /// The configuration of the monitor outside, whose page is at that address. It counts in the machine's time.
+    pub(super) fn monitor(self, page: SocketAddr) -> Result<Monitor, ConfigError> {
+        let yaml = format!(
+            "outside_monitor: {{send_email_after: {alert}, check_heartbeat_every: {check}}}\n\
+             monitor: {{attention: {attention}, page_url: 'http://{page}/', action: {ACTION}}}\n",
+            alert = self.real(ALERT_AFTER).as_secs_f64(),
+            check = self.real(CHECK).as_secs_f64(),
+            attention = self.monitor_attention().as_secs_f64(),
+        );
+        Monitor::parse("the demonstration's configuration", &yaml, &|_| None)
+    }
+
+    /// The monitor counts no silence over a gap of this length in its own running.
+    fn monitor_attention(self) -> Duration {
+        self.real_or(5.0, SHORTEST_ATTENTION)
+    }
+
+    /// M1: people are told when the monitor has observed so many seconds of silence, at the latest. It may have stood still for a
+    /// while just before it would have looked.
+    pub(super) fn alert_limit(self) -> f64 {
+        ALERT_AFTER + CHECK + self.monitor_attention().as_secs_f64() * self.speed
     }
 
     /// How long lvmecp may take for one access to the PLC.
@@ -123,23 +161,34 @@ mod tests {
     use super::*;
     use crate::demo::SPEEDS;
 
+    fn monitor() -> SocketAddr {
+        ([127, 0, 0, 1], 8080).into()
+    }
+
     #[test]
     fn at_speed_1_it_is_the_documented_configuration() {
-        let config = Scale::new(1.0).lvmbeat().unwrap();
+        let config = Scale::new(1.0).lvmbeat(monitor()).unwrap();
         let built_in = Config::parse("", lvmbeat::config::BUILT_IN, &|_| None).unwrap();
         assert_eq!(config.budget, built_in.budget);
         assert_eq!(config.chain, built_in.chain);
         assert_eq!(config.heartbeats, built_in.heartbeats);
         assert_eq!(config.ecp, built_in.ecp);
+        assert_eq!(config.outside.interval, built_in.outside.interval);
+        assert_eq!(config.outside.timeout, built_in.outside.timeout);
     }
 
     #[test]
     fn every_speed_that_can_be_given_has_a_configuration_that_can_work() {
         for speed in [*SPEEDS.start(), 0.5, 1.0, 8.0, 30.0, *SPEEDS.end()] {
             let scale = Scale::new(speed);
-            let config = scale.lvmbeat().unwrap();
+            let config = scale.lvmbeat(monitor()).unwrap();
             assert!(config.actor.attention >= SHORTEST_ATTENTION);
             assert!(scale.site(config.budget.margin) > 4.0, "{speed}");
+            let monitor = scale.monitor(monitor()).unwrap();
+            assert!(monitor.attention >= SHORTEST_ATTENTION);
+            // One beat that is lost is no alarm.
+            let two_beats = config.outside.interval * 2 + config.outside.timeout;
+            assert!(monitor.alert_after > two_beats, "{speed}");
         }
     }
 

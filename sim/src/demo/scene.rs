@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use super::chronicle::{Chapter, Chronicle, Entry};
 use super::facts::Facts;
 use super::narrator::why;
+use super::outside::{Outside, SHOWN};
 use super::parts::Site;
 use super::scale::seconds;
 use super::story::Outage;
@@ -36,6 +37,7 @@ pub(super) struct Scene {
     pub(super) open: f64,
     pub(super) smallest_margin: Option<f64>,
     pub(super) outage: Option<OutageScene>,
+    pub(super) outside: Outside,
     /// The machine's seconds since something last went from the overwatcher, lvmbeat and lvmecp to the next one.
     pub(super) pulses: [Option<f64>; 3],
     /// The last ones, the oldest first.
@@ -123,11 +125,28 @@ pub(super) fn look(
                 limit: site.closing_limit(),
             }
         }),
+        outside: outside(site, &facts, now),
         pulses: [
             real(beats.last_sent),
             real(tried),
             real(facts.last_heartbeat),
         ],
         entries: chronicle.last(ENTRIES),
+    }
+}
+
+fn outside(site: &Site, facts: &Facts, now: f64) -> Outside {
+    let alarm = facts.alarm();
+    let mail = facts.mail.as_ref();
+    let mail = mail.filter(|(at, _)| alarm || now - at < SHOWN);
+    let silence = facts.heard.map(|heard| (now - heard).max(0.0));
+    Outside {
+        page: site.page,
+        silence,
+        cut: *site.network_cut.borrow(),
+        alarm,
+        limit: site.scale.alert_limit(),
+        mail: mail.map(|(_, mail)| mail.text.lines().next().unwrap_or_default().to_owned()),
+        pulse: silence.map(|silence| silence / site.scale.speed()),
     }
 }

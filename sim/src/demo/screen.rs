@@ -12,7 +12,7 @@ use super::chronicle::{Entry, Weight};
 use super::palette::{BOLD, DIM, Palette};
 use super::scale::{PLC, TIMEOUT};
 use super::scene::{Gate, OutageScene, Scene};
-use super::{chain, dome};
+use super::{chain, dome, outside};
 
 /// What a screen needs for the whole picture; on a smaller one there are words only.
 const WHOLE: (u16, u16) = (72, 22);
@@ -20,8 +20,9 @@ const WHOLE: (u16, u16) = (72, 22);
 /// The rows of each part of the whole picture.
 const HEAD: u16 = 1;
 const CHAPTER: u16 = 3;
+const OUTSIDE: u16 = 1;
 const MIDDLE: u16 = 9;
-const LOG: u16 = 6;
+const LOG: u16 = 5;
 
 /// The rows beyond which the dome grows no more.
 const HIGHEST: u16 = 17;
@@ -33,15 +34,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene, palette: Palette) {
         words(frame, area, scene, palette);
         return;
     }
-    let needed = HEAD + CHAPTER + chain::ROWS + MIDDLE + LOG;
+    let needed = HEAD + CHAPTER + chain::ROWS + OUTSIDE + MIDDLE + LOG;
     let spare = area.height.saturating_sub(needed);
     let gap = spare.min(1);
     let height = MIDDLE + (spare / 2).min(HIGHEST - MIDDLE);
-    let [head, _, chapter, boxes, middle, log] = Layout::vertical([
+    let [head, _, chapter, boxes, monitor, middle, log] = Layout::vertical([
         Constraint::Length(HEAD),
         Constraint::Length(gap),
         Constraint::Length(CHAPTER),
         Constraint::Length(chain::ROWS),
+        Constraint::Length(OUTSIDE),
         Constraint::Length(height),
         Constraint::Min(0),
     ])
@@ -49,6 +51,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene, palette: Palette) {
     frame.render_widget(title(scene, head.width, palette), head);
     frame.render_widget(told(scene, palette), indented(chapter));
     chain::draw(frame, boxes, scene, palette);
+    outside::draw(frame, monitor, scene, palette);
     let width = dome::width(height).min(area.width / 2);
     let [left, right] =
         Layout::horizontal([Constraint::Length(width), Constraint::Min(0)]).areas(middle);
@@ -77,6 +80,7 @@ fn words(frame: &mut Frame<'_>, area: Rect, scene: &Scene, palette: Palette) {
             lines.extend(wrapped(line, area.width));
         }
     }
+    lines.extend(outside::words(scene, area.width, palette));
     let used = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let [top, log] = Layout::vertical([Constraint::Length(used), Constraint::Min(0)]).areas(area);
     frame.render_widget(Paragraph::new(lines), top);
@@ -162,6 +166,15 @@ fn countdowns(scene: &Scene, width: u16, palette: Palette) -> Vec<Line<'static>>
     });
     if let Some(outage) = &scene.outage {
         lines.extend(limit(outage, width, palette));
+    } else if let Some(mail) = &scene.outside.mail {
+        let style = if scene.outside.alarm {
+            palette.bad()
+        } else {
+            palette.good()
+        };
+        lines.push(Line::styled(format!("✉ {mail}"), style));
+    } else if let Some(silence) = scene.outside.silence.filter(|_| scene.outside.cut) {
+        lines.extend(alert(silence, scene.outside.limit, width, palette));
     } else if let Some(margin) = scene.smallest_margin {
         let text = format!("smallest margin so far: {margin:.1} s of {PLC} s (L1)");
         lines.push(Line::styled(text, DIM));
@@ -199,6 +212,16 @@ fn limit(outage: &OutageScene, width: u16, palette: Palette) -> [Line<'static>; 
         )
     };
     [Line::styled(text, style), bar(lasts / limit, width, style)]
+}
+
+/// M1, measured.
+fn alert(silence: f64, limit: f64, width: u16, palette: Palette) -> [Line<'static>; 2] {
+    let text = format!("{silence:.1} s since the monitor heard; M1 allows {limit:.0} s");
+    let style = palette.warning();
+    [
+        Line::styled(text, style),
+        bar(silence / limit, width, style),
+    ]
 }
 
 /// Two texts at both ends of a line.

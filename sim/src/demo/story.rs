@@ -11,8 +11,8 @@ use super::chronicle::{Chapter, Chronicle, Entry, Weight, Who};
 use super::expect::{Broken, broken, unwanted};
 use super::facts::Facts;
 use super::parts::Site;
-use super::scale::{BEAT, PLC, TIMEOUT, TRAVEL};
-use super::summary::{Closing, Summary};
+use super::scale::{ALERT_AFTER, BEAT, BEAT_OUTSIDE, PLC, TIMEOUT, TRAVEL};
+use super::summary::{Alert, Closing, Summary};
 use crate::plc::DomeState;
 
 /// What a busy machine may add to any wait, in its own time.
@@ -21,7 +21,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// Between two looks at what does not tell by itself.
 const SHORTLY: Duration = Duration::from_millis(10);
 
-const CHAPTERS: [(&str, &str); 7] = [
+const CHAPTERS: [(&str, &str); 9] = [
     (
         "Power",
         "The PLC counts down from the start. Nobody has beaten yet, so lvmbeat passes nothing on.",
@@ -33,6 +33,14 @@ const CHAPTERS: [(&str, &str); 7] = [
     (
         "Observing",
         "Every beat passes along the chain in time, and the dome stays open.",
+    ),
+    (
+        "Nobody hears the observatory",
+        "The network to the monitor outside is cut. The dome needs it not, and stays open; but the monitor hears nothing, and tells people.",
+    ),
+    (
+        "The observatory is heard again",
+        "The network is back, the next beat gets through, and people get the all-clear.",
     ),
     (
         "The overwatcher dies",
@@ -75,6 +83,9 @@ impl Story<'_> {
         let on = format!("switched on, Modbus TCP on {}", self.site.plc_address);
         let closes = format!("closes the dome {PLC} s after the last heartbeat");
         self.tell(Who::Plc, Weight::News, &on, &closes);
+        let page = format!("watch its page at http://{}/", self.site.page);
+        let tells = format!("tells people after {ALERT_AFTER} s of silence");
+        self.tell(Who::Monitor, Weight::News, &page, &tells);
     }
 
     /// From power-up to the end of the night.
@@ -82,6 +93,8 @@ impl Story<'_> {
         self.power().await?;
         self.open().await?;
         self.observe(3, 45.0).await?;
+        let (at, silence) = self.network_fails().await?;
+        let cleared_after = self.network_returns().await?;
         let first = self.overwatcher_dies().await?;
         self.overwatcher_returns().await?;
         let before = self.site.overwatcher.beats();
@@ -97,6 +110,13 @@ impl Story<'_> {
             margin_limit: self.site.margin_limit(),
             closings: vec![first, second],
             closing_limit: self.site.closing_limit(),
+            alert: Alert {
+                at,
+                silence,
+                cleared_after,
+            },
+            alert_limit: self.site.scale.alert_limit(),
+            mails: (facts.alerts, facts.all_clears),
             lapses: facts.lapses,
         };
         summary.judge().map_err(Broken)?;
@@ -109,6 +129,10 @@ impl Story<'_> {
         })
         .await?;
         self.lvmecp_connects().await?;
+        self.until("the monitor outside does not hear lvmbeat", 30.0, |facts| {
+            facts.heard.is_some()
+        })
+        .await?;
         let limit = self.site.closing_limit();
         let budget = format!("S4: closing begins within {limit:.0} s, whatever part dies");
         self.tell(Who::Story, Weight::News, &budget, "from the configuration");
@@ -143,8 +167,54 @@ impl Story<'_> {
         }
     }
 
-    async fn overwatcher_dies(&self) -> Result<Closing, Broken> {
+    /// M1: people are told of the silence; and the dome stays open. Gives when it began, and how much of it was observed.
+    async fn network_fails(&self) -> Result<(f64, f64), Broken> {
         self.begin(4);
+        let at = self.site.now();
+        self.site.network_cut.send_replace(true);
+        self.tell(
+            Who::Story,
+            Weight::Alarm,
+            "the network to the monitor is cut",
+            "nothing passes, and nothing is refused",
+        );
+        let limit = self.site.scale.alert_limit();
+        let late = format!(
+            "the monitor does not tell people within {limit:.0} s although it hears nothing (M1), unless somebody has disabled that on its page"
+        );
+        let told = async {
+            let told = self.until(&late, limit, |facts| facts.alert.is_some());
+            let silence = told.await?.alert.map_or(0.0, |(_, silence)| silence);
+            // Long enough to be read.
+            self.pass(20.0).await;
+            Ok(silence)
+        };
+        let silence = tokio::select! {
+            closing = self.closing(at) => return Err(unwanted(closing)),
+            silence = told => silence?,
+        };
+        Ok((at, silence))
+    }
+
+    /// M2: people are told that it is over. Gives how long that took.
+    async fn network_returns(&self) -> Result<f64, Broken> {
+        self.begin(5);
+        let since = self.site.now();
+        self.site.network_cut.send_replace(false);
+        self.tell(Who::Story, Weight::News, "the network is back", "");
+        let facts = self
+            .until(
+                "the monitor does not tell people that the observatory is heard again (M2)",
+                2.0 * BEAT_OUTSIDE,
+                |facts| facts.all_clear.is_some(),
+            )
+            .await?;
+        self.pass(10.0).await;
+        Ok(facts.all_clear.unwrap_or(since) - since)
+    }
+
+    async fn overwatcher_dies(&self) -> Result<Closing, Broken> {
+        self.begin(6);
         self.site.overwatcher.set_alive(false);
         let last_beat = self.site.overwatcher.beats().last_sent.unwrap_or(0.0);
         self.breaks(last_beat, "the last beat");
@@ -162,7 +232,7 @@ impl Story<'_> {
 
     async fn overwatcher_returns(&self) -> Result<(), Broken> {
         self.pass(5.0).await;
-        self.begin(5);
+        self.begin(7);
         let since = self.site.now();
         self.revive();
         self.recovers(since).await?;
@@ -171,12 +241,12 @@ impl Story<'_> {
         let since = self.site.now();
         tokio::select! {
             closing = self.closing(since) => Err(unwanted(closing)),
-            () = self.pass(20.0) => Ok(()),
+            () = self.pass(10.0) => Ok(()),
         }
     }
 
     async fn lvmecp_hangs(&self) -> Result<Closing, Broken> {
-        self.begin(6);
+        self.begin(8);
         let since = self.site.now();
         self.site.lvmecp_hangs.send_replace(true);
         self.breaks(since, "lvmecp hung");
@@ -191,7 +261,7 @@ impl Story<'_> {
 
     async fn lvmecp_goes_on(&self, beats_before: u64) -> Result<(), Broken> {
         self.pass(5.0).await;
-        self.begin(7);
+        self.begin(9);
         let beats = self.site.overwatcher.beats();
         let answered = format!("answered {} beats meanwhile", beats.sent - beats_before);
         let slowest = format!(
@@ -203,7 +273,7 @@ impl Story<'_> {
         self.site.lvmecp_hangs.send_replace(false);
         self.tell(Who::Lvmecp, Weight::News, "goes on", "");
         self.recovers(since).await?;
-        self.pass(20.0).await;
+        self.pass(10.0).await;
         if self.site.plc.snapshot().dome != DomeState::Closed {
             return broken("the dome does not stay closed at the end of the night");
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::overwatcher::Beats;
-use super::scale::{BEAT, TIMEOUT};
+use super::scale::{ALERT_AFTER, BEAT, TIMEOUT};
 
 /// The dome was closed by the PLC.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -18,6 +18,17 @@ pub(super) struct Closing {
     pub(super) closed_after: f64,
 }
 
+/// People were told that the observatory is silent, and that it is heard again.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Alert {
+    /// When the network was cut.
+    pub(super) at: f64,
+    /// The silence that the monitor had observed when it told.
+    pub(super) silence: f64,
+    /// They were told the end of it so long after the network was back.
+    pub(super) cleared_after: f64,
+}
+
 /// What has happened.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Summary {
@@ -28,6 +39,10 @@ pub(super) struct Summary {
     pub(super) margin_limit: f64,
     pub(super) closings: Vec<Closing>,
     pub(super) closing_limit: f64,
+    pub(super) alert: Alert,
+    pub(super) alert_limit: f64,
+    /// How often people were told that it is silent, and that it is heard again.
+    pub(super) mails: (u32, u32),
     /// How often this machine stood still, so that lvmbeat did not count beats, as it should.
     pub(super) lapses: u64,
 }
@@ -44,6 +59,19 @@ impl Summary {
             return Err(format!(
                 "the dome began to close {:.1} s after {}, and {limit:.0} s are allowed (S4)",
                 late.began_after, late.after
+            ));
+        }
+        let (silence, limit) = (self.alert.silence, self.alert_limit);
+        // As exactly as the monitor tells it.
+        if !(ALERT_AFTER - 0.1..=limit).contains(&silence) {
+            return Err(format!(
+                "people were told after {silence:.1} s of silence, not after {ALERT_AFTER} to {limit:.0} s (M1)"
+            ));
+        }
+        if self.mails != (1, 1) {
+            let (down, up) = self.mails;
+            return Err(format!(
+                "for one outage people were told {down} times that the observatory is silent, and {up} times that it is heard again (M3, M4)"
             ));
         }
         match self.smallest_margin {
@@ -68,6 +96,8 @@ impl fmt::Display for Summary {
             heartbeats,
             margin_limit,
             closing_limit,
+            alert,
+            alert_limit,
             ..
         } = self;
         writeln!(f, "What happened in {:.0} s of the site's time:", self.took)?;
@@ -81,6 +111,21 @@ impl fmt::Display for Summary {
             f,
             "  L1  {heartbeats} heartbeats; with all well, {:.1} s or more were left (promised: {margin_limit:.0})",
             self.smallest_margin.unwrap_or(0.0)
+        )?;
+        writeln!(
+            f,
+            "  M1  After the network to the monitor was cut, at {:.1} s:",
+            alert.at
+        )?;
+        writeln!(
+            f,
+            "      {:>5.1} s  of silence, and people were told (promised: {ALERT_AFTER} to {alert_limit:.0})",
+            alert.silence
+        )?;
+        writeln!(
+            f,
+            "  M2  {:>5.1} s  after it was back, they had the all-clear; each mail came once",
+            alert.cleared_after
         )?;
         for closing in &self.closings {
             let Closing {
@@ -139,6 +184,13 @@ mod tests {
                 closed_after: 110.0,
             }],
             closing_limit: 77.0,
+            alert: Alert {
+                at: 98.0,
+                silence: 64.3,
+                cleared_after: 12.5,
+            },
+            alert_limit: 78.0,
+            mails: (1, 1),
             lapses: 0,
         }
     }
@@ -152,6 +204,9 @@ mod tests {
             "1.5 ms",
             "21 heartbeats",
             "44.8 s or more were left (promised: 25)",
+            "After the network to the monitor was cut, at 98.0 s:",
+            "\n       64.3 s  of silence, and people were told (promised: 60 to 78)",
+            " 12.5 s  after it was back",
             "After the overwatcher's last beat, at 119.0 s:",
             "\n       30.1 s  lvmbeat held",
             "\n       50.0 s  the dome began to close (promised: 77 at most)",
@@ -172,6 +227,24 @@ mod tests {
         let mut summary = summary();
         summary.closings[0].began_after = 77.1;
         assert!(summary.judge().unwrap_err().contains("(S4)"));
+    }
+
+    #[test]
+    fn m1_people_who_are_told_too_late_or_too_early_are_told_of() {
+        for silence in [59.0, 78.1] {
+            let mut summary = summary();
+            summary.alert.silence = silence;
+            assert!(summary.judge().unwrap_err().contains("(M1)"), "{silence}");
+        }
+    }
+
+    #[test]
+    fn m3_m4_a_mail_too_many_is_told() {
+        for mails in [(2, 2), (1, 2), (2, 1), (1, 0)] {
+            let mut summary = summary();
+            summary.mails = mails;
+            assert!(summary.judge().unwrap_err().contains("(M3, M4)"));
+        }
     }
 
     #[test]

@@ -35,19 +35,19 @@ exec "$@"
 
 /// A cable between this machine and one container: both ends are here until it is plugged in, and it is gone with the container.
 #[derive(Debug)]
-pub struct Cable {
+pub(super) struct Cable {
     name: String,
     /// Where the container finds this machine.
-    pub here: Ipv4Addr,
+    pub(super) here: Ipv4Addr,
     /// The container's address.
-    pub there: Ipv4Addr,
+    pub(super) there: Ipv4Addr,
 }
 
 /// A running container.
 #[derive(Debug)]
-pub struct Container {
+pub(super) struct Container {
     /// The program in it.
-    pub process: Process,
+    pub(super) process: Process,
     image: Image,
     environment: Vec<String>,
 }
@@ -57,14 +57,14 @@ impl Cable {
     ///
     /// # Panics
     /// Without the rights to do so, which containers need.
-    pub fn lay() -> Self {
+    pub(super) fn lay() -> Self {
         assert!(
             rustix::process::getuid().is_root(),
             "containers need namespaces, a chroot and a network card: run the tests as root"
         );
         let id = Uuid::new_v4();
         let [a, b, ..] = *id.as_bytes();
-        let address = |last| Ipv4Addr::new(198, 18 | (a & 1), b, (a & 0xfc) | last);
+        let address = |last| Ipv4Addr::new(198, 18 + (a & 1), b, (a & 0xfc) | last);
         let cable = Self {
             name: format!("lvmb{}", &id.simple().to_string()[..8]),
             here: address(1),
@@ -122,7 +122,7 @@ fn ip(arguments: &[&str]) {
 impl Container {
     /// Starts the image as it declares itself to be started, with further variables as whoever runs it gives them. Names are looked
     /// up at this end of the cable. The folder is mounted at /data.
-    pub async fn start(
+    pub(super) async fn start(
         image: Image,
         cable: &Cable,
         data: &Path,
@@ -158,7 +158,7 @@ impl Container {
     }
 
     /// Runs the image's health check in the container, as a container runtime does.
-    pub async fn health_check(&self) -> Finished {
+    pub(super) async fn health_check(&self) -> Finished {
         Launch::other("/usr/bin/nsenter".into())
             .args([
                 "--net",
@@ -195,7 +195,7 @@ fn enter(image: &Image, environment: &[String], command: &[String]) -> Vec<Strin
 }
 
 /// The numbers of the image's user and group: it may not depend on names, which Kubernetes cannot check (`runAsNonRoot`).
-pub fn user(image: &Image) -> (u32, u32) {
+pub(super) fn user(image: &Image) -> (u32, u32) {
     let declared = image.declared("User").as_str().unwrap();
     let (user, group) = declared.split_once(':').unwrap();
     (user.parse().unwrap(), group.parse().unwrap())

@@ -18,14 +18,14 @@ static SAVED: OnceCell<Scratch> = OnceCell::const_new();
 
 /// An image, unpacked into a folder of its own.
 #[derive(Debug)]
-pub struct Image {
+pub(super) struct Image {
     config: Value,
     folder: Scratch,
 }
 
 impl Image {
     /// The image of that name.
-    pub async fn unpack(name: &str) -> Self {
+    pub(super) async fn unpack(name: &str) -> Self {
         let saved = SAVED.get_or_init(build).await;
         let folder = Scratch::new();
         let archive = folder.path().join("archive");
@@ -44,29 +44,29 @@ impl Image {
     }
 
     /// Its file system.
-    pub fn root(&self) -> PathBuf {
+    pub(super) fn root(&self) -> PathBuf {
         self.folder.path().join("root")
     }
 
     /// What it declares: `Env` for instance.
-    pub fn declared(&self, key: &str) -> &Value {
+    pub(super) fn declared(&self, key: &str) -> &Value {
         &self.config[key]
     }
 
     /// The same, where it is a list of texts.
-    pub fn list(&self, key: &str) -> Vec<String> {
+    pub(super) fn list(&self, key: &str) -> Vec<String> {
         texts(&self.config[key])
     }
 
     /// The program that says whether it is well, with its arguments.
-    pub fn health_check(&self) -> Vec<String> {
+    pub(super) fn health_check(&self) -> Vec<String> {
         let test = texts(&self.config["Healthcheck"]["Test"]);
         assert_eq!(test.first().map(String::as_str), Some("CMD"));
         test.into_iter().skip(1).collect()
     }
 
     /// Every file in it, and every folder that holds nothing.
-    pub fn files(&self) -> Vec<String> {
+    pub(super) fn files(&self) -> Vec<String> {
         let root = self.root();
         let mut files = Vec::new();
         collect(&root, &root, &mut files);

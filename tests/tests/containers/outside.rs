@@ -10,14 +10,14 @@ const TYPE_A: [u8; 2] = [0, 1];
 
 /// A DNS server that knows the address of every name in one domain, and of nothing else.
 #[derive(Debug)]
-pub struct Names {
+pub(super) struct Names {
     asked: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
 impl Names {
     /// All names under `domain` are at `address`, where this answers, too.
-    pub async fn serve(address: Ipv4Addr, domain: &'static str) -> Self {
+    pub(super) async fn serve(address: Ipv4Addr, domain: &'static str) -> Self {
         let socket = UdpSocket::bind((address, 53)).await.unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let remembered = asked.clone();
@@ -35,7 +35,7 @@ impl Names {
     }
 
     /// Whether anybody wanted to know that name.
-    pub fn were_asked_for(&self, name: &str) -> bool {
+    pub(super) fn were_asked_for(&self, name: &str) -> bool {
         self.asked.lock().unwrap().iter().any(|asked| asked == name)
     }
 }
@@ -78,7 +78,7 @@ fn answer(query: &[u8], address: Ipv4Addr, domain: &str) -> Option<(String, Vec<
 }
 
 /// Serves on a port of that address what a server of this machine says; gives the port.
-pub async fn forward(address: Ipv4Addr, to: (String, u16)) -> u16 {
+pub(super) async fn forward(address: Ipv4Addr, to: (String, u16)) -> u16 {
     let listener = TcpListener::bind((address, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

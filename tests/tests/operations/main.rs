@@ -252,3 +252,51 @@ async fn s5_a_second_actor_stands_by_and_takes_over_knowing_nothing() {
     let _c1 = Client::start(&vhost.url(), "c1", INTERVAL).await;
     ecp.wait_for_heartbeats(emitted + 2, SOON).await;
 }
+
+#[tokio::test]
+async fn s5_an_actor_that_lost_its_place_to_another_and_gets_it_back_knows_nothing() {
+    let vhost = broker::vhost().await;
+    let (host, port) = vhost.address();
+    let mut proxy = Proxy::start((&host, port)).await;
+    // What is remembered would be fresh all the time.
+    let config = |url: &str| {
+        chain::config(url, 0)
+            .heartbeat("c0", true, 100.0, INTERVAL.as_secs_f64())
+            .heartbeat("c1", true, 100.0, INTERVAL.as_secs_f64())
+            .set("max_close_after", 300)
+    };
+    let (first, second) = (config(&vhost.url_via(proxy.port())), config(&vhost.url()));
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let mut first = Launch::lvmbeat(first.actor()).start();
+    until(&mut first, "session open").await;
+    let mut second = Launch::lvmbeat(second.actor()).start();
+    until(&mut second, "standing by").await;
+    let _c0 = Client::start(&vhost.url(), "c0", INTERVAL).await;
+    let c1 = Client::start(&vhost.url(), "c1", INTERVAL).await;
+    ecp.wait_for_heartbeats(2, SOON).await;
+
+    // It is cut off, another is active meanwhile, and c1 dies.
+    proxy.refuse().await;
+    proxy.cut();
+    until(&mut second, "session open").await;
+    c1.kill().await;
+    proxy.accept_again().await;
+    until(&mut first, "standing by").await;
+    let mark = first.mark();
+    second.kill().await;
+    let again = |line: &str| line.contains("session open");
+    first.wait_for_line_after(mark, SOON, again).await;
+    let emitted = ecp.heartbeats().len();
+    throughout(Duration::from_secs(2), async || {
+        ecp.heartbeats().len() == emitted
+    })
+    .await;
+    let client = RawClient::connect(&vhost.url(), "observer").await;
+    let hold = view::hold(&client).await.unwrap();
+    assert_eq!(
+        hold["text"],
+        "heartbeat c1 has not been received in this session"
+    );
+    let _c1 = Client::start(&vhost.url(), "c1", INTERVAL).await;
+    ecp.wait_for_heartbeats(emitted + 2, SOON).await;
+}

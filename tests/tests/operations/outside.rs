@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lvmbeat_tests::client::RawClient;
+use lvmbeat_tests::http::{Request, request};
 use lvmbeat_tests::process::Launch;
 use lvmbeat_tests::{broker, chain, eventually};
 use serde_json::Value;
-use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
-};
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -43,7 +42,7 @@ impl Monitor {
                 let (kept, status) = (Arc::clone(&kept), Arc::clone(&status));
                 tokio::spawn(async move {
                     let mut stream = BufReader::new(stream);
-                    let Some((method, path, body)) = request(&mut stream).await else {
+                    let Some(Request { method, path, body }) = request(&mut stream).await else {
                         return;
                     };
                     let answer = status(&method);
@@ -75,31 +74,6 @@ impl Monitor {
         let (method, body) = requests.last()?;
         (method == "POST").then(|| serde_json::from_slice(body).unwrap())
     }
-}
-
-/// Method, path and body of a request, if it is whole.
-async fn request(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<(String, String, Vec<u8>)> {
-    let mut first = String::new();
-    stream.read_line(&mut first).await.ok()?;
-    let mut words = first.split(' ').map(str::to_owned);
-    let (method, path) = (words.next()?, words.next()?);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await.ok()? == 0 {
-            return None;
-        }
-        let line = line.trim_end().to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(bytes) = line.strip_prefix("content-length:") {
-            length = bytes.trim().parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.ok()?;
-    Some((method, path, body))
 }
 
 impl Drop for Monitor {

@@ -18,8 +18,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::notice::Notice;
-use crate::config::monitor::Monitor;
+use crate::config::monitor::{Monitor, Wording};
 use slack::Slack;
+use text::Text;
 use webhook::Webhook;
 
 pub use webhook::Posted;
@@ -34,6 +35,26 @@ pub enum Message {
     Test,
 }
 
+/// A message in words, as an e-mail has them: for whoever shows it instead of sending it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Letter {
+    /// What it is about.
+    pub subject: String,
+    /// All of it, as plain text; its first line says it all.
+    pub text: String,
+}
+
+impl Letter {
+    /// Says a message.
+    pub fn new(message: &Message, wording: &Wording) -> Self {
+        let text = Text::new(message, wording);
+        Self {
+            text: text.plain(),
+            subject: text.subject,
+        }
+    }
+}
+
 /// One way to one recipient. What one does has no influence on another (M2).
 #[async_trait]
 pub trait Channel: Send + Sync + 'static {
@@ -46,9 +67,8 @@ pub trait Channel: Send + Sync + 'static {
     /// Its kind, by which tests are asked for.
     fn kind(&self) -> Kind;
 
-    /// Delivers one message, or says why not. Ends by itself at the configured `delivery_timeout`, with a second more at most, and
-    /// then says what it was waiting for; it may also be dropped at any moment. The same message may be delivered again after a
-    /// crash.
+    /// Delivers one message, or says why not. The caller limits the time that this may take, and may drop it at any moment; a channel
+    /// gives up by itself a little earlier, to say what it was waiting for. The same message may be delivered again after a crash.
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError>;
 }
 
@@ -92,7 +112,8 @@ pub struct ChannelsError(String);
 /// back and nobody is told twice; one for Slack; one for each webhook. The authorities that are trusted are read once, here.
 pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError> {
     let wording = Arc::new(config.wording.clone());
-    let limit = config.delivery_timeout;
+    // Before the caller gives up at the whole of it.
+    let limit = config.delivery_timeout * 9 / 10;
     let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
     if let Some(email) = &config.email {
         for channel in email::channels(email, &wording, limit)? {

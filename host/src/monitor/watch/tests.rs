@@ -16,6 +16,9 @@ mod disk;
 mod restarts;
 mod silence;
 
+/// Less often than in life, so that hours take no time, but still within the attention limit.
+const TICK: Duration = Duration::from_millis(1600);
+
 /// A monitor that can be killed and started again, with two channels.
 struct Station {
     config: Monitor,
@@ -24,6 +27,7 @@ struct Station {
     second: Arc<Fake>,
     running: Option<Running>,
     folder: Folder,
+    tick_every: Duration,
 }
 
 struct Running {
@@ -47,6 +51,7 @@ impl Station {
             clock,
             running: None,
             folder,
+            tick_every: TICK,
         };
         station.start().await;
         station
@@ -66,7 +71,9 @@ impl Station {
         let channels: Arc<[Arc<dyn Channel>]> = Arc::new([self.first.clone(), self.second.clone()]);
         let thresholds = self.config.alarm().unwrap();
         let config = Arc::new(self.config.clone());
-        let (watch, handle) = Watch::new(config, thresholds, channels, self.clock.clone()).await;
+        let (mut watch, handle) =
+            Watch::new(config, thresholds, channels, self.clock.clone()).await;
+        watch.tick_every = self.tick_every;
         let stop = CancellationToken::new();
         let watch = AbortOnDropHandle::new(tokio::spawn(watch.run(JoinSet::new(), stop.clone())));
         self.running = Some(Running {

@@ -4,6 +4,7 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::demo::chronicle::{Chapter, Who};
+use crate::demo::outside::Outside;
 use crate::plc::DomeState;
 
 /// Observing: all is well.
@@ -29,6 +30,15 @@ fn open() -> Scene {
         open: 1.0,
         smallest_margin: Some(44.9),
         outage: None,
+        outside: Outside {
+            page: ([127, 0, 0, 1], 45_678).into(),
+            silence: Some(4.2),
+            cut: false,
+            alarm: false,
+            limit: 78.0,
+            mail: None,
+            pulse: None,
+        },
         pulses: [Some(0.2), None, None],
         entries: (0..30)
             .map(|number| Entry {
@@ -79,6 +89,35 @@ fn closing() -> Scene {
     }
 }
 
+/// The network to the monitor is cut.
+fn silent() -> Scene {
+    let open = open();
+    Scene {
+        outside: Outside {
+            silence: Some(48.2),
+            cut: true,
+            ..open.outside.clone()
+        },
+        ..open
+    }
+}
+
+/// And people know.
+fn told() -> Scene {
+    let silent = silent();
+    Scene {
+        outside: Outside {
+            silence: Some(68.4),
+            alarm: true,
+            mail: Some(MAIL.to_owned()),
+            ..silent.outside.clone()
+        },
+        ..silent
+    }
+}
+
+const MAIL: &str = "LCO internet is down: last heard at 2026-11-25 02:31:02 UTC (2026-11-24 23:31:02 Santiago). The dome was open.";
+
 const COLOURS: Palette = Palette { colours: true };
 
 fn drawn(scene: &Scene, (width, height): (u16, u16), palette: Palette) -> TestBackend {
@@ -115,8 +154,32 @@ fn an_open_dome_is_seen_with_everything_that_keeps_it_open() {
             "smallest margin so far: 44.9 s of 60 s (L1)",
             "dome □ open 100 %",
             "event 29",
+            "▶ monitor ● heard 4 s ago",
+            "http://127.0.0.1:45678/",
         ],
     );
+}
+
+#[test]
+fn m1_silence_outside_is_seen_with_its_limit_and_then_what_people_were_told() {
+    assert_told(
+        &silent(),
+        (80, 24),
+        &[
+            "─✗",
+            "▼ silence for 48 s",
+            "48.2 s since the monitor heard; M1 allows 78 s",
+            "● passes on",
+        ],
+    );
+    for size in [(80, 24), (40, 16)] {
+        let told = text(&told(), size).replace(['"', '\n'], " ");
+        let words: Vec<&str> = told.split_whitespace().collect();
+        let told = words.join(" ");
+        for part in ["✗ down, people know", "✉ LCO internet is down", "open."] {
+            assert!(told.contains(part), "{part:?} is not in {told}");
+        }
+    }
 }
 
 #[test]
@@ -153,7 +216,7 @@ fn s4_a_closing_dome_is_seen_with_the_time_that_it_took() {
 fn on_a_small_screen_there_are_words() {
     assert_told(
         &open(),
-        (40, 12),
+        (40, 14),
         &["dome □ open 100 %", "in 55.2 s", "event 29"],
     );
     assert_told(
@@ -170,7 +233,7 @@ fn on_a_small_screen_there_are_words() {
 
 #[test]
 fn no_size_is_too_small_or_too_large() {
-    for scene in [open(), held(), closing()] {
+    for scene in [open(), silent(), told(), held(), closing()] {
         for width in [1, 2, 5, 13, 30, 71, 72, 80, 81, 200] {
             for height in [1, 2, 3, 5, 10, 21, 22, 24, 25, 70] {
                 drawn(&scene, (width, height), COLOURS);

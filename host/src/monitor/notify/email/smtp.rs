@@ -1,9 +1,8 @@
 //! The way to the mail server: a new connection for each message.
 
-use std::error::Error as _;
-use std::fmt;
-use std::io;
+use std::error::Error;
 use std::time::Duration;
+use std::{fmt, io, iter};
 
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -16,8 +15,6 @@ use super::{ChannelsError, masked};
 use crate::config::Secret;
 use crate::config::monitor::{Email, EmailTls};
 
-/// How long the server may take to say goodbye, when it has taken the message.
-const FAREWELL: Duration = Duration::from_secs(1);
 /// The longest answer of a server that is told, in characters.
 const LONGEST_ANSWER: usize = 300;
 
@@ -98,7 +95,7 @@ impl Server {
         let send = connection.send(email.envelope(), &formatted);
         self.step(Step::Send, end, send).await?;
         // It is delivered, whatever happens now: a farewell that fails must not send it again (M4).
-        let _ = timeout(FAREWELL, connection.quit()).await;
+        let _ = timeout(self.limit / 20, connection.quit()).await;
         Ok(())
     }
 
@@ -151,13 +148,13 @@ impl Server {
 
     /// The cause, without secrets (X1).
     fn because(&self, step: Step, error: &smtp::Error) -> String {
-        let source = error.source().map(ToString::to_string);
+        let cause = causes(error).last().map(ToString::to_string);
         let Some(code) = error.status() else {
-            return self.cleaned(&source.unwrap_or_else(|| error.to_string()));
+            return self.cleaned(&cause.unwrap_or_else(|| error.to_string()));
         };
         // A server that lost its place repeats what it did not understand: here, a password.
         let repeats = step == Step::LogIn && u16::from(code) / 10 == 50;
-        let answer = source.filter(|_| !repeats).unwrap_or_default();
+        let answer = cause.filter(|_| !repeats).unwrap_or_default();
         self.cleaned(&format!("{code} {answer}"))
     }
 
@@ -187,12 +184,15 @@ impl fmt::Display for Server {
     }
 }
 
+/// All that led to an error, the first cause last.
+fn causes(error: &smtp::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    iter::successors(error.source(), |&cause| cause.source())
+}
+
 /// Whether it is the server's certificate that is wrong.
 fn is_untrusted(error: &smtp::Error) -> bool {
-    let tls = error
-        .source()
-        .and_then(|cause| cause.downcast_ref::<io::Error>())
-        .and_then(io::Error::get_ref)
-        .and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref())
+        .filter_map(|cause| cause.downcast_ref())
+        .any(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)))
 }

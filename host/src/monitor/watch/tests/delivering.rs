@@ -36,7 +36,7 @@ async fn m2_a_delivery_that_panics_counts_as_failed() {
 async fn m2_a_channel_that_fails_for_hours_tells_everything_once_it_works() {
     let station = Station::new(Monitor {
         remind_every: Some(Duration::from_secs(600)),
-        ..quick()
+        ..config()
     })
     .await;
     station.beat().await;

@@ -129,6 +129,7 @@ async fn a_notice_says_what_the_observatory_last_reported() {
     let report = crate::report::Report {
         hold: Some(crate::report::HoldReport {
             text: "heartbeat overwatcher is stale".to_owned(),
+            fault: true,
             ..Default::default()
         }),
         enclosure: Some(crate::report::EnclosureReport {
@@ -160,4 +161,26 @@ async fn a_notice_says_what_the_observatory_last_reported() {
     assert_eq!(silence.engineering_mode, Some(false));
     assert!(silence.last_seen.unwrap() > before);
     assert_eq!(station.view().report.as_ref().unwrap().0, report);
+}
+
+/// The pace holds the heartbeat between any two emissions: in an alert it would read as a cause.
+#[tokio::test(start_paused = true)]
+async fn a_notice_does_not_call_the_pace_a_cause() {
+    let station = Station::new(quick()).await;
+    let report = crate::report::Report {
+        hold: Some(crate::report::HoldReport {
+            text: "the last heartbeat was emitted a moment ago".to_owned(),
+            fault: false,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let beat = station.handle().beat(Some(Box::new(report)));
+    beat.await.unwrap();
+    after(310).await;
+    let messages = station.first.messages();
+    let Event::Down(silence) = &messages[0].1[0].event else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(silence.last_hold, None);
 }

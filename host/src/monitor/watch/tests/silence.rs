@@ -84,7 +84,11 @@ async fn an_alarm_and_its_all_clear_are_of_one_incident_and_the_next_alarm_of_an
 
 #[tokio::test(start_paused = true)]
 async fn flapping_below_the_threshold_is_no_alarm() {
-    let station = Station::new(quick()).await;
+    let station = Station::new(Monitor {
+        check_every: Duration::from_secs(10),
+        ..config()
+    })
+    .await;
     for _ in 0..100 {
         station.beat().await;
         after(250).await;

@@ -1,0 +1,147 @@
+//! How large the core is, how deep its stack, and what a decision costs: the goals, and what is.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::build::{BENCH, Firmware, SHIPPED, cargo, workspace};
+use crate::run::{qemu, run};
+
+/// Flash of the core's part in bytes, at most.
+pub const FLASH_GOAL: u64 = 8 * 1024;
+/// RAM of the core's part in bytes with 16 sources: what it should be.
+pub const RAM_GOAL: u64 = 1024;
+/// … and what it may be. The goal is missed: a row of the table of heartbeats has 88 bytes, of which 36 are the name and 24 are the words
+/// beside the three optional times.
+pub const RAM_LIMIT: u64 = 1600;
+/// Instructions of a decision with 16 sources: what it should be.
+pub const DECISION_GOAL: u64 = 2000;
+/// … and what it may be, with names of 32 bytes that differ in their first. The goal is missed by a tenth, and by more for names that
+/// are alike but for their last byte: each is compared byte by byte.
+pub const DECISION_LIMIT: u64 = 2400;
+
+/// Flash and RAM in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size {
+    /// Code, constants and the values that variables begin with.
+    pub flash: u64,
+    /// Variables.
+    pub ram: u64,
+}
+
+/// Links the core by itself. The link fails if a panic can be reached; `panics` puts one in. Says what the linker said.
+pub fn prove(target: &str, panics: bool) -> Result<std::path::PathBuf, String> {
+    let folder = workspace()
+        .join("target")
+        .join(if panics { "proof-of-proof" } else { "proof" });
+    let mut command = cargo("proof", target, &folder);
+    if panics {
+        command.args(["--features", "panics"]);
+    }
+    let output = command.output().expect("cargo can be started");
+    if output.status.success() {
+        Ok(folder.join(target).join("release/core-proof"))
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// The sizes of an ELF file's sections.
+pub fn size(elf: &Path) -> Size {
+    let output = Command::new("arm-none-eabi-size")
+        .arg("-A")
+        .arg(elf)
+        .output()
+        .expect("tests/firmware/setup installs binutils");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let section = |name: &str| -> u64 {
+        let line = text
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(name));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .unwrap_or(0)
+    };
+    let data = section(".data");
+    Size {
+        flash: section(".vector_table") + section(".text") + section(".rodata") + data,
+        ram: data + section(".bss") + section(".uninit"),
+    }
+}
+
+/// The instructions of one decision: with so many sources, so many, and so many if their names differ in their last byte only.
+pub fn instructions() -> Vec<[u64; 3]> {
+    let measure = Firmware {
+        program: "measure",
+        ..SHIPPED
+    };
+    let output = qemu(measure)
+        .args(["-icount", "shift=5,sleep=off", "-serial", "none"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("tests/firmware/setup installs QEMU");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| {
+            let mut words = line.split(' ').skip(1).step_by(2);
+            [(); 3].map(|()| {
+                words
+                    .next()
+                    .and_then(|word| word.parse().ok())
+                    .expect("a number")
+            })
+        })
+        .collect()
+}
+
+/// The deepest stack of a run that does everything, in bytes, with the bench.
+pub fn stack() -> usize {
+    let scenario = include_str!("../../scenarios/latching.scenario");
+    run(BENCH, scenario)
+        .finished()
+        .stack()
+        .expect("the bench says it")
+}
+
+/// The whole table.
+pub fn table() -> String {
+    let core = size(&prove(SHIPPED.target, false).expect("the core cannot panic"));
+    let whole = size(&SHIPPED.elf());
+    let mut table = format!(
+        "{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8}\n",
+        SHIPPED.target,
+        "bytes",
+        "goal",
+        "the core, flash",
+        core.flash,
+        FLASH_GOAL,
+        "the core with 16 sources, RAM",
+        core.ram,
+        RAM_GOAL,
+        "the whole box as it is shipped, flash",
+        whole.flash,
+        "",
+        "the whole box as it is shipped, RAM",
+        whole.ram,
+    );
+    table += &format!(
+        "{:<44} {:>8}\n",
+        "deepest stack, painted, on the bench",
+        stack()
+    );
+    for [sources, instructions, alike] in instructions() {
+        let goal = if sources == 16 {
+            DECISION_GOAL.to_string()
+        } else {
+            String::new()
+        };
+        table += &format!(
+            "{:<44} {instructions:>8} {goal:>8}\n",
+            format!("instructions of a decision, {sources} sources")
+        );
+        table += &format!(
+            "{:<44} {alike:>8}\n",
+            "  with names of 32 bytes, alike but the last"
+        );
+    }
+    table
+}

@@ -1,0 +1,50 @@
+//! No panic in the core can be reached, which the linker shows; and it is as small and as quick as it has to be.
+
+use box_tests::build::SHIPPED;
+use box_tests::sizes::{DECISION_LIMIT, FLASH_GOAL, RAM_LIMIT, instructions, prove, size};
+
+#[test]
+fn no_panic_in_the_core_can_be_reached() {
+    for target in [SHIPPED.target, "thumbv6m-none-eabi"] {
+        prove(target, false).unwrap_or_else(|error| panic!("{target}: {error}"));
+    }
+}
+
+/// The negative control.
+#[test]
+fn one_that_can_be_reached_fails_the_link() {
+    let error = prove(SHIPPED.target, true).unwrap_err();
+    assert!(
+        error.contains("undefined reference to `a_panic_can_be_reached'"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_core_is_as_small_as_it_may_be() {
+    let core = size(&prove(SHIPPED.target, false).unwrap());
+    assert!(
+        core.flash <= FLASH_GOAL && core.ram <= RAM_LIMIT,
+        "{core:?}"
+    );
+    // It is really in there.
+    assert!(core.flash > 1000 && core.ram > 500, "{core:?}");
+}
+
+#[test]
+fn a_decision_takes_few_instructions() {
+    let counted = instructions();
+    assert_eq!(
+        counted
+            .iter()
+            .map(|[sources, ..]| *sources)
+            .collect::<Vec<_>>(),
+        [1, 4, 16]
+    );
+    for [sources, instructions, _] in counted {
+        assert!(
+            (50..=DECISION_LIMIT).contains(&instructions),
+            "{sources}: {instructions}"
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! A small disk for one program, which can be full or read-only.
+//!
+//! It is a tmpfs in a mount namespace that a child process keeps. So nobody else sees it, and it is gone with that child, however the
+//! test ends.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::process::{Launch, Process};
+use crate::scratch::Scratch;
+
+/// The system mounts within this time.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A disk of 64 KiB.
+#[derive(Debug)]
+pub struct Disk {
+    keeper: Process,
+    scratch: Scratch,
+}
+
+impl Disk {
+    /// An empty one.
+    ///
+    /// # Panics
+    /// If it cannot be mounted.
+    pub async fn new() -> Self {
+        let scratch = Scratch::new();
+        let script =
+            r#"mount -t tmpfs -o size=64k,mode=700 tmpfs "$1" && echo mounted && exec cat"#;
+        let mut keeper = Launch::other("unshare".into())
+            .args(if is_root() {
+                &[][..]
+            } else {
+                &["--user", "--map-root-user"]
+            })
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .args([scratch.path()])
+            .start();
+        keeper.wait_for_line(LIMIT, |line| line == "mounted").await;
+        Self { keeper, scratch }
+    }
+
+    /// Where it is, for a program that was launched by [`Self::launch`].
+    pub fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Where it is for everybody else.
+    pub fn seen_from_outside(&self) -> PathBuf {
+        let path = self.path().strip_prefix("/").expect("it is absolute");
+        PathBuf::from(format!("/proc/{}/root", self.keeper.id())).join(path)
+    }
+
+    /// The same program, where the disk is mounted.
+    pub fn launch(&self, program: Launch) -> Launch {
+        program.through(&self.enter())
+    }
+
+    /// Writes until nothing more goes on it.
+    pub fn fill(&self) {
+        let path = self.seen_from_outside().join("filler");
+        let file = File::options().create(true).append(true).open(path);
+        if let Ok(mut file) = file {
+            while file.write_all(&[0; 1024]).is_ok() {}
+        }
+    }
+
+    /// Makes room again.
+    ///
+    /// # Panics
+    /// If it was not filled.
+    pub fn clear(&self) {
+        let filler = self.seen_from_outside().join("filler");
+        fs::remove_file(filler).expect("it was filled");
+    }
+
+    /// From now on nothing can be written, or it can again.
+    ///
+    /// # Panics
+    /// If it cannot be mounted like that.
+    pub async fn read_only(&self, yes: bool) {
+        let options = if yes { "remount,ro" } else { "remount,rw" };
+        let mount = Launch::other("mount".into())
+            .args(["-o", options])
+            .args([self.path()]);
+        let finished = self.launch(mount).finish(LIMIT).await;
+        assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
+    }
+
+    fn enter(&self) -> Vec<OsString> {
+        let target = self.keeper.id().to_string();
+        let mut command: Vec<OsString> = ["nsenter", "--target", &target, "--mount"]
+            .map(OsString::from)
+            .into();
+        if !is_root() {
+            command.extend(["--user", "--preserve-credentials"].map(OsString::from));
+        }
+        command
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

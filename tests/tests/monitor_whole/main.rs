@@ -1,0 +1,187 @@
+//! The whole: the real actor beats to the real monitor, over HTTP and HTTPS, with tokens, and the network between them fails.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+mod monitor;
+mod refused;
+
+use std::time::Duration;
+
+use crate::monitor::{ALERT_AFTER, Monitor};
+
+use lvmbeat_tests::authority::Authority;
+use lvmbeat_tests::broker::{self, Vhost};
+use lvmbeat_tests::chain;
+use lvmbeat_tests::client::RawClient;
+use lvmbeat_tests::config::ActorConfig;
+use lvmbeat_tests::eventually;
+
+use lvmbeat_tests::process::{Launch, Process};
+use lvmbeat_tests::proxy::{Flow, Proxy};
+use lvmbeat_tests::tls::TlsEntrance;
+use lvmbeat_tests::webhook::Webhook;
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(20);
+const PING_TOKEN: &str = "ping-Hunter2";
+const ADMIN_TOKEN: &str = "admin-Hunter2";
+const TOKENS: [(&str, &str); 2] = [
+    ("LVMBEAT_PING_TOKEN", PING_TOKEN),
+    ("LVMBEAT_ADMIN_TOKEN", ADMIN_TOKEN),
+];
+
+/// A configuration for an actor that beats to that monitor several times a second.
+fn config(vhost: &Vhost, url: &str) -> ActorConfig {
+    chain::config(&vhost.url(), 1)
+        .set("outside_monitor.url", url)
+        .set("outside_monitor.interval", 0.3)
+        .set("outside_monitor.timeout", 1)
+}
+
+/// The monitor says so, in `/status`.
+async fn until_status(monitor: &Monitor, is_it: impl Fn(&Value) -> bool) -> Value {
+    eventually(SOON, async || {
+        let status = monitor.status().await?;
+        is_it(&status)
+            .then_some(status.clone())
+            .ok_or(status.to_string())
+    })
+    .await
+}
+
+async fn until_page(monitor: &Monitor, part: &str) {
+    eventually(SOON, async || {
+        let page = monitor.page().await?;
+        let found = page.contains(part);
+        found.then_some(()).ok_or(format!("no {part} in\n{page}"))
+    })
+    .await;
+}
+
+/// How the page shows the state in one word.
+fn word(state: &str) -> String {
+    format!("<title>{state} · LCO internet</title>")
+}
+
+/// X1: what a program has printed holds no token.
+fn tells_no_token(process: &Process) {
+    for line in process.lines() {
+        for token in [PING_TOKEN, ADMIN_TOKEN, "Hunter2", "SHVudGVyMg"] {
+            assert!(!line.text.contains(token), "X1: {}", line.text);
+        }
+    }
+}
+
+/// The story that both ways of getting there have in common: what the actor reports is shown; the network fails, and people hear of it;
+/// it is back, and they hear of that.
+async fn outage(
+    vhost: &Vhost,
+    actor: &mut Process,
+    monitor: &Monitor,
+    webhook: &Webhook,
+    proxy: &mut Proxy,
+    cut: impl AsyncFn(&mut Proxy),
+) {
+    // What the actor knows is seen from outside: at first that it has heard nobody, then that it has.
+    let known = |status: &Value| status["last_report"]["report"].clone();
+    until_status(monitor, |status| {
+        known(status)["hold"]["reason"] == "heartbeat_never_seen"
+    })
+    .await;
+    until_page(monitor, "heartbeat c0 has not been received").await;
+    let client = RawClient::connect(&vhost.url(), "client").await;
+    client.command("lvmbeat", "set c0", SOON).await;
+    let status = until_status(monitor, |status| {
+        let heartbeat = &known(status)["heartbeats"][0];
+        heartbeat["name"] == "c0" && heartbeat["age"].is_number()
+    })
+    .await;
+    assert_eq!(status["state"], "up");
+    assert_eq!(status["active"], false);
+    until_page(monitor, &word("UP")).await;
+    until_page(monitor, "c0").await;
+
+    cut(proxy).await;
+    let told = webhook.wait_for(1, SOON).await;
+    assert_eq!(told["kind"], "down", "{told}");
+    let silence = &told["notices"][0]["event"];
+    assert!(silence["last_seen"].is_string(), "{told}");
+    let observed = silence["observed"].as_f64().unwrap();
+    assert!(observed >= ALERT_AFTER.as_secs_f64(), "not sooner: {told}");
+    let status = monitor.status().await.unwrap();
+    assert_eq!(
+        (&status["state"], &status["active"]),
+        (&"down".into(), &true.into())
+    );
+    // What was last known is still shown.
+    assert_eq!(known(&status)["heartbeats"][0]["name"], "c0");
+    until_page(monitor, &word("DOWN")).await;
+    said(actor, "the outside monitor cannot be reached").await;
+
+    proxy.set(Flow::Pass);
+    proxy.accept_again().await;
+    let over = webhook.wait_for(2, SOON).await;
+    assert_eq!(over["kind"], "up", "{over}");
+    assert_eq!(
+        over["notices"][0]["incident"],
+        told["notices"][0]["incident"]
+    );
+    until_status(monitor, |status| {
+        status["state"] == "up" && status["active"] == false && status["outbox"] == 0
+    })
+    .await;
+    until_page(monitor, &word("UP")).await;
+    said(actor, "the outside monitor is reached again").await;
+    assert_eq!(webhook.posted().len(), 2, "M4");
+    tells_no_token(actor);
+    tells_no_token(&monitor.process);
+}
+
+async fn said(process: &mut Process, what: &str) {
+    process
+        .wait_for_line(SOON, |line| line.contains(what))
+        .await;
+}
+
+#[tokio::test]
+async fn m1_m2_over_http_an_outage_of_the_network_is_told_and_its_end_too() {
+    let vhost = broker::vhost().await;
+    let webhook = Webhook::start().await;
+    let monitor = Monitor::start(webhook.url(), &TOKENS).await;
+    let mut proxy = Proxy::start(("127.0.0.1", monitor.address().port())).await;
+    let config = config(&vhost, &format!("http://127.0.0.1:{}", proxy.port()));
+    let mut actor = Launch::lvmbeat(config.actor())
+        .env("LVMBEAT_PING_TOKEN", PING_TOKEN)
+        // The way to this very machine leads through no proxy, and needs no authorities.
+        .env("http_proxy", "http://127.0.0.1:1/")
+        .env("SSL_CERT_FILE", "/nonexistent")
+        .env("SSL_CERT_DIR", "/nonexistent")
+        .start();
+    // As when a router dies: whoever sends learns nothing.
+    let cut = async |proxy: &mut Proxy| {
+        proxy.half_open();
+        proxy.set(Flow::Swallow);
+    };
+    outage(&vhost, &mut actor, &monitor, &webhook, &mut proxy, cut).await;
+}
+
+#[tokio::test]
+async fn m1_m2_over_https_an_outage_of_the_network_is_told_and_its_end_too() {
+    let vhost = broker::vhost().await;
+    let webhook = Webhook::start().await;
+    let monitor = Monitor::start(webhook.url(), &TOKENS).await;
+    let authority = Authority::new();
+    let entrance = TlsEntrance::start(&authority, monitor.address()).await;
+    let mut proxy = Proxy::start(("127.0.0.1", entrance.port())).await;
+    // The token in the address, as a URL can carry it.
+    let url = format!("https://lvmbeat:{PING_TOKEN}@localhost:{}", proxy.port());
+    let config = config(&vhost, &url);
+    let mut actor = Launch::lvmbeat(config.actor())
+        .env("SSL_CERT_FILE", &authority.root)
+        .start();
+    // As when a firewall is in the way: nobody listens there.
+    let cut = async |proxy: &mut Proxy| {
+        proxy.refuse().await;
+        proxy.cut();
+    };
+    outage(&vhost, &mut actor, &monitor, &webhook, &mut proxy, cut).await;
+}
