@@ -29,7 +29,7 @@ await inBrowser(async (browser) => {
 
   beats = beating();
   await showsState(page, "UP");
-  await page.getByRole("row", { name: /^Up again/ }).waitFor();
+  await page.getByRole("row", { name: /^Up again/ }).first().waitFor();
   await tell("/disable");
   await showsState(page, "DISABLED");
   await announced(page, "DISABLED");
