@@ -18,7 +18,7 @@ await inBrowser(async (browser) => {
   await beats.stop();
   await showsState(page, "DOWN");
   await announced(page, "DOWN");
-  await page.getByRole("table", { name: "Alerts and their delivery" }).getByRole("row", { name: /^Down/ }).waitFor();
+  await page.getByRole("table", { name: "Alerts and their delivery" }).getByRole("row", { name: /^Down/ }).first().waitFor();
 
   // The reader has a list open, is at a button, and has scrolled there.
   await page.locator("#periods summary").click();
@@ -29,7 +29,7 @@ await inBrowser(async (browser) => {
 
   beats = beating();
   await showsState(page, "UP");
-  await page.getByRole("row", { name: /^Up again/ }).waitFor();
+  await page.getByRole("row", { name: /^Up again/ }).first().waitFor();
   await tell("/disable");
   await showsState(page, "DISABLED");
   await announced(page, "DISABLED");

@@ -80,6 +80,7 @@ fn page(document: &Value) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (text(&document["info"]["title"])) ": how to ask it" }
+                link rel="stylesheet" href="/page.css";
                 link rel="stylesheet" href="/docs.css";
             }
             body {
