@@ -47,14 +47,14 @@ impl Clock for Still {
 
 /// A server for each sample. Behind it no loop runs: what a form asks for is not done, and the page of that is shown.
 pub(crate) struct Samples {
-    samples: Vec<Value>,
+    served: Vec<Value>,
     _views: Vec<watch::Sender<Arc<View>>>,
     _servers: JoinSet<()>,
 }
 
 impl Samples {
     pub(crate) async fn serve() -> Self {
-        let (mut samples, mut views, mut servers) = (Vec::new(), Vec::new(), JoinSet::new());
+        let (mut served, mut views, mut servers) = (Vec::new(), Vec::new(), JoinSet::new());
         let config = Monitor::parse("test", "", &|_| None).unwrap();
         let all = sample::all();
         assert_eq!(all.len(), WORDS.len(), "a word for each sample");
@@ -66,11 +66,11 @@ impl Samples {
             let (handle, _) = Handle::new(seen, Arc::new([]));
             let router = http::router(handle, &config, Arc::new(Still));
             servers.spawn(serve(listener, router, http::limits(&config)));
-            samples.push(json!({ "name": known, "word": word, "url": url }));
+            served.push(json!({ "name": known, "word": word, "url": url }));
             views.push(sender);
         }
         Self {
-            samples,
+            served,
             _views: views,
             _servers: servers,
         }
@@ -78,6 +78,6 @@ impl Samples {
 
     /// For the scripts: the name, word and address of each.
     pub(crate) fn given(&self) -> Value {
-        json!(self.samples)
+        json!(self.served)
     }
 }
