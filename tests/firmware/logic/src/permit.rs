@@ -249,7 +249,7 @@ mod tests {
             assert!(permit.tick(late).is_err());
             assert!(!permit.is_given(late));
             assert_eq!(permit.is_latched(), recovery == Recovery::Latching);
-            assert!(matches!(permit.hold(late), Some(Reason::NeverSeen(_))));
+            assert!(matches!(permit.hold(late), Some(Reason::NotAttentive(_))));
         }
     }
 
