@@ -14,6 +14,7 @@
 //! | [`supervisor`] | all of that together: emit or hold, and why |
 //! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
 //! | [`watchdog`] | the other end: was the dome's controller fed in time? |
+//! | [`frame`] | how does a heartbeat get over a serial line, to a watchdog box? |
 //! | [`budget`] | how long until the dome closes in the worst case, and with what margin does it stay open? |
 //!
 //! # Rules that hold for every machine
@@ -39,7 +40,9 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
+pub mod crc;
 pub mod emission;
+pub mod frame;
 pub mod heartbeat;
 pub mod link;
 pub mod name;

@@ -1,9 +1,9 @@
 //! The firmware as it is shipped, on a real serial line, in real time; and the relay's register as QEMU sees it.
 
-use box_logic::frame::{Frame, Kind};
 use box_tests::build::SHIPPED;
 use box_tests::live::{Line, Live};
 use lvmbeat_core::Name;
+use lvmbeat_core::frame::{Frame, Kind};
 
 fn frame(kind: Kind, session: u32, sequence: u32) -> Vec<u8> {
     let source = Name::new("lvmbeat").unwrap();

@@ -2,8 +2,8 @@
 
 use lvmbeat_core::Name;
 
-use crate::frame::Frame;
 use crate::intake::Refusal;
+use lvmbeat_core::frame::{Frame, Kind};
 
 /// One command.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +19,19 @@ pub enum Command {
     Set(Name),
     /// This source begins to send frames: give it a session.
     Hello(Name),
+}
+
+impl From<&Frame> for Command {
+    /// The command that it carries.
+    fn from(frame: &Frame) -> Self {
+        match frame.kind {
+            Kind::Hello => Self::Hello(frame.source.clone()),
+            Kind::Set => Self::Set(frame.source.clone()),
+            Kind::Arm => Self::Arm,
+            Kind::Ping => Self::Ping,
+            Kind::Status => Self::Status,
+        }
+    }
 }
 
 /// What was received, whole and without a fault of transmission.

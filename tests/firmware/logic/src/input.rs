@@ -4,8 +4,8 @@ use embassy_time::{Duration, Instant};
 use heapless::Vec;
 
 use crate::command::{Received, parse_line};
-use crate::frame::{DLE, ESCAPE_MASK, ETX, Frame, MAX_BODY, STX};
 use crate::intake::Refusal;
+use lvmbeat_core::frame::{DLE, ESCAPE_MASK, ETX, Frame, MAX_BODY, STX};
 
 /// The longest line in bytes, and so the longest of both.
 const MAX_BYTES: usize = 64;
@@ -116,7 +116,9 @@ impl Input {
         let result = if self.is_late(now) {
             Err(Refusal::Slow)
         } else {
-            Frame::decode(&self.bytes).map(Received::Frame)
+            Frame::decode(&self.bytes)
+                .map(Received::Frame)
+                .map_err(Refusal::from)
         };
         self.restart(State::Line);
         result
@@ -149,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::command::Command;
-    use crate::frame::Kind;
+    use lvmbeat_core::frame::Kind;
 
     const T0: Instant = Instant::from_secs(1000);
 

@@ -5,7 +5,7 @@ use core::fmt;
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
 
-use crate::frame::{Frame, Kind};
+use lvmbeat_core::frame::{Frame, FrameError, Kind};
 
 /// Why something that was received does not count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,15 @@ pub enum Refusal {
     Flood,
     /// It asks for a fault, and this is no test bench.
     NotOnBench,
+}
+
+impl From<FrameError> for Refusal {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Checksum => Self::Checksum,
+            FrameError::Malformed => Self::Malformed,
+        }
+    }
 }
 
 impl Refusal {

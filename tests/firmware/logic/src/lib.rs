@@ -7,7 +7,6 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`input`] | bytes of the serial line → typed lines and frames |
-//! | [`frame`] | the frame: sequence number, session, source, CRC |
 //! | [`command`] | what can be said to the box |
 //! | [`intake`] | what of it is refused: old, repeated, unknown, too much; and counted |
 //! | [`machine`] | all of that together, and what is reported |
@@ -27,8 +26,6 @@
 )]
 
 pub mod command;
-pub mod crc;
-pub mod frame;
 pub mod input;
 pub mod intake;
 pub mod machine;

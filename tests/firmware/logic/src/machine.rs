@@ -165,7 +165,7 @@ impl<const H: usize> Machine<H> {
                     .ok_or(Refusal::Unknown)?;
                 self.intake.may_speak(Some(place), now)?;
                 self.intake.frame(place, frame)?;
-                (frame.command(), Some(frame.sequence))
+                (Command::from(frame), Some(frame.sequence))
             }
         };
         if sequence.is_none() {

@@ -1,7 +1,7 @@
 //! What outlives a reset, in RAM that nobody clears: how often the box has started, and why it had to do so again.
 
-use crate::crc::crc32;
 use crate::vitals::Sick;
+use lvmbeat_core::crc::crc32;
 
 /// Why the box was reset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,8 +2,8 @@ use lvmbeat_core::watchdog::Recovery;
 
 use super::*;
 use crate::command::{Fault, parse_line};
-use crate::frame::{Frame, Kind};
 use crate::intake::BURST;
+use lvmbeat_core::frame::{Frame, Kind};
 
 const T0: Instant = Instant::from_secs(1000);
 

@@ -1,4 +1,4 @@
-//! The frame, in which programs talk to the box.
+//! The frame in which heartbeats go over a serial line, to a watchdog box that may stand beside the dome.
 //!
 //! ```text
 //! STX  body with STX, ETX, DLE, CR and LF escaped (DLE, byte ^ 0x40)  ETX
@@ -12,11 +12,9 @@
 //! source and with a reset of the box, and with it every frame that is still on its way (S3, S5). Within a session sequence numbers go up.
 
 use heapless::Vec;
-use lvmbeat_core::{MAX_NAME_BYTES, Name};
 
-use crate::command::Command;
 use crate::crc::crc32;
-use crate::intake::Refusal;
+use crate::name::{MAX_NAME_BYTES, Name};
 
 /// Begins a frame.
 pub const STX: u8 = 0x02;
@@ -33,6 +31,16 @@ pub const MAX_WIRE: usize = MAX_BODY * 2 + 2;
 
 const HEAD: usize = 1 + 4 + 4 + 1;
 const CRC: usize = 4;
+
+/// Why some bytes are no frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum FrameError {
+    /// The CRC does not fit.
+    Checksum,
+    /// It makes no sense, or was cut off.
+    Malformed,
+}
 
 /// One frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,27 +120,29 @@ impl Frame {
     }
 
     /// Reads a body, with its escapes undone.
-    pub fn decode(body: &[u8]) -> Result<Self, Refusal> {
-        let (content, crc) = body.split_last_chunk::<CRC>().ok_or(Refusal::Malformed)?;
+    pub fn decode(body: &[u8]) -> Result<Self, FrameError> {
+        let (content, crc) = body
+            .split_last_chunk::<CRC>()
+            .ok_or(FrameError::Malformed)?;
         if crc32(content) != u32::from_le_bytes(*crc) {
-            return Err(Refusal::Checksum);
+            return Err(FrameError::Checksum);
         }
         // From here on somebody meant it so.
         let (&[kind, s0, s1, s2, s3, n0, n1, n2, n3, length], name) = content
             .split_first_chunk::<HEAD>()
-            .ok_or(Refusal::Malformed)?;
+            .ok_or(FrameError::Malformed)?;
         if name.len() != usize::from(length) {
-            return Err(Refusal::Malformed);
+            return Err(FrameError::Malformed);
         }
         let kind = Kind::ALL
             .iter()
             .find(|(byte, _)| *byte == kind)
             .map(|(_, kind)| *kind)
-            .ok_or(Refusal::Malformed)?;
+            .ok_or(FrameError::Malformed)?;
         let source = core::str::from_utf8(name)
             .ok()
             .and_then(|name| Name::new(name).ok())
-            .ok_or(Refusal::Malformed)?;
+            .ok_or(FrameError::Malformed)?;
         Ok(Self {
             kind,
             session: u32::from_le_bytes([s0, s1, s2, s3]),
@@ -140,24 +150,18 @@ impl Frame {
             source,
         })
     }
-
-    /// The command that it carries.
-    pub fn command(&self) -> Command {
-        match self.kind {
-            Kind::Hello => Command::Hello(self.source.clone()),
-            Kind::Set => Command::Set(self.source.clone()),
-            Kind::Arm => Command::Arm,
-            Kind::Ping => Command::Ping,
-            Kind::Status => Command::Status,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::vec;
+    use std::vec::Vec;
+
     use super::*;
 
-    pub(crate) fn frame(kind: Kind) -> Frame {
+    fn frame(kind: Kind) -> Frame {
         Frame {
             kind,
             session: 0x0203_100A,
@@ -166,7 +170,7 @@ mod tests {
         }
     }
 
-    fn body(frame: &Frame) -> std::vec::Vec<u8> {
+    fn body(frame: &Frame) -> Vec<u8> {
         let wire = frame.encode();
         let mut body = vec![];
         let mut inner = wire[1..wire.len() - 1].iter();
@@ -214,7 +218,7 @@ mod tests {
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Frame::decode(&bad), Err(Refusal::Checksum), "bit {bit}");
+            assert_eq!(Frame::decode(&bad), Err(FrameError::Checksum), "bit {bit}");
         }
     }
 
@@ -240,7 +244,7 @@ mod tests {
         ] {
             assert_eq!(
                 Frame::decode(&sealed(content)),
-                Err(Refusal::Malformed),
+                Err(FrameError::Malformed),
                 "{content:?}"
             );
         }
