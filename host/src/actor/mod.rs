@@ -10,6 +10,7 @@ mod ecp;
 mod enclosure;
 mod network;
 mod outside;
+mod relay_box;
 pub mod snapshot;
 mod state;
 
@@ -27,7 +28,8 @@ use self::connection::{Connection, Step};
 use self::echo::Echo;
 pub use self::enclosure::Enclosure;
 pub use self::network::{ProbeError, probe};
-pub use self::snapshot::{Counters, SessionState, Snapshot};
+use self::relay_box::{BoxEvent, Feeder};
+pub use self::snapshot::{BoxView, Counters, SessionState, Snapshot};
 use self::state::State;
 use crate::clock::Clock;
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
@@ -71,6 +73,11 @@ enum Event {
         ticket: Ticket,
         may_send: oneshot::Sender<bool>,
     },
+    /// The watchdog box is about to be fed, and whether it still may be is asked.
+    AboutToFeed {
+        may_feed: oneshot::Sender<bool>,
+    },
+    Box(BoxEvent),
     Probed {
         link: LinkId,
         reached: bool,
@@ -131,6 +138,8 @@ struct Actor {
     events: mpsc::Sender<Event>,
     emissions: JoinSet<ecp::Ended>,
     in_flight: Option<Ticket>,
+    /// Tells the time of each decision to emit to whoever feeds the watchdog box.
+    decisions: watch::Sender<Option<Instant>>,
 }
 
 impl Actor {
@@ -159,6 +168,7 @@ impl Actor {
             events,
             emissions: JoinSet::new(),
             in_flight: None,
+            decisions: watch::Sender::new(None),
         })
     }
 
@@ -187,6 +197,15 @@ impl Actor {
                 snapshots.subscribe(),
                 events.clone(),
             ));
+        }
+        if let Some(serial) = &config.serial {
+            let feeder = Feeder {
+                config: serial.clone(),
+                expiration: config.ecp.expiration,
+                events: events.clone(),
+                clock: self.state.clock(),
+            };
+            tasks.spawn(feeder.run(self.decisions.subscribe()));
         }
         if config.outside.urls.is_empty() {
             tracing::warn!(
@@ -298,6 +317,12 @@ impl Actor {
                 // An emission that has gone away sends nothing.
                 let _ = may_send.send(still);
             }
+            Event::AboutToFeed { may_feed } => {
+                let still = self.state.is_released();
+                // A feeder that has gone away feeds nothing.
+                let _ = may_feed.send(still);
+            }
+            Event::Box(event) => self.state.relay_box(event),
             Event::BeatOutside { index, failure } => self.state.beaten_outside(index, failure),
         }
     }
@@ -407,6 +432,7 @@ impl Actor {
     }
 
     fn emit(&mut self, ticket: Ticket, decided: Instant) {
+        self.decisions.send_replace(Some(decided));
         let Some(client) = self.session.as_ref().map(|session| session.client.clone()) else {
             self.state.emission_ended(&ecp::Ended::lost(ticket));
             return;

@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub smallest_margin: Option<f64>,
     pub enclosure: Enclosure,
     pub outside: Vec<OutsideView>,
+    /// The watchdog box, if one is configured.
+    pub relay_box: Option<BoxView>,
     pub counters: Counters,
 }
 
@@ -118,6 +120,31 @@ pub struct OutsideView {
     pub failure: Option<String>,
 }
 
+/// The watchdog box on a serial line.
+#[derive(Clone, Default, Debug)]
+pub struct BoxView {
+    /// The device.
+    pub path: String,
+    /// Whether its relay is energised, as it said last.
+    pub energised: Option<bool>,
+    /// Whether somebody has to arm it first.
+    pub latched: Option<bool>,
+    /// Its word for why the next heartbeat would not count, or why the relay was released.
+    pub hold: Option<String>,
+    /// When a heartbeat last counted.
+    pub counted_at: Option<Instant>,
+    /// The same, by the wall clock.
+    pub last_counted: Option<Timestamp>,
+    /// Heartbeats that it has taken.
+    pub answered: u64,
+    /// Those of them that counted: the others came too soon, or something else was missing.
+    pub counted: u64,
+    /// Heartbeats that did not reach it.
+    pub failed: u64,
+    /// Why the last one did not, if it did not.
+    pub failure: Option<String>,
+}
+
 impl Snapshot {
     /// The keywords of `status`. The first four are those of the Python version, with its meanings.
     pub fn keywords(&self) -> Map<String, Value> {
@@ -160,6 +187,14 @@ impl Snapshot {
                 "smallest_margin": self.smallest_margin,
             },
             "enclosure": self.enclosure.keywords(self.at),
+            "relay_box": self.relay_box.as_ref().map(|relay_box| json!({
+                "path": relay_box.path,
+                "energised": relay_box.energised,
+                "latched": relay_box.latched,
+                "hold": relay_box.hold,
+                "last_counted": relay_box.last_counted.map(time),
+                "failure": relay_box.failure,
+            })),
             "outside_monitors": self.outside.iter().map(|monitor| json!({
                 "url": monitor.url,
                 "last_beat": monitor.last_beat.map(time),
@@ -294,6 +329,7 @@ pub(crate) mod tests {
             smallest_margin: None,
             enclosure: Enclosure::default(),
             outside: Vec::new(),
+            relay_box: None,
             counters,
         }
     }
@@ -382,6 +418,7 @@ pub(crate) mod tests {
         let keywords = Value::Object(snapshot.keywords());
         assert!(validator.is_valid(&keywords), "{keywords}");
         snapshot.hold = None;
+        snapshot.relay_box = Some(BoxView::default());
         snapshot.last_emitted_ecp = Some(Timestamp::UNIX_EPOCH);
         snapshot
             .enclosure

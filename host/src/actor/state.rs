@@ -8,8 +8,9 @@ use lvmbeat_core::{Decision, LinkState, Outcome, Reason};
 
 use super::ecp::Ended;
 use super::enclosure::Enclosure;
+use super::relay_box::{Answer, BoxEvent, Told};
 use super::snapshot::{
-    Counters, HeartbeatView, Hold, LinkView, OutsideView, SessionState, Snapshot,
+    BoxView, Counters, HeartbeatView, Hold, LinkView, OutsideView, SessionState, Snapshot,
 };
 use crate::clock::{Clock, seconds};
 use crate::clu::bus::BusError;
@@ -27,6 +28,7 @@ pub(super) struct State {
     last_seen: Vec<Option<Timestamp>>,
     last_emitted_ecp: Option<Timestamp>,
     outside: Vec<OutsideView>,
+    relay_box: Option<BoxView>,
     cause: Option<Cause>,
     /// The pace that was last logged.
     pace: Option<&'static str>,
@@ -56,6 +58,10 @@ impl State {
             last_seen: vec![None; config.heartbeats.len()],
             last_emitted_ecp: None,
             outside: outside.collect(),
+            relay_box: config.serial.as_ref().map(|serial| BoxView {
+                path: serial.path.display().to_string(),
+                ..BoxView::default()
+            }),
             cause: None,
             pace: None,
             clock,
@@ -193,6 +199,82 @@ impl State {
             monitor.last_beat = Some(wall);
         }
         monitor.failure = failure;
+    }
+
+    /// Whether every critical heartbeat is fresh and every link is up, now (S1).
+    pub(super) fn is_released(&self) -> bool {
+        let cause = self.supervisor.hold(self.now());
+        !cause.is_some_and(|reason| reason.is_fault())
+    }
+
+    /// Takes what is heard of the watchdog box. Logged when it changes.
+    pub(super) fn relay_box(&mut self, event: BoxEvent) {
+        let (now, wall) = (self.now(), self.wall());
+        let Some(view) = &mut self.relay_box else {
+            return;
+        };
+        let told = match event {
+            BoxEvent::Opened(told) => {
+                tracing::info!(path = view.path, "the watchdog box answers");
+                view.failure = None;
+                told
+            }
+            BoxEvent::Answered(Answer { verdict, status }) => {
+                view.answered += 1;
+                if verdict.ends_with(" counted") {
+                    view.counted += 1;
+                    view.counted_at = Some(now);
+                    view.last_counted = Some(wall);
+                }
+                tracing::debug!(verdict, "the watchdog box was fed");
+                view.failure = None;
+                status
+            }
+            BoxEvent::Failed(failure) => {
+                view.failed += 1;
+                if view.failure.as_ref() != Some(&failure) {
+                    tracing::warn!(path = view.path, "the watchdog box was not fed: {failure}");
+                }
+                view.failure = Some(failure);
+                return;
+            }
+            BoxEvent::Told(told) => told,
+        };
+        let before = (view.energised, view.latched);
+        match told {
+            Told::Started => {
+                tracing::warn!("the watchdog box has started anew; its relay is released");
+                (view.energised, view.latched, view.hold) = (Some(false), None, None);
+                return;
+            }
+            Told::Relay { energised, cause } => {
+                view.energised = Some(energised);
+                view.hold = cause;
+            }
+            Told::Status {
+                energised,
+                latched,
+                hold,
+            } => {
+                (view.energised, view.latched) = (Some(energised), Some(latched));
+                view.hold = hold;
+            }
+            Told::Other => {}
+        }
+        if before == (view.energised, view.latched) {
+            return;
+        }
+        match (view.energised, view.latched) {
+            (Some(true), _) => tracing::info!("the watchdog box's relay is energised"),
+            (Some(false), Some(true)) => tracing::warn!(
+                hold = view.hold,
+                "the watchdog box's relay is released, and latched: somebody has to arm the box"
+            ),
+            (Some(false), _) => {
+                tracing::warn!(hold = view.hold, "the watchdog box's relay is released");
+            }
+            (None, _) => {}
+        }
     }
 
     /// Says why the dome heartbeat is held, when that changes.
@@ -404,6 +486,7 @@ impl State {
             smallest_margin: emission.smallest_margin().map(seconds),
             enclosure: self.enclosure.clone(),
             outside: self.outside.clone(),
+            relay_box: self.relay_box.clone(),
             counters: self.counters.clone(),
         }
     }

@@ -47,6 +47,10 @@ pub fn lvmbeat() -> Value {
                 "description": "The heartbeats to the enclosure.",
                 "type": "object"
             },
+            "relay_box": {
+                "description": "The watchdog box on a serial line; null without one.",
+                "type": ["object", "null"]
+            },
             "enclosure": {
                 "description": "What the enclosure's own replies say of itself; null until it has said something.",
                 "type": ["object", "null"]

@@ -9,10 +9,10 @@ use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
 use super::address::{broker, monitor_token, monitor_url, target, variable};
 use super::given::Reader;
-use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside};
+use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside, RawSerial};
 use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
-    core_duration, std_duration,
+    Serial, core_duration, std_duration,
 };
 
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -77,6 +77,11 @@ pub(super) fn check(
         command_timeout: at.seconds("ecp.command_timeout", raw.ecp.command_timeout, 5.0)?,
         plc_timeout: at.seconds("ecp.plc_timeout", raw.ecp.plc_timeout, 60.0)?,
     };
+    let serial = serial(
+        at,
+        raw.emit.and_then(|emit| emit.serial).unwrap_or_default(),
+        &actor.name,
+    )?;
     let network = network(at, raw.network)?;
     let outside = outside(at, raw.outside_monitor, environment)?;
     let max_close_after = at.seconds("max_close_after", raw.max_close_after, 180.0)?;
@@ -103,6 +108,7 @@ pub(super) fn check(
         actor,
         heartbeats,
         ecp,
+        serial,
         network,
         outside,
         max_close_after,
@@ -263,6 +269,40 @@ fn heartbeats(at: At<'_>, raw: Option<Vec<RawHeartbeat>>) -> Result<Vec<Heartbea
             })
         })
         .collect()
+}
+
+/// A box, if one is named.
+fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, ConfigError> {
+    let is_set_up = raw.baud.is_some() || raw.source.is_some() || raw.timeout.is_some();
+    let Some(path) = raw.path else {
+        return if is_set_up {
+            Err(at.error(
+                "emit.serial.path",
+                "it is missing, so that no box would be fed",
+                "name the device, for example /dev/serial/by-id/…, or leave out emit.serial",
+            ))
+        } else {
+            Ok(None)
+        };
+    };
+    let baud = raw.baud.unwrap_or(115_200);
+    if !(300..=4_000_000).contains(&baud) {
+        return Err(at.error(
+            "emit.serial.baud",
+            format!("{baud} bits per second is not usable"),
+            "give the box's rate, from 300 to 4000000",
+        ));
+    }
+    let key = "emit.serial.source";
+    let source = raw.source.as_deref().unwrap_or(name);
+    let source = lvmbeat_core::Name::new(source)
+        .map_err(|error| at.error(key, format!("'{source}': {error}"), "choose another one"))?;
+    Ok(Some(Serial {
+        path,
+        baud,
+        source,
+        timeout: at.seconds("emit.serial.timeout", raw.timeout, 2.0)?,
+    }))
 }
 
 fn network(at: At<'_>, raw: RawNetwork) -> Result<Network, ConfigError> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::monitor::Monitor;
 use super::raw::{
-    InOrder, OneOrMany, RawActor, RawConfig, RawEcp, RawHeartbeat, RawNetwork, RawOutside,
+    InOrder, OneOrMany, RawActor, RawConfig, RawEcp, RawEmit, RawHeartbeat, RawNetwork, RawOutside,
+    RawSerial,
 };
 use super::{Config, Target, std_duration};
 
@@ -49,6 +50,14 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             command_timeout: seconds(config.ecp.command_timeout),
             plc_timeout: seconds(config.ecp.plc_timeout),
         },
+        emit: config.serial.as_ref().map(|serial| RawEmit {
+            serial: Some(RawSerial {
+                path: Some(serial.path.clone()),
+                baud: Some(serial.baud),
+                source: Some(serial.source.to_string()),
+                timeout: seconds(serial.timeout),
+            }),
+        }),
         network: RawNetwork {
             interval: seconds(config.network.interval),
             timeout: seconds(config.network.timeout),

@@ -46,6 +46,8 @@ pub struct Config {
     pub heartbeats: Vec<Heartbeat>,
     /// The enclosure's actor, which writes to the dome's PLC.
     pub ecp: Ecp,
+    /// A watchdog box on a serial line, which is fed beside the enclosure.
+    pub serial: Option<Serial>,
     /// The network links that must be up.
     pub network: Network,
     /// The beat to the monitors outside.
@@ -107,6 +109,19 @@ pub struct Ecp {
     pub command_timeout: Duration,
     /// The PLC closes the dome after this long without a heartbeat.
     pub plc_timeout: Duration,
+}
+
+/// A watchdog box on a serial line.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Serial {
+    /// The device.
+    pub path: PathBuf,
+    /// Its bits per second.
+    pub baud: u32,
+    /// The name that the box knows lvmbeat by.
+    pub source: lvmbeat_core::Name,
+    /// How long the box may take to answer.
+    pub timeout: Duration,
 }
 
 /// The network links that must be up.

@@ -20,6 +20,7 @@ pub(super) struct RawConfig {
     pub actor: RawActor,
     pub heartbeats: Option<Vec<RawHeartbeat>>,
     pub ecp: RawEcp,
+    pub emit: Option<RawEmit>,
     pub network: RawNetwork,
     pub outside_monitor: RawOutside,
     pub max_close_after: Option<f64>,
@@ -83,6 +84,29 @@ pub(super) struct RawEcp {
     pub expiration: Option<f64>,
     pub command_timeout: Option<f64>,
     pub plc_timeout: Option<f64>,
+}
+
+#[derive(Deserialize, Serialize, Default, Debug)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping of keys to values"
+)]
+pub(super) struct RawEmit {
+    pub serial: Option<RawSerial>,
+}
+
+#[derive(Deserialize, Serialize, Default, Debug)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping of keys to values"
+)]
+pub(super) struct RawSerial {
+    pub path: Option<PathBuf>,
+    pub baud: Option<u32>,
+    pub source: Option<String>,
+    pub timeout: Option<f64>,
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]

@@ -11,7 +11,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::actor::{SessionState, Snapshot};
+use embassy_time::Instant;
+
+use crate::actor::{BoxView, SessionState, Snapshot};
 use crate::clock;
 
 /// The content type of what [`encode`] gives.
@@ -41,6 +43,9 @@ pub fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
     links(&mut registry, snapshot);
     decisions(&mut registry, snapshot);
     enclosure(&mut registry, snapshot);
+    if let Some(view) = &snapshot.relay_box {
+        relay_box(&mut registry, view, snapshot.at);
+    }
     process(&mut registry, snapshot);
     let mut shown = String::new();
     text::encode(&mut shown, &registry)?;
@@ -191,6 +196,45 @@ fn enclosure(registry: &mut Registry, snapshot: &Snapshot) {
             gauge.set(state.into());
             registry.register(name, help, gauge);
         }
+    }
+}
+
+fn relay_box(registry: &mut Registry, view: &BoxView, at: Instant) {
+    let heartbeats = Family::<WithOutcome, Counter>::default();
+    for (outcome, count) in [
+        ("counted", view.counted),
+        ("held", view.answered.saturating_sub(view.counted)),
+        ("failed", view.failed),
+    ] {
+        heartbeats
+            .get_or_create(&WithOutcome { outcome })
+            .inc_by(count);
+    }
+    registry.register(
+        "box_heartbeats",
+        "Heartbeats to the watchdog box by what became of them",
+        heartbeats,
+    );
+    if let Some(energised) = view.energised {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(energised.into());
+        registry.register(
+            "box_relay_energised",
+            "Whether the watchdog box's relay is energised, as it said last",
+            gauge,
+        );
+    }
+    let counted = view
+        .counted_at
+        .and_then(|counted| at.checked_duration_since(counted));
+    if let Some(age) = counted {
+        let gauge = Seconds::default();
+        gauge.set(clock::seconds(age));
+        registry.register(
+            "box_counted_age_seconds",
+            "Time since a heartbeat counted for the watchdog box",
+            gauge,
+        );
     }
 }
 

@@ -1,0 +1,166 @@
+//! Feeds a watchdog box on a serial line (`emit.serial`) beside the enclosure: a relay of its own, independent of lvmecp, network and PLC.
+//!
+//! The box hears of each decision to emit, whatever becomes of the heartbeat to the enclosure, and of nothing else: there is no timer
+//! that feeds it (S2). As with the enclosure (`ecp`) the heartbeat is written only after the box has answered a `ping` a moment before,
+//! and after the decision loop was asked once more (S1); a line that is stalled would otherwise keep it, and the box would hear it when
+//! the line thaws (S3). A box that does not answer costs the line its session: what is still on its way is refused by the box.
+//!
+//! It is a task of its own, and takes the latest decision only: a line that hangs delays nobody (S6).
+
+mod line;
+mod told;
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use embassy_time::Instant;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::line::{Line, LineError};
+pub(super) use self::told::Told;
+use super::Event;
+use crate::clock::Clock;
+use crate::config::{Serial, core_duration};
+use lvmbeat_core::frame::Kind;
+
+/// What the box has said after one heartbeat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Answer {
+    /// Its word on the heartbeat: `counted`, `noted`, or `held`, which says why.
+    pub(super) verdict: String,
+    /// What it said of itself then.
+    pub(super) status: Told,
+}
+
+/// What the task reports.
+#[derive(Debug)]
+pub(super) enum BoxEvent {
+    /// The line is open, and the box has given a session.
+    Opened(Told),
+    /// It took the heartbeat of one decision.
+    Answered(Answer),
+    /// It could not be fed.
+    Failed(String),
+    /// It said something by itself.
+    Told(Told),
+}
+
+/// What the task needs.
+pub(super) struct Feeder {
+    pub(super) config: Serial,
+    /// S3: a heartbeat is not written later than this after its decision.
+    pub(super) expiration: Duration,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Feeder {
+    /// Feeds the box with every decision, which is told by its time, until the actor has gone.
+    pub(super) async fn run(self, mut decisions: watch::Receiver<Option<Instant>>) {
+        // Whether there is a box is found out at once, and not by the first heartbeat.
+        let mut line = None;
+        if let Err(error) = self.open(&mut line).await {
+            self.report(BoxEvent::Failed(error.to_string())).await;
+        }
+        loop {
+            tokio::select! {
+                decided = decisions.changed() => {
+                    if decided.is_err() {
+                        return;
+                    }
+                    let decided = *decisions.borrow_and_update();
+                    if let Some(decided) = decided {
+                        self.decided(&mut line, decided).await;
+                    }
+                }
+                told = told(&mut line) => self.told(&mut line, told).await,
+            }
+        }
+    }
+
+    async fn report(&self, event: BoxEvent) {
+        // The loop takes it, or is gone and everything with it.
+        let _ = self.events.send(Event::Box(event)).await;
+    }
+
+    async fn told(&self, line: &mut Option<Line>, told: Result<String, LineError>) {
+        match told {
+            Ok(text) => {
+                let told = Told::parse(&text);
+                if told == Told::Started {
+                    // It has forgotten its sessions.
+                    *line = None;
+                }
+                self.report(BoxEvent::Told(told)).await;
+            }
+            Err(error) => {
+                *line = None;
+                self.report(BoxEvent::Failed(error.to_string())).await;
+            }
+        }
+    }
+
+    async fn decided(&self, line: &mut Option<Line>, decided: Instant) {
+        let mut fed = self.feed(line, decided).await;
+        if matches!(fed, Err(LineError::Refused(_))) {
+            // It was reset, or somebody else has taken the session: a new one, once.
+            *line = None;
+            fed = self.feed(line, decided).await;
+        }
+        match fed {
+            Ok(answer) => self.report(BoxEvent::Answered(answer)).await,
+            Err(error) => {
+                // S3: with the line go its buffers, and with the session whatever is still on its way.
+                *line = None;
+                self.report(BoxEvent::Failed(error.to_string())).await;
+            }
+        }
+    }
+
+    async fn feed(&self, line: &mut Option<Line>, decided: Instant) -> Result<Answer, LineError> {
+        if line.is_none() {
+            self.open(line).await?;
+        }
+        let line = line.as_mut().ok_or(LineError::Closed)?;
+        line.ask(Kind::Ping).await?;
+        if !self.may_feed().await || self.is_late(decided) {
+            return Err(LineError::Withheld);
+        }
+        let verdict = line.ask(Kind::Set).await?;
+        let status = Told::parse(&line.ask(Kind::Status).await?);
+        Ok(Answer { verdict, status })
+    }
+
+    async fn open(&self, line: &mut Option<Line>) -> Result<(), LineError> {
+        let mut opened = Line::open(&self.config)?;
+        opened.hello().await?;
+        let status = Told::parse(&opened.ask(Kind::Status).await?);
+        *line = Some(opened);
+        self.report(BoxEvent::Opened(status)).await;
+        Ok(())
+    }
+
+    /// S1, S3: asks the decision loop once more. No answer is a no.
+    async fn may_feed(&self) -> bool {
+        let (may_feed, answer) = oneshot::channel();
+        let event = Event::AboutToFeed { may_feed };
+        self.events.send(event).await.is_ok() && answer.await.unwrap_or(false)
+    }
+
+    fn is_late(&self, decided: Instant) -> bool {
+        let spent = self.clock.now().checked_duration_since(decided);
+        spent.is_none_or(|spent| spent >= core_duration(self.expiration))
+    }
+}
+
+/// The next thing that the box says by itself.
+async fn told(line: &mut Option<Line>) -> Result<String, LineError> {
+    match line {
+        Some(line) => line.next().await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;
