@@ -25,10 +25,26 @@ pub(super) enum LineError {
     Closed,
     #[error("the box has not answered {what} within {} s", limit.as_secs_f64())]
     Silent { what: &'static str, limit: Duration },
-    #[error("the box has refused it: {0}")]
-    Refused(String),
+    #[error("the box does not know the session that it has given")]
+    NoSession,
+    #[error("the box has refused {what}: {refusal}")]
+    Refused { what: &'static str, refusal: String },
     #[error("something changed since the decision")]
     Withheld,
+}
+
+impl LineError {
+    /// Whether something may still be on its way to the box, or the session is over.
+    pub(super) fn leaves_something_behind(&self) -> bool {
+        match self {
+            Self::Open { .. }
+            | Self::Io(_)
+            | Self::Closed
+            | Self::Silent { .. }
+            | Self::NoSession => true,
+            Self::Refused { .. } | Self::Withheld => false,
+        }
+    }
 }
 
 /// An open line.
@@ -76,7 +92,10 @@ impl Line {
         let session = (words.next() == Some("session"))
             .then(|| words.nth(1)?.parse().ok())
             .flatten();
-        self.session = session.ok_or(LineError::Refused(answer))?;
+        self.session = session.ok_or_else(|| LineError::Refused {
+            what: word(Kind::Hello),
+            refusal: answer,
+        })?;
         self.sequence = 0;
         Ok(())
     }
@@ -112,7 +131,13 @@ impl Line {
                 .split_once(' ')
                 .and_then(|(_, said)| said.strip_prefix("refused "));
             if let Some(refusal) = refusal {
-                return Err(LineError::Refused(refusal.to_owned()));
+                return Err(match refusal {
+                    "session" => LineError::NoSession,
+                    _ => LineError::Refused {
+                        what: word(kind),
+                        refusal: refusal.to_owned(),
+                    },
+                });
             }
             return Ok(said.to_owned());
         }

@@ -103,7 +103,7 @@ impl Feeder {
 
     async fn decided(&self, line: &mut Option<Line>, decided: Instant) {
         let mut fed = self.feed(line, decided).await;
-        if matches!(fed, Err(LineError::Refused(_))) {
+        if matches!(fed, Err(LineError::NoSession)) {
             // It was reset, or somebody else has taken the session: a new one, once.
             *line = None;
             fed = self.feed(line, decided).await;
@@ -111,8 +111,10 @@ impl Feeder {
         match fed {
             Ok(answer) => self.report(BoxEvent::Answered(answer)).await,
             Err(error) => {
-                // S3: with the line go its buffers, and with the session whatever is still on its way.
-                *line = None;
+                if error.leaves_something_behind() {
+                    // S3: with the line go its buffers, and with the session whatever is still on its way.
+                    *line = None;
+                }
                 self.report(BoxEvent::Failed(error.to_string())).await;
             }
         }

@@ -1,1 +1,393 @@
-//! The feeder against a box that a test plays at the other end of a pseudo-terminal.
+//! The feeder, and a box that the test plays at the other end of a pseudo-terminal.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use lvmbeat_core::Name;
+use lvmbeat_core::frame::{DLE, ESCAPE_MASK, ETX, Frame, STX};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serial2_tokio::SerialPort;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::*;
+use crate::clock::BootClock;
+
+/// Whatever comes comes within this time.
+const SOON: Duration = Duration::from_secs(20);
+/// The feeder's patience with a box that is to answer.
+const PATIENT: Duration = Duration::from_secs(10);
+/// Its patience with one that is not.
+const IMPATIENT: Duration = Duration::from_secs(2);
+const LATE: Duration = Duration::from_secs(5);
+
+struct Bench {
+    /// The box's end, twice: a read that waits holds back no write.
+    receives: File,
+    sends: File,
+    /// Keeps the line in place while the feeder has closed it.
+    _other_end: SerialPort,
+    decisions: watch::Sender<Option<Instant>>,
+    events: mpsc::Receiver<Event>,
+    feeder: JoinHandle<()>,
+}
+
+impl Bench {
+    fn start(patience: Duration) -> Self {
+        let box_end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&box_end).unwrap();
+        unlockpt(&box_end).unwrap();
+        let path = ptsname(&box_end, Vec::new()).unwrap().into_bytes();
+        let path = PathBuf::from(OsString::from_vec(path));
+        let other_end = SerialPort::open(&path, 115_200).unwrap();
+        let box_end = fs::File::from(box_end);
+        let (events, taken) = mpsc::channel(8);
+        let decisions = watch::Sender::new(None);
+        let feeder = Feeder {
+            config: Serial {
+                path,
+                baud: 115_200,
+                source: Name::new("lvmbeat").unwrap(),
+                timeout: patience,
+            },
+            expiration: LATE,
+            events,
+            clock: Arc::new(BootClock),
+        };
+        Self {
+            feeder: tokio::spawn(feeder.run(decisions.subscribe())),
+            receives: File::from_std(box_end.try_clone().unwrap()),
+            sends: File::from_std(box_end),
+            _other_end: other_end,
+            decisions,
+            events: taken,
+        }
+    }
+
+    /// One with which the feeder has a session: 77.
+    async fn in_session(patience: Duration) -> Self {
+        let mut bench = Self::start(patience);
+        bench.give_session(77).await;
+        bench
+    }
+
+    async fn give_session(&mut self, session: u32) {
+        let hello = self.receives(Kind::Hello).await;
+        self.answer(&hello, &format!("session lvmbeat {session}"))
+            .await;
+        let status = self.receives(Kind::Status).await;
+        assert_eq!((status.session, status.sequence), (session, 1));
+        self.answer(&status, "status relay=released latched=no refused:")
+            .await;
+        let released = Told::Status {
+            energised: false,
+            latched: false,
+            hold: None,
+        };
+        assert!(matches!(self.event().await, BoxEvent::Opened(told) if told == released));
+    }
+
+    /// The actor decides to emit, so long ago.
+    fn decide(&self, ago: Duration) {
+        let decided = BootClock.now() - core_duration(ago);
+        self.decisions.send_replace(Some(decided));
+    }
+
+    /// The next frame that the box receives.
+    async fn frame(&mut self) -> Frame {
+        let receives = &mut self.receives;
+        let frame = async {
+            let mut body = vec![];
+            let mut escaped = false;
+            loop {
+                let mut byte = [0];
+                receives.read_exact(&mut byte).await.unwrap();
+                match byte {
+                    [STX] => body.clear(),
+                    [ETX] => return Frame::decode(&body).unwrap(),
+                    [DLE] => escaped = true,
+                    [byte] => {
+                        body.push(if escaped { byte ^ ESCAPE_MASK } else { byte });
+                        escaped = false;
+                    }
+                }
+            }
+        };
+        timeout(SOON, frame).await.unwrap()
+    }
+
+    async fn receives(&mut self, kind: Kind) -> Frame {
+        let frame = self.frame().await;
+        assert_eq!(
+            (frame.kind, frame.source.as_str()),
+            (kind, "lvmbeat"),
+            "{frame:?}"
+        );
+        frame
+    }
+
+    async fn write(&mut self, bytes: &[u8]) {
+        self.sends.write_all(bytes).await.unwrap();
+        self.sends.flush().await.unwrap();
+    }
+
+    async fn say(&mut self, text: &str) {
+        self.write(text.as_bytes()).await;
+    }
+
+    async fn answer(&mut self, frame: &Frame, text: &str) {
+        self.say(&format!("1234 {text} seq={}\r\n", frame.sequence))
+            .await;
+    }
+
+    async fn any_event(&mut self) -> Event {
+        timeout(SOON, self.events.recv()).await.unwrap().unwrap()
+    }
+
+    async fn event(&mut self) -> BoxEvent {
+        match self.any_event().await {
+            Event::Box(event) => event,
+            Event::AboutToFeed { .. } => panic!("it is about to feed"),
+            Event::AboutToSend { .. } | Event::Probed { .. } | Event::BeatOutside { .. } => {
+                unreachable!()
+            }
+        }
+    }
+
+    async fn failure(&mut self) -> String {
+        match self.event().await {
+            BoxEvent::Failed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The feeder asks the decision loop, which says this.
+    async fn is_asked(&mut self, may_feed: bool) {
+        match self.any_event().await {
+            Event::AboutToFeed { may_feed: answer } => answer.send(may_feed).unwrap(),
+            Event::Box(event) => panic!("{event:?}"),
+            Event::AboutToSend { .. } | Event::Probed { .. } | Event::BeatOutside { .. } => {
+                unreachable!()
+            }
+        }
+    }
+
+    /// The whole of one heartbeat that counts.
+    async fn is_fed(&mut self) {
+        let ping = self.receives(Kind::Ping).await;
+        self.answer(&ping, "pong").await;
+        self.is_asked(true).await;
+        let set = self.receives(Kind::Set).await;
+        self.answer(&set, "set lvmbeat counted").await;
+        self.say("1234 relay energised\r\n").await;
+        let status = self.receives(Kind::Status).await;
+        self.answer(
+            &status,
+            "status relay=energised latched=no remaining_ms=60000 hold=cut_off refused:",
+        )
+        .await;
+        match self.event().await {
+            BoxEvent::Answered(answer) => {
+                assert!(answer.verdict.ends_with(" set lvmbeat counted"));
+                let status = Told::Status {
+                    energised: true,
+                    latched: false,
+                    hold: Some("cut_off".to_owned()),
+                };
+                assert_eq!(answer.status, status);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn s2_each_decision_feeds_the_box_once_and_nothing_else_does() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    for _ in 0..3 {
+        bench.decide(Duration::ZERO);
+        bench.is_fed().await;
+    }
+    bench.decide(Duration::ZERO);
+    // Straight after the last status comes the ping of the next decision: nothing was sent in between.
+    bench.is_fed().await;
+}
+
+#[tokio::test]
+async fn s1_what_does_not_hold_any_more_is_not_sent() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.decide(Duration::ZERO);
+    let ping = bench.receives(Kind::Ping).await;
+    bench.answer(&ping, "pong").await;
+    bench.is_asked(false).await;
+    assert_eq!(
+        bench.failure().await,
+        "something changed since the decision"
+    );
+    // The next thing on the line is the next ping, and no heartbeat.
+    bench.decide(Duration::ZERO);
+    bench.is_fed().await;
+}
+
+#[tokio::test]
+async fn s3_what_was_decided_long_ago_is_not_sent() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.decide(LATE);
+    let ping = bench.receives(Kind::Ping).await;
+    bench.answer(&ping, "pong").await;
+    bench.is_asked(true).await;
+    assert_eq!(
+        bench.failure().await,
+        "something changed since the decision"
+    );
+    bench.decide(Duration::ZERO);
+    bench.is_fed().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_and_costs_no_session() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.decide(Duration::ZERO);
+    let ping = bench.receives(Kind::Ping).await;
+    bench.answer(&ping, "refused flood").await;
+    assert_eq!(bench.failure().await, "the box has refused ping: flood");
+    bench.decide(Duration::ZERO);
+    bench.is_fed().await;
+}
+
+#[tokio::test]
+async fn s3_a_box_that_does_not_answer_gets_no_heartbeat_and_then_a_new_session() {
+    let mut bench = Bench::in_session(IMPATIENT).await;
+    bench.decide(Duration::ZERO);
+    bench.receives(Kind::Ping).await;
+    assert_eq!(
+        bench.failure().await,
+        "the box has not answered ping within 2 s"
+    );
+    bench.decide(Duration::ZERO);
+    let hello = bench.receives(Kind::Hello).await;
+    // An answer to something else is none.
+    bench.say("1 session lvmbeat 5 seq=1\r\n").await;
+    assert_eq!(
+        bench.failure().await,
+        "the box has not answered hello within 2 s"
+    );
+    assert_ne!(hello.sequence, 1);
+}
+
+#[tokio::test]
+async fn s5_a_box_that_was_reset_gets_a_new_session_within_the_same_decision() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.decide(Duration::ZERO);
+    let ping = bench.receives(Kind::Ping).await;
+    bench.answer(&ping, "refused session").await;
+    bench.give_session(78).await;
+    bench.is_fed().await;
+    // Once: a box that refuses again is told of.
+    bench.decide(Duration::ZERO);
+    for _ in 0..2 {
+        let ping = bench.receives(Kind::Ping).await;
+        bench.answer(&ping, "refused session").await;
+        if ping.session == 78 {
+            bench.give_session(79).await;
+        }
+    }
+    assert_eq!(
+        bench.failure().await,
+        "the box does not know the session that it has given"
+    );
+}
+
+#[tokio::test]
+async fn s6_of_decisions_that_meet_a_slow_box_only_the_last_is_sent() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.decide(Duration::ZERO);
+    let ping = bench.receives(Kind::Ping).await;
+    for _ in 0..100 {
+        bench.decide(Duration::ZERO);
+    }
+    bench.answer(&ping, "pong").await;
+    bench.is_asked(true).await;
+    let set = bench.receives(Kind::Set).await;
+    bench
+        .answer(&set, "set lvmbeat held reason=cut_off source=lvmbeat")
+        .await;
+    let status = bench.receives(Kind::Status).await;
+    bench
+        .answer(&status, "status relay=energised latched=no refused:")
+        .await;
+    let verdict = match bench.event().await {
+        BoxEvent::Answered(answer) => answer.verdict,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        verdict,
+        "1234 set lvmbeat held reason=cut_off source=lvmbeat"
+    );
+    bench.is_fed().await;
+    // That was all: what is sent next comes of the next decision.
+    bench.decide(LATE);
+    let ping = bench.receives(Kind::Ping).await;
+    bench.answer(&ping, "pong").await;
+    bench.is_asked(true).await;
+    bench.failure().await;
+}
+
+#[tokio::test]
+async fn what_the_box_says_by_itself_is_told_and_its_restart_ends_the_session() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.say("70000 relay released cause=expired\r\n").await;
+    let released = Told::Relay {
+        energised: false,
+        cause: Some("expired".to_owned()),
+    };
+    assert!(matches!(bench.event().await, BoxEvent::Told(told) if told == released));
+    bench
+        .say("0 boot cause=watchdog starts=2 version=0.1.0\r\n")
+        .await;
+    assert!(matches!(bench.event().await, BoxEvent::Told(Told::Started)));
+    bench.decide(Duration::ZERO);
+    bench.give_session(78).await;
+    bench.is_fed().await;
+}
+
+#[tokio::test]
+async fn x2_noise_on_the_line_is_survived() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    let noise: Vec<u8> = (0..=u8::MAX).filter(|byte| *byte != b'\n').collect();
+    for _ in 0..40 {
+        bench.write(&noise).await;
+    }
+    bench.say("\r\n").await;
+    assert!(matches!(bench.event().await, BoxEvent::Told(Told::Other)));
+    bench.decide(Duration::ZERO);
+    bench.is_fed().await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_not_there_is_told_at_once_and_tried_with_every_decision() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.feeder.abort();
+    let (events, taken) = mpsc::channel(8);
+    bench.events = taken;
+    let feeder = Feeder {
+        config: Serial {
+            path: "/nonexistent/box".into(),
+            baud: 9600,
+            source: Name::new("lvmbeat").unwrap(),
+            timeout: PATIENT,
+        },
+        expiration: LATE,
+        events,
+        clock: Arc::new(BootClock),
+    };
+    bench.feeder = tokio::spawn(feeder.run(bench.decisions.subscribe()));
+    let expected = "/nonexistent/box cannot be opened: No such file or directory (os error 2)";
+    assert_eq!(bench.failure().await, expected);
+    bench.decide(Duration::ZERO);
+    assert_eq!(bench.failure().await, expected);
+}

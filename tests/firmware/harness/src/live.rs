@@ -1,9 +1,9 @@
-//! The firmware on a real serial line, in real time: QEMU's UART is a unix socket.
+//! The firmware on a real serial line, in real time: QEMU's UART is a unix socket or a pseudo-terminal.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -25,13 +25,42 @@ pub struct Live {
 impl Live {
     /// Starts it.
     pub fn start(firmware: Firmware) -> Self {
+        Self::spawn(
+            qemu(firmware)
+                .args(["-serial", "unix:line,server=on,wait=on"])
+                .stdout(Stdio::null()),
+        )
+    }
+
+    /// Starts it with a terminal as its serial line, and gives that terminal's path.
+    pub fn on_terminal(firmware: Firmware) -> (Self, PathBuf) {
+        let mut running = Self::spawn(
+            qemu(firmware)
+                .args(["-serial", "pty"])
+                .stdout(Stdio::piped()),
+        );
+        let said = running.child.stdout.take().expect("it is a pipe");
+        let mut said = BufReader::new(said);
+        let terminal = said
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let (_, path) = line.split_once("redirected to ")?;
+                Some(PathBuf::from(path.split(' ').next()?))
+            })
+            .expect("QEMU says which terminal it has made");
+        // The box's log goes there, too, and QEMU shall not find it closed.
+        thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        (running, terminal)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let child = qemu(firmware)
-            .args(["-serial", "unix:line,server=on,wait=on"])
+        let child = command
             .args(["-qmp", "unix:qmp,server=on,wait=off"])
             .current_dir(folder.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
             .spawn()
             .expect("tests/firmware/setup installs QEMU");
         Self { child, folder }
