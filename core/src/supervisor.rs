@@ -1,6 +1,7 @@
 //! Emit or hold: composes heartbeats, links, attention and emission into one decision.
 
 use core::fmt;
+use core::mem;
 use core::num::NonZeroU8;
 
 use embassy_time::{Duration, Instant};
@@ -196,12 +197,12 @@ pub struct BeatError;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Supervisor<const H: usize, const L: usize> {
     attention: Attention,
-    /// Held until `forget`.
+    /// The last lapse, until a critical heartbeat is received after the `forget` that ends it: until then it is why none is known.
     lapse: Option<Lapse>,
-    /// Why no critical heartbeat is known: the lapse before the last `forget`, until one is received. Decides nothing.
-    forgotten_for: Option<Lapse>,
-    /// The lapse that `tick` has still to tell.
-    untold: Option<Lapse>,
+    /// That lapse holds everything, until `forget`.
+    lapsed: bool,
+    /// `tick` has still to tell that lapse.
+    untold: bool,
     path: Option<Path>,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
@@ -214,8 +215,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         Self {
             attention: Attention::new(config.attention_limit, now),
             lapse: None,
-            forgotten_for: None,
-            untold: None,
+            lapsed: false,
+            untold: false,
             path: config.path_limit.map(Path::new),
             heartbeats: config.heartbeats,
             links: config.links,
@@ -228,9 +229,12 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// call noticed it.
     pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
         if let Err(lapse) = self.attention.stamp(now) {
-            self.lapsed(lapse, now);
+            self.note_lapse(lapse, now);
         }
-        self.untold.take().map_or(Ok(()), Err)
+        match self.lapse {
+            Some(lapse) if mem::take(&mut self.untold) => Err(lapse),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a heartbeat that was received at `now`, and decides.
@@ -239,7 +243,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
         self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError)?;
-        if let Some(lapse) = self.lapse {
+        if let Some(lapse) = self.lapse.filter(|_| self.lapsed) {
             return Ok(Decision::Hold(Reason::NotAttentive(lapse)));
         }
         if let Some(slow) = self.slow(now) {
@@ -256,7 +260,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         if !heartbeat.is_critical() {
             return Ok(Decision::Noted);
         }
-        self.forgotten_for = None;
+        self.lapse = None;
         if let Some(fault) = self.fault(now) {
             self.emission.break_streak();
             return Ok(Decision::Hold(fault));
@@ -295,8 +299,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     pub fn forget(&mut self, now: Instant) {
         self.heartbeats.forget();
         self.emission.abandon(now);
-        self.forgotten_for = self.lapse.take().or(self.forgotten_for);
-        self.untold = None;
+        self.lapsed = false;
+        self.untold = false;
         if let Some(path) = &mut self.path {
             path.forget();
         }
@@ -322,7 +326,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         let cause = self
             .fault(now)
             .or_else(|| self.emission.wait(now).map(Reason::from))?;
-        match self.forgotten_for {
+        match self.lapse {
             Some(lapse) if cause.is_ignorance() => Some(Reason::NotAttentive(lapse)),
             _ => Some(cause),
         }
@@ -356,13 +360,14 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// Notices a lapse that no `tick` noticed first.
     fn look(&mut self, now: Instant) {
         if let Err(lapse) = self.attention.look(now) {
-            self.lapsed(lapse, now);
+            self.note_lapse(lapse, now);
         }
     }
 
-    fn lapsed(&mut self, lapse: Lapse, now: Instant) {
+    fn note_lapse(&mut self, lapse: Lapse, now: Instant) {
         self.lapse = Some(lapse);
-        self.untold = Some(lapse);
+        self.lapsed = true;
+        self.untold = true;
         self.heartbeats.forget();
         self.emission.break_streak();
         self.attention = Attention::new(self.attention.limit(), now);
@@ -374,7 +379,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     }
 
     fn fault(&self, now: Instant) -> Option<Reason> {
-        if let Some(lapse) = self.lapse.or_else(|| self.attention.check(now).err()) {
+        let lapse = self.lapse.filter(|_| self.lapsed);
+        if let Some(lapse) = lapse.or_else(|| self.attention.check(now).err()) {
             return Some(Reason::NotAttentive(lapse));
         }
         if let Some(slow) = self.slow(now) {
