@@ -39,6 +39,7 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
+mod compact;
 pub mod emission;
 pub mod heartbeat;
 pub mod link;

@@ -12,7 +12,7 @@ pub const MAX_NAME_BYTES: usize = 32;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Name(String<MAX_NAME_BYTES>);
+pub struct Name(String<MAX_NAME_BYTES, u8>);
 
 /// Why a text is not a [`Name`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +46,20 @@ impl Name {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is exactly that text.
+    ///
+    /// Four bytes at a time: on a microcontroller `==` on texts goes byte by byte, and names are looked for in every decision.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        let (words, rest) = self.0.as_bytes().as_chunks::<4>();
+        let (text_words, text_rest) = text.as_bytes().as_chunks::<4>();
+        self.0.len() == text.len()
+            && words
+                .iter()
+                .zip(text_words)
+                .all(|(a, b)| u32::from_ne_bytes(*a) == u32::from_ne_bytes(*b))
+            && rest.iter().zip(text_rest).all(|(a, b)| a == b)
     }
 }
 
@@ -135,6 +149,24 @@ mod tests {
     #[test]
     fn a_name_of_any_length_is_refused_without_looking_at_its_characters() {
         assert_eq!(Name::new(&" ".repeat(1 << 20)), Err(NameError::TooLong));
+    }
+
+    #[test]
+    fn a_name_is_its_text_and_no_other() {
+        let text = "abcdefghijklmnopqrstuvwxyz-12345";
+        for length in 1..=text.len() {
+            let this = &text[..length];
+            let name = Name::new(this).unwrap();
+            assert!(name.is(this));
+            assert!(!name.is(&this[1..]) && !name.is(&this[..length - 1]));
+            assert!(!name.is(&format!("{this}6")));
+            // Any one byte, and nothing else, makes it another one.
+            for at in 0..length {
+                let mut other = this.to_string();
+                other.replace_range(at..=at, "_");
+                assert!(!name.is(&other), "{this} {other}");
+            }
+        }
     }
 
     #[test]
