@@ -147,8 +147,8 @@ impl<const N: usize> Table<N> {
 
     /// The row with that name; names are compared byte by byte.
     pub fn find(&self, name: &str) -> Option<HeartbeatId> {
-        self.iter()
-            .find(|(_, heartbeat)| heartbeat.name.is(name))
+        let name = Name::of(name)?;
+        self.first(|heartbeat| heartbeat.name == name)
             .map(|(id, _)| id)
     }
 
@@ -168,8 +168,13 @@ impl<const N: usize> Table<N> {
 
     /// The first critical heartbeat that is not fresh.
     pub fn first_not_fresh(&self, now: Instant) -> Option<(HeartbeatId, &Heartbeat)> {
-        self.iter()
-            .find(|(_, heartbeat)| heartbeat.is_critical() && !heartbeat.is_fresh(now))
+        self.first(|heartbeat| heartbeat.is_critical() && !heartbeat.is_fresh(now))
+    }
+
+    /// What is looked for in every decision: the first such row.
+    fn first(&self, such: impl Fn(&Heartbeat) -> bool) -> Option<(HeartbeatId, &Heartbeat)> {
+        let (index, row) = self.rows.iter().enumerate().find(|(_, row)| such(row))?;
+        Some((HeartbeatId(u8::try_from(index).ok()?), row))
     }
 
     pub(crate) fn forget(&mut self) {

@@ -142,6 +142,16 @@ impl Reason {
         !matches!(self, Self::InFlight(_) | Self::CutOff(_) | Self::Retry(_))
     }
 
+    fn not_fresh(id: HeartbeatId, heartbeat: &Heartbeat, now: Instant) -> Self {
+        match heartbeat.age(now) {
+            Some(silent_for) => Self::Stale {
+                heartbeat: id,
+                silent_for,
+            },
+            None => Self::NeverSeen(id),
+        }
+    }
+
     /// Whether it says no more than that nothing has been received yet in this session.
     fn is_ignorance(&self) -> bool {
         matches!(self, Self::PathSlow(None) | Self::NeverSeen(_))
@@ -251,17 +261,22 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             self.emission.break_streak();
             return Ok(Decision::Hold(slow));
         }
-        if self.heartbeats.first_not_fresh(now).is_some() {
+        let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError)?;
+        let critical = heartbeat.is_critical();
+        let was_stale = critical && !heartbeat.is_fresh(now);
+        heartbeat.note(now);
+        // This one is fresh now, and the others are what they were: one pass tells what holds before this beat, and after it.
+        let not_fresh = self.heartbeats.first_not_fresh(now);
+        let not_fresh = not_fresh.map(|(id, heartbeat)| Reason::not_fresh(id, heartbeat, now));
+        if was_stale || not_fresh.is_some() {
             // It went stale before this beat: the pause is the client's, and no measure of the margin (L1).
             self.emission.break_streak();
         }
-        let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError)?;
-        heartbeat.note(now);
-        if !heartbeat.is_critical() {
+        if !critical {
             return Ok(Decision::Noted);
         }
         self.lapse = None;
-        if let Some(fault) = self.fault(now) {
+        if let Some(fault) = not_fresh.or_else(|| self.link_fault()) {
             self.emission.break_streak();
             return Ok(Decision::Hold(fault));
         }
@@ -394,14 +409,12 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             return Some(Reason::NothingCritical);
         }
         if let Some((id, heartbeat)) = self.heartbeats.first_not_fresh(now) {
-            return Some(match heartbeat.age(now) {
-                Some(silent_for) => Reason::Stale {
-                    heartbeat: id,
-                    silent_for,
-                },
-                None => Reason::NeverSeen(id),
-            });
+            return Some(Reason::not_fresh(id, heartbeat, now));
         }
+        self.link_fault()
+    }
+
+    fn link_fault(&self) -> Option<Reason> {
         self.links().find_map(|(id, link)| match link.state() {
             LinkState::Up => None,
             LinkState::Unproven => Some(Reason::LinkUnproven(id)),
