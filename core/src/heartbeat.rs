@@ -260,6 +260,34 @@ mod tests {
     }
 
     #[test]
+    fn s1_a_timeout_too_long_to_be_kept_exactly_counts_for_a_little_shorter() {
+        let long = Duration::from_ticks((1 << 40) + 5);
+        let mut heartbeat = Heartbeat::new(Name::new("slow").unwrap(), true, long);
+        let kept = heartbeat.timeout();
+        assert_eq!(kept, Duration::from_ticks(1 << 40));
+        heartbeat.note(T0);
+        assert!(heartbeat.is_fresh(T0 + kept - TICK));
+        assert!(!heartbeat.is_fresh(T0 + kept));
+        // Neither does an endless one, and nothing overflows.
+        let mut heartbeat = Heartbeat::new(Name::new("endless").unwrap(), true, Duration::MAX);
+        heartbeat.note(Instant::MIN);
+        assert!(heartbeat.is_fresh(T0));
+        assert!(!heartbeat.is_fresh(Instant::MAX));
+        heartbeat.note(Instant::MAX);
+        assert_eq!(heartbeat.smallest_margin(), Some(Duration::MIN));
+    }
+
+    #[test]
+    fn l1_a_margin_too_long_to_be_kept_exactly_is_a_little_smaller() {
+        let timeout = Duration::from_ticks(1 << 40);
+        let mut heartbeat = Heartbeat::new(Name::new("slow").unwrap(), true, timeout);
+        heartbeat.note(T0);
+        heartbeat.note(T0 + TICK);
+        let margin = heartbeat.smallest_margin().unwrap();
+        assert!(margin < timeout - TICK && margin > timeout - timeout / 1000);
+    }
+
+    #[test]
     fn s5_after_forget_it_was_never_seen() {
         let mut heartbeat = seen_at(T0);
         heartbeat.forget();

@@ -200,7 +200,7 @@ pub struct BeatError;
 /// sending, and call [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after
 /// every [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
 ///
-/// Each call costs at most one pass over the heartbeats and the links. An instant before one of an earlier call is a
+/// Each call costs at most two passes over the heartbeats and one over the links. An instant before one of an earlier call is a
 /// lapse of attention: everything is held until `forget`. So let whoever owns the supervisor read the clock, just before
 /// each call.
 #[derive(Clone, PartialEq, Eq, Debug)]
