@@ -89,6 +89,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn s1_none_gets_longer_nor_shorter_by_more_than_a_thousandth(bits in 0..52_u32, any in any::<u64>()) {
             let ticks = any % (1 << bits);
