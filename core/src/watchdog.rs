@@ -190,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn a_latching_one_latches_again_after_it_was_rearmed() {
+        let mut watchdog = Watchdog::tripped(TIMEOUT, Recovery::Latching);
+        watchdog.rearm();
+        assert_eq!(watchdog.feed(T0), Some(Change::Recovered));
+        assert_eq!(watchdog.poll(T0 + TIMEOUT), Some(Change::Expired));
+        assert!(watchdog.is_latched());
+        assert_eq!(watchdog.feed(T0 + TIMEOUT), None);
+    }
+
+    #[test]
     fn only_a_latching_one_starts_latched() {
         assert!(!Watchdog::tripped(TIMEOUT, Recovery::SelfClearing).is_latched());
         assert!(Watchdog::tripped(TIMEOUT, Recovery::Latching).is_latched());
