@@ -118,18 +118,24 @@ pub enum Wait {
     Retry(Duration),
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct InFlight {
-    ticket: Ticket,
-    since: Instant,
+enum Phase {
+    /// None was under way yet, or the last one succeeded.
+    Free,
+    /// The one of the newest ticket is under way and started then.
+    InFlight(Instant),
+    /// The last one failed, and ended then.
+    Failed(Instant),
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct Ended {
-    outcome: Outcome,
-    at: Instant,
+struct Success {
+    started: Instant,
+    acknowledged: Instant,
+    /// Nothing but the pace has withheld a heartbeat since.
+    streak: bool,
 }
 
 /// The emissions of one supervisor.
@@ -142,13 +148,11 @@ struct Ended {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Emission {
     pace: Pace,
-    in_flight: Option<InFlight>,
-    next: u32,
-    last_success_started: Option<Instant>,
-    last_acknowledged: Option<Instant>,
-    last_ended: Option<Ended>,
+    phase: Phase,
+    newest: Ticket,
+    last_success: Option<Success>,
+    last_outcome: Option<Outcome>,
     counts: Counts,
-    streak: bool,
     longest_gap: Option<Duration>,
 }
 
@@ -156,111 +160,111 @@ impl Emission {
     pub(crate) fn new(pace: Pace) -> Self {
         Self {
             pace,
-            in_flight: None,
-            next: 0,
-            last_success_started: None,
-            last_acknowledged: None,
-            last_ended: None,
+            phase: Phase::Free,
+            newest: Ticket(u32::MAX),
+            last_success: None,
+            last_outcome: None,
             counts: Counts::default(),
-            streak: false,
             longest_gap: None,
         }
     }
 
     /// Why an emission may not start at `now`. At the very end of a waiting time it may.
     pub fn wait(&self, now: Instant) -> Option<Wait> {
-        if let Some(in_flight) = &self.in_flight {
-            return Some(Wait::InFlight(in_flight.since));
+        if let Phase::InFlight(since) = self.phase {
+            return Some(Wait::InFlight(since));
         }
-        if let Some(rest) = self
-            .last_success_started
-            .and_then(|at| rest(self.pace.cutoff, at, now))
+        if let Some(success) = &self.last_success
+            && let Some(rest) = rest(self.pace.cutoff, success.started, now)
         {
             return Some(Wait::CutOff(rest));
         }
-        let failed = self
-            .last_ended
-            .as_ref()
-            .filter(|ended| ended.outcome != Outcome::Acknowledged);
-        failed
-            .and_then(|ended| rest(self.pace.retry, ended.at, now))
-            .map(Wait::Retry)
+        match self.phase {
+            Phase::Failed(at) => rest(self.pace.retry, at, now).map(Wait::Retry),
+            Phase::Free | Phase::InFlight(_) => None,
+        }
     }
 
     pub(crate) fn start(&mut self, now: Instant) -> Result<Ticket, Wait> {
         if let Some(wait) = self.wait(now) {
             return Err(wait);
         }
-        let ticket = Ticket(self.next);
-        self.next = self.next.wrapping_add(1);
-        self.in_flight = Some(InFlight { ticket, since: now });
-        Ok(ticket)
+        self.newest = Ticket(self.newest.0.wrapping_add(1));
+        self.phase = Phase::InFlight(now);
+        Ok(self.newest)
     }
 
     /// Takes an outcome. Gives false, and changes nothing, if the ticket is not the one in flight.
     pub(crate) fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) -> bool {
-        let Some(in_flight) = self
-            .in_flight
-            .take_if(|in_flight| in_flight.ticket == ticket)
-        else {
+        let Phase::InFlight(started) = self.phase else {
             return false;
         };
-        self.counts.count(outcome);
-        self.last_ended = Some(Ended { outcome, at: now });
-        if outcome == Outcome::Acknowledged {
-            self.last_success_started = Some(in_flight.since);
-            if self.streak
-                && let Some(gap) = self
-                    .last_acknowledged
-                    .and_then(|at| now.checked_duration_since(at))
-            {
-                self.longest_gap = Some(self.longest_gap.map_or(gap, |longest| longest.max(gap)));
-            }
-            self.last_acknowledged = Some(now);
-            self.streak = true;
+        if ticket != self.newest {
+            return false;
         }
+        self.counts.count(outcome);
+        self.last_outcome = Some(outcome);
+        if outcome != Outcome::Acknowledged {
+            self.phase = Phase::Failed(now);
+            return true;
+        }
+        self.phase = Phase::Free;
+        if let Some(last) = self.last_success
+            && last.streak
+            && let Some(gap) = now.checked_duration_since(last.acknowledged)
+        {
+            self.longest_gap = Some(self.longest_gap.map_or(gap, |longest| longest.max(gap)));
+        }
+        self.last_success = Some(Success {
+            started,
+            acknowledged: now,
+            streak: true,
+        });
         true
     }
 
     /// A reason other than the pace withheld the heartbeat: the time until the next success says nothing about L1.
     pub(crate) fn break_streak(&mut self) {
-        self.streak = false;
+        if let Some(success) = &mut self.last_success {
+            success.streak = false;
+        }
     }
 
     /// Abandons what is in flight; its late answer will change nothing. The cut-off goes on. What happened later than
     /// `now`, on a clock that went back since, counts from `now`: otherwise everything was held until that clock has
     /// caught up (L1).
     pub(crate) fn abandon(&mut self, now: Instant) {
-        if let Some(in_flight) = &self.in_flight {
-            self.ended(in_flight.ticket, Outcome::Lost, now);
+        self.ended(self.newest, Outcome::Lost, now);
+        if let Some(success) = &mut self.last_success {
+            success.started = success.started.min(now);
+            success.acknowledged = success.acknowledged.min(now);
+            success.streak = false;
         }
-        self.streak = false;
-        self.last_success_started = self.last_success_started.map(|at| at.min(now));
-        self.last_acknowledged = self.last_acknowledged.map(|at| at.min(now));
-        if let Some(ended) = &mut self.last_ended {
-            ended.at = ended.at.min(now);
+        if let Phase::Failed(at) = &mut self.phase {
+            *at = (*at).min(now);
         }
     }
 
     pub(crate) fn is_in_flight(&self, ticket: Ticket) -> bool {
-        self.in_flight
-            .as_ref()
-            .is_some_and(|in_flight| in_flight.ticket == ticket)
+        ticket == self.newest && matches!(self.phase, Phase::InFlight(_))
     }
 
     /// When the emission that is under way started.
     pub fn in_flight_since(&self) -> Option<Instant> {
-        self.in_flight.as_ref().map(|in_flight| in_flight.since)
+        match self.phase {
+            Phase::InFlight(since) => Some(since),
+            Phase::Free | Phase::Failed(_) => None,
+        }
     }
 
     /// When the enclosure last acknowledged a heartbeat.
     pub fn last_acknowledged(&self) -> Option<Instant> {
-        self.last_acknowledged
+        self.last_success.map(|success| success.acknowledged)
     }
 
     /// What became of the last emission that ended.
     pub fn last_outcome(&self) -> Option<Outcome> {
-        self.last_ended.as_ref().map(|ended| ended.outcome)
+        self.last_outcome
     }
 
     /// How often each outcome was seen.
@@ -422,7 +426,7 @@ mod tests {
     #[test]
     fn tickets_wrap_around() {
         let mut emission = Emission::new(PACE);
-        emission.next = u32::MAX;
+        emission.newest = Ticket(u32::MAX - 1);
         let last = emission.start(T0).unwrap();
         assert!(emission.ended(last, Outcome::Acknowledged, T0));
         let first = emission.start(T0 + CUTOFF).unwrap();

@@ -3,6 +3,7 @@
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
 
+use crate::compact::Compact;
 use crate::name::Name;
 
 /// Names a row of the [`Table`]; valid for the table that gave it.
@@ -12,24 +13,42 @@ use crate::name::Name;
 pub struct HeartbeatId(pub(crate) u8);
 
 /// A program that beats.
+///
+/// It takes 50 bytes, since on a microcontroller the table of these is most of what the core keeps.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Heartbeat {
     name: Name,
-    critical: bool,
-    timeout: Duration,
-    last_seen: Option<Instant>,
-    smallest_margin: Option<Duration>,
+    /// [`CRITICAL`] and [`SEEN`], or not.
+    flags: u8,
+    times: Times,
+}
+
+const CRITICAL: u8 = 1;
+/// In this session.
+const SEEN: u8 = 2;
+
+/// What a heartbeat knows in times, without the gaps that the alignment of `Instant` would leave in every row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(Rust, packed(2))]
+struct Times {
+    timeout: Compact,
+    /// [`Instant::MIN`] unless [`SEEN`].
+    last_seen: Instant,
+    /// [`Compact::NONE`] until two beats were received.
+    smallest_margin: Compact,
 }
 
 impl Heartbeat {
     pub(crate) fn new(name: Name, critical: bool, timeout: Duration) -> Self {
         Self {
             name,
-            critical,
-            timeout,
-            last_seen: None,
-            smallest_margin: None,
+            flags: if critical { CRITICAL } else { 0 },
+            times: Times {
+                timeout: Compact::new(timeout),
+                last_seen: Instant::MIN,
+                smallest_margin: Compact::NONE,
+            },
         }
     }
 
@@ -40,48 +59,68 @@ impl Heartbeat {
 
     /// Whether the dome heartbeat is withheld while this one is not fresh.
     pub fn is_critical(&self) -> bool {
-        self.critical
+        self.flags & CRITICAL != 0
     }
 
-    /// A beat counts for less than this long.
+    /// A beat counts for less than this long. It is as configured below 2³¹ ticks (35 minutes at 1 MHz, 24 days at 1 kHz), and shorter by
+    /// less than a thousandth above.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.times.timeout.get()
     }
 
     /// When the last beat was received, unless none was since the start of the session.
     pub fn last_seen(&self) -> Option<Instant> {
-        self.last_seen
+        (self.flags & SEEN != 0).then_some(self.times.last_seen)
     }
 
     /// Timeout minus the longest time between two beats of one session so far; zero if it ever went stale between
-    /// two beats. `None` until two beats were received.
+    /// two beats. `None` until two beats were received. Rounded down as the timeout is.
     pub fn smallest_margin(&self) -> Option<Duration> {
-        self.smallest_margin
+        let margin = self.times.smallest_margin;
+        (margin != Compact::NONE).then(|| margin.get())
     }
 
     /// Time since the last beat. `None` if there was none, or if the clock is behind it (a broken clock).
     pub fn age(&self, now: Instant) -> Option<Duration> {
-        now.checked_duration_since(self.last_seen?)
+        now.checked_duration_since(self.last_seen()?)
     }
 
     /// Whether the last beat counts (S1). A beat as old as the timeout does not; neither does one from the future.
     pub fn is_fresh(&self, now: Instant) -> bool {
-        self.age(now).is_some_and(|age| age < self.timeout)
+        self.age(now).is_some_and(|age| age < self.timeout())
     }
 
     pub(crate) fn note(&mut self, now: Instant) {
         if let Some(gap) = self.age(now) {
-            let margin = saturating_sub(self.timeout, gap);
-            self.smallest_margin = Some(
-                self.smallest_margin
-                    .map_or(margin, |smallest| smallest.min(margin)),
-            );
+            let margin = Compact::new(saturating_sub(self.timeout(), gap));
+            self.times.smallest_margin = margin.min(self.times.smallest_margin);
         }
-        self.last_seen = Some(now);
+        self.times.last_seen = now;
+        self.flags |= SEEN;
     }
 
     pub(crate) fn forget(&mut self) {
-        self.last_seen = None;
+        self.flags &= !SEEN;
+        self.times.last_seen = Instant::MIN;
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Times {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        // By value: a field of it may not be borrowed where it is.
+        let Self {
+            timeout,
+            last_seen,
+            smallest_margin,
+        } = *self;
+        defmt::write!(
+            f,
+            "Times {{ timeout: {}, last_seen: {}, smallest_margin: {} }}",
+            timeout,
+            last_seen,
+            smallest_margin
+        );
     }
 }
 
@@ -108,8 +147,8 @@ impl<const N: usize> Table<N> {
 
     /// The row with that name; names are compared byte by byte.
     pub fn find(&self, name: &str) -> Option<HeartbeatId> {
-        self.iter()
-            .find(|(_, heartbeat)| heartbeat.name.as_str() == name)
+        let name = Name::of(name)?;
+        self.first(|heartbeat| heartbeat.name == name)
             .map(|(id, _)| id)
     }
 
@@ -129,8 +168,13 @@ impl<const N: usize> Table<N> {
 
     /// The first critical heartbeat that is not fresh.
     pub fn first_not_fresh(&self, now: Instant) -> Option<(HeartbeatId, &Heartbeat)> {
-        self.iter()
-            .find(|(_, heartbeat)| heartbeat.critical && !heartbeat.is_fresh(now))
+        self.first(|heartbeat| heartbeat.is_critical() && !heartbeat.is_fresh(now))
+    }
+
+    /// What is looked for in every decision: the first such row.
+    fn first(&self, such: impl Fn(&Heartbeat) -> bool) -> Option<(HeartbeatId, &Heartbeat)> {
+        let (index, row) = self.rows.iter().enumerate().find(|(_, row)| such(row))?;
+        Some((HeartbeatId(u8::try_from(index).ok()?), row))
     }
 
     pub(crate) fn forget(&mut self) {
@@ -213,6 +257,34 @@ mod tests {
         assert!(!seen_at(Instant::MAX).is_fresh(Instant::MIN));
         assert!(seen_at(Instant::MAX).is_fresh(Instant::MAX));
         assert!(seen_at(Instant::MAX - TICK).is_fresh(Instant::MAX));
+    }
+
+    #[test]
+    fn s1_a_timeout_too_long_to_be_kept_exactly_counts_for_a_little_shorter() {
+        let long = Duration::from_ticks((1 << 40) + 5);
+        let mut heartbeat = Heartbeat::new(Name::new("slow").unwrap(), true, long);
+        let kept = heartbeat.timeout();
+        assert_eq!(kept, Duration::from_ticks(1 << 40));
+        heartbeat.note(T0);
+        assert!(heartbeat.is_fresh(T0 + kept - TICK));
+        assert!(!heartbeat.is_fresh(T0 + kept));
+        // Neither does an endless one, and nothing overflows.
+        let mut heartbeat = Heartbeat::new(Name::new("endless").unwrap(), true, Duration::MAX);
+        heartbeat.note(Instant::MIN);
+        assert!(heartbeat.is_fresh(T0));
+        assert!(!heartbeat.is_fresh(Instant::MAX));
+        heartbeat.note(Instant::MAX);
+        assert_eq!(heartbeat.smallest_margin(), Some(Duration::MIN));
+    }
+
+    #[test]
+    fn l1_a_margin_too_long_to_be_kept_exactly_is_a_little_smaller() {
+        let timeout = Duration::from_ticks(1 << 40);
+        let mut heartbeat = Heartbeat::new(Name::new("slow").unwrap(), true, timeout);
+        heartbeat.note(T0);
+        heartbeat.note(T0 + TICK);
+        let margin = heartbeat.smallest_margin().unwrap();
+        assert!(margin < timeout - TICK && margin > timeout - timeout / 1000);
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
+mod compact;
 pub mod crc;
 pub mod emission;
 pub mod frame;

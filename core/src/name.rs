@@ -2,17 +2,17 @@
 
 use core::fmt;
 
-use heapless::String;
-
 /// The longest name in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 32;
 
 /// A name of 1 to [`MAX_NAME_BYTES`] bytes without white space or control characters, so that it can be one word of a
 /// command (`set NAME`) and one word of a log line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Name(String<MAX_NAME_BYTES>);
+#[derive(Clone, Eq)]
+pub struct Name {
+    length: u8,
+    /// Zeros after so many.
+    bytes: [u8; MAX_NAME_BYTES],
+}
 
 /// Why a text is not a [`Name`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,20 +38,65 @@ impl Name {
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(NameError::NotOneWord);
         }
-        String::try_from(text)
-            .map(Self)
-            .map_err(|_| NameError::TooLong)
+        Self::of(text).ok_or(NameError::TooLong)
+    }
+
+    /// Any text that is short enough, to compare names with.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let mut bytes = [0; MAX_NAME_BYTES];
+        bytes
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
+        let length = u8::try_from(text.len()).ok()?;
+        Some(Self { length, bytes })
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let text = self.bytes.get(..usize::from(self.length));
+        text.and_then(|text| str::from_utf8(text).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// In two halves, each a number: where there is little code, `==` on texts goes byte by byte, and names are looked for in every decision.
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        let half = |bytes: Option<&[u8; 16]>| bytes.copied().map(u128::from_ne_bytes);
+        self.length == other.length
+            && half(self.bytes.first_chunk()) == half(other.bytes.first_chunk())
+            && half(self.bytes.last_chunk()) == half(other.bytes.last_chunk())
+    }
+}
+
+const _: () = assert!(
+    MAX_NAME_BYTES == 2 * 16,
+    "the halves are all there is of a name"
+);
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Name").field(&self.as_str()).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Name {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.as_str());
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Name {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -135,6 +180,33 @@ mod tests {
     #[test]
     fn a_name_of_any_length_is_refused_without_looking_at_its_characters() {
         assert_eq!(Name::new(&" ".repeat(1 << 20)), Err(NameError::TooLong));
+    }
+
+    #[test]
+    fn a_name_is_its_text_and_no_other() {
+        let text = "abcdefghijklmnopqrstuvwxyz-12345";
+        for length in 1..=text.len() {
+            let this = &text[..length];
+            let name = Name::new(this).unwrap();
+            assert_eq!(name, Name::of(this).unwrap());
+            assert_eq!(name.as_str(), this);
+            assert_ne!(Some(&name), Name::of(&this[1..]).as_ref());
+            assert_ne!(Some(&name), Name::of(&this[..length - 1]).as_ref());
+            // It is filled up with zeros, and is still not the name that ends with them.
+            assert_ne!(Some(&name), Name::of(&format!("{this}\0")).as_ref());
+            // Any one byte, and nothing else, makes it another one.
+            for at in 0..length {
+                let mut other = this.to_string();
+                other.replace_range(at..=at, "_");
+                assert_ne!(name, Name::of(&other).unwrap(), "{this}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_longer_text_is_no_name() {
+        assert_eq!(Name::of(&"a".repeat(33)), None);
+        assert_eq!(Name::of(&"a".repeat(256 + 5)), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Emit or hold: composes heartbeats, links, attention and emission into one decision.
 
 use core::fmt;
+use core::mem;
 use core::num::NonZeroU8;
 
 use embassy_time::{Duration, Instant};
@@ -141,6 +142,16 @@ impl Reason {
         !matches!(self, Self::InFlight(_) | Self::CutOff(_) | Self::Retry(_))
     }
 
+    fn not_fresh(id: HeartbeatId, heartbeat: &Heartbeat, now: Instant) -> Self {
+        match heartbeat.age(now) {
+            Some(silent_for) => Self::Stale {
+                heartbeat: id,
+                silent_for,
+            },
+            None => Self::NeverSeen(id),
+        }
+    }
+
     /// Whether it says no more than that nothing has been received yet in this session.
     fn is_ignorance(&self) -> bool {
         matches!(self, Self::PathSlow(None) | Self::NeverSeen(_))
@@ -189,19 +200,19 @@ pub struct BeatError;
 /// sending, and call [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after
 /// every [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
 ///
-/// Each call costs at most one pass over the heartbeats and the links. An instant before one of an earlier call is a
+/// Each call costs at most two passes over the heartbeats and one over the links. An instant before one of an earlier call is a
 /// lapse of attention: everything is held until `forget`. So let whoever owns the supervisor read the clock, just before
 /// each call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Supervisor<const H: usize, const L: usize> {
     attention: Attention,
-    /// Held until `forget`.
+    /// The last lapse, until a critical heartbeat is received after the `forget` that ends it: until then it is why none is known.
     lapse: Option<Lapse>,
-    /// Why no critical heartbeat is known: the lapse before the last `forget`, until one is received. Decides nothing.
-    forgotten_for: Option<Lapse>,
-    /// The lapse that `tick` has still to tell.
-    untold: Option<Lapse>,
+    /// That lapse holds everything, until `forget`.
+    lapsed: bool,
+    /// `tick` has still to tell that lapse.
+    untold: bool,
     path: Option<Path>,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
@@ -214,8 +225,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         Self {
             attention: Attention::new(config.attention_limit, now),
             lapse: None,
-            forgotten_for: None,
-            untold: None,
+            lapsed: false,
+            untold: false,
             path: config.path_limit.map(Path::new),
             heartbeats: config.heartbeats,
             links: config.links,
@@ -228,9 +239,12 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// call noticed it.
     pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
         if let Err(lapse) = self.attention.stamp(now) {
-            self.lapsed(lapse, now);
+            self.note_lapse(lapse, now);
         }
-        self.untold.take().map_or(Ok(()), Err)
+        match self.lapse {
+            Some(lapse) if mem::take(&mut self.untold) => Err(lapse),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a heartbeat that was received at `now`, and decides.
@@ -239,7 +253,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
         self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError)?;
-        if let Some(lapse) = self.lapse {
+        if let Some(lapse) = self.lapse.filter(|_| self.lapsed) {
             return Ok(Decision::Hold(Reason::NotAttentive(lapse)));
         }
         if let Some(slow) = self.slow(now) {
@@ -247,17 +261,22 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             self.emission.break_streak();
             return Ok(Decision::Hold(slow));
         }
-        if self.heartbeats.first_not_fresh(now).is_some() {
+        let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError)?;
+        let critical = heartbeat.is_critical();
+        let was_stale = critical && !heartbeat.is_fresh(now);
+        heartbeat.note(now);
+        // This one is fresh now, and the others are what they were: one pass tells what holds before this beat, and after it.
+        let not_fresh = self.heartbeats.first_not_fresh(now);
+        let not_fresh = not_fresh.map(|(id, heartbeat)| Reason::not_fresh(id, heartbeat, now));
+        if was_stale || not_fresh.is_some() {
             // It went stale before this beat: the pause is the client's, and no measure of the margin (L1).
             self.emission.break_streak();
         }
-        let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError)?;
-        heartbeat.note(now);
-        if !heartbeat.is_critical() {
+        if !critical {
             return Ok(Decision::Noted);
         }
-        self.forgotten_for = None;
-        if let Some(fault) = self.fault(now) {
+        self.lapse = None;
+        if let Some(fault) = not_fresh.or_else(|| self.link_fault()) {
             self.emission.break_streak();
             return Ok(Decision::Hold(fault));
         }
@@ -295,8 +314,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     pub fn forget(&mut self, now: Instant) {
         self.heartbeats.forget();
         self.emission.abandon(now);
-        self.forgotten_for = self.lapse.take().or(self.forgotten_for);
-        self.untold = None;
+        self.lapsed = false;
+        self.untold = false;
         if let Some(path) = &mut self.path {
             path.forget();
         }
@@ -322,7 +341,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         let cause = self
             .fault(now)
             .or_else(|| self.emission.wait(now).map(Reason::from))?;
-        match self.forgotten_for {
+        match self.lapse {
             Some(lapse) if cause.is_ignorance() => Some(Reason::NotAttentive(lapse)),
             _ => Some(cause),
         }
@@ -356,13 +375,14 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// Notices a lapse that no `tick` noticed first.
     fn look(&mut self, now: Instant) {
         if let Err(lapse) = self.attention.look(now) {
-            self.lapsed(lapse, now);
+            self.note_lapse(lapse, now);
         }
     }
 
-    fn lapsed(&mut self, lapse: Lapse, now: Instant) {
+    fn note_lapse(&mut self, lapse: Lapse, now: Instant) {
         self.lapse = Some(lapse);
-        self.untold = Some(lapse);
+        self.lapsed = true;
+        self.untold = true;
         self.heartbeats.forget();
         self.emission.break_streak();
         self.attention = Attention::new(self.attention.limit(), now);
@@ -374,7 +394,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     }
 
     fn fault(&self, now: Instant) -> Option<Reason> {
-        if let Some(lapse) = self.lapse.or_else(|| self.attention.check(now).err()) {
+        let lapse = self.lapse.filter(|_| self.lapsed);
+        if let Some(lapse) = lapse.or_else(|| self.attention.check(now).err()) {
             return Some(Reason::NotAttentive(lapse));
         }
         if let Some(slow) = self.slow(now) {
@@ -388,14 +409,12 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             return Some(Reason::NothingCritical);
         }
         if let Some((id, heartbeat)) = self.heartbeats.first_not_fresh(now) {
-            return Some(match heartbeat.age(now) {
-                Some(silent_for) => Reason::Stale {
-                    heartbeat: id,
-                    silent_for,
-                },
-                None => Reason::NeverSeen(id),
-            });
+            return Some(Reason::not_fresh(id, heartbeat, now));
         }
+        self.link_fault()
+    }
+
+    fn link_fault(&self) -> Option<Reason> {
         self.links().find_map(|(id, link)| match link.state() {
             LinkState::Up => None,
             LinkState::Unproven => Some(Reason::LinkUnproven(id)),

@@ -36,11 +36,30 @@ enum State {
         at: Instant,
         /// The latest instant seen since; never before `at`.
         seen: Instant,
+        /// What ends the expiry that is to come.
+        recovery: Recovery,
     },
     /// Permit withheld; a feed gives it back.
-    Expired,
-    /// Permit withheld; feeds are ignored.
+    Expired(Recovery),
+    /// Permit withheld; feeds are ignored. Only a latching one gets here.
     Latched,
+}
+
+impl State {
+    fn fed(now: Instant, recovery: Recovery) -> Self {
+        Self::Fed {
+            at: now,
+            seen: now,
+            recovery,
+        }
+    }
+
+    fn tripped(recovery: Recovery) -> Self {
+        match recovery {
+            Recovery::SelfClearing => Self::Expired(recovery),
+            Recovery::Latching => Self::Latched,
+        }
+    }
 }
 
 /// A timer that withholds its permit unless it is fed.
@@ -55,21 +74,15 @@ enum State {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Watchdog {
     timeout: Duration,
-    recovery: Recovery,
     state: State,
 }
 
 impl Watchdog {
     /// Starts without the permit, as a safety relay does. A latching one has to be armed first.
     pub fn tripped(timeout: Duration, recovery: Recovery) -> Self {
-        let state = match recovery {
-            Recovery::SelfClearing => State::Expired,
-            Recovery::Latching => State::Latched,
-        };
         Self {
             timeout,
-            recovery,
-            state,
+            state: State::tripped(recovery),
         }
     }
 
@@ -77,8 +90,7 @@ impl Watchdog {
     pub fn fed_at(now: Instant, timeout: Duration, recovery: Recovery) -> Self {
         Self {
             timeout,
-            recovery,
-            state: State::Fed { at: now, seen: now },
+            state: State::fed(now, recovery),
         }
     }
 
@@ -91,14 +103,13 @@ impl Watchdog {
         if expired.is_some() || self.timeout == Duration::MIN {
             return expired;
         }
-        let fed = State::Fed { at: now, seen: now };
         match self.state {
-            State::Fed { .. } => {
-                self.state = fed;
+            State::Fed { recovery, .. } => {
+                self.state = State::fed(now, recovery);
                 None
             }
-            State::Expired => {
-                self.state = fed;
+            State::Expired(recovery) => {
+                self.state = State::fed(now, recovery);
                 Some(Change::Recovered)
             }
             State::Latched => None,
@@ -108,24 +119,21 @@ impl Watchdog {
     /// Looks at the time; gives the expiry once.
     pub fn poll(&mut self, now: Instant) -> Option<Change> {
         let fed = self.is_fed(now);
-        let State::Fed { seen, .. } = &mut self.state else {
+        let State::Fed { seen, recovery, .. } = &mut self.state else {
             return None;
         };
         if fed {
             *seen = now;
             return None;
         }
-        self.state = match self.recovery {
-            Recovery::SelfClearing => State::Expired,
-            Recovery::Latching => State::Latched,
-        };
+        self.state = State::tripped(*recovery);
         Some(Change::Expired)
     }
 
     /// Ends a latch. The permit comes back with the next feed, not before.
     pub fn rearm(&mut self) {
         if self.state == State::Latched {
-            self.state = State::Expired;
+            self.state = State::Expired(Recovery::Latching);
         }
     }
 
@@ -141,7 +149,7 @@ impl Watchdog {
 
     /// Time until the permit ends; `None` without a permit.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
-        let State::Fed { at, seen } = self.state else {
+        let State::Fed { at, seen, .. } = self.state else {
             return None;
         };
         if now < seen {
@@ -179,6 +187,16 @@ mod tests {
             assert_eq!(watchdog.poll(T0), None);
             assert_eq!(watchdog.timeout(), TIMEOUT);
         }
+    }
+
+    #[test]
+    fn a_latching_one_latches_again_after_it_was_rearmed() {
+        let mut watchdog = Watchdog::tripped(TIMEOUT, Recovery::Latching);
+        watchdog.rearm();
+        assert_eq!(watchdog.feed(T0), Some(Change::Recovered));
+        assert_eq!(watchdog.poll(T0 + TIMEOUT), Some(Change::Expired));
+        assert!(watchdog.is_latched());
+        assert_eq!(watchdog.feed(T0 + TIMEOUT), None);
     }
 
     #[test]

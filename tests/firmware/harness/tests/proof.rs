@@ -1,7 +1,7 @@
 //! No panic in the core can be reached, which the linker shows; and it is as small and as quick as it has to be.
 
 use box_tests::build::SHIPPED;
-use box_tests::sizes::{DECISION_LIMIT, FLASH_GOAL, RAM_LIMIT, instructions, prove, size};
+use box_tests::sizes::{DECISION_GOAL, FLASH_GOAL, RAM_GOAL, instructions, prove, size};
 
 #[test]
 fn no_panic_in_the_core_can_be_reached() {
@@ -21,18 +21,16 @@ fn one_that_can_be_reached_fails_the_link() {
 }
 
 #[test]
-fn the_core_is_as_small_as_it_may_be() {
+fn the_core_is_as_small_as_its_goals() {
+    assert_eq!((FLASH_GOAL, RAM_GOAL, DECISION_GOAL), (8192, 1024, 2000));
     let core = size(&prove(SHIPPED.target, false).unwrap());
-    assert!(
-        core.flash <= FLASH_GOAL && core.ram <= RAM_LIMIT,
-        "{core:?}"
-    );
+    assert!(core.flash <= FLASH_GOAL && core.ram <= RAM_GOAL, "{core:?}");
     // It is really in there.
     assert!(core.flash > 1000 && core.ram > 500, "{core:?}");
 }
 
 #[test]
-fn a_decision_takes_few_instructions() {
+fn a_decision_takes_few_instructions_whatever_the_names() {
     let counted = instructions();
     assert_eq!(
         counted
@@ -41,10 +39,10 @@ fn a_decision_takes_few_instructions() {
             .collect::<Vec<_>>(),
         [1, 4, 16]
     );
-    for [sources, instructions, _] in counted {
+    for [sources, instructions, worst] in counted {
         assert!(
-            (50..=DECISION_LIMIT).contains(&instructions),
-            "{sources}: {instructions}"
+            50 <= instructions && instructions <= worst && worst <= DECISION_GOAL,
+            "{sources}: {instructions} {worst}"
         );
     }
 }
