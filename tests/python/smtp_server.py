@@ -19,6 +19,8 @@ Lines of standard input: the name of a fault, and perhaps an argument:
     deaf                 reads the message and does not answer
     no_farewell          takes the message and does not answer QUIT
     parrot               repeats what was sent to log in
+    password PASSWORD    that is the right one now
+    certificate FILE KEY its certificate for STARTTLS, as of an impostor: no session goes on from one with another
 """
 
 import argparse
@@ -52,7 +54,7 @@ def addresses(message, header):
     return [[address.display_name, address.addr_spec] for address in value.addresses]
 
 
-def read(envelope, session):
+def read(envelope, server):
     """What a mail program would see."""
     message = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
     defects = [repr(defect) for part in message.walk() for defect in part.defects]
@@ -63,7 +65,7 @@ def read(envelope, session):
     return {
         "mail_from": envelope.mail_from,
         "rcpt_to": envelope.rcpt_tos,
-        "tls": session.ssl is not None,
+        "tls": server.transport.get_extra_info("sslcontext") is not None,
         "from": addresses(message, "from"),
         "to": addresses(message, "to"),
         "reply-to": addresses(message, "reply-to"),
@@ -94,7 +96,7 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         if Fault.name == "never":
             return "554 5.7.1 Message refused by policy"
-        say("message", **read(envelope, session))
+        say("message", **read(envelope, server))
         if Fault.name == "deaf":
             await forever()
         return "250 2.0.0 Taken"
@@ -121,17 +123,31 @@ class Server(SMTP):
 
 def authenticator(options):
     def check(server, session, envelope, mechanism, data):
-        right = (data.login.decode(), data.password.decode()) == (options.user, options.password)
+        password = Fault.argument if Fault.name == "password" else options.password
+        right = (data.login.decode(), data.password.decode()) == (options.user, password)
         say("login", user=data.login.decode(), right=right)
         return AuthResult(success=right, handled=False)
 
     return check
 
 
-async def orders():
+class Tls:
+    context = None
+
+    @classmethod
+    def show(cls, certificate, key):
+        cls.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        cls.context.load_cert_chain(certificate, key)
+
+
+async def orders(options):
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         Fault.name, _, Fault.argument = line.strip().partition(" ")
+        if Fault.name == "certificate":
+            Tls.show(*Fault.argument.split())
+        elif options.tls != "none":
+            Tls.show(options.certificate, options.key)
         say("fault", name=Fault.name)
 
 
@@ -147,10 +163,8 @@ async def main():
     options = parser.parse_args()
     Fault.name, _, Fault.argument = options.fault.partition(" ")
 
-    context = None
     if options.tls != "none":
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(options.certificate, options.key)
+        Tls.show(options.certificate, options.key)
     starttls = options.tls == "starttls"
     loop = asyncio.get_running_loop()
 
@@ -162,7 +176,7 @@ async def main():
             Handler(),
             hostname="localhost",
             loop=loop,
-            tls_context=context if starttls else None,
+            tls_context=Tls.context if starttls else None,
             require_starttls=starttls,
             auth_required=options.user is not None,
             auth_require_tls=starttls,
@@ -171,10 +185,10 @@ async def main():
         )
 
     server = await loop.create_server(
-        connected, "127.0.0.1", options.port, ssl=None if starttls else context
+        connected, "127.0.0.1", options.port, ssl=None if starttls else Tls.context
     )
     say("listening", port=server.sockets[0].getsockname()[1])
-    await orders()
+    await orders(options)
 
 
 asyncio.run(main())

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use uuid::Uuid;
 
 use crate::scratch::Scratch;
 
@@ -24,13 +25,13 @@ impl Authority {
         Self::of("localhost")
     }
 
-    /// A new one, with a server of that name.
+    /// A new one, with a server of that name. No two are called alike, lest a client takes one for the other, forged.
     pub fn of(server_name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params
             .distinguished_name
-            .push(DnType::CommonName, "lvmbeat's tests");
+            .push(DnType::CommonName, format!("tests {}", Uuid::new_v4()));
         let key = KeyPair::generate().expect("a key");
         let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
         let server = KeyPair::generate().expect("a key");

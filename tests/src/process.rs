@@ -217,6 +217,18 @@ impl Process {
         self.output.lines()
     }
 
+    /// Checks that none of these is in anything that it has printed (X1).
+    ///
+    /// # Panics
+    /// With the line, if one is.
+    pub fn tells_none_of(&self, secrets: &[&str]) {
+        for line in self.lines() {
+            for secret in secrets {
+                assert!(!line.text.contains(secret), "X1: {}", line.text);
+            }
+        }
+    }
+
     /// A place in its output: here, for [`Self::wait_for_line_after`].
     pub fn mark(&self) -> u64 {
         self.output.mark()

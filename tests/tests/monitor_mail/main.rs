@@ -1,4 +1,4 @@
-//! The monitor's e-mail, with a mail server that is not ours: what arrives is right to a mail parser that is not ours, and however
+//! The monitor's e-mail, by itself and through the whole monitor, with a mail server that is not ours: what arrives is right to a mail parser that is not ours, and however
 //! the server fails, it is said in one sentence, in time, without a secret.
 
 #![expect(
@@ -10,6 +10,7 @@
 
 mod arrives;
 mod fails;
+mod monitor;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -69,11 +69,7 @@ fn word(state: &str) -> String {
 
 /// X1: what a program has printed holds no token.
 fn tells_no_token(process: &Process) {
-    for line in process.lines() {
-        for token in [PING_TOKEN, ADMIN_TOKEN, "Hunter2", "SHVudGVyMg"] {
-            assert!(!line.text.contains(token), "X1: {}", line.text);
-        }
-    }
+    process.tells_none_of(&[PING_TOKEN, ADMIN_TOKEN, "Hunter2", "SHVudGVyMg"]);
 }
 
 /// The story that both ways of getting there have in common: what the actor reports is shown; the network fails, and people hear of it;

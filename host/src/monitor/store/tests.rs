@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use proptest::prelude::*;
 
 use super::super::memory::{Memory, Moment};
@@ -165,6 +167,23 @@ fn x2_what_is_no_file_is_set_aside_too() {
     assert!(matches!(loaded, Loaded::Lost));
     assert!(damaged.unwrap().set_aside.unwrap().is_dir());
     write(&folder.file(), &saved()).unwrap();
+}
+
+#[test]
+fn x1_nobody_else_can_read_the_file() {
+    let folder = Folder::new();
+    write(&folder.file(), &saved()).unwrap();
+    let mode = fs::metadata(folder.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it names the recipients");
+}
+
+#[test]
+fn what_could_not_be_put_in_place_takes_no_room() {
+    let folder = Folder::new();
+    fs::create_dir(folder.file()).unwrap();
+    assert!(write(&folder.file(), &saved()).is_err());
+    let beside = folder.path().join("state.json.tmp");
+    assert!(!beside.exists());
 }
 
 #[test]

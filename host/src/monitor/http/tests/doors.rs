@@ -235,6 +235,20 @@ async fn x1_who_tries_too_often_waits_but_can_beat() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn x1_the_ping_token_where_the_admin_token_is_needed_is_no_guess() {
+    let monitored = Monitored::new(&with_tokens());
+    let (ping, admin) = (bearer(PING), bearer(ADMIN));
+    let client = "192.0.2.1:1000";
+    for _ in 0..20 {
+        let answer = from(&monitored, client, "/enable", &[("authorization", &*ping)]).await;
+        assert_eq!(answer.status, 401);
+        assert!(answer.detail().contains("the admin token is needed"));
+    }
+    let answer = from(&monitored, client, "/enable", &[("authorization", &*admin)]).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn x1_the_client_behind_a_trusted_proxy_waits_and_not_the_proxy() {
     let monitored = Monitored::new(&with_tokens());
     let wrong = bearer("wrong");
