@@ -107,6 +107,7 @@ async fn build() -> Scratch {
         .args(["--save".as_ref(), folder.path()])
         .env("CONTAINERS_STORAGE_CONF", storage)
         .env("BUILDAH_ISOLATION", "chroot")
+        .env("TMPDIR", folder.path())
         .finish(BUILD_LIMIT)
         .await;
     assert_eq!(built.code(), Some(0), "{}{}", built.stdout, built.stderr);
