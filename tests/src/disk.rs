@@ -84,8 +84,9 @@ impl Disk {
     /// If it cannot be mounted like that.
     pub async fn read_only(&self, yes: bool) {
         let options = if yes { "remount,ro" } else { "remount,rw" };
+        // With a source, the present options are not given once more: a user's namespace does not know the owner among them.
         let mount = Launch::other("mount".into())
-            .args(["-o", options])
+            .args(["-o", options, "tmpfs"])
             .args([self.path()]);
         let finished = self.launch(mount).finish(LIMIT).await;
         assert_eq!(finished.code(), Some(0), "{}", finished.stderr);

@@ -25,7 +25,15 @@ pub(super) struct Image {
 
 impl Image {
     /// The image of that name.
+    ///
+    /// # Panics
+    /// Without the rights that containers need.
     pub(super) async fn unpack(name: &str) -> Self {
+        assert!(
+            rustix::process::getuid().is_root(),
+            "containers need root, for owners, namespaces and a network card: run tests/run as root, or as a user who may use sudo \
+             (after `sudo -v`, if it asks for a password)"
+        );
         let saved = SAVED.get_or_init(build).await;
         let folder = Scratch::new();
         let archive = folder.path().join("archive");
@@ -99,6 +107,7 @@ async fn build() -> Scratch {
         .args(["--save".as_ref(), folder.path()])
         .env("CONTAINERS_STORAGE_CONF", storage)
         .env("BUILDAH_ISOLATION", "chroot")
+        .env("TMPDIR", folder.path())
         .finish(BUILD_LIMIT)
         .await;
     assert_eq!(built.code(), Some(0), "{}{}", built.stdout, built.stderr);

@@ -39,6 +39,8 @@ impl Told {
             Self::Alert => {
                 monitor.start().await;
                 monitor.beat().await;
+                // Or it would hang before it has saved anything.
+                eventually(SOON, async || !monitor.saved().is_null()).await;
             }
             Self::AllClear => {
                 monitor = monitor.set("outside_monitor.send_email_after", 300);
