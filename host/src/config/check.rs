@@ -273,17 +273,8 @@ fn heartbeats(at: At<'_>, raw: Option<Vec<RawHeartbeat>>) -> Result<Vec<Heartbea
 
 /// A box, if one is named.
 fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, ConfigError> {
-    let is_set_up = raw.baud.is_some() || raw.source.is_some() || raw.timeout.is_some();
     let Some(path) = raw.path else {
-        return if is_set_up {
-            Err(at.error(
-                "emit.serial.path",
-                "it is missing, so that no box would be fed",
-                "name the device, for example /dev/serial/by-id/…, or leave out emit.serial",
-            ))
-        } else {
-            Ok(None)
-        };
+        return Ok(None);
     };
     let baud = raw.baud.unwrap_or(115_200);
     if !(300..=4_000_000).contains(&baud) {

@@ -7,7 +7,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::monitor::Monitor;
 use super::monitor::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
-use super::raw::{InOrder, RawConfig, RawHeartbeat, RawNetwork};
+use super::raw::{InOrder, RawConfig, RawEmit, RawHeartbeat, RawNetwork, RawSerial};
 use super::*;
 
 const README: &str = include_str!("../../../README.md");
@@ -72,6 +72,9 @@ fn every_key_is_in_the_readme_and_no_other() {
             timeout: None,
             interval: None,
         }]),
+        emit: Some(RawEmit {
+            serial: Some(RawSerial::default()),
+        }),
         network: RawNetwork {
             hosts: Some(InOrder(Vec::new())),
             ..RawNetwork::default()

@@ -86,7 +86,9 @@ fn every_key_that_is_shown_commented_out_is_known_and_shows_its_default() {
 
 #[test]
 fn what_is_shown_as_effective_can_be_read_back() {
-    let text = "network:\n  hosts: {a: 'icmp://h', b: 'tcp://[::1]:80', c: h}
+    let text = "emit:
+  serial: {path: /dev/ttyUSB0, baud: 9600, source: dome, timeout: 1}
+network:\n  hosts: {a: 'icmp://h', b: 'tcp://[::1]:80', c: h}
 monitor:
   remind_every: 3600
   email: {recipients: [a@example.org], from: 'b <b@example.org>', host: smtp, tls: implicit}
@@ -248,6 +250,25 @@ fn x2_names_that_are_none_are_refused() {
         "network.hosts",
         "at most 8",
     );
+}
+
+#[test]
+fn a_box_is_named_by_its_device_and_knows_the_actor_by_name() {
+    assert_eq!(parse("emit: {serial: {baud: 9600}}").unwrap().serial, None);
+    assert_eq!(parse("emit: null").unwrap().serial, None);
+    let text = "{actor: {name: gate}, emit: {serial: {path: /dev/ttyUSB0}}}";
+    let serial = parse(text).unwrap().serial.unwrap();
+    assert_eq!(
+        (serial.source.as_str(), serial.baud, serial.timeout),
+        ("gate", 115_200, Duration::from_secs(2))
+    );
+    let refused = |serial: &str, key: &str, remedy: &str| {
+        let text = format!("emit: {{serial: {{path: /dev/ttyUSB0, {serial}}}}}");
+        assert_refused(&text, key, remedy);
+    };
+    refused("baud: 0", "emit.serial.baud", "from 300 to 4000000");
+    refused("source: 'a b'", "emit.serial.source", "choose another");
+    refused("timeout: 0", "emit.serial.timeout", "seconds");
 }
 
 #[test]
