@@ -50,7 +50,7 @@ impl LineError {
 /// An open line.
 pub(super) struct Line {
     port: SerialPort,
-    unread: Vec<u8>,
+    unread: Unread,
     source: Name,
     session: u32,
     sequence: u32,
@@ -76,7 +76,7 @@ impl Line {
     pub(super) fn over(port: SerialPort, source: Name, limit: Duration) -> Self {
         Self {
             port,
-            unread: Vec::new(),
+            unread: Unread::default(),
             source,
             session: 0,
             // An answer to another hello has another number.
@@ -146,20 +146,36 @@ impl Line {
     /// The next line, without its end. Nothing is lost if this is dropped while it waits.
     pub(super) async fn next(&mut self) -> Result<String, LineError> {
         loop {
-            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.unread.drain(..=end).collect();
-                return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
-            }
-            if self.unread.len() > MAX_LINE {
-                self.unread.clear();
+            if let Some(line) = self.unread.line() {
+                return Ok(line);
             }
             let mut bytes = [0; 256];
             let count = self.port.read(&mut bytes).await?;
             if count == 0 {
                 return Err(LineError::Closed);
             }
-            self.unread.extend(bytes.iter().take(count));
+            self.unread.push(bytes.get(..count).unwrap_or_default());
         }
+    }
+}
+
+/// What was received and is no line yet.
+#[derive(Default)]
+struct Unread(Vec<u8>);
+
+impl Unread {
+    /// To be called when there is no line: what has no end after so much never gets one that makes sense.
+    fn push(&mut self, bytes: &[u8]) {
+        if self.0.len() > MAX_LINE {
+            self.0.clear();
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let end = self.0.iter().position(|byte| *byte == b'\n')?;
+        let line: Vec<u8> = self.0.drain(..=end).collect();
+        Some(String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 }
 
@@ -177,5 +193,34 @@ fn word(kind: Kind) -> &'static str {
         Kind::Arm => "arm",
         Kind::Ping => "ping",
         Kind::Status => "status",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_taken_as_they_are_completed() {
+        let mut unread = Unread::default();
+        unread.push(b"1 po");
+        assert_eq!(unread.line(), None);
+        unread.push(b"ng\r\n2 armed\n3");
+        assert_eq!(unread.line().as_deref(), Some("1 pong"));
+        assert_eq!(unread.line().as_deref(), Some("2 armed"));
+        assert_eq!(unread.line(), None);
+    }
+
+    #[test]
+    fn x2_what_never_ends_takes_no_room() {
+        let mut unread = Unread::default();
+        for _ in 0..100 {
+            unread.push(&[b'x'; 200]);
+            assert_eq!(unread.line(), None);
+            assert!(unread.0.len() <= MAX_LINE + 200);
+        }
+        unread.push(b"\n1 pong\n");
+        assert!(unread.line().unwrap().ends_with('x'));
+        assert_eq!(unread.line().as_deref(), Some("1 pong"));
     }
 }

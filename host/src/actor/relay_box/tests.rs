@@ -159,10 +159,11 @@ impl Bench {
     }
 
     async fn failure(&mut self) -> String {
-        match self.event().await {
-            BoxEvent::Failed(failure) => failure,
-            other => panic!("{other:?}"),
-        }
+        let event = self.event().await;
+        let BoxEvent::Failed(failure) = event else {
+            panic!("{event:?}");
+        };
+        failure
     }
 
     /// The feeder asks the decision loop, which says this.
@@ -190,18 +191,22 @@ impl Bench {
             "status relay=energised latched=no remaining_ms=60000 hold=cut_off refused:",
         )
         .await;
-        match self.event().await {
-            BoxEvent::Answered(answer) => {
-                assert!(answer.verdict.ends_with(" set lvmbeat counted"));
-                let status = Told::Status {
-                    energised: true,
-                    latched: false,
-                    hold: Some("cut_off".to_owned()),
-                };
-                assert_eq!(answer.status, status);
-            }
-            other => panic!("{other:?}"),
-        }
+        let answer = self.answered().await;
+        assert!(answer.verdict.ends_with(" set lvmbeat counted"));
+        let status = Told::Status {
+            energised: true,
+            latched: false,
+            hold: Some("cut_off".to_owned()),
+        };
+        assert_eq!(answer.status, status);
+    }
+
+    async fn answered(&mut self) -> Answer {
+        let event = self.event().await;
+        let BoxEvent::Answered(answer) = event else {
+            panic!("{event:?}");
+        };
+        answer
     }
 }
 
@@ -320,10 +325,7 @@ async fn s6_of_decisions_that_meet_a_slow_box_only_the_last_is_sent() {
     bench
         .answer(&status, "status relay=energised latched=no refused:")
         .await;
-    let verdict = match bench.event().await {
-        BoxEvent::Answered(answer) => answer.verdict,
-        other => panic!("{other:?}"),
-    };
+    let verdict = bench.answered().await.verdict;
     assert_eq!(
         verdict,
         "1234 set lvmbeat held reason=cut_off source=lvmbeat"
