@@ -1,8 +1,9 @@
 //! The actor feeds the watchdog box: the firmware as it is shipped, in QEMU, on a serial line that is a pseudo-terminal.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lvmbeat_tests::actor::Actor;
@@ -38,12 +39,9 @@ async fn relay_box() -> (Process, PathBuf) {
 }
 
 /// What a person does with `printf 'arm\r' > DEVICE`.
-fn type_arm(line: &PathBuf) {
-    let mut line = OpenOptions::new()
-        .write(true)
-        .open(line)
-        .expect("the line is there");
-    line.write_all(b"arm\r").expect("the line takes it");
+fn type_arm(line: &Path) {
+    let mut line = OpenOptions::new().write(true).open(line).unwrap();
+    line.write_all(b"arm\r").unwrap();
 }
 
 async fn until(actor: &Actor, limit: Duration, is_it: impl Fn(&Value) -> bool) -> Value {
