@@ -94,6 +94,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::actor::BoxView;
     use crate::actor::snapshot::tests::snapshot;
     use crate::clock::RuntimeClock;
 
@@ -154,6 +155,37 @@ mod tests {
             "lvmbeat_link_up{name=\"lco\"} 1",
             "lvmbeat_amqp_sessions_total 2",
             "# EOF",
+        ] {
+            assert!(
+                text.lines().any(|shown| shown == line),
+                "no line {line} in\n{text}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn metrics_tell_of_the_watchdog_box_if_there_is_one() {
+        let (show, shown) = watch::channel(None);
+        let router = router(shown, Arc::new(crate::clock::BootClock));
+        let mut snapshot = snapshot();
+        show.send_replace(Some(snapshot.clone()));
+        assert!(!ask(&router, "/metrics").await.1.contains("lvmbeat_box"));
+        snapshot.relay_box = Some(BoxView {
+            energised: Some(false),
+            counted_at: Some(embassy_time::Instant::from_secs(92)),
+            answered: 5,
+            counted: 3,
+            failed: 1,
+            ..BoxView::default()
+        });
+        show.send_replace(Some(snapshot));
+        let (_, text) = ask(&router, "/metrics").await;
+        for line in [
+            "lvmbeat_box_heartbeats_total{outcome=\"counted\"} 3",
+            "lvmbeat_box_heartbeats_total{outcome=\"held\"} 2",
+            "lvmbeat_box_heartbeats_total{outcome=\"failed\"} 1",
+            "lvmbeat_box_relay_energised 0",
+            "lvmbeat_box_counted_age_seconds 8.0",
         ] {
             assert!(
                 text.lines().any(|shown| shown == line),
