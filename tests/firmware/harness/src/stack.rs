@@ -120,11 +120,9 @@ impl Function {
                 .and_then(|(_, text)| number(text)),
             "add" | "addw" if first == "sp" && rest.contains('#') => Some(0),
             "stm" | "stmia" | "ldm" | "ldmia" if first == "sp" => Some(0),
-            "pop" => Some(0),
             "ldm" | "ldmia" if first == "sp!" => Some(0),
             "ldr" if operands.starts_with("pc, [sp], #") => Some(0),
             "bx" if operands == "lr" => Some(0),
-            "tbb" | "tbh" => Some(0),
             "bx" | "blx" | "msr" | "vpush" | "svc" => None,
             _ if ["sp", "sp!", "pc"].contains(&first) && !["cmp", "cmn", "tst"].contains(&kind) => {
                 None
