@@ -26,6 +26,9 @@ defmt::timestamp!("{=u64:ms}", Instant::now().as_millis());
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
+    static MACHINE: StaticCell<Machine<SOURCES>> = StaticCell::new();
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+
     // S5: whatever was before, it begins tripped.
     let was_energised = board::relay::is_energised();
     board::relay::release();
@@ -56,7 +59,6 @@ fn main() -> ! {
     #[cfg(feature = "bench")]
     let (setup, origin) = bench::setup(this.starts);
 
-    static MACHINE: StaticCell<Machine<SOURCES>> = StaticCell::new();
     #[cfg(not(feature = "bench"))]
     let chance = board::time::chance() ^ this.starts.rotate_left(24);
     // The bench has to know the sessions beforehand.
@@ -65,7 +67,6 @@ fn main() -> ! {
     let start = Instant::now();
     let machine = MACHINE.init_with(|| Machine::new(setup, chance, start));
 
-    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
     board::run(
         EXECUTOR.init(Executor::new(core::ptr::null_mut())),
         |spawner| {

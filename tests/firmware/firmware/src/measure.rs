@@ -29,9 +29,11 @@ const ROUNDS: u32 = 1000;
 const fn names<const BYTES: usize>(place: usize) -> [[u8; BYTES]; 16] {
     let mut names = [[b'-'; BYTES]; 16];
     let mut number = 0;
+    let mut letter = b'a';
     while number < names.len() {
-        names[number][place] = b'a' + number as u8;
+        names[number][place] = letter;
         number += 1;
+        letter += 1;
     }
     names
 }

@@ -7,3 +7,4 @@ pub mod live;
 pub mod played;
 pub mod run;
 pub mod sizes;
+pub mod stack;

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::build::{BENCH, Firmware, SHIPPED, cargo, workspace};
 use crate::run::{qemu, run};
+use crate::stack::Program;
 
 /// Flash of the core's part in bytes, at most.
 pub const FLASH_GOAL: u64 = 8 * 1024;
@@ -12,6 +13,23 @@ pub const FLASH_GOAL: u64 = 8 * 1024;
 pub const RAM_GOAL: u64 = 1024;
 /// Instructions of a decision with 16 sources, at most, whatever their names.
 pub const DECISION_GOAL: u64 = 2000;
+
+/// Stack of a call of the core in bytes, at most: a sixteenth of what memory.x gives.
+pub const STACK_GOAL: u64 = 1024;
+
+/// The calls of the core that a box makes when it has been set up, as the proof names them.
+const CALLS: [&str; 10] = [
+    "tick",
+    "beat",
+    "emission_ended",
+    "may_send",
+    "forget",
+    "hold",
+    "feed",
+    "poll",
+    "remaining",
+    "rearm",
+];
 
 /// Flash and RAM in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,6 +115,16 @@ pub fn stack() -> usize {
         .expect("the bench says it")
 }
 
+/// The most stack that any call of the core can take, in bytes, and which takes it. From the machine code: nothing has to run.
+pub fn worst_stack(target: &str) -> Result<(u64, &'static str), String> {
+    let program = Program::of(&prove(target, false)?);
+    let mut worst = (0, "");
+    for call in CALLS {
+        worst = worst.max((program.deepest(call)?, call));
+    }
+    Ok(worst)
+}
+
 /// The whole table.
 pub fn table() -> String {
     let core = size(&prove(SHIPPED.target, false).expect("the core cannot panic"));
@@ -122,6 +150,11 @@ pub fn table() -> String {
         "{:<44} {:>8}\n",
         "deepest stack, painted, on the bench",
         stack()
+    );
+    let (worst, call) = worst_stack(SHIPPED.target).expect("no call is through a pointer");
+    table += &format!(
+        "{:<44} {worst:>8} {STACK_GOAL:>8}\n",
+        format!("worst stack of the core, static ({call})")
     );
     for [sources, instructions, worst] in instructions() {
         let goal = if sources == 16 {

@@ -1,7 +1,9 @@
 //! No panic in the core can be reached, which the linker shows; and it is as small and as quick as it has to be.
 
 use box_tests::build::SHIPPED;
-use box_tests::sizes::{DECISION_GOAL, FLASH_GOAL, RAM_GOAL, instructions, prove, size};
+use box_tests::sizes::{
+    DECISION_GOAL, FLASH_GOAL, RAM_GOAL, STACK_GOAL, instructions, prove, size, worst_stack,
+};
 
 #[test]
 fn no_panic_in_the_core_can_be_reached() {
@@ -27,6 +29,17 @@ fn the_core_is_as_small_as_its_goals() {
     assert!(core.flash <= FLASH_GOAL && core.ram <= RAM_GOAL, "{core:?}");
     // It is really in there.
     assert!(core.flash > 1000 && core.ram > 500, "{core:?}");
+}
+
+#[test]
+fn no_call_of_the_core_takes_more_than_a_sixteenth_of_the_stack() {
+    let memory = include_str!("../../firmware/memory.x");
+    assert!(memory.contains("STACK : ORIGIN = 0x20000000, LENGTH = 16K"));
+    assert_eq!(STACK_GOAL, 16 * 1024 / 16);
+    // Not for thumbv6m-none-eabi: its `match` is a computed jump, which cannot be followed.
+    let (worst, call) = worst_stack(SHIPPED.target).unwrap_or_else(|error| panic!("{error}"));
+    // It is really counted.
+    assert!((100..=STACK_GOAL).contains(&worst), "{call} {worst}");
 }
 
 #[test]

@@ -4,6 +4,10 @@
 #![no_std]
 #![no_main]
 #![expect(unsafe_code, reason = "symbols that the linker has to see")]
+#![expect(
+    clippy::no_mangle_with_rust_abi,
+    reason = "the entries are found by their names, and nobody calls them"
+)]
 
 use core::mem::MaybeUninit;
 
@@ -61,7 +65,7 @@ pub fn tick(supervisor: &mut Sixteen, now: Instant) -> bool {
 #[unsafe(no_mangle)]
 pub fn beat(supervisor: &mut Sixteen, name: &str, now: Instant) -> Result<Decision, BeatError> {
     #[cfg(feature = "panics")]
-    if name.as_bytes()[now.as_ticks() as usize] == 0 {
+    if name.as_bytes()[32] == 0 {
         return Err(BeatError);
     }
     supervisor.beat(name, now)

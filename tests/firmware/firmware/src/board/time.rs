@@ -105,7 +105,6 @@ impl Time {
             let now = clock.look();
             let ticks = next.saturating_sub(now).min(LONGEST_ALARM);
             // At most 1.5e9 cycles.
-            #[expect(clippy::cast_possible_truncation, reason = "at most LONGEST_ALARM")]
             let Some(cycles) = (ticks as u32 * CYCLES_PER_TICK).checked_sub(clock.cycles) else {
                 continue;
             };
