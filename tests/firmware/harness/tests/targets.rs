@@ -1,6 +1,6 @@
 //! Other processors: the same firmware, built for each, decides the same.
 
-use box_tests::build::{BENCH, Firmware, SHIPPED};
+use box_tests::build::{BENCH, Firmware, SHIPPED, cargo, succeed, workspace};
 use box_tests::played::played;
 use box_tests::run::{FAST, SLOW, run_with};
 
@@ -65,4 +65,13 @@ fn it_is_built_as_it_is_shipped_for_each_processor() {
         assert!(shipped.elf().is_file());
     }
     assert!(SHIPPED.elf().is_file());
+}
+
+/// No board of it is emulated here: that it builds is what is shown.
+#[test]
+fn all_that_decides_is_built_for_risc_v_too() {
+    let folder = workspace().join("target").join("riscv");
+    let mut build = cargo("logic", "riscv32imac-unknown-none-elf", &folder);
+    build.env("RUSTC", "/usr/bin/rustc");
+    succeed(build.args(["--features", "defmt"]));
 }
