@@ -17,7 +17,7 @@ const MAX_LINE: usize = 512;
 /// Why the box was not fed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LineError {
-    #[error("{} cannot be opened: {cause}", path.display())]
+    #[error("{} cannot be opened: {cause}; emit.serial.path has to name the box's serial device, and lvmbeat's user has to be allowed to open it", path.display())]
     Open { path: PathBuf, cause: io::Error },
     #[error("the serial line: {0}")]
     Io(#[from] io::Error),
@@ -70,19 +70,15 @@ impl Line {
             path: config.path.clone(),
             cause,
         })?;
-        Ok(Self::over(port, config.source.clone(), config.timeout))
-    }
-
-    pub(super) fn over(port: SerialPort, source: Name, limit: Duration) -> Self {
-        Self {
+        Ok(Self {
             port,
             unread: Unread::default(),
-            source,
+            source: config.source.clone(),
             session: 0,
             // An answer to another hello has another number.
             sequence: rand::random(),
-            limit,
-        }
+            limit: config.timeout,
+        })
     }
 
     /// Asks for a session. Whatever was sent in another one is refused by the box from then on.

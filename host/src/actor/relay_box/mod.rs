@@ -3,7 +3,9 @@
 //! The box hears of each decision to emit, whatever becomes of the heartbeat to the enclosure, and of nothing else: there is no timer
 //! that feeds it (S2). As with the enclosure (`ecp`) the heartbeat is written only after the box has answered a `ping` a moment before,
 //! and after the decision loop was asked once more (S1); a line that is stalled would otherwise keep it, and the box would hear it when
-//! the line thaws (S3). A box that does not answer costs the line its session: what is still on its way is refused by the box.
+//! the line thaws (S3). If there is no answer, what the device has not sent is thrown away, and the next `hello` ends the session, as a
+//! reset and a pause of the box do: no frame of it counts later. What is left is a line that stalls between the box's answer to the ping and
+//! the heartbeat, and keeps that one outside this machine.
 //!
 //! It is a task of its own, and takes the latest decision only: a line that hangs delays nobody (S6).
 
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
+use lvmbeat_core::frame::Kind;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::line::{Line, LineError};
@@ -22,7 +25,6 @@ pub(super) use self::told::Told;
 use super::Event;
 use crate::clock::Clock;
 use crate::config::{Serial, core_duration};
-use lvmbeat_core::frame::Kind;
 
 /// What the box has said after one heartbeat.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -217,6 +217,13 @@ impl<const H: usize> Intake<H> {
         Ok(session)
     }
 
+    /// S3: the box was not listening. Whatever frames wait somewhere may be old.
+    pub fn end_sessions(&mut self) {
+        for source in &mut self.sources {
+            source.session = None;
+        }
+    }
+
     /// Whether a frame of that source is of its session and newer than the one before. The first sequence number of a session is at
     /// least 1.
     pub fn frame(&mut self, source: usize, frame: &Frame) -> Result<(), Refusal> {

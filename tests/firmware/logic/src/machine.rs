@@ -120,13 +120,16 @@ impl<const H: usize> Machine<H> {
         if self.permit.poll(now) == Some(Change::Expired) {
             say(&mut reports, now, None, What::Released(Release::Expired));
         }
-        if self.permit.tick(now).is_err() && was_given {
-            say(
-                &mut reports,
-                now,
-                None,
-                What::Released(Release::NotAttentive),
-            );
+        if self.permit.tick(now).is_err() {
+            self.intake.end_sessions();
+            if was_given {
+                say(
+                    &mut reports,
+                    now,
+                    None,
+                    What::Released(Release::NotAttentive),
+                );
+            }
         }
         reports
     }

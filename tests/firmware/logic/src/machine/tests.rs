@@ -111,6 +111,22 @@ fn s3_a_lapse_is_told_and_trips() {
 }
 
 #[test]
+fn s3_a_frame_that_waited_through_a_lapse_is_refused() {
+    let mut machine = machine();
+    let session = hello(&mut machine, "c");
+    assert_eq!(
+        framed(&mut machine, Kind::Set, "c", session, 1),
+        What::Noted(name("c"))
+    );
+    // Nobody is told, since nothing was energised; what waits is old all the same.
+    assert!(machine.tick(T0 + Duration::from_secs(4)).is_empty());
+    assert_eq!(
+        framed(&mut machine, Kind::Set, "c", session, 2),
+        What::Refused(Refusal::Session)
+    );
+}
+
+#[test]
 fn framed_heartbeats_count_within_their_session() {
     let mut machine = machine();
     let a = hello(&mut machine, "a");
