@@ -3,8 +3,8 @@
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
 
-use crate::compact::Compact;
 use crate::name::Name;
+use crate::sent_after::SentAfter;
 
 /// Names a row of the [`Table`]; valid for the table that gave it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -13,43 +13,51 @@ use crate::name::Name;
 pub struct HeartbeatId(pub(crate) u8);
 
 /// A program that beats.
-///
-/// It takes 50 bytes, since on a microcontroller the table of these is most of what the core keeps.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Heartbeat {
     name: Name,
-    /// [`CRITICAL`] and [`SEEN`], or not.
-    flags: u8,
-    times: Times,
+    critical: bool,
+    timeout: Duration,
+    lateness: Option<Duration>,
+    proof_required: bool,
+    last_seen: Option<Instant>,
+    sent_after: SentAfter,
+    smallest_margin: Option<Duration>,
 }
 
-const CRITICAL: u8 = 1;
-/// In this session.
-const SEEN: u8 = 2;
-
-/// What a heartbeat knows in times, without the gaps that the alignment of `Instant` would leave in every row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(Rust, packed(2))]
-struct Times {
-    timeout: Compact,
-    /// [`Instant::MIN`] unless [`SEEN`].
-    last_seen: Instant,
-    /// [`Compact::NONE`] until two beats were received.
-    smallest_margin: Compact,
+/// One beat, as it was received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) now: Instant,
+    /// It entered the way to here after then.
+    pub(crate) entered: Instant,
+    /// Whether an earlier beat has to confirm this one: what a stall lets go arrives within so long. `None`: it counts as sent at `now`.
+    pub(crate) burst: Option<Duration>,
+    /// It was sent after then, for sure.
+    pub(crate) proof: Option<Instant>,
 }
 
 impl Heartbeat {
     pub(crate) fn new(name: Name, critical: bool, timeout: Duration) -> Self {
         Self {
             name,
-            flags: if critical { CRITICAL } else { 0 },
-            times: Times {
-                timeout: Compact::new(timeout),
-                last_seen: Instant::MIN,
-                smallest_margin: Compact::NONE,
-            },
+            critical,
+            timeout,
+            lateness: None,
+            proof_required: false,
+            last_seen: None,
+            sent_after: SentAfter::default(),
+            smallest_margin: None,
         }
+    }
+
+    pub(crate) fn limit_lateness(&mut self, lateness: Duration) {
+        self.lateness = Some(lateness);
+    }
+
+    pub(crate) fn require_proof(&mut self) {
+        self.proof_required = true;
     }
 
     /// The name that the program beats with.
@@ -59,68 +67,91 @@ impl Heartbeat {
 
     /// Whether the dome heartbeat is withheld while this one is not fresh.
     pub fn is_critical(&self) -> bool {
-        self.flags & CRITICAL != 0
+        self.critical
     }
 
-    /// A beat counts for less than this long. It is as configured below 2³¹ ticks (35 minutes at 1 MHz, 24 days at 1 kHz), and shorter by
-    /// less than a thousandth above.
+    /// It counts as alive for less than this long after it is known to have been alive.
     pub fn timeout(&self) -> Duration {
-        self.times.timeout.get()
+        self.timeout
+    }
+
+    /// A beat emits only if it is known to have been sent less than this long before it was received; never longer than the
+    /// timeout.
+    pub fn lateness(&self) -> Duration {
+        self.lateness
+            .map_or(self.timeout, |lateness| lateness.min(self.timeout))
+    }
+
+    /// Whether only beats count that prove when they were sent.
+    pub fn is_proof_required(&self) -> bool {
+        self.proof_required
     }
 
     /// When the last beat was received, unless none was since the start of the session.
     pub fn last_seen(&self) -> Option<Instant> {
-        (self.flags & SEEN != 0).then_some(self.times.last_seen)
+        self.last_seen
     }
 
-    /// Timeout minus the longest time between two beats of one session so far; zero if it ever went stale between
-    /// two beats. `None` until two beats were received. Rounded down as the timeout is.
+    /// The last beat was sent after then (S3). `None`: nothing is known of that yet in this session.
+    pub fn sent_after(&self) -> Option<Instant> {
+        self.sent_after.get()
+    }
+
+    /// The timeout minus the longest time in this process for which nothing newer proved it alive, between two beats of one session;
+    /// zero if it ever went stale so. `None` before the first such pair.
     pub fn smallest_margin(&self) -> Option<Duration> {
-        let margin = self.times.smallest_margin;
-        (margin != Compact::NONE).then(|| margin.get())
+        self.smallest_margin
     }
 
-    /// Time since the last beat. `None` if there was none, or if the clock is behind it (a broken clock).
+    /// Time since the last beat was received. `None` if there was none, or if the clock is behind it (a broken clock).
     pub fn age(&self, now: Instant) -> Option<Duration> {
-        now.checked_duration_since(self.last_seen()?)
+        now.checked_duration_since(self.last_seen?)
     }
 
-    /// Whether the last beat counts (S1). A beat as old as the timeout does not; neither does one from the future.
+    /// The greatest age that the last beat can have, counted from its sending. `None` if nothing is known of that, or if the clock is
+    /// behind it (a broken clock).
+    pub fn greatest_age(&self, now: Instant) -> Option<Duration> {
+        self.age(now)?;
+        now.checked_duration_since(self.sent_after.get()?)
+    }
+
+    /// Whether it counts as alive (S1): its last beat is for sure younger than the timeout. What may be as old as that does not count;
+    /// neither does a beat from the future.
     pub fn is_fresh(&self, now: Instant) -> bool {
-        self.age(now).is_some_and(|age| age < self.timeout())
+        self.greatest_age(now).is_some_and(|age| age < self.timeout)
     }
 
-    pub(crate) fn note(&mut self, now: Instant) {
-        if let Some(gap) = self.age(now) {
-            let margin = Compact::new(saturating_sub(self.timeout(), gap));
-            self.times.smallest_margin = margin.min(self.times.smallest_margin);
+    /// Whether the last beat was received too late to emit, or nothing was known of its age then (S3).
+    pub fn is_unconfirmed(&self) -> bool {
+        let age = self.last_seen.and_then(|at| self.greatest_age(at));
+        self.last_seen.is_some() && age.is_none_or(|age| age >= self.lateness())
+    }
+
+    pub(crate) fn note(&mut self, received: Received) {
+        let Received {
+            now,
+            entered,
+            burst,
+            proof,
+        } = received;
+        if let Some(age) = self.greatest_age(now) {
+            let margin = saturating_sub(self.timeout, age);
+            self.smallest_margin = Some(self.smallest_margin.map_or(margin, |m| m.min(margin)));
         }
-        self.times.last_seen = now;
-        self.flags |= SEEN;
+        match burst {
+            _ if self.proof_required => {}
+            Some(burst) => self.sent_after.received(entered, now, burst),
+            None => self.sent_after = SentAfter::at(now),
+        }
+        if let Some(proof) = proof {
+            self.sent_after.proven(proof);
+        }
+        self.last_seen = Some(now);
     }
 
     pub(crate) fn forget(&mut self) {
-        self.flags &= !SEEN;
-        self.times.last_seen = Instant::MIN;
-    }
-}
-
-#[cfg(feature = "defmt")]
-impl defmt::Format for Times {
-    fn format(&self, f: defmt::Formatter<'_>) {
-        // By value: a field of it may not be borrowed where it is.
-        let Self {
-            timeout,
-            last_seen,
-            smallest_margin,
-        } = *self;
-        defmt::write!(
-            f,
-            "Times {{ timeout: {}, last_seen: {}, smallest_margin: {} }}",
-            timeout,
-            last_seen,
-            smallest_margin
-        );
+        self.last_seen = None;
+        self.sent_after = SentAfter::default();
     }
 }
 
@@ -202,8 +233,18 @@ mod tests {
 
     fn seen_at(now: Instant) -> Heartbeat {
         let mut heartbeat = heartbeat();
-        heartbeat.note(now);
+        heartbeat.note(at(now));
         heartbeat
+    }
+
+    /// A beat that counts as sent when it was received.
+    fn at(now: Instant) -> Received {
+        Received {
+            now,
+            entered: now,
+            burst: None,
+            proof: None,
+        }
     }
 
     fn named(name: &str, critical: bool) -> Heartbeat {
@@ -260,34 +301,6 @@ mod tests {
     }
 
     #[test]
-    fn s1_a_timeout_too_long_to_be_kept_exactly_counts_for_a_little_shorter() {
-        let long = Duration::from_ticks((1 << 40) + 5);
-        let mut heartbeat = Heartbeat::new(Name::new("slow").unwrap(), true, long);
-        let kept = heartbeat.timeout();
-        assert_eq!(kept, Duration::from_ticks(1 << 40));
-        heartbeat.note(T0);
-        assert!(heartbeat.is_fresh(T0 + kept - TICK));
-        assert!(!heartbeat.is_fresh(T0 + kept));
-        // Neither does an endless one, and nothing overflows.
-        let mut heartbeat = Heartbeat::new(Name::new("endless").unwrap(), true, Duration::MAX);
-        heartbeat.note(Instant::MIN);
-        assert!(heartbeat.is_fresh(T0));
-        assert!(!heartbeat.is_fresh(Instant::MAX));
-        heartbeat.note(Instant::MAX);
-        assert_eq!(heartbeat.smallest_margin(), Some(Duration::MIN));
-    }
-
-    #[test]
-    fn l1_a_margin_too_long_to_be_kept_exactly_is_a_little_smaller() {
-        let timeout = Duration::from_ticks(1 << 40);
-        let mut heartbeat = Heartbeat::new(Name::new("slow").unwrap(), true, timeout);
-        heartbeat.note(T0);
-        heartbeat.note(T0 + TICK);
-        let margin = heartbeat.smallest_margin().unwrap();
-        assert!(margin < timeout - TICK && margin > timeout - timeout / 1000);
-    }
-
-    #[test]
     fn s5_after_forget_it_was_never_seen() {
         let mut heartbeat = seen_at(T0);
         heartbeat.forget();
@@ -303,34 +316,34 @@ mod tests {
     #[test]
     fn l1_the_smallest_margin_is_that_of_the_longest_gap() {
         let mut heartbeat = seen_at(T0);
-        heartbeat.note(T0 + Duration::from_secs(10));
+        heartbeat.note(at(T0 + Duration::from_secs(10)));
         assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(20)));
-        heartbeat.note(T0 + Duration::from_secs(35));
+        heartbeat.note(at(T0 + Duration::from_secs(35)));
         assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(5)));
-        heartbeat.note(T0 + Duration::from_secs(40));
+        heartbeat.note(at(T0 + Duration::from_secs(40)));
         assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(5)));
     }
 
     #[test]
     fn l1_the_margin_is_zero_once_it_went_stale() {
         let mut heartbeat = seen_at(T0);
-        heartbeat.note(T0 + Duration::from_secs(100));
+        heartbeat.note(at(T0 + Duration::from_secs(100)));
         assert_eq!(heartbeat.smallest_margin(), Some(Duration::MIN));
     }
 
     #[test]
     fn l1_a_pause_between_sessions_is_no_margin() {
         let mut heartbeat = seen_at(T0);
-        heartbeat.note(T0 + Duration::from_secs(10));
+        heartbeat.note(at(T0 + Duration::from_secs(10)));
         heartbeat.forget();
-        heartbeat.note(T0 + Duration::from_secs(100));
+        heartbeat.note(at(T0 + Duration::from_secs(100)));
         assert_eq!(heartbeat.smallest_margin(), Some(Duration::from_secs(20)));
     }
 
     #[test]
     fn l1_a_clock_that_went_back_is_no_margin() {
         let mut heartbeat = seen_at(T0);
-        heartbeat.note(T0 - TICK);
+        heartbeat.note(at(T0 - TICK));
         assert_eq!(heartbeat.smallest_margin(), None);
         assert_eq!(heartbeat.last_seen(), Some(T0 - TICK));
     }
@@ -398,9 +411,9 @@ mod tests {
             .map(|(name, critical)| table.push(named(name, critical)).unwrap());
         let first = |table: &Table<4>, now| table.first_not_fresh(now).map(|(id, _)| id);
         assert_eq!(first(&table, T0), Some(ids[1]));
-        table.get_mut(ids[1]).unwrap().note(T0);
+        table.get_mut(ids[1]).unwrap().note(at(T0));
         assert_eq!(first(&table, T0), Some(ids[2]));
-        table.get_mut(ids[2]).unwrap().note(T0 + TICK);
+        table.get_mut(ids[2]).unwrap().note(at(T0 + TICK));
         assert_eq!(first(&table, T0 + TICK), None);
         assert_eq!(first(&table, T0 + TIMEOUT), Some(ids[1]));
         table.forget();

@@ -9,7 +9,8 @@
 //! | [`heartbeat`] | which programs are alive? |
 //! | [`link`] | which network links are up? |
 //! | [`attention`] | was this process listening all the time? |
-//! | [`path`] | how old can a message be that is received now? |
+//! | [`path`] | how long can a message have been on its way from the broker? |
+//! | [`sent_after`] | when was a beat sent, at the earliest? |
 //! | [`emission`] | may another heartbeat be sent to the dome now? |
 //! | [`supervisor`] | all of that together: emit or hold, and why |
 //! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
@@ -40,7 +41,6 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
-mod compact;
 pub mod crc;
 pub mod emission;
 pub mod frame;
@@ -48,6 +48,7 @@ pub mod heartbeat;
 pub mod link;
 pub mod name;
 pub mod path;
+pub mod sent_after;
 pub mod supervisor;
 pub mod watchdog;
 

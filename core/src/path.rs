@@ -36,6 +36,11 @@ impl Path {
         self.newest = None;
     }
 
+    /// What is received now entered the path after then.
+    pub fn entered_after(&self) -> Option<Instant> {
+        self.newest
+    }
+
     /// The greatest age of a message that is received at `now`. `None` if nothing is known of it: without a proof, or if the clock is behind
     /// it (a broken clock).
     pub fn greatest_age(&self, now: Instant) -> Option<Duration> {

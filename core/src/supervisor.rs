@@ -9,7 +9,7 @@ use heapless::Vec;
 
 use crate::attention::{Attention, Lapse};
 use crate::emission::{Emission, Outcome, Pace, Ticket, Wait};
-use crate::heartbeat::{Heartbeat, HeartbeatId, Table};
+use crate::heartbeat::{Heartbeat, HeartbeatId, Received, Table};
 use crate::link::{Link, LinkChange, LinkId, LinkState};
 use crate::name::{Name, NameError};
 use crate::path::Path;
@@ -20,6 +20,7 @@ use crate::path::Path;
 pub struct Config<const H: usize, const L: usize> {
     attention_limit: Duration,
     path_limit: Option<Duration>,
+    burst: Option<Duration>,
     pace: Pace,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
@@ -45,6 +46,7 @@ impl<const H: usize, const L: usize> Config<H, L> {
         Self {
             attention_limit,
             path_limit: None,
+            burst: None,
             pace,
             heartbeats: Table::new(),
             links: Vec::new(),
@@ -57,6 +59,29 @@ impl<const H: usize, const L: usize> Config<H, L> {
     pub fn with_path_limit(mut self, limit: Duration) -> Self {
         self.path_limit = Some(limit);
         self
+    }
+
+    /// Beats may wait where the path does not see it: in their client, or between it and the broker. So each has to be confirmed by an
+    /// earlier one that was received at least `burst` before (see [`sent_after`](crate::sent_after)), where `burst` is how long a stall
+    /// that ends takes to let everything go (S3). Without this, what is received counts as sent just now.
+    #[must_use]
+    pub fn with_burst(mut self, burst: Duration) -> Self {
+        self.burst = Some(burst);
+        self
+    }
+
+    /// A beat of this source emits only if it was for sure sent less than `lateness` before; without this, less than the timeout.
+    pub fn limit_lateness(&mut self, id: HeartbeatId, lateness: Duration) {
+        if let Some(heartbeat) = self.heartbeats.get_mut(id) {
+            heartbeat.limit_lateness(lateness);
+        }
+    }
+
+    /// Only beats of this source count that prove when they were sent ([`Supervisor::beat_proven`]).
+    pub fn require_proof(&mut self, id: HeartbeatId) {
+        if let Some(heartbeat) = self.heartbeats.get_mut(id) {
+            heartbeat.require_proof();
+        }
     }
 
     /// Adds a source of heartbeats.
@@ -117,11 +142,18 @@ pub enum Reason {
     NothingCritical,
     /// This critical heartbeat was not received yet in this session (S5).
     NeverSeen(HeartbeatId),
+    /// This critical heartbeat was received, but may have been sent too long ago: the next one confirms it (S3).
+    Unconfirmed {
+        /// Which.
+        heartbeat: HeartbeatId,
+        /// The greatest age that it can have had when it was received, if anything is known of that.
+        sent_before: Option<Duration>,
+    },
     /// This critical heartbeat is too old (S1).
     Stale {
         /// Which.
         heartbeat: HeartbeatId,
-        /// Time since its last beat.
+        /// Time since its last beat was received.
         silent_for: Duration,
     },
     /// This link was not reached yet (S5).
@@ -144,11 +176,23 @@ impl Reason {
 
     fn not_fresh(id: HeartbeatId, heartbeat: &Heartbeat, now: Instant) -> Self {
         match heartbeat.age(now) {
+            None => Self::NeverSeen(id),
+            Some(age) if heartbeat.is_unconfirmed() && age < heartbeat.timeout() => {
+                Self::unconfirmed(id, heartbeat)
+            }
             Some(silent_for) => Self::Stale {
                 heartbeat: id,
                 silent_for,
             },
-            None => Self::NeverSeen(id),
+        }
+    }
+
+    fn unconfirmed(id: HeartbeatId, heartbeat: &Heartbeat) -> Self {
+        Self::Unconfirmed {
+            heartbeat: id,
+            sent_before: heartbeat
+                .last_seen()
+                .and_then(|at| heartbeat.greatest_age(at)),
         }
     }
 
@@ -164,6 +208,7 @@ impl Reason {
             Self::PathSlow(_) => "path_slow",
             Self::NothingCritical => "nothing_critical",
             Self::NeverSeen(_) => "heartbeat_never_seen",
+            Self::Unconfirmed { .. } => "heartbeat_unconfirmed",
             Self::Stale { .. } => "heartbeat_stale",
             Self::LinkUnproven(_) => "link_unproven",
             Self::LinkDown(_) => "link_down",
@@ -174,11 +219,12 @@ impl Reason {
     }
 
     /// Every [`as_str`](Self::as_str), in the order in which causes are looked for.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 11] = [
         "not_attentive",
         "path_slow",
         "nothing_critical",
         "heartbeat_never_seen",
+        "heartbeat_unconfirmed",
         "heartbeat_stale",
         "link_unproven",
         "link_down",
@@ -188,10 +234,15 @@ impl Reason {
     ];
 }
 
-/// A beat that names no heartbeat of the configuration.
+/// A beat that is refused, and changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct BeatError;
+pub enum BeatError {
+    /// It names no heartbeat of the configuration.
+    Unknown,
+    /// It does not prove when it was sent, and this source's have to.
+    ProofMissing(HeartbeatId),
+}
 
 /// Decides whether the dome's controller is told that all is well.
 ///
@@ -214,6 +265,7 @@ pub struct Supervisor<const H: usize, const L: usize> {
     /// `tick` has still to tell that lapse.
     untold: bool,
     path: Option<Path>,
+    burst: Option<Duration>,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
     emission: Emission,
@@ -228,6 +280,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             lapsed: false,
             untold: false,
             path: config.path_limit.map(Path::new),
+            burst: config.burst,
             heartbeats: config.heartbeats,
             links: config.links,
             emission: Emission::new(config.pace),
@@ -251,8 +304,27 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ///
     /// A beat that is found after a lapse of attention does not count, whether or not `tick` noticed the lapse first.
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
+        self.beat_with(name, None, now)
+    }
+
+    /// The same for a beat that proves that it was sent after `sent_after`, because it repeats what its client was told then (S3).
+    pub fn beat_proven(
+        &mut self,
+        name: &str,
+        sent_after: Instant,
+        now: Instant,
+    ) -> Result<Decision, BeatError> {
+        self.beat_with(name, Some(sent_after), now)
+    }
+
+    fn beat_with(
+        &mut self,
+        name: &str,
+        proof: Option<Instant>,
+        now: Instant,
+    ) -> Result<Decision, BeatError> {
         self.look(now);
-        let id = self.heartbeats.find(name).ok_or(BeatError)?;
+        let id = self.heartbeats.find(name).ok_or(BeatError::Unknown)?;
         if let Some(lapse) = self.lapse.filter(|_| self.lapsed) {
             return Ok(Decision::Hold(Reason::NotAttentive(lapse)));
         }
@@ -261,11 +333,24 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             self.emission.break_streak();
             return Ok(Decision::Hold(slow));
         }
-        let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError)?;
+        // Without a path to wait on, it enters as it is received.
+        let entered = self.path.as_ref().map_or(Some(now), Path::entered_after);
+        let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError::Unknown)?;
+        if heartbeat.is_proof_required() && proof.is_none() {
+            return Err(BeatError::ProofMissing(id));
+        }
         let critical = heartbeat.is_critical();
         let was_stale = critical && !heartbeat.is_fresh(now);
-        heartbeat.note(now);
-        // This one is fresh now, and the others are what they were: one pass tells what holds before this beat, and after it.
+        heartbeat.note(Received {
+            now,
+            entered: entered.unwrap_or(now),
+            burst: self.burst,
+            proof,
+        });
+        let late = heartbeat
+            .is_unconfirmed()
+            .then(|| Reason::unconfirmed(id, heartbeat));
+        // The others are what they were: one pass tells what holds before this beat, and after it.
         let not_fresh = self.heartbeats.first_not_fresh(now);
         let not_fresh = not_fresh.map(|(id, heartbeat)| Reason::not_fresh(id, heartbeat, now));
         if was_stale || not_fresh.is_some() {
@@ -276,7 +361,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             return Ok(Decision::Noted);
         }
         self.lapse = None;
-        if let Some(fault) = not_fresh.or_else(|| self.link_fault()) {
+        if let Some(fault) = not_fresh.or(late).or_else(|| self.link_fault()) {
             self.emission.break_streak();
             return Ok(Decision::Hold(fault));
         }
@@ -330,10 +415,11 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         }
     }
 
-    /// The first cause why no heartbeat goes to the dome at `now`. `None`: any critical beat that arrives now will emit.
+    /// The first cause why no heartbeat goes to the dome at `now`. `None`: any critical beat that arrives now will emit, unless it is
+    /// itself late ([`Heartbeat::lateness`]).
     ///
     /// A heartbeat that only waits for its next beat is not a cause until it is stale. If the cause is that one alone was
-    /// never seen or is stale, its own next beat ends the cause and may emit.
+    /// never seen or is stale, its own next beat ends the cause and may emit; or the one after that, which confirms it.
     ///
     /// The same as [`beat`](Self::beat) would decide on, with one difference: what is not known because of a lapse of attention, that
     /// lapse stands for, also after `forget`, until a critical heartbeat is received.
@@ -450,7 +536,10 @@ impl core::error::Error for ConfigError {}
 
 impl fmt::Display for BeatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no heartbeat of that name is configured")
+        f.write_str(match self {
+            Self::Unknown => "no heartbeat of that name is configured",
+            Self::ProofMissing(_) => "this heartbeat counts only if it proves when it was sent",
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::string::ToString;
 use super::*;
 
 mod configuration;
+mod confirmation;
 mod heartbeats;
 mod lapses;
 mod links;

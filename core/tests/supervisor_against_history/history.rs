@@ -13,17 +13,27 @@ pub(crate) struct Setup {
     pub(crate) cutoff: u64,
     pub(crate) retry: u64,
     pub(crate) plc: u64,
-    /// Critical, timeout.
-    pub(crate) heartbeats: Vec<(bool, u64)>,
+    /// Beats closer together than this count as one; `None`: each counts as sent when it is received.
+    pub(crate) burst: Option<u64>,
+    pub(crate) heartbeats: Vec<Source>,
     /// Failures to down.
     pub(crate) links: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) critical: bool,
+    pub(crate) timeout: u64,
+    pub(crate) lateness: Option<u64>,
+    pub(crate) proof_required: bool,
 }
 
 /// What happened, with the answer where the answer is part of the story.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Tick,
-    Beat(usize, Result<Decision, ()>),
+    /// Which, what it proves, what the answer was.
+    Beat(usize, Option<u64>, Result<Decision, ()>),
     End(Ticket, Outcome),
     Probe(usize, bool),
     /// What was sent before then is not received any more.
@@ -103,28 +113,102 @@ impl History<'_> {
         lapses
     }
 
-    /// Whether a beat that counts is younger than its timeout.
+    /// Whether it is proven to have been alive less than its timeout ago.
     pub(crate) fn fresh(&self, end: usize, heartbeat: usize, now: u64) -> bool {
         self.lapses(end, None).is_empty()
-            && self.counted(end, heartbeat).any(|at| {
-                at <= now && u128::from(now - at) < u128::from(self.setup.heartbeats[heartbeat].1)
+            && self.sent_after(end, heartbeat).is_some_and(|sent| {
+                sent <= now
+                    && u128::from(now - sent) < u128::from(self.setup.heartbeats[heartbeat].timeout)
             })
     }
 
-    /// The beats of the session, disregarding lapses.
+    /// The beats of the session that count, disregarding lapses: index and instant.
+    fn beats(
+        &self,
+        end: usize,
+        heartbeat: usize,
+    ) -> impl DoubleEndedIterator<Item = (usize, u64, Option<u64>)> {
+        let begin = self.session(end);
+        self.events[begin..end]
+            .iter()
+            .enumerate()
+            .filter_map(move |(index, (at, event))| match event {
+                Event::Beat(which, proof, Ok(_)) if *which == heartbeat => {
+                    let prompt = self.slow(begin + index, *at).is_none();
+                    prompt.then_some((begin + index, *at, *proof))
+                }
+                _ => None,
+            })
+    }
+
     pub(crate) fn counted(
         &self,
         end: usize,
         heartbeat: usize,
     ) -> impl DoubleEndedIterator<Item = u64> {
+        self.beats(end, heartbeat).map(|(_, at, _)| at)
+    }
+
+    /// When the newest beat was sent, at the earliest: what it proves itself, or when the last beat entered that was received at least a
+    /// burst before it entered. Of beats that are closer together only the first counts for that.
+    pub(crate) fn sent_after(&self, end: usize, heartbeat: usize) -> Option<u64> {
+        let proofs = self.beats(end, heartbeat).filter_map(|(_, _, proof)| proof);
+        if self.setup.heartbeats[heartbeat].proof_required {
+            return proofs.max();
+        }
+        let Some(burst) = self.setup.burst else {
+            let last = self.counted(end, heartbeat).next_back();
+            return last.max(proofs.max());
+        };
+        let mut firsts: Vec<(u64, u64)> = Vec::new();
+        for (index, at, _) in self.beats(end, heartbeat) {
+            let entered = if self.setup.path.is_some() {
+                self.proofs(index).max().unwrap_or(at)
+            } else {
+                at
+            };
+            let apart = |(_, received): &(u64, u64)| i128::from(entered) - i128::from(*received);
+            if firsts
+                .last()
+                .is_none_or(|last| apart(last) >= i128::from(burst))
+            {
+                firsts.push((entered, at));
+            }
+        }
+        firsts.pop();
+        firsts
+            .iter()
+            .map(|(entered, _)| *entered)
+            .chain(proofs)
+            .max()
+    }
+
+    /// The last beat came, and how old it can have been then, if that is known.
+    fn last_beat(&self, end: usize, heartbeat: usize) -> Option<(u64, Option<u64>)> {
+        let at = self.counted(end, heartbeat).next_back()?;
+        let sent = self.sent_after(end, heartbeat);
+        Some((at, sent.and_then(|sent| at.checked_sub(sent))))
+    }
+
+    /// Why its last beat does not emit by itself.
+    fn late(&self, end: usize, heartbeat: usize) -> Option<Reason> {
+        let source = &self.setup.heartbeats[heartbeat];
+        let (_, age) = self.last_beat(end, heartbeat)?;
+        let limit = source.lateness.unwrap_or(u64::MAX).min(source.timeout);
+        if age.is_some_and(|age| age < limit) {
+            return None;
+        }
+        Some(Reason::Unconfirmed {
+            heartbeat: self.ids[heartbeat],
+            sent_before: age.map(ticks),
+        })
+    }
+
+    fn proofs(&self, end: usize) -> impl Iterator<Item = u64> {
         self.events[self.session(end)..end]
             .iter()
-            .enumerate()
-            .filter_map(move |(index, (at, event))| match event {
-                Event::Beat(which, Ok(_)) if *which == heartbeat => {
-                    let prompt = self.slow(self.session(end) + index, *at).is_none();
-                    prompt.then_some(*at)
-                }
+            .filter_map(|(_, event)| match event {
+                Event::Proven(sent) => Some(*sent),
                 _ => None,
             })
     }
@@ -132,14 +216,10 @@ impl History<'_> {
     /// What is received at `now`, in the session before event `end`, may be this old.
     pub(crate) fn slow(&self, end: usize, now: u64) -> Option<Reason> {
         let limit = self.setup.path?;
-        let proofs =
-            self.events[self.session(end)..end]
-                .iter()
-                .filter_map(|(_, event)| match event {
-                    Event::Proven(sent) => Some(*sent),
-                    _ => None,
-                });
-        let age = proofs.max().and_then(|sent| now.checked_sub(sent));
+        let age = self
+            .proofs(end)
+            .max()
+            .and_then(|sent| now.checked_sub(sent));
         if age.is_some_and(|age| age < limit) {
             return None;
         }
@@ -170,7 +250,7 @@ impl History<'_> {
     pub(crate) fn flights(&self, end: usize) -> Vec<Flight> {
         let events = || self.events[..end].iter().enumerate();
         let starts = events().filter_map(|(index, (at, event))| match event {
-            Event::Beat(_, Ok(Decision::Emit(ticket))) => Some((index, *at, *ticket)),
+            Event::Beat(_, _, Ok(Decision::Emit(ticket))) => Some((index, *at, *ticket)),
             _ => None,
         });
         starts
@@ -200,6 +280,11 @@ impl History<'_> {
     }
 
     pub(crate) fn fault(&self, end: usize, now: u64) -> Option<Reason> {
+        self.fault_of(end, now, None)
+    }
+
+    /// The fault that holds the beat of this heartbeat, which is the last event.
+    pub(crate) fn fault_of(&self, end: usize, now: u64, beating: Option<usize>) -> Option<Reason> {
         if let Some((_, lapse)) = self.lapses(end, None).last() {
             return Some(Reason::NotAttentive(*lapse));
         }
@@ -209,20 +294,27 @@ impl History<'_> {
         if let Some(slow) = self.slow(end, now) {
             return Some(slow);
         }
-        let critical = (0..self.setup.heartbeats.len()).filter(|one| self.setup.heartbeats[*one].0);
+        let critical =
+            (0..self.setup.heartbeats.len()).filter(|one| self.setup.heartbeats[*one].critical);
         if critical.clone().count() == 0 {
             return Some(Reason::NothingCritical);
         }
         for one in critical {
             if !self.fresh(end, one, now) {
-                return Some(match self.counted(end, one).next_back() {
-                    None => Reason::NeverSeen(self.ids[one]),
-                    Some(at) => Reason::Stale {
+                let Some((at, _)) = self.last_beat(end, one) else {
+                    return Some(Reason::NeverSeen(self.ids[one]));
+                };
+                return match self.late(end, one) {
+                    Some(late) if now - at < self.setup.heartbeats[one].timeout => Some(late),
+                    _ => Some(Reason::Stale {
                         heartbeat: self.ids[one],
                         silent_for: ticks(now - at),
-                    },
-                });
+                    }),
+                };
             }
+        }
+        if let Some(late) = beating.and_then(|beating| self.late(end, beating)) {
+            return Some(late);
         }
         (0..self.links.len()).find_map(|link| match self.link(end, link) {
             LinkState::Up => None,
@@ -266,7 +358,7 @@ impl History<'_> {
     }
 
     fn blamed(&self, mut end: usize) -> Option<Lapse> {
-        let critical = |one: &usize| self.setup.heartbeats[*one].0;
+        let critical = |one: &usize| self.setup.heartbeats[*one].critical;
         loop {
             let mut all = 0..self.setup.heartbeats.len();
             if all.any(|one| critical(&one) && self.counted(end, one).next().is_some()) {
@@ -311,9 +403,9 @@ impl History<'_> {
         noticed.iter().any(|(noticer, _)| *noticer == index)
             || match event {
                 Event::Forget => true,
-                Event::Beat(_, Ok(Decision::Hold(reason))) if reason.is_fault() => true,
-                Event::Beat(_, Ok(_)) => (0..self.setup.heartbeats.len())
-                    .any(|one| self.setup.heartbeats[one].0 && !self.fresh(index, one, *at)),
+                Event::Beat(_, _, Ok(Decision::Hold(reason))) if reason.is_fault() => true,
+                Event::Beat(_, _, Ok(_)) => (0..self.setup.heartbeats.len())
+                    .any(|one| self.setup.heartbeats[one].critical && !self.fresh(index, one, *at)),
                 _ => false,
             }
     }
@@ -366,11 +458,16 @@ impl History<'_> {
                     .lapses(end, None)
                     .first()
                     .map_or(end, |(index, _)| *index);
-                let beats: Vec<_> = self.counted(end, heartbeat).collect();
-                let gaps: Vec<_> = beats.windows(2).map(|pair| pair[1] - pair[0]).collect();
-                gaps
+                let beats: Vec<_> = self.beats(end, heartbeat).skip(1).collect();
+                let silences = beats.iter().filter_map(|(index, at, _)| {
+                    at.checked_sub(self.sent_after(*index, heartbeat)?)
+                });
+                silences.collect::<Vec<_>>()
             })
-            .map(|gap| ticks(self.setup.heartbeats[heartbeat].1.saturating_sub(gap)))
+            .map(|silence| {
+                let timeout = self.setup.heartbeats[heartbeat].timeout;
+                ticks(timeout.saturating_sub(silence))
+            })
             .min()
     }
 }

@@ -14,21 +14,22 @@ use std::num::NonZeroU8;
 use embassy_time::Instant;
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{
-    Config, Decision, HeartbeatId, LinkChange, LinkId, LinkState, Outcome, Reason, Supervisor,
-    Ticket,
+    BeatError, Config, Decision, HeartbeatId, LinkChange, LinkId, LinkState, Outcome, Reason,
+    Supervisor, Ticket,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestCaseResult, TestRunner};
 
-use history::{Event, History, Setup, ticks};
+use history::{Event, History, Setup, Source, ticks};
 
 type Small = Supervisor<4, 2>;
 
 #[derive(Clone, Debug)]
 enum Op {
     Tick,
-    Beat(usize),
+    /// Of a source, with a proof that it was sent after so many ticks ago.
+    Beat(usize, Option<u64>),
     /// Ends the newest emission, or one that is so many older.
     End(usize, Outcome),
     Probe(usize, bool),
@@ -51,8 +52,17 @@ fn setup() -> impl Strategy<Value = Setup> {
         (
             prop::bool::weighted(0.75),
             prop_oneof![1..25_u64, 50..100_u64],
+            prop_oneof![2 => Just(None), 1 => (1..25_u64).prop_map(Some)],
+            prop::bool::weighted(0.1),
         )
+            .prop_map(|(critical, timeout, lateness, proof_required)| Source {
+                critical,
+                timeout,
+                lateness,
+                proof_required,
+            })
     };
+    let burst = prop_oneof![1 => Just(None), 2 => (0..6_u64).prop_map(Some)];
     let heartbeats = prop_oneof![
         prop::collection::vec(heartbeat(), 0..=1),
         prop::collection::vec(heartbeat(), 2..=4),
@@ -66,7 +76,7 @@ fn setup() -> impl Strategy<Value = Setup> {
     (
         start,
         attention,
-        path,
+        (path, burst),
         0..12_u64,
         0..6_u64,
         0..150_u64,
@@ -74,10 +84,11 @@ fn setup() -> impl Strategy<Value = Setup> {
         links,
     )
         .prop_map(
-            |(start, attention, path, cutoff, retry, plc, heartbeats, links)| Setup {
+            |(start, attention, (path, burst), cutoff, retry, plc, heartbeats, links)| Setup {
                 start,
                 attention,
                 path,
+                burst,
                 cutoff,
                 retry,
                 plc,
@@ -102,7 +113,8 @@ fn step() -> impl Strategy<Value = Step> {
     let op = prop_oneof![
         4 => Just(Op::Tick),
         // The last of them may be unknown.
-        10 => (0..5_usize).prop_map(Op::Beat),
+        10 => (0..5_usize, prop_oneof![6 => Just(None), 1 => (0..20_u64).prop_map(Some)])
+            .prop_map(|(heartbeat, proof)| Op::Beat(heartbeat, proof)),
         6 => (prop_oneof![5 => Just(0), 1 => 1..4_usize], outcome)
             .prop_map(|(older, outcome)| Op::End(older, outcome)),
         4 => (0..2_usize, prop::bool::weighted(0.8)).prop_map(|(link, up)| Op::Probe(link, up)),
@@ -128,13 +140,21 @@ fn build(setup: &Setup) -> (Small, Vec<HeartbeatId>, Vec<LinkId>) {
     if let Some(limit) = setup.path {
         config = config.with_path_limit(ticks(limit));
     }
-    let ids = (0..)
-        .zip(&setup.heartbeats)
-        .filter_map(|(number, (critical, timeout))| {
-            config
-                .add_heartbeat(&name(number), *critical, ticks(*timeout))
-                .ok()
-        });
+    if let Some(burst) = setup.burst {
+        config = config.with_burst(ticks(burst));
+    }
+    let ids = (0..).zip(&setup.heartbeats).filter_map(|(number, source)| {
+        let timeout = ticks(source.timeout);
+        let id = config.add_heartbeat(&name(number), source.critical, timeout);
+        let id = id.ok()?;
+        if let Some(lateness) = source.lateness {
+            config.limit_lateness(id, ticks(lateness));
+        }
+        if source.proof_required {
+            config.require_proof(id);
+        }
+        Some(id)
+    });
     let ids = ids.collect();
     let links = (0..).zip(&setup.links).filter_map(|(number, failures)| {
         let failures = NonZeroU8::new(*failures)?;
@@ -151,6 +171,7 @@ fn beat(
     history: &mut History,
     tickets: &mut Vec<Ticket>,
     heartbeat: usize,
+    proof: Option<u64>,
     now: u64,
 ) -> Result<&'static str, TestCaseError> {
     let (at, end, setup) = (
@@ -158,26 +179,40 @@ fn beat(
         history.events.len(),
         history.setup,
     );
-    let answer = supervisor.beat(&name(heartbeat), at);
+    let answer = match proof {
+        None => supervisor.beat(&name(heartbeat), at),
+        Some(sent) => supervisor.beat_proven(&name(heartbeat), Instant::from_ticks(sent), at),
+    };
     let met = match answer {
         Ok(Decision::Emit(_)) => "emit",
         Ok(Decision::Hold(reason)) => reason.as_str(),
         Ok(Decision::Noted) => "noted",
-        Err(_) => "unknown",
+        Err(BeatError::Unknown) => "unknown",
+        Err(BeatError::ProofMissing(_)) => "no proof",
     };
     if heartbeat >= setup.heartbeats.len() {
-        prop_assert!(answer.is_err());
-        history.events.push((now, Event::Beat(heartbeat, Err(()))));
+        prop_assert_eq!(answer, Err(BeatError::Unknown));
+        history
+            .events
+            .push((now, Event::Beat(heartbeat, proof, Err(()))));
     } else {
         // What it was is known only after it is known that it was; `Noted` stands in for it.
-        let noted = Event::Beat(heartbeat, Ok(Decision::Noted));
-        history.events.push((now, noted));
+        let source = &setup.heartbeats[heartbeat];
+        let refused = source.proof_required && proof.is_none();
+        let noted = if refused {
+            Err(())
+        } else {
+            Ok(Decision::Noted)
+        };
+        history
+            .events
+            .push((now, Event::Beat(heartbeat, proof, noted)));
         let lapsed = history
             .lapses(end + 1, None)
             .last()
             .map(|(_, lapse)| *lapse);
         let hold = history
-            .fault(end + 1, now)
+            .fault_of(end + 1, now, Some(heartbeat))
             .or_else(|| history.wait(end + 1, now));
         match (answer, lapsed, hold) {
             (Ok(Decision::Hold(Reason::NotAttentive(lapse))), Some(expected), _) => {
@@ -186,22 +221,26 @@ fn beat(
             (Ok(Decision::Hold(reason @ Reason::PathSlow(_))), None, Some(expected)) => {
                 prop_assert_eq!(reason, expected);
             }
-            (Ok(Decision::Noted), None, hold)
-                if !setup.heartbeats[heartbeat].0 && !matches!(hold, Some(Reason::PathSlow(_))) => {
+            (Err(BeatError::ProofMissing(id)), None, hold)
+                if refused && !matches!(hold, Some(Reason::PathSlow(_))) =>
+            {
+                prop_assert_eq!(id, history.ids[heartbeat]);
             }
+            (Ok(Decision::Noted), None, hold)
+                if !source.critical && !matches!(hold, Some(Reason::PathSlow(_))) => {}
             (Ok(Decision::Hold(reason)), None, Some(expected)) => {
-                prop_assert!(setup.heartbeats[heartbeat].0);
+                prop_assert!(source.critical && !refused);
                 prop_assert_eq!(reason, expected);
             }
             (Ok(Decision::Emit(ticket)), None, None) => {
-                prop_assert!(setup.heartbeats[heartbeat].0);
+                prop_assert!(source.critical && !refused);
                 prop_assert!(!tickets.contains(&ticket));
                 prop_assert!(supervisor.may_send(ticket, at));
                 tickets.push(ticket);
             }
             other => prop_assert!(false, "beat of {heartbeat}: {other:?}"),
         }
-        history.events[end].1 = Event::Beat(heartbeat, answer.map_err(|_| ()));
+        history.events[end].1 = Event::Beat(heartbeat, proof, answer.map_err(|_| ()));
     }
     Ok(met)
 }
@@ -237,12 +276,13 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
                 let expected = untold.map_or(Ok(()), |(_, lapse)| Err(*lapse));
                 prop_assert_eq!(supervisor.tick(at), expected);
             }
-            Op::Beat(heartbeat) => {
+            Op::Beat(heartbeat, proof) => {
                 met.insert(beat(
                     &mut supervisor,
                     &mut history,
                     &mut tickets,
                     heartbeat,
+                    proof.map(|ago| now.saturating_sub(ago)),
                     now,
                 )?);
             }
@@ -286,7 +326,7 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
             }
         }
         // S2: an emission starts in answer to a beat and to nothing else.
-        if !matches!(step.op, Op::Beat(_)) && flying.is_none() {
+        if !matches!(step.op, Op::Beat(..)) && flying.is_none() {
             prop_assert_eq!(supervisor.emission().in_flight_since(), None);
         }
         agree(&supervisor, &history, &tickets, now)?;
@@ -320,9 +360,15 @@ fn agree(supervisor: &Small, history: &History, tickets: &[Ticket], now: u64) ->
             );
         }
         if expected.is_none() {
-            for one in (0..setup.heartbeats.len()).filter(|one| setup.heartbeats[*one].0) {
-                let answer = supervisor.clone().beat(&name(one), instant);
+            for one in (0..setup.heartbeats.len()).filter(|one| setup.heartbeats[*one].critical) {
+                let mut then = supervisor.clone();
+                let answer = then.beat_proven(&name(one), instant, instant);
                 prop_assert!(matches!(answer, Ok(Decision::Emit(_))), "{answer:?}");
+                let source = &setup.heartbeats[one];
+                if source.lateness.is_none() && !source.proof_required {
+                    let answer = supervisor.clone().beat(&name(one), instant);
+                    prop_assert!(matches!(answer, Ok(Decision::Emit(_))), "{answer:?}");
+                }
             }
         }
     }
@@ -361,7 +407,7 @@ fn the_steps_meet_every_answer() {
     let mut runner = TestRunner::deterministic();
     let cases = (setup(), prop::collection::vec(step(), 0..80));
     let mut met = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..1000 {
         let case = cases.new_tree(&mut runner).map(|tree| tree.current());
         let (setup, steps) = case.unwrap();
         run(&setup, &steps, &mut met).unwrap();
@@ -370,6 +416,7 @@ fn the_steps_meet_every_answer() {
         "emit",
         "noted",
         "unknown",
+        "no proof",
         "in time",
         "late",
         "an earlier lapse",

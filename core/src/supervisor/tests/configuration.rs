@@ -88,7 +88,7 @@ fn every_error_is_a_sentence_of_its_own() {
         ]
     );
     assert_eq!(
-        BeatError.to_string(),
+        BeatError::Unknown.to_string(),
         "no heartbeat of that name is configured"
     );
 }

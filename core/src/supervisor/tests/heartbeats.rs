@@ -72,7 +72,11 @@ fn a_beat_of_an_unknown_name_is_an_error_and_changes_nothing() {
     let mut supervisor = single();
     let before = supervisor.clone();
     for name in ["", "A", "aa", "a\0", "x"] {
-        assert_eq!(supervisor.beat(name, T0), Err(BeatError), "{name:?}");
+        assert_eq!(
+            supervisor.beat(name, T0),
+            Err(BeatError::Unknown),
+            "{name:?}"
+        );
     }
     assert_eq!(supervisor, before);
 }

@@ -91,7 +91,10 @@ fn a_lapse_that_forget_ended_is_not_told() {
 #[test]
 fn s3_a_beat_of_an_unknown_name_notices_a_lapse_too() {
     let mut supervisor = single();
-    assert_eq!(supervisor.beat("unknown", T0 + ATTENTION), Err(BeatError));
+    assert_eq!(
+        supervisor.beat("unknown", T0 + ATTENTION),
+        Err(BeatError::Unknown)
+    );
     assert_eq!(supervisor.tick(T0 + ATTENTION), Err(Lapse::Gap(ATTENTION)));
 }
 

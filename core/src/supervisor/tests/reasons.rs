@@ -64,6 +64,10 @@ fn every_reason_has_its_name_and_only_the_pace_is_no_fault() {
         Reason::PathSlow(None),
         Reason::NothingCritical,
         Reason::NeverSeen(HeartbeatId(0)),
+        Reason::Unconfirmed {
+            heartbeat: HeartbeatId(0),
+            sent_before: None,
+        },
         Reason::Stale {
             heartbeat: HeartbeatId(0),
             silent_for: TIMEOUT,
@@ -78,7 +82,7 @@ fn every_reason_has_its_name_and_only_the_pace_is_no_fault() {
     assert_eq!(
         reasons.map(|reason| reason.is_fault()),
         [
-            true, true, true, true, true, true, true, false, false, false
+            true, true, true, true, true, true, true, true, false, false, false
         ]
     );
     let mut names = Reason::NAMES;
