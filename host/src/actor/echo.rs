@@ -12,10 +12,6 @@ use crate::clu::bus::{Header, Message};
 use crate::config::core_duration;
 
 const HEADER: &str = "lvmbeat_echo";
-/// With so many echoes within the limit, a message is not taken for too old because one echo came a little late.
-const WITHIN_LIMIT: u32 = 8;
-const SHORTEST_PERIOD: Duration = Duration::from_millis(25);
-const LONGEST_PERIOD: Duration = Duration::from_secs(1);
 
 /// The echoes of one session.
 pub(super) struct Echo {
@@ -28,12 +24,12 @@ pub(super) struct Echo {
 }
 
 impl Echo {
-    /// For the actor of that name, whose commands may be at most that old.
-    pub(super) fn new(actor: &str, limit: Duration) -> Self {
+    /// For the actor of that name, whose commands may be at most as old as `limit`.
+    pub(super) fn new(actor: &str, period: Duration, limit: Duration) -> Self {
         Self {
             // Bound to the command queue, as `command.NAME.#` is.
             routing_key: format!("command.{actor}.echo"),
-            period: (limit / WITHIN_LIMIT).clamp(SHORTEST_PERIOD, LONGEST_PERIOD),
+            period,
             expiration: limit,
             session: Uuid::new_v4().simple().to_string(),
             last_sent: None,
@@ -74,14 +70,15 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(4);
+    const PERIOD: Duration = Duration::from_millis(500);
 
     fn at(millis: u64) -> Instant {
         Instant::from_millis(millis)
     }
 
     #[test]
-    fn an_echo_is_due_several_times_within_the_limit() {
-        let mut echo = Echo::new("lvmbeat", LIMIT);
+    fn an_echo_is_due_once_in_a_period() {
+        let mut echo = Echo::new("lvmbeat", PERIOD, LIMIT);
         let message = echo.due(at(1000)).unwrap();
         assert_eq!(message.routing_key, "command.lvmbeat.echo");
         assert!(echo.due(at(1499)).is_none());
@@ -90,16 +87,16 @@ mod tests {
 
     #[test]
     fn s3_an_echo_tells_when_it_was_sent() {
-        let mut echo = Echo::new("lvmbeat", LIMIT);
+        let mut echo = Echo::new("lvmbeat", PERIOD, LIMIT);
         let message = echo.due(at(1000)).unwrap();
         assert_eq!(echo.returned(&message), Some(at(1000)));
     }
 
     #[test]
     fn s3_nobody_elses_message_is_taken_for_an_echo() {
-        let mut other = Echo::new("lvmbeat", LIMIT);
+        let mut other = Echo::new("lvmbeat", PERIOD, LIMIT);
         let mut message = other.due(at(1000)).unwrap();
-        let echo = Echo::new("lvmbeat", LIMIT);
+        let echo = Echo::new("lvmbeat", PERIOD, LIMIT);
         assert_eq!(echo.returned(&message), None);
         for text in [
             "",

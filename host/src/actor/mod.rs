@@ -11,6 +11,7 @@ mod enclosure;
 mod network;
 mod outside;
 mod relay_box;
+mod seen;
 pub mod snapshot;
 mod state;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
-use lvmbeat_core::{Decision, LinkChange, LinkId, Reason, Ticket};
+use lvmbeat_core::{BeatError, Decision, LinkChange, LinkId, Reason, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
@@ -29,6 +30,7 @@ use self::echo::Echo;
 pub use self::enclosure::Enclosure;
 pub use self::network::{ProbeError, probe};
 use self::relay_box::{BoxEvent, Feeder};
+use self::seen::Seen;
 pub use self::snapshot::{BoxView, Counters, SessionState, Snapshot};
 use self::state::State;
 use crate::clock::Clock;
@@ -128,6 +130,7 @@ pub async fn run(
 struct OpenSession {
     client: Client,
     echo: Echo,
+    seen: Seen,
 }
 
 struct Actor {
@@ -281,7 +284,8 @@ impl Actor {
         let actor = &self.state.config.actor;
         self.session = Some(OpenSession {
             client: Client::new(&actor.name, publisher),
-            echo: Echo::new(&actor.name, actor.command_ttl),
+            echo: Echo::new(&actor.name, actor.echo_period(), actor.command_ttl),
+            seen: Seen::new(),
         });
         self.state.session_opened(since);
     }
@@ -392,30 +396,25 @@ impl Actor {
                     },
                 );
             }
-            Handled::Request(Request::Set { heartbeat }) => self.set(&command.address, &heartbeat),
+            Handled::Request(Request::Set { heartbeat, seen }) => {
+                self.set(&command.address, &heartbeat, seen.as_deref());
+            }
         }
     }
 
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with the enclosure.
-    fn set(&mut self, address: &ReplyAddress, heartbeat: &str) {
+    fn set(&mut self, address: &ReplyAddress, heartbeat: &str, seen: Option<&str>) {
         let decided = self.state.now();
-        let decision = self.state.beat(heartbeat);
-        let (code, body) = match &decision {
-            None => (
-                Code::Failed,
-                keyword("error", format!("Heartbeat '{heartbeat}' not found.")),
-            ),
-            Some(Decision::Hold(reason @ (Reason::NotAttentive(_) | Reason::PathSlow(_)))) => (
-                Code::Failed,
-                keyword(
-                    "error",
-                    format!("Heartbeat not counted: {}.", self.state.describe(reason)),
-                ),
-            ),
-            Some(Decision::Emit(_) | Decision::Hold(_) | Decision::Noted) => {
-                (Code::Done, keyword("text", "Heartbeat set."))
-            }
-        };
+        let values = self.session.as_ref().map(|session| &session.seen);
+        let sent_after = values
+            .zip(seen)
+            .and_then(|(values, seen)| values.made_at(seen));
+        let value = values.map(|values| values.value(decided));
+        let decision = self.state.beat(heartbeat, sent_after);
+        let (code, mut body) = self.said_of(heartbeat, &decision);
+        if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {
+            body.insert("seen".to_owned(), value.into());
+        }
         self.answer(
             address,
             &Answer {
@@ -425,9 +424,36 @@ impl Actor {
             },
         );
         match decision {
-            Some(Decision::Emit(ticket)) => self.emit(ticket, decided),
-            Some(Decision::Hold(Reason::NotAttentive(_))) => self.lapsed(),
-            Some(Decision::Hold(_) | Decision::Noted) | None => {}
+            Ok(Decision::Emit(ticket)) => self.emit(ticket, decided),
+            Ok(Decision::Hold(Reason::NotAttentive(_))) => self.lapsed(),
+            Ok(Decision::Hold(_) | Decision::Noted) | Err(_) => {}
+        }
+    }
+
+    /// What a client is told of its `set`. `text` is what the Python version says; `held` is why the dome does not hear of it.
+    fn said_of(
+        &self,
+        heartbeat: &str,
+        decision: &Result<Decision, BeatError>,
+    ) -> (Code, message::Keywords) {
+        let failed = |error: String| (Code::Failed, keyword("error", error));
+        match decision {
+            Err(BeatError::Unknown) => failed(format!("Heartbeat '{heartbeat}' not found.")),
+            Err(BeatError::ProofMissing(_)) => failed(format!(
+                "Heartbeat not counted: '{heartbeat}' has to prove when it was sent; send 'set {heartbeat} --seen VALUE' with the value of 'seen' in this reply."
+            )),
+            Ok(Decision::Hold(reason @ (Reason::NotAttentive(_) | Reason::PathSlow(_)))) => failed(
+                format!("Heartbeat not counted: {}.", self.state.describe(reason)),
+            ),
+            Ok(decision) => {
+                let mut body = keyword("text", "Heartbeat set.");
+                if let Decision::Hold(reason) = decision
+                    && reason.is_fault()
+                {
+                    body.insert("held".to_owned(), self.state.describe(reason).into());
+                }
+                (Code::Done, body)
+            }
         }
     }
 

@@ -82,6 +82,8 @@ pub struct HeartbeatView {
     pub current: bool,
     pub last_seen: Option<Timestamp>,
     pub age: Option<f64>,
+    /// Time since when it is known to have been alive; this is what counts.
+    pub proven_age: Option<f64>,
     pub timeout: f64,
     pub smallest_margin: Option<f64>,
 }
@@ -157,6 +159,7 @@ impl Snapshot {
                     "last_seen": heartbeat.last_seen.map(time),
                     "critical": heartbeat.critical,
                     "age": heartbeat.age,
+                    "proven_age": heartbeat.proven_age,
                     "timeout": heartbeat.timeout,
                     "smallest_margin": heartbeat.smallest_margin,
                 });
@@ -287,7 +290,7 @@ pub(crate) mod tests {
             sessions: 2,
             ..Counters::default()
         };
-        counters.holds[8] = 7;
+        counters.holds[9] = 7;
         Snapshot {
             at: Instant::from_secs(100),
             name: "lvmbeat".to_owned(),
@@ -302,6 +305,7 @@ pub(crate) mod tests {
                 current: false,
                 last_seen: Some("2026-01-02T03:04:05.678Z".parse().unwrap()),
                 age: Some(31.5),
+                proven_age: Some(36.5),
                 timeout: 30.0,
                 smallest_margin: Some(24.5),
             }],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use embassy_time::Instant;
 use jiff::Timestamp;
-use lvmbeat_core::{Decision, LinkState, Outcome, Reason};
+use lvmbeat_core::{BeatError, Decision, LinkState, Outcome, Reason};
 
 use super::ecp::Ended;
 use super::enclosure::Enclosure;
@@ -81,9 +81,17 @@ impl State {
         self.clock.wall()
     }
 
-    /// A heartbeat was received. Gives `None` for an unknown name.
-    pub(super) fn beat(&mut self, name: &str) -> Option<Decision> {
-        let decision = self.supervisor.beat(name, self.now()).ok()?;
+    /// A heartbeat was received, and perhaps proves that it was sent after that moment.
+    pub(super) fn beat(
+        &mut self,
+        name: &str,
+        sent_after: Option<Instant>,
+    ) -> Result<Decision, BeatError> {
+        let now = self.now();
+        let decision = match sent_after {
+            Some(sent_after) => self.supervisor.beat_proven(name, sent_after, now),
+            None => self.supervisor.beat(name, now),
+        }?;
         self.counters.beats += 1;
         if let Decision::Hold(reason) = decision {
             let index = Reason::NAMES
@@ -108,7 +116,7 @@ impl State {
             }
         }
         self.log_cause();
-        Some(decision)
+        Ok(decision)
     }
 
     /// Takes what became of an emission. Said once, until something else becomes of one.
@@ -314,7 +322,12 @@ impl State {
         match &cause {
             // At the start, and after a new session, there has to be a first beat: not worth waking somebody.
             Some((
-                reason @ (Reason::PathSlow(None) | Reason::NeverSeen(_) | Reason::LinkUnproven(_)),
+                reason @ (Reason::PathSlow(None)
+                | Reason::NeverSeen(_)
+                | Reason::Unconfirmed {
+                    sent_before: None, ..
+                }
+                | Reason::LinkUnproven(_)),
                 _,
             )) => {
                 tracing::info!(
@@ -351,7 +364,9 @@ impl State {
         };
         let link = |id| self.supervisor.link(id).map(|link| link.name().to_string());
         match reason {
-            Reason::NeverSeen(id) | Reason::Stale { heartbeat: id, .. } => heartbeat(*id),
+            Reason::NeverSeen(id)
+            | Reason::Unconfirmed { heartbeat: id, .. }
+            | Reason::Stale { heartbeat: id, .. } => heartbeat(*id),
             Reason::LinkUnproven(id) | Reason::LinkDown(id) => link(*id),
             Reason::NotAttentive(_)
             | Reason::PathSlow(_)
@@ -387,6 +402,25 @@ impl State {
             Reason::NothingCritical => "no heartbeat is critical".to_owned(),
             Reason::NeverSeen(_) => {
                 format!("heartbeat {name} has not been received in this session")
+            }
+            Reason::Unconfirmed {
+                sent_before: None, ..
+            } => {
+                format!("heartbeat {name} has been received once; its next beat confirms it")
+            }
+            Reason::Unconfirmed {
+                heartbeat,
+                sent_before: Some(age),
+            } => {
+                let lateness = self
+                    .supervisor
+                    .heartbeats()
+                    .get(*heartbeat)
+                    .map_or(0.0, |heartbeat| seconds(heartbeat.lateness()));
+                format!(
+                    "heartbeat {name} may have been sent {} s before it was received (limit {lateness} s); its next beat confirms it",
+                    seconds(*age)
+                )
             }
             Reason::Stale {
                 heartbeat,
@@ -437,6 +471,7 @@ impl State {
                 current: heartbeat.is_fresh(now),
                 last_seen: *last_seen,
                 age: heartbeat.age(now).map(seconds),
+                proven_age: heartbeat.greatest_age(now).map(seconds),
                 timeout: seconds(heartbeat.timeout()),
                 smallest_margin: heartbeat.smallest_margin().map(seconds),
             });

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Failure, print};
 use crate::clock::{BootClock, Clock as _};
+use crate::clu::client::{self, Client};
 use crate::clu::message::{Code, Reply};
-use crate::clu::{Amqp, CommandError, CommandOptions, client};
+use crate::clu::{Amqp, CommandError, CommandOptions};
 use crate::config::Config;
 
 /// Makes one command string of words, each quoted where it has to be.
@@ -29,40 +30,8 @@ pub(super) fn send(
     command: &str,
     limit: Duration,
 ) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
-    let result = runtime.block_on(conversation(config, actor, command, limit));
-    // A name lookup that hangs must not keep the program from ending.
-    runtime.shutdown_background();
-    result
-}
-
-async fn conversation(
-    config: &Config,
-    actor: &str,
-    command: &str,
-    limit: Duration,
-) -> Result<(), Failure> {
-    let bus = Amqp::new(
-        config.actor.broker.reveal().as_str(),
-        config.actor.amqp_heartbeat,
-    )
-    .map_err(|error| Failure::NoAnswer(error.to_string()))?;
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
-    let no_answer = |error: &dyn std::fmt::Display| Failure::NoAnswer(error.to_string());
-    let session = client::connect(&bus, &name)
-        .await
-        .map_err(|error| no_answer(&error))?;
-    let result = async {
-        let options = CommandOptions {
-            internal: false,
-            expiration: Some(limit),
-            limit,
-        };
-        let mut running = session.client.begin(actor, command, options).await?;
+    with_client(config, async |client| {
+        let mut running = client.begin(actor, command, options(limit)).await?;
         let mut last = None;
         while let Some(reply) = running.next().await? {
             last = Some(reply.code);
@@ -70,15 +39,80 @@ async fn conversation(
                 return Ok(Err(failure));
             }
         }
-        Ok::<_, CommandError>(if last == Some(Code::Done) {
-            Ok(())
-        } else {
-            Err(Failure::Answered)
-        })
+        Ok(ended(last))
+    })
+}
+
+/// Sets a heartbeat. A first `set` is answered with a value, which the second one repeats: so it counts at once, though no earlier beat
+/// confirms it (S3). Of the two, the last is shown. A Python actor gives no value, and needs none.
+pub(super) fn set(
+    config: &Config,
+    actor: &str,
+    heartbeat: &str,
+    limit: Duration,
+) -> Result<(), Failure> {
+    let command = join(&["set".to_owned(), heartbeat.to_owned()])?;
+    with_client(config, async |client| {
+        let mut finished = client.command(actor, &command, options(limit)).await?;
+        let last = finished.replies.last();
+        if let Some(seen) = last.and_then(|reply| reply.body.get("seen")?.as_str()) {
+            let Ok(seen) = shlex::try_quote(seen) else {
+                return Ok(Err(Failure::Answered));
+            };
+            let proven = format!("{command} --seen {seen}");
+            finished = client.command(actor, &proven, options(limit)).await?;
+        }
+        for reply in &finished.replies {
+            if let Err(failure) = show(reply, actor) {
+                return Ok(Err(failure));
+            }
+        }
+        Ok(ended(Some(finished.code)))
+    })
+}
+
+fn options(limit: Duration) -> CommandOptions {
+    CommandOptions {
+        internal: false,
+        expiration: Some(limit),
+        limit,
     }
-    .await;
-    session.close().await;
-    result.unwrap_or_else(|error| Err(no_answer(&error)))
+}
+
+fn ended(last: Option<Code>) -> Result<(), Failure> {
+    if last == Some(Code::Done) {
+        Ok(())
+    } else {
+        Err(Failure::Answered)
+    }
+}
+
+/// What became of a conversation that did not fail by itself.
+type Said = Result<Result<(), Failure>, CommandError>;
+
+/// Opens a session, talks, and closes it.
+fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+    let no_answer = |error: &dyn std::fmt::Display| Failure::NoAnswer(error.to_string());
+    let result = runtime.block_on(async {
+        let broker = config.actor.broker.reveal();
+        let bus = Amqp::new(broker.as_str(), config.actor.amqp_heartbeat)
+            .map_err(|error| no_answer(&error))?;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
+        let session = client::connect(&bus, &name)
+            .await
+            .map_err(|error| no_answer(&error))?;
+        let result = talk(&session.client).await;
+        session.close().await;
+        result.unwrap_or_else(|error| Err(no_answer(&error)))
+    });
+    // A name lookup that hangs must not keep the program from ending.
+    runtime.shutdown_background();
+    result
 }
 
 /// `HH:MM:SS.mmm lvmbeat : {json}`, in UTC. That the command has begun is not worth a line.

@@ -194,7 +194,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Monitor { listen } => monitor::run(Monitor::load(file)?, listen, cli.verbose),
         Command::Status(wait) => own(file, "status", &wait),
         Command::Ping(wait) => own(file, "ping", &wait),
-        Command::Set { name, wait } => own(file, &client::join(&["set".to_owned(), name])?, &wait),
+        Command::Set { name, wait } => {
+            let config = Config::load(file)?;
+            client::set(&config, &config.actor.name, &name, wait.timeout)
+        }
         Command::Send {
             wait,
             actor,

@@ -28,6 +28,9 @@ pub enum Request {
     Set {
         /// The heartbeat's name, as in the configuration.
         heartbeat: String,
+        /// The value of 'seen' in the last reply to 'set': it proves when this one was sent.
+        #[arg(long, value_name = "VALUE")]
+        seen: Option<String>,
     },
     /// Reports the heartbeats, the last emissions, and the network.
     Status,

@@ -60,6 +60,14 @@ pub fn lvmbeat() -> Value {
                 "type": "array",
                 "items": {"type": "object"}
             },
+            "seen": {
+                "description": "Repeated with the next 'set' (--seen), it proves when that one was sent.",
+                "type": "string"
+            },
+            "held": {
+                "description": "Why the dome heartbeat is held although this heartbeat was set.",
+                "type": "string"
+            },
             "uptime": {
                 "description": "Seconds since the actor started.",
                 "type": "number"
@@ -107,6 +115,10 @@ fn definitions() -> Value {
                 "last_seen": {"description": "When it was last received.", "$ref": "#/definitions/time"},
                 "critical": {"description": "Whether the dome depends on it.", "type": "boolean"},
                 "age": {"description": "Seconds since then.", "$ref": "#/definitions/seconds"},
+                "proven_age": {
+                    "description": "Seconds since when it is known to have been alive; null before a second beat confirms the first.",
+                    "$ref": "#/definitions/seconds"
+                },
                 "timeout": {"description": "Its timeout in seconds.", "type": "number"},
                 "smallest_margin": {
                     "description": "The shortest time by which it has ever been in time, in seconds.",

@@ -12,7 +12,7 @@ use super::given::Reader;
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside, RawSerial};
 use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
-    Serial, core_duration, std_duration,
+    Proof, Serial, core_duration, std_duration,
 };
 
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -94,7 +94,9 @@ pub(super) fn check(
     };
     supervisor(source, &actor, pace, &heartbeats, &network)?;
     let chain = Chain {
-        queue: core_duration(actor.command_ttl),
+        burst: core_duration(actor.burst),
+        // One proof is under way while the next is due.
+        echo: core_duration(actor.echo_period() * 2),
         attention: core_duration(actor.attention),
         cutoff: core_duration(ecp.cutoff),
         expiration: core_duration(ecp.expiration),
@@ -127,28 +129,32 @@ fn budget(
 ) -> Result<Budget, ConfigError> {
     // Also a heartbeat that is not critical has to be able to be fresh.
     for (index, heartbeat) in heartbeats.iter().enumerate() {
-        if heartbeat.timeout <= heartbeat.interval {
-            return Err(at.error(
-                &format!("heartbeats[{index}].timeout"),
-                format!(
-                    "{} counts a beat for {} s, but it beats only every {} s",
-                    heartbeat.name,
-                    heartbeat.timeout.as_secs_f64(),
-                    heartbeat.interval.as_secs_f64()
-                ),
-                format!(
-                    "raise the timeout, or set heartbeats[{index}].interval if the program beats more often than that"
-                ),
-            ));
+        let source = heartbeat.source();
+        for (key, limit, needed) in [
+            ("timeout", heartbeat.timeout, chain.silence(&source)),
+            ("lateness", heartbeat.lateness, chain.lateness(&source)),
+        ] {
+            let needed = std_duration(needed).as_secs_f64();
+            if limit.as_secs_f64() <= needed {
+                return Err(at.error(
+                    &format!("heartbeats[{index}].{key}"),
+                    format!(
+                        "{} s is too short for {}, which beats every {} s: each beat is confirmed by the next one, which takes up to {needed} s",
+                        limit.as_secs_f64(),
+                        heartbeat.name,
+                        heartbeat.interval.as_secs_f64()
+                    ),
+                    format!(
+                        "raise it, or set heartbeats[{index}].interval if the program beats more often than that"
+                    ),
+                ));
+            }
         }
     }
     let critical: Vec<Source> = heartbeats
         .iter()
         .filter(|heartbeat| heartbeat.critical)
-        .map(|heartbeat| Source {
-            timeout: core_duration(heartbeat.timeout),
-            interval: core_duration(heartbeat.interval),
-        })
+        .map(Heartbeat::source)
         .collect();
     let budget = Budget::new(chain, &critical).map_err(|impossible| match impossible {
         Impossible::NothingCritical => at.error(
@@ -157,7 +163,7 @@ fn budget(
             "name at least one program with `critical: true`",
         ),
         // Excluded above, for every heartbeat.
-        Impossible::TimeoutTooShort(_) => at.error(
+        Impossible::TimeoutTooShort(_) | Impossible::LatenessTooShort(_) => at.error(
             "heartbeats",
             "a timeout is not longer than the interval",
             "raise the timeout",
@@ -235,6 +241,7 @@ fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Acto
         amqp_heartbeat: Duration::from_secs(amqp_heartbeat.into()),
         command_ttl: at.seconds("actor.command_ttl", raw.command_ttl, 5.0)?,
         attention: at.seconds("actor.attention", raw.attention, 2.0)?,
+        burst: at.seconds("actor.burst", raw.burst, 1.0)?,
         log_dir: raw.log_dir.clone(),
         broker: broker(at, raw, environment)?,
         name,
@@ -248,18 +255,27 @@ fn heartbeats(at: At<'_>, raw: Option<Vec<RawHeartbeat>>) -> Result<Vec<Heartbea
             critical: None,
             timeout: None,
             interval: None,
+            lateness: None,
+            proof: None,
         }]
     });
     raw.into_iter()
         .enumerate()
         .map(|(index, heartbeat)| {
+            let timeout = at.seconds(
+                &format!("heartbeats[{index}].timeout"),
+                heartbeat.timeout,
+                30.0,
+            )?;
             Ok(Heartbeat {
                 critical: heartbeat.critical.unwrap_or(true),
-                timeout: at.seconds(
-                    &format!("heartbeats[{index}].timeout"),
-                    heartbeat.timeout,
-                    30.0,
+                timeout,
+                lateness: at.seconds(
+                    &format!("heartbeats[{index}].lateness"),
+                    heartbeat.lateness,
+                    timeout.as_secs_f64(),
                 )?,
+                proof: heartbeat.proof.unwrap_or_default(),
                 interval: at.seconds(
                     &format!("heartbeats[{index}].interval"),
                     heartbeat.interval,
@@ -384,10 +400,11 @@ pub(super) fn supervisor(
 ) -> Result<supervisor::Config<MAX_HEARTBEATS, MAX_LINKS>, ConfigError> {
     let at = At { file: source };
     let mut config = supervisor::Config::new(core_duration(actor.attention), pace)
-        .with_path_limit(core_duration(actor.command_ttl));
+        .with_path_limit(core_duration(actor.command_ttl))
+        .with_burst(core_duration(actor.burst));
     for (index, heartbeat) in heartbeats.iter().enumerate() {
         let timeout = core_duration(heartbeat.timeout);
-        config
+        let id = config
             .add_heartbeat(&heartbeat.name, heartbeat.critical, timeout)
             .map_err(|error| {
                 core_error(
@@ -399,6 +416,10 @@ pub(super) fn supervisor(
                     MAX_HEARTBEATS,
                 )
             })?;
+        config.limit_lateness(id, core_duration(heartbeat.lateness));
+        if heartbeat.proof == Proof::Required {
+            config.require_proof(id);
+        }
     }
     for host in &network.hosts {
         config

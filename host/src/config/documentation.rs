@@ -71,6 +71,8 @@ fn every_key_is_in_the_readme_and_no_other() {
             critical: None,
             timeout: None,
             interval: None,
+            lateness: None,
+            proof: None,
         }]),
         emit: Some(RawEmit {
             serial: Some(RawSerial::default()),

@@ -24,6 +24,8 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
         critical: Some(heartbeat.critical),
         timeout: seconds(heartbeat.timeout),
         interval: seconds(heartbeat.interval),
+        lateness: seconds(heartbeat.lateness),
+        proof: Some(heartbeat.proof),
     });
     let hosts = config
         .network
@@ -39,6 +41,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             command_ttl: seconds(config.actor.command_ttl),
             amqp_heartbeat: u16::try_from(config.actor.amqp_heartbeat.as_secs()).ok(),
             attention: seconds(config.actor.attention),
+            burst: seconds(config.actor.burst),
             ..RawActor::default()
         },
         heartbeats: Some(heartbeats.collect()),
@@ -98,26 +101,23 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
 pub(super) fn budget(config: &Config) -> String {
     let chain = &config.chain;
     let s = |duration: embassy_time::Duration| std_duration(duration).as_secs_f64();
-    let others = if config.budget.others == embassy_time::Duration::MIN {
-        "nothing for other clients, since only one is critical".to_owned()
-    } else {
-        format!(
-            "T {} for the other critical clients, which may still emit",
-            s(config.budget.others)
-        )
+    let mut critical = config.heartbeats.iter().filter(|one| one.critical);
+    let counts = match (critical.next(), critical.next()) {
+        (Some(only), None) => format!("L {{counts}} for which a beat of {} may count", only.name),
+        _ => "T {counts} for which the other critical clients may still emit".to_owned(),
     };
+    let counts = counts.replace("{counts}", &s(config.budget.counts).to_string());
     let mut report = String::new();
     // Writing to a String cannot fail.
     let _ = write!(
         report,
         "S4  Whatever single part dies, the dome begins to close within {closing} s of the last heartbeat that a critical client sent\n    \
-         = q {q} on its way + a {a} inattentive + {others}\n      \
-         + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
+         = {counts}, counted from when it was sent at the earliest,\n      \
+         + a {a} inattentive + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
          {link}At most {limit} s are allowed (max_close_after).\n\
          L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
          = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
         closing = s(config.budget.closing),
-        q = s(chain.queue),
         a = s(chain.attention),
         e = s(chain.expiration),
         w = s(chain.write),
@@ -135,6 +135,18 @@ pub(super) fn budget(config: &Config) -> String {
         margin = s(config.budget.margin),
         beats = s(config.budget.gap) - s(chain.expiration) - s(chain.write),
     );
+    for heartbeat in &config.heartbeats {
+        let silence = s(chain.silence(&heartbeat.source()));
+        let timeout = heartbeat.timeout.as_secs_f64();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            report,
+            "    {name} beats every {interval} s and is known to be alive for all but the last {silence} s, {left} s before its T {timeout} has passed.",
+            name = heartbeat.name,
+            interval = heartbeat.interval.as_secs_f64(),
+            left = timeout - silence,
+        );
+    }
     report
 }
 

@@ -79,6 +79,27 @@ pub struct Actor {
     pub command_ttl: Duration,
     /// S3: what is found waiting after a pause of the process of this length or longer does not count.
     pub attention: Duration,
+    /// S3: what a stalled client had sent arrives within this time when the stall ends.
+    pub burst: Duration,
+}
+
+impl Actor {
+    /// How often the actor proves the path from the broker to itself (S3). With so many proofs within its limit, a beat is not
+    /// taken for too old because one came a little late.
+    pub fn echo_period(&self) -> Duration {
+        (self.command_ttl / 8).clamp(Duration::from_millis(25), Duration::from_secs(1))
+    }
+}
+
+/// Whether a heartbeat has to prove when it was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proof {
+    /// It may; otherwise the next beat confirms it.
+    #[default]
+    Optional,
+    /// Nothing else counts.
+    Required,
 }
 
 /// A program that must be alive.
@@ -92,6 +113,22 @@ pub struct Heartbeat {
     pub timeout: Duration,
     /// How often it beats while all is well; for the budget.
     pub interval: Duration,
+    /// S4: a beat emits only if it was for sure sent less than this long before.
+    pub lateness: Duration,
+    /// S3: whether each beat has to prove when it was sent.
+    pub proof: Proof,
+}
+
+impl Heartbeat {
+    /// As the budget sees it.
+    pub fn source(&self) -> lvmbeat_core::budget::Source {
+        lvmbeat_core::budget::Source {
+            timeout: core_duration(self.timeout),
+            lateness: core_duration(self.lateness),
+            interval: core_duration(self.interval),
+            proves: self.proof == Proof::Required,
+        }
+    }
 }
 
 /// The enclosure's actor.

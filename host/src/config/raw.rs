@@ -8,7 +8,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::monitor::raw::RawMonitor;
-use super::{ConfigError, syntax};
+use super::{ConfigError, Proof, syntax};
 
 #[derive(Deserialize, Serialize, Default, Debug)]
 #[serde(
@@ -57,6 +57,7 @@ pub(super) struct RawActor {
     pub command_ttl: Option<f64>,
     pub amqp_heartbeat: Option<u16>,
     pub attention: Option<f64>,
+    pub burst: Option<f64>,
 }
 
 #[derive(Deserialize, Serialize, Debug)]
@@ -69,6 +70,10 @@ pub(super) struct RawHeartbeat {
     pub timeout: Option<f64>,
     #[serde(default)]
     pub interval: Option<f64>,
+    #[serde(default)]
+    pub lateness: Option<f64>,
+    #[serde(default)]
+    pub proof: Option<Proof>,
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]

@@ -101,10 +101,10 @@ monitor:
 #[test]
 fn s4_the_budget_of_the_documented_configuration() {
     let config = parse(BUILT_IN).unwrap();
-    // q 5 + a 2 + e 5 + w 5 + P 60: a single client, whose own beat alone can emit.
+    // L 30, which is the timeout, + a 2 + e 5 + w 5 + P 60: a single client, whose own beat alone can emit.
     assert_eq!(
         std_duration(config.budget.closing),
-        Duration::from_secs(5 + 2 + 5 + 5 + 60)
+        Duration::from_secs(30 + 2 + 5 + 5 + 60)
     );
     // Beats every 5 s through a cut-off of 10 s: 15 s, and e 5 + w 5.
     assert_eq!(std_duration(config.budget.gap), Duration::from_secs(25));
@@ -121,11 +121,29 @@ fn s4_the_budget_of_the_documented_configuration() {
 #[test]
 fn s4_the_largest_timeout_counts_when_several_are_critical() {
     let two = parse("heartbeats: [{name: a, timeout: 20}, {name: b, timeout: 50}, {name: c, critical: false, timeout: 900}]").unwrap();
-    let one = parse("heartbeats: [{name: a}]").unwrap();
+    let one = parse("heartbeats: [{name: a, timeout: 50}]").unwrap();
+    assert_eq!(two.budget.closing, one.budget.closing);
+}
+
+#[test]
+fn s4_a_single_clients_lateness_shortens_the_closing_time() {
+    let late = parse("heartbeats: [{name: a, lateness: 12}]").unwrap();
     assert_eq!(
-        std_duration(two.budget.closing),
-        std_duration(one.budget.closing) + Duration::from_secs(50)
+        std_duration(late.budget.closing),
+        Duration::from_secs(12 + 2 + 5 + 5 + 60)
     );
+    let report = late.budget_report();
+    assert!(report.contains("L 12 for which a beat of a may count"), "{report}");
+}
+
+#[test]
+fn s3_a_lateness_that_no_beat_could_keep_is_refused() {
+    assert_refused(
+        "heartbeats: [{name: a, lateness: 6}]",
+        "heartbeats[0].lateness",
+        "raise it",
+    );
+    assert!(parse("heartbeats: [{name: a, lateness: 6, proof: required}]").is_ok());
 }
 
 #[test]
@@ -291,9 +309,9 @@ fn a_timeout_below_the_rate_of_the_client_is_refused() {
     assert_refused(
         "heartbeats: [{name: a}, {name: b, critical: false, timeout: 5}]",
         "heartbeats[1].timeout",
-        "raise the timeout",
+        "raise it",
     );
-    assert!(parse("heartbeats: [{name: a, timeout: 5, interval: 1}]").is_ok());
+    assert!(parse("heartbeats: [{name: a, timeout: 8, interval: 1}]").is_ok());
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn request(command_string: &str) -> Request {
 fn set(heartbeat: &str) -> Request {
     Request::Set {
         heartbeat: heartbeat.to_owned(),
+        seen: None,
     }
 }
 
@@ -42,6 +43,12 @@ fn the_actors_own_commands_are_parsed_as_a_shell_would() {
     assert_eq!(request(r#"set "two words""#), set("two words"));
     assert_eq!(request("set Overwatcher"), set("Overwatcher"));
     assert_eq!(request("set ''"), set(""));
+    let proven = Request::Set {
+        heartbeat: "overwatcher".to_owned(),
+        seen: Some("1f.2e".to_owned()),
+    };
+    assert_eq!(request("set overwatcher --seen 1f.2e"), proven);
+    assert_eq!(request("set --seen=1f.2e overwatcher"), proven);
 }
 
 #[test]
@@ -145,7 +152,8 @@ fn help_is_the_same_however_it_is_asked_for() {
             "  HEARTBEAT  The heartbeat's name, as in the configuration",
             "",
             "Options:",
-            "  --help  Show this message and exit",
+            "  --seen VALUE  The value of 'seen' in the last reply to 'set': it proves when this one was sent",
+            "  --help        Show this message and exit",
         ])
     );
     for command_string in ["set --help", "--help set", "set overwatcher --help"] {
@@ -222,6 +230,13 @@ fn the_command_model_has_the_fields_that_clu_gives_it() {
                 "name": "heartbeat", "param_type_name": "argument", "opts": ["HEARTBEAT"],
                 "secondary_opts": [], "type": {"param_type": "String", "name": "text"},
                 "required": true, "nargs": 1, "multiple": false, "default": null, "envvar": null,
+            },
+            {
+                "name": "seen", "param_type_name": "option", "opts": ["--seen"], "secondary_opts": [],
+                "type": {"param_type": "String", "name": "text"}, "required": false, "nargs": 1,
+                "multiple": false, "default": null, "envvar": null,
+                "help": "The value of 'seen' in the last reply to 'set': it proves when this one was sent",
+                "prompt": null, "is_flag": false, "flag_value": false, "count": false, "hidden": false,
             },
             help_option,
         ],
