@@ -64,7 +64,7 @@ impl Actor {
     /// # Panics
     /// If it does not.
     pub async fn set(&self, name: &str) -> Answer {
-        let answer = self.command(&format!("set {name}")).await;
+        let answer = self.client.beat("lvmbeat", name, LIMIT).await;
         assert_eq!(answer.codes(), ">:", "{:?}", answer.last().body);
         answer
     }

@@ -33,6 +33,7 @@ pub fn config(url: &str, critical: usize) -> ActorConfig {
         .set("heartbeats", serde_json::json!([]))
         .set("actor.command_ttl", 1.5)
         .set("actor.attention", 1.5)
+        .set("actor.burst", 0.1)
         .set("ecp.cutoff", 0.6)
         .set("ecp.plc_timeout", PLC_TIMEOUT.as_secs_f64());
     (0..critical).fold(config, |config, number| {

@@ -256,6 +256,21 @@ impl RawClient {
         }
     }
 
+    /// A heartbeat that proves when it was sent, by the value with which a first one is answered. Gives the second answer.
+    ///
+    /// # Panics
+    /// As [`Self::command`].
+    pub async fn beat(&self, actor: &str, heartbeat: &str, limit: Duration) -> Answer {
+        let knock = self
+            .command(actor, &format!("set {heartbeat}"), limit)
+            .await;
+        let Some(seen) = knock.keyword("seen").and_then(Value::as_str) else {
+            return knock;
+        };
+        let proven = format!("set {heartbeat} --seen {seen}");
+        self.command(actor, &proven, limit).await
+    }
+
     /// The same, where no answer is one of the things that may be.
     pub async fn try_command(
         &self,

@@ -25,6 +25,7 @@ impl ActorConfig {
                 "log_dir": null,
                 "command_ttl": 1,
                 "attention": 1,
+                "burst": 0.05,
                 "amqp_heartbeat": 1,
             },
             "heartbeats": [],

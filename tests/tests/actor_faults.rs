@@ -158,5 +158,6 @@ async fn s3_a_set_that_was_held_on_a_stalled_connection_does_not_count() {
         answer.codes() == ">:"
     })
     .await;
+    actor.set("overwatcher").await;
     ecp.wait_for_heartbeats(emitted + 1, SOON).await;
 }

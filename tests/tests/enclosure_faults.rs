@@ -339,13 +339,14 @@ async fn fifty_sets_at_once_are_one_emission() {
     let config = config(&vhost).set("ecp.cutoff", 5);
     let actor = Actor::start(config, &vhost.url()).await;
     let other = RawClient::connect(&vhost.url(), "other").await;
+    let knock = actor.command("set overwatcher").await;
+    let seen = knock.keyword("seen").unwrap().as_str().unwrap();
+    let set = format!("set overwatcher --seen {seen}");
     let place = actor.client.reply_count();
     let start = Instant::now();
     for _ in 0..25 {
         for client in [&actor.client, &other] {
-            client
-                .post(&client.outgoing("lvmbeat", "set overwatcher"))
-                .await;
+            client.post(&client.outgoing("lvmbeat", &set)).await;
         }
     }
     // A client hears the answers to everybody.

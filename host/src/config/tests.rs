@@ -133,7 +133,10 @@ fn s4_a_single_clients_lateness_shortens_the_closing_time() {
         Duration::from_secs(12 + 2 + 5 + 5 + 60)
     );
     let report = late.budget_report();
-    assert!(report.contains("L 12 for which a beat of a may count"), "{report}");
+    assert!(
+        report.contains("L 12 for which a beat of a may count"),
+        "{report}"
+    );
 }
 
 #[test]

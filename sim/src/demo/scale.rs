@@ -73,7 +73,7 @@ impl Scale {
         // Writing to a String cannot fail.
         let _ = write!(
             yaml,
-            "actor: {{host: in-memory, log_dir: null, command_ttl: {ttl}, attention: {attention}}}\n\
+            "actor: {{host: in-memory, log_dir: null, command_ttl: {ttl}, attention: {attention}, burst: {burst}}}\n\
              heartbeats: [{{name: {OVERWATCHER}, critical: true, timeout: {timeout}, interval: {interval}}}]\n\
              ecp: {{cutoff: {cutoff}, retry: {retry}, expiration: {way}, command_timeout: {access}, plc_timeout: {plc}}}\n\
              network: {{hosts: {{}}}}\n\
@@ -81,6 +81,7 @@ impl Scale {
              max_close_after: {limit}\n",
             ttl = self.real_or(5.0, SHORTEST_WAY).as_secs_f64(),
             attention = self.real_or(2.0, SHORTEST_ATTENTION).as_secs_f64(),
+            burst = self.real(1.0).as_secs_f64(),
             timeout = self.real(TIMEOUT).as_secs_f64(),
             interval = self.real(BEAT).as_secs_f64(),
             cutoff = self.real(10.0).as_secs_f64(),

@@ -22,7 +22,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// Times that make a test take seconds, where they are real.
 const CONFIG: &str = "
-actor: {command_ttl: 1, attention: 1, log_dir: null}
+actor: {command_ttl: 1, attention: 1, burst: 0.05, log_dir: null}
 heartbeats: [{name: a, timeout: 2, interval: 0.5}, {name: b, timeout: 2, interval: 0.5}, {name: c, timeout: 2, interval: 0.5, critical: false}]
 ecp: {cutoff: 1, retry: 0.2, expiration: 1, command_timeout: 1, plc_timeout: 6}
 network: {hosts: {}}
@@ -197,10 +197,24 @@ impl Talk {
         (finished.code, finished.replies.last().unwrap().body.clone())
     }
 
-    /// A heartbeat that has to be taken.
+    /// A heartbeat that has to be taken: the second one proves when it was sent, and so counts at once.
     pub(crate) async fn set(&self, name: &str) {
-        let set = self.run(&format!("set {name}")).await;
-        assert_eq!(set, (Code::Done, keyword("text", "Heartbeat set.")));
+        let seen = self.knock(name).await;
+        let (code, body) = self.run(&format!("set {name} --seen {seen}")).await;
+        assert_eq!(
+            (code, &body["text"]),
+            (Code::Done, &"Heartbeat set.".into())
+        );
+    }
+
+    /// A heartbeat alone. Gives the value that the reply carries.
+    pub(crate) async fn knock(&self, name: &str) -> String {
+        let (code, body) = self.run(&format!("set {name}")).await;
+        assert_eq!(
+            (code, &body["text"]),
+            (Code::Done, &"Heartbeat set.".into())
+        );
+        body["seen"].as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn status(&self, keyword: &str) -> Value {

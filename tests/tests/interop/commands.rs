@@ -191,7 +191,6 @@ async fn every_command_has_the_keywords_that_python_gives() {
     let parse = |command: &str| json!({"error": format!("Command '{command}' does not exist or cannot be parsed.")});
     for (command, keywords) in [
         ("ping", json!({"text": "Pong."})),
-        ("set overwatcher", json!({"text": "Heartbeat set."})),
         ("set nope", json!({"error": "Heartbeat 'nope' not found."})),
         ("foo", parse("foo")),
         ("set", parse("set")),
@@ -213,6 +212,9 @@ async fn every_command_has_the_keywords_that_python_gives() {
             "{command:?}"
         );
     }
+    // Python's gives the text alone.
+    let set = conversation.run("set overwatcher").await;
+    assert_eq!(set.last()["text"], "Heartbeat set.");
     let version = conversation.run("version").await;
     assert!(version.last()["version"].is_string());
     for command in ["set", "foo", "help", "help set", "--help", "set --help"] {
@@ -248,7 +250,10 @@ async fn a_client_loads_the_schema_and_a_status_fills_its_model() {
     ] {
         assert!(schema["properties"][keyword].is_object(), "{keyword}");
     }
-    conversation.run("set overwatcher").await;
+    let knock = conversation.run("set overwatcher").await;
+    let seen = knock.last()["seen"].as_str().unwrap().to_owned();
+    let proven = format!("set overwatcher --seen {seen}");
+    conversation.run(&proven).await;
     conversation.run("status").await;
     let mark = conversation.client.mark();
     let order = json!({"model": "lvmbeat"});

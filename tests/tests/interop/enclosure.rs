@@ -36,7 +36,7 @@ impl Chain {
     }
 
     async fn set(&self) -> Answer {
-        self.raw.command("lvmbeat", "set overwatcher", SOON).await
+        self.raw.beat("lvmbeat", "overwatcher", SOON).await
     }
 
     async fn status(&self, keyword: &str) -> Value {

@@ -42,7 +42,7 @@ async fn s5_while_a_python_lvmbeat_is_active_ours_stands_by_and_then_takes_over_
             .await;
 
         // The beats are the other one's.
-        let set = raw.command("lvmbeat", "set overwatcher", SOON).await;
+        let set = raw.beat("lvmbeat", "overwatcher", SOON).await;
         assert_eq!(set.codes(), ">:");
         python.wait_for_event(0, SOON, "set").await;
         assert_eq!(version(&raw).await.unwrap(), "0.3.0");
@@ -61,7 +61,7 @@ async fn s5_while_a_python_lvmbeat_is_active_ours_stands_by_and_then_takes_over_
         let hold = status.keyword("hold").unwrap();
         assert_eq!(hold["reason"], "heartbeat_never_seen", "{hold}");
         let before = ecp.heartbeats().len();
-        raw.command("lvmbeat", "set overwatcher", SOON).await;
+        raw.beat("lvmbeat", "overwatcher", SOON).await;
         ecp.wait_for_heartbeats(before + 1, SOON).await;
         ours.terminate();
         assert!(ours.exit(SOON).await.success());

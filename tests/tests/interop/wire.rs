@@ -201,7 +201,7 @@ async fn x2_a_task_is_answered_by_a_broadcast_as_in_python_and_wedges_nothing() 
 #[tokio::test]
 async fn commands_to_lvmecp_have_the_structure_of_pythons_and_an_expiration() {
     let wire = Wire::start().await;
-    wire.raw.command("lvmbeat", "set overwatcher", SOON).await;
+    wire.raw.beat("lvmbeat", "overwatcher", SOON).await;
     wire.ecp.wait_for_heartbeats(1, SOON).await;
     let received = wire.ecp.received();
     let commands: Vec<&str> = received.iter().map(|one| one.command.as_str()).collect();
@@ -257,7 +257,7 @@ async fn status_has_the_keywords_of_the_python_lvmbeat_with_their_types() {
     assert_eq!(body["last_emitted_ecp"], Value::Null);
     assert_eq!(body["last_emitted_outside"], Value::Null);
     assert!(body["network"].is_object());
-    wire.raw.command("lvmbeat", "set overwatcher", SOON).await;
+    wire.raw.beat("lvmbeat", "overwatcher", SOON).await;
     let emitted = lvmbeat_tests::eventually(SOON, async || {
         let status = wire.raw.command("lvmbeat", "status", SOON).await;
         let emitted = status.keyword("last_emitted_ecp")?.as_str()?;

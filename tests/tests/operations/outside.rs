@@ -161,7 +161,7 @@ async fn a_monitor_is_told_what_the_actor_knows() {
     })
     .await;
     let client = RawClient::connect(&vhost.url(), "client").await;
-    client.command("lvmbeat", "set c0", SOON).await;
+    client.beat("lvmbeat", "c0", SOON).await;
     eventually(SOON, async || {
         monitor.report().is_some_and(|report| {
             let heartbeat = &report["heartbeats"][0];

@@ -149,7 +149,7 @@ impl Night {
     }
 
     /// Each heartbeat that the PLC took was right when it was decided on: for every critical client there was a beat, sent no longer
-    /// before than q + T, and no longer before the PLC took the heartbeat than the emission may take on top (S1, S3).
+    /// before than T, and no longer before the PLC took the heartbeat than the emission may take on top (S1, S3).
     fn check_heartbeats(&mut self) {
         let config = &self.world.config;
         let emission = config.ecp.expiration + config.ecp.command_timeout;
@@ -161,7 +161,7 @@ impl Night {
         for at in taken {
             let now = start + core_duration(at);
             for heartbeat in &config.heartbeats {
-                let limit = core_duration(config.actor.command_ttl + heartbeat.timeout + emission);
+                let limit = core_duration(heartbeat.timeout + emission);
                 let last = sent
                     .iter()
                     .rev()

@@ -246,8 +246,12 @@ impl World {
         (finished.code, finished.replies.last().unwrap().body.clone())
     }
 
+    /// A heartbeat that proves when it was sent, with what a first one is answered.
     pub(crate) async fn set(&self, name: &str) -> (Code, Keywords) {
-        self.command("lvmbeat", &format!("set {name}")).await
+        let (_, body) = self.command("lvmbeat", &format!("set {name}")).await;
+        let seen = body["seen"].as_str().unwrap();
+        self.command("lvmbeat", &format!("set {name} --seen {seen}"))
+            .await
     }
 
     /// Opens the dome, and waits until it is open.

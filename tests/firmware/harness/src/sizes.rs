@@ -10,9 +10,9 @@ use crate::stack::Program;
 /// Flash of the core's part in bytes, at most.
 pub const FLASH_GOAL: u64 = 8 * 1024;
 /// RAM of the core's part in bytes with 16 sources, at most.
-pub const RAM_GOAL: u64 = 1024;
+pub const RAM_GOAL: u64 = 2 * 1024;
 /// Instructions of a decision with 16 sources, at most, whatever their names.
-pub const DECISION_GOAL: u64 = 2000;
+pub const DECISION_GOAL: u64 = 4000;
 
 /// Stack of a call of the core in bytes, at most: a sixteenth of what memory.x gives.
 pub const STACK_GOAL: u64 = 1024;

@@ -156,7 +156,9 @@ impl<const H: usize> Permit<H> {
     /// The name of the source that a reason is about.
     pub fn subject(&self, reason: &Reason) -> Option<&str> {
         match reason {
-            Reason::NeverSeen(id) | Reason::Stale { heartbeat: id, .. } => self
+            Reason::NeverSeen(id)
+            | Reason::Unconfirmed { heartbeat: id, .. }
+            | Reason::Stale { heartbeat: id, .. } => self
                 .supervisor
                 .heartbeats()
                 .get(*id)
@@ -204,7 +206,7 @@ mod tests {
             Some(Change::Recovered)
         );
         assert!(permit.is_given(T0));
-        assert_eq!(permit.beat("x", T0), Err(BeatError));
+        assert_eq!(permit.beat("x", T0), Err(BeatError::Unknown));
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub fn tick(supervisor: &mut Sixteen, now: Instant) -> bool {
 pub fn beat(supervisor: &mut Sixteen, name: &str, now: Instant) -> Result<Decision, BeatError> {
     #[cfg(feature = "panics")]
     if name.as_bytes()[32] == 0 {
-        return Err(BeatError);
+        return Err(BeatError::Unknown);
     }
     supervisor.beat(name, now)
 }
