@@ -62,7 +62,9 @@ pub(super) fn set(
             let proven = format!("{command} --seen {seen}");
             finished = client.command(actor, &proven, options(limit)).await?;
         }
-        for reply in &finished.replies {
+        for reply in &mut finished.replies {
+            // It has no use for whoever reads this.
+            reply.body.shift_remove("seen");
             if let Err(failure) = show(reply, actor) {
                 return Ok(Err(failure));
             }

@@ -58,7 +58,10 @@ impl Seen {
             let header = |name: &str| &reply.headers.inner()[name];
             assert_eq!(reply.code(), *code, "{name}");
             assert_eq!(*header("internal"), AMQPValue::Boolean(*internal), "{name}");
-            let found = reply.body.as_object().unwrap().keys();
+            // Keywords of our own may stand beside Python's.
+            let ours = ["seen", "held"];
+            let mut found = reply.body.as_object().unwrap().keys();
+            let found = found.by_ref().filter(|key| !ours.contains(&key.as_str()));
             assert!(found.eq(keywords.iter()), "{name}: {}", reply.body);
             assert_eq!(reply.routing_key, self.routing_key, "{name}");
             assert!(
