@@ -53,6 +53,13 @@ impl ActorConfig {
         self
     }
 
+    /// Another timeout for the overwatcher's heartbeat, in seconds: longer where commands may be longer on their way.
+    #[must_use]
+    pub fn timeout(mut self, seconds: f64) -> Self {
+        self.value["heartbeats"][0]["timeout"] = seconds.into();
+        self
+    }
+
     /// Adds a heartbeat.
     #[must_use]
     pub fn heartbeat(mut self, name: &str, critical: bool, timeout: f64, interval: f64) -> Self {

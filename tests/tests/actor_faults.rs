@@ -18,6 +18,7 @@ const fn secs(secs: u64) -> Duration {
 
 fn config(url: &str) -> ActorConfig {
     ActorConfig::new(url)
+        .timeout(4.0)
         .set("actor.amqp_heartbeat", 5)
         .set("ecp.cutoff", 0.3)
         .set("ecp.retry", 0.2)
@@ -84,8 +85,8 @@ async fn s3_s5_sets_that_waited_for_a_stopped_actor_do_not_count() {
         .set("actor.command_ttl", 2)
         .set("actor.attention", 2);
     let actor = Actor::start(config, &vhost.url()).await;
-    // Longer than the heartbeat's timeout, 2 s.
-    sets_of_a_stop_do_not_count(&vhost, actor, secs(4)).await;
+    // Longer than the heartbeat's timeout, 4 s.
+    sets_of_a_stop_do_not_count(&vhost, actor, secs(5)).await;
 }
 
 #[tokio::test]

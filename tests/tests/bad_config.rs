@@ -237,14 +237,8 @@ async fn x2_a_time_that_is_zero_negative_endless_or_no_number_is_refused() {
 async fn l1_a_timeout_below_the_clients_rate_and_a_margin_of_nothing_are_refused() {
     for timeout in [3, 5] {
         let text = format!("heartbeats: [{{name: a, timeout: {timeout}, interval: 5}}]");
-        let problem = "beats only every 5 s";
-        refused(
-            &text,
-            "heartbeats[0].timeout: ",
-            problem,
-            "raise the timeout",
-        )
-        .await;
+        let problem = "which beats every 5 s: each beat is confirmed by the next one";
+        refused(&text, "heartbeats[0].timeout: ", problem, "raise it").await;
     }
     // Beats through the cut-off 50 + expiration 5 + writing 5 are the PLC's 60: not one second is left.
     let problem = "two heartbeats may be 60 s apart, and it waits for 60 s";

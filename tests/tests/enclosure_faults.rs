@@ -26,6 +26,7 @@ const fn millis(millis: u64) -> Duration {
 /// An actor whose times are far apart, so that a test can tell which of them was in force.
 fn config(vhost: &Vhost) -> ActorConfig {
     ActorConfig::new(&vhost.url())
+        .timeout(5.0)
         .set("actor.command_ttl", 5)
         .set("actor.attention", 5)
         .set("actor.amqp_heartbeat", 4)
@@ -223,8 +224,8 @@ async fn s3_no_heartbeat_reaches_a_python_lvmecp_late_after_it_was_stopped() {
 async fn s1_a_heartbeat_is_not_sent_when_its_cause_went_stale_while_lvmecp_was_asked() {
     let vhost = broker::vhost().await;
     let ecp = FakeEcp::start(&vhost.url()).await;
-    // Longer than the timeout of the overwatcher's heartbeat, 2 s.
-    ecp.on("ping", Behaviour::DoneAfter(Duration::from_secs(3)));
+    // Longer than the timeout of the overwatcher's heartbeat, 5 s.
+    ecp.on("ping", Behaviour::DoneAfter(Duration::from_secs(6)));
     let config = config(&vhost).set("ecp.expiration", 10);
     let actor = Actor::start(config, &vhost.url()).await;
     actor.set("overwatcher").await;

@@ -52,10 +52,7 @@ async fn fifty_thousand_sets_are_answered_in_flat_memory_with_one_emission_per_c
         .set("actor.command_ttl", 20)
         .set("actor.attention", 10)
         .set("actor.amqp_heartbeat", 10)
-        .set(
-            "heartbeats",
-            serde_json::json!([{ "name": "overwatcher", "timeout": 20, "interval": 1 }]),
-        )
+        .timeout(20.0)
         .set("ecp.cutoff", CUTOFF.as_secs())
         .set("ecp.plc_timeout", 60)
         .set("max_close_after", 300);

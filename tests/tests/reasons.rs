@@ -94,10 +94,7 @@ impl Watched {
     }
 
     async fn set(&self, heartbeat: &str) {
-        let answer = self
-            .client
-            .command("lvmbeat", &format!("set {heartbeat}"), SOON)
-            .await;
+        let answer = self.client.beat("lvmbeat", heartbeat, SOON).await;
         assert_eq!(answer.codes(), ">:", "{answer:?}");
     }
 
@@ -186,11 +183,17 @@ async fn s5_a_heartbeat_that_was_never_seen_and_one_that_is_stale_are_named() {
     // Both are silent from now on, and c0 has been so for longer.
     let text = watched.until_shown("heartbeat_stale").await;
     assert!(
-        text.starts_with("heartbeat c0 was last received 3"),
+        text.starts_with("heartbeat c0 was last received "),
         "{text}"
     );
+    assert!(text.contains(" s ago and may have been sent 3"), "{text}");
     assert!(text.ends_with("(timeout 3 s)"), "{text}");
-    let expected = ["heartbeat_never_seen", "released", "heartbeat_stale"];
+    let expected = [
+        "heartbeat_never_seen",
+        "heartbeat_unconfirmed",
+        "released",
+        "heartbeat_stale",
+    ];
     let logged = || {
         let mut logged = watched.logged(0);
         // Before there is a session.
@@ -273,7 +276,10 @@ async fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
     }
     // That is the pace, and no fault: it is only said, once each, to those who ask for more. The log tells the outcome instead, once.
     watched
-        .until_logged_with_pace(mark, &["released", "in_flight", "retry"])
+        .until_logged_with_pace(
+            mark,
+            &["heartbeat_unconfirmed", "released", "in_flight", "retry"],
+        )
         .await;
     for reason in ["in_flight", "retry"] {
         watched.only_logged_at_debug(reason);
@@ -308,7 +314,10 @@ async fn the_cut_off_after_a_success_is_named() {
     eventually(SOON, counted).await;
     assert_eq!(watched.ecp.heartbeats().len(), 1);
     watched
-        .until_logged_with_pace(mark, &["released", "in_flight", "cut_off"])
+        .until_logged_with_pace(
+            mark,
+            &["heartbeat_unconfirmed", "released", "in_flight", "cut_off"],
+        )
         .await;
     watched.only_logged_at_debug("cut_off");
 }
@@ -363,7 +372,10 @@ async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() 
     watched.set("c0").await;
     watched.ecp.wait_for_heartbeats(2, SOON).await;
     watched
-        .until_logged(mark, &["not_attentive", "released"])
+        .until_logged(
+            mark,
+            &["not_attentive", "heartbeat_unconfirmed", "released"],
+        )
         .await;
 }
 
@@ -380,7 +392,14 @@ async fn s5_after_a_stop_what_is_still_missing_is_named_once_something_is_receiv
     let text = watched.until_shown("heartbeat_never_seen").await;
     assert!(text.contains("c1"), "{text}");
     watched
-        .until_logged(mark, &["not_attentive", "heartbeat_never_seen"])
+        .until_logged(
+            mark,
+            &[
+                "not_attentive",
+                "heartbeat_unconfirmed",
+                "heartbeat_never_seen",
+            ],
+        )
         .await;
 }
 
@@ -435,7 +454,15 @@ async fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has
     watched.until_shown("not_attentive").await;
     watched.set("c0").await;
     watched
-        .until_logged(mark, &["path_slow", "not_attentive", "released"])
+        .until_logged(
+            mark,
+            &[
+                "path_slow",
+                "not_attentive",
+                "heartbeat_unconfirmed",
+                "released",
+            ],
+        )
         .await;
 }
 

@@ -431,9 +431,15 @@ impl State {
                     .heartbeats()
                     .get(*heartbeat)
                     .map_or(0.0, |heartbeat| seconds(heartbeat.timeout()));
+                // It counts from when it was sent, at the earliest.
+                let sent = self.supervisor.heartbeats().get(*heartbeat);
+                let sent = sent
+                    .and_then(|heartbeat| heartbeat.greatest_age(self.now()))
+                    .map(|age| format!(" and may have been sent {} s ago", seconds(age)));
                 format!(
-                    "heartbeat {name} was last received {} s ago (timeout {timeout} s)",
-                    seconds(*silent_for)
+                    "heartbeat {name} was last received {} s ago{} (timeout {timeout} s)",
+                    seconds(*silent_for),
+                    sent.unwrap_or_default()
                 )
             }
             Reason::LinkUnproven(_) => format!("network link {name} has not been reached yet"),

@@ -206,10 +206,10 @@ pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
             let age = snapshot
                 .heartbeats
                 .iter()
-                .find_map(|heartbeat| heartbeat.age.filter(|_| !heartbeat.current));
+                .find_map(|heartbeat| heartbeat.proven_age.filter(|_| !heartbeat.current));
             let age = age.map_or(TIMEOUT, |age| site.age_now(snapshot, age));
             format!(
-                "heartbeat {OVERWATCHER} was last received {age:.1} s ago (timeout {TIMEOUT} s)"
+                "heartbeat {OVERWATCHER} may have been sent {age:.1} s ago (timeout {TIMEOUT} s)"
             )
         }
         // The others' numbers would be the machine's seconds.

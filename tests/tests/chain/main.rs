@@ -119,7 +119,7 @@ async fn s4_the_dome_closes_in_time_after_all_clients_died_and_opens_again_with_
 async fn s1_a_heartbeat_that_is_not_critical_changes_nothing_when_it_goes_stale() {
     let vhost = broker::vhost().await;
     let url = vhost.url();
-    let config = chain::config(&url, 1).heartbeat("extra", false, 1.0, 0.3);
+    let config = chain::config(&url, 1).heartbeat("extra", false, 2.0, 0.3);
     let mut chain = Chain::start(&url, config).await;
     let client = RawClient::connect(&url, "observer").await;
     // Alone, it emits nothing.

@@ -18,6 +18,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 async fn start(vhost: &Vhost) -> Actor {
     let config = ActorConfig::new(&vhost.url())
+        .timeout(20.0)
         .set("actor.command_ttl", 20)
         .set("actor.attention", 10)
         .set("actor.amqp_heartbeat", 10)
