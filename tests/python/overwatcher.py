@@ -5,7 +5,8 @@ Prints one line of JSON for each beat:
     {"event": "ready"}
     {"event": "beat", "status": "DONE" | "TIMEDOUT" | ..., "tries", "seconds"}
 
-A beat that has failed as often as it is tried is told with the status of the last try, and the next one follows.
+A beat that has failed as often as it is tried is told with the status of the last try, and the next one follows. With `--prove` each
+beat repeats the value of `seen` in the last reply, which proves when it was sent (README, "Make a beat prove itself").
 """
 
 import argparse
@@ -20,8 +21,22 @@ def tell(event, **values):
     print(json.dumps({"event": event, **values}), flush=True)
 
 
+seen = ""
+
+
+async def prove(client, name):
+    global seen
+    command = await client.send_command("lvmbeat", f"set {name} --seen '{seen}'", time_limit=5)
+    seen = command.replies.get("seen")
+    return command
+
+
 async def beat(client, options):
     start = time.monotonic()
+    if options.prove:
+        command = await prove(client, options.name)
+        tell("beat", status=command.status.name, tries=1, seconds=time.monotonic() - start)
+        return
     for number in range(1, options.tries + 1):
         command = await client.send_command("lvmbeat", f"set {options.name}", time_limit=options.limit)
         if command.status.did_succeed or number == options.tries:
@@ -39,6 +54,7 @@ async def main():
     parser.add_argument("--limit", type=float, default=5)
     parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--pause", type=float, default=1)
+    parser.add_argument("--prove", action="store_true")
     options = parser.parse_args()
 
     client = AMQPClient("overwatcher", url=options.url)

@@ -73,6 +73,27 @@ async fn the_overwatcher_tries_again_until_an_actor_takes_its_beat() {
 }
 
 #[tokio::test]
+async fn s3_a_python_client_proves_its_beats() {
+    let vhost = broker::vhost().await;
+    let raw = RawClient::connect(&vhost.url(), "harness").await;
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let heartbeat = serde_json::json!([
+        { "name": "overwatcher", "timeout": 2, "interval": 0.5, "proof": "required" }
+    ]);
+    let config = ActorConfig::new(&vhost.url()).set("heartbeats", heartbeat);
+    let _actor = start(&config, &raw).await;
+    let arguments = ["--url", &vhost.url(), "--interval", "0.5", "--prove"];
+    let mut overwatcher = python::script("overwatcher.py", arguments).start();
+    let mut mark = 0;
+    // It has no value yet.
+    assert!(!beat(&mut overwatcher, &mut mark).await.0);
+    for _ in 0..3 {
+        assert!(beat(&mut overwatcher, &mut mark).await.0);
+    }
+    ecp.wait_for_heartbeats(1, SOON).await;
+}
+
+#[tokio::test]
 async fn lvmecp_reads_the_state_of_both_networks_from_an_internal_status() {
     let vhost = broker::vhost().await;
     let raw = RawClient::connect(&vhost.url(), "harness").await;
