@@ -50,6 +50,8 @@ pub enum SessionState {
     Connecting,
     /// Another actor of this name is active.
     StandBy,
+    /// The broker blocks all who publish.
+    Blocked,
     /// Open: this actor is the active one.
     Open,
 }

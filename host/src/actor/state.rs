@@ -142,29 +142,38 @@ impl State {
     }
 
     /// S5: a new session knows nothing, but that nothing waits in its queue that was sent before `since` (S3).
-    pub(super) fn session_opened(&mut self, since: Instant) {
+    pub(super) fn session_opened(&mut self, since: Instant, broker: &str) {
         self.supervisor.forget(self.now());
         self.supervisor.path_proven(since);
         self.counters.sessions += 1;
         self.session = SessionState::Open;
         self.session_error = None;
-        tracing::info!(broker = %self.config.actor.broker, name = self.config.actor.name, "session open, waiting for heartbeats");
+        tracing::info!(
+            broker,
+            name = self.config.actor.name,
+            "session open, waiting for heartbeats"
+        );
     }
 
     /// An attempt to open a session failed. Said once, until something else is the matter.
     pub(super) fn session_failed(&mut self, error: &BusError) {
         let text = error.to_string();
-        self.session = if matches!(error, BusError::Locked { .. }) {
-            SessionState::StandBy
-        } else {
-            SessionState::Connecting
+        self.session = match error {
+            BusError::Locked { .. } => SessionState::StandBy,
+            BusError::Blocked { .. } => SessionState::Blocked,
+            BusError::Unreachable { .. }
+            | BusError::Refused { .. }
+            | BusError::Foreign { .. }
+            | BusError::Several(_)
+            | BusError::Closed { .. }
+            | BusError::TimedOut { .. } => SessionState::Connecting,
         };
         if self.session_error.as_deref() == Some(&text) {
             return;
         }
         match self.session {
             SessionState::StandBy => tracing::info!(%error, "standing by"),
-            SessionState::Connecting | SessionState::Open => {
+            SessionState::Connecting | SessionState::Blocked | SessionState::Open => {
                 tracing::warn!(%error, "no session with the broker; trying again until there is one");
             }
         }
@@ -378,7 +387,10 @@ impl State {
                     seconds(*by)
                 )
             }
-            Reason::PathSlow(None) => "there is no session with the broker".to_owned(),
+            Reason::PathSlow(None) => match &self.session_error {
+                Some(error) => format!("there is no session with the broker: {error}"),
+                None => "there is no session with the broker".to_owned(),
+            },
             Reason::PathSlow(Some(age)) => format!(
                 "what arrives may have been on its way for {} s; at most {} s are allowed",
                 seconds(*age),
