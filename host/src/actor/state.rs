@@ -16,6 +16,9 @@ use crate::clock::{Clock, seconds};
 use crate::clu::bus::BusError;
 use crate::config::{Config, Supervisor};
 
+/// Causes that are said while there is no session; one that changes all the time must not fill the log.
+const MOST_SAID: usize = 8;
+
 pub(super) struct State {
     pub(super) config: Arc<Config>,
     clock: Arc<dyn Clock>,
@@ -25,6 +28,9 @@ pub(super) struct State {
     pub(super) counters: Counters,
     session: SessionState,
     session_error: Option<String>,
+    /// What has been said of attempts to open a session, since the last one.
+    said: Vec<String>,
+    failed_attempts: u64,
     last_seen: Vec<Option<Timestamp>>,
     last_emitted_ecp: Option<Timestamp>,
     outside: Vec<OutsideView>,
@@ -55,6 +61,8 @@ impl State {
             counters: Counters::default(),
             session: SessionState::default(),
             session_error: None,
+            said: Vec::new(),
+            failed_attempts: 0,
             last_seen: vec![None; config.heartbeats.len()],
             last_emitted_ecp: None,
             outside: outside.collect(),
@@ -155,7 +163,7 @@ impl State {
         );
     }
 
-    /// An attempt to open a session failed. Said once, until something else is the matter.
+    /// An attempt to open a session failed. Each cause is said once, and then counted, until there is a session.
     pub(super) fn session_failed(&mut self, error: &BusError) {
         let text = error.to_string();
         self.session = match error {
@@ -168,16 +176,20 @@ impl State {
             | BusError::Closed { .. }
             | BusError::TimedOut { .. } => SessionState::Connecting,
         };
-        if self.session_error.as_deref() == Some(&text) {
+        self.counters.failed_sessions += 1;
+        self.failed_attempts += 1;
+        self.session_error = Some(text.clone());
+        if self.said.contains(&text) || self.said.len() >= MOST_SAID {
+            tracing::debug!(%error, attempts = self.failed_attempts, "no session yet");
             return;
         }
+        self.said.push(text);
         match self.session {
             SessionState::StandBy => tracing::info!(%error, "standing by"),
             SessionState::Connecting | SessionState::Blocked | SessionState::Open => {
                 tracing::warn!(%error, "no session with the broker; trying again until there is one");
             }
         }
-        self.session_error = Some(text);
     }
 
     pub(super) fn session_ended(&mut self, cause: &'static str) {

@@ -22,30 +22,25 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{join_all, join3, join5, try_join3};
+use futures_util::future::{OptionFuture, join5, try_join3};
 use futures_util::stream::{BoxStream, unfold};
 use futures_util::{Stream, StreamExt};
-use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{
-    Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event, ExchangeKind,
-};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::bus::{
-    Bus, BusError, CommandQueue, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec,
-};
+use super::bus::{Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec};
 
 mod filter;
+mod queues;
 mod refusal;
 mod stream;
 mod wire;
 
+use queues::Queues;
 use refusal::is_locked;
 use stream::Socket;
 
@@ -299,28 +294,30 @@ impl Node {
         let lease = Arc::new(Lease(Arc::clone(&line)));
         let queues = Queues {
             node: self,
-            line: &line,
             channel: &consuming,
             spec,
         };
+        let commands = spec
+            .commands
+            .map(|queue| queues.commands(queue))
+            .transpose()?;
         let (exchange, prefetch, commands, replies, confirms) = join5(
             queues.exchange(),
             queues.prefetch(round_trip),
-            async {
-                match spec.commands {
-                    Some(queue) => queues.commands(queue).await.map(Some),
-                    None => Ok(None),
-                }
-            },
-            queues.replies(),
+            OptionFuture::from(commands),
+            queues.replies()?,
             confirmed.confirm_select(ConfirmSelectOptions::default()),
         )
         .await;
-        // In the order of the channel, on which one failure makes all later ones fail.
-        exchange?;
-        prefetch?;
-        let (commands, replies) = (commands?, replies?);
-        confirms.map_err(at)?;
+        let opened = exchange
+            .and(prefetch)
+            .and(confirms)
+            .and_then(|()| Ok((commands.transpose()?, replies?)));
+        let (commands, replies) = match opened {
+            Ok(opened) => opened,
+            Err(error) if is_locked(&error) => return Err(queues.locked(&line, &error).await),
+            Err(error) => return Err(self.classify(&error)),
+        };
         Ok(Session {
             broker: self.address(),
             publisher: Arc::new(Sender(line)),
@@ -371,139 +368,6 @@ async fn until_blocked(
             return;
         }
     }
-}
-
-/// Declares and consumes the queues of one session.
-struct Queues<'a> {
-    node: &'a Node,
-    line: &'a Line,
-    channel: &'a Channel,
-    spec: &'a SessionSpec,
-}
-
-impl Queues<'_> {
-    /// With exactly the flags that every other actor declares it with; the broker refuses others.
-    async fn exchange(&self) -> Result<(), BusError> {
-        let options = ExchangeDeclareOptions {
-            auto_delete: true,
-            ..ExchangeDeclareOptions::default()
-        };
-        self.channel
-            .exchange_declare(
-                EXCHANGE.into(),
-                ExchangeKind::Topic,
-                options,
-                FieldTable::default(),
-            )
-            .await
-            .map_err(|error| self.node.classify(&error))
-    }
-
-    /// One message at a time for each consumer that follows, so that what waits, waits where it can expire (S3). With a
-    /// broker that is far that would be one each round trip, so there it is as many as may be under way.
-    async fn prefetch(&self, round_trip: Duration) -> Result<(), BusError> {
-        self.channel
-            .basic_qos(prefetch(round_trip), BasicQosOptions::default())
-            .await
-            .map_err(|error| self.node.classify(&error))
-    }
-
-    async fn commands(&self, queue: CommandQueue) -> Result<Consumer, BusError> {
-        let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
-        let binding = format!("command.{}.#", self.spec.name);
-        self.consume("commands", &[binding], arguments).await
-    }
-
-    async fn replies(&self) -> Result<Consumer, BusError> {
-        let bindings = self.spec.reply_bindings();
-        self.consume("replies", &bindings, FieldTable::default())
-            .await
-    }
-
-    async fn consume(
-        &self,
-        kind: &str,
-        bindings: &[String],
-        arguments: FieldTable,
-    ) -> Result<Consumer, BusError> {
-        let name = format!("{}_{kind}", self.spec.name);
-        let short = |text: &str| {
-            ShortString::try_new(text).map_err(|_| BusError::Refused {
-                address: self.node.address(),
-                cause: format!("neither a queue's name nor a routing key can be as long as {text}"),
-            })
-        };
-        let queue = short(&name)?;
-        let options = QueueDeclareOptions {
-            exclusive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let bindings: Vec<_> = bindings
-            .iter()
-            .map(|binding| short(binding))
-            .collect::<Result<_, _>>()?;
-        let declared = self
-            .channel
-            .queue_declare(queue.clone(), options, arguments);
-        let bound = join_all(bindings.into_iter().map(|binding| {
-            self.channel.queue_bind(
-                queue.clone(),
-                EXCHANGE.into(),
-                binding,
-                QueueBindOptions::default(),
-                FieldTable::default(),
-            )
-        }));
-        let consumer = self.channel.basic_consume(
-            queue.clone(),
-            ShortString::default(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        );
-        let (declared, bound, consumer) = join3(declared, bound, consumer).await;
-        match declared {
-            Ok(_) => {}
-            Err(error) if is_locked(&error) => return Err(self.owned_by_others(queue).await),
-            Err(error) => return Err(self.node.classify(&error)),
-        }
-        for bound in bound {
-            bound.map_err(|error| self.node.classify(&error))?;
-        }
-        consumer.map_err(|error| self.node.classify(&error))
-    }
-
-    /// Who has a queue that cannot be had: another connection, or everybody, if it is not exclusive, which RabbitMQ refuses
-    /// with the same words.
-    async fn owned_by_others(&self, queue: ShortString) -> BusError {
-        let options = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let name = queue.to_string();
-        // An error has closed the other channel.
-        let looked_at = async {
-            let channel = self.line.connection.create_channel().await?;
-            channel
-                .queue_declare(queue, options, FieldTable::default())
-                .await
-        };
-        match looked_at.await {
-            Ok(_) => BusError::Foreign {
-                what: format!("the queue {name}"),
-                cause: "it is not exclusive".to_owned(),
-            },
-            Err(_) => BusError::Locked { queue: name },
-        }
-    }
-}
-
-/// How many messages may have been delivered and not be acknowledged: one where the broker is near.
-fn prefetch(round_trip: Duration) -> u16 {
-    const EACH: Duration = Duration::from_millis(50);
-    let many = round_trip.as_millis() / EACH.as_millis();
-    u16::try_from(many).unwrap_or(u16::MAX).clamp(1, 64)
 }
 
 /// The messages of one queue, each acknowledged when it is taken. Any error ends it.

@@ -3,6 +3,7 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
+use super::super::bus::CommandQueue;
 use super::*;
 
 const HEARTBEAT: Duration = Duration::from_secs(4);
