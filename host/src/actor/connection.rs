@@ -30,11 +30,14 @@ const STAND_BY_PAUSE: Duration = Duration::from_millis(500);
 /// What the connection has to say.
 pub(super) enum Step {
     /// A session is open. Its queues did not exist before `since`, so that whatever waits in them was sent later (S3).
-    Opened { since: Instant },
+    Opened { since: Instant, broker: String },
     /// It could not be opened; another attempt follows by itself.
     Failed(BusError),
     /// The session is over; another one follows by itself.
     Ended(&'static str),
+    /// The same because the broker blocks all who publish. When it takes messages again, another one is opened, which counts
+    /// nothing that waited meanwhile (S3, S5).
+    Blocked(BusError),
     /// A command was delivered.
     Command(Message),
     /// A reply was delivered; perhaps for somebody else.
@@ -46,6 +49,8 @@ pub(super) struct Connection {
     spec: SessionSpec,
     clock: Arc<dyn Clock>,
     pause: Duration,
+    /// Why the broker blocked the last session, until there is another one.
+    blocked: Option<String>,
     phase: Phase,
 }
 
@@ -89,6 +94,7 @@ impl Connection {
             spec,
             clock,
             pause: FIRST_PAUSE,
+            blocked: None,
             phase,
         };
         connection.open(Duration::ZERO);
@@ -101,6 +107,8 @@ impl Connection {
             Phase::Opening(opening) => match opening.await {
                 (since, Ok(session)) => {
                     self.pause = FIRST_PAUSE;
+                    self.blocked = None;
+                    let broker = session.broker.clone();
                     let (outbox, waiting) = mpsc::channel(OUTBOX);
                     let sender = tokio::spawn(send(session.publisher.clone(), waiting));
                     let sender = AbortOnDropHandle::new(sender);
@@ -109,14 +117,22 @@ impl Connection {
                         outbox,
                         sender,
                     });
-                    Step::Opened { since }
+                    Step::Opened { since, broker }
                 }
                 (_, Err(error)) => {
-                    let pause = if matches!(error, BusError::Locked { .. }) {
-                        STAND_BY_PAUSE
-                    } else {
-                        self.pause
+                    // A broker that blocks does not see that a connection has ended, and keeps its queue.
+                    let error = match (error, &self.blocked) {
+                        (BusError::Locked { .. }, Some(reason)) => BusError::Blocked {
+                            reason: reason.clone(),
+                        },
+                        (error, _) => error,
                     };
+                    let pause =
+                        if matches!(error, BusError::Locked { .. } | BusError::Blocked { .. }) {
+                            STAND_BY_PAUSE
+                        } else {
+                            self.pause
+                        };
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                     self.open(pause);
                     Step::Failed(error)
@@ -134,6 +150,11 @@ impl Connection {
                     },
                     _ = &mut open.sender => "replies cannot be sent",
                 };
+                if let Some(reason) = open.session.publisher.blocked() {
+                    self.blocked = Some(reason.clone());
+                    self.open(LONGEST_PAUSE);
+                    return Step::Blocked(BusError::Blocked { reason });
+                }
                 self.restart();
                 Step::Ended(ended)
             }

@@ -6,7 +6,7 @@ use super::{Failure, print};
 use crate::clock::{BootClock, Clock as _};
 use crate::clu::client::{self, Client};
 use crate::clu::message::{Code, Reply};
-use crate::clu::{Amqp, CommandError, CommandOptions};
+use crate::clu::{CommandError, CommandOptions};
 use crate::config::Config;
 
 /// Makes one command string of words, each quoted where it has to be.
@@ -100,9 +100,7 @@ fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Resu
         .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
     let no_answer = |error: &dyn std::fmt::Display| Failure::NoAnswer(error.to_string());
     let result = runtime.block_on(async {
-        let broker = config.actor.broker.reveal();
-        let bus = Amqp::new(broker.as_str(), config.actor.amqp_heartbeat)
-            .map_err(|error| no_answer(&error))?;
+        let bus = config.actor.bus().map_err(|error| no_answer(&error))?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
         let session = client::connect(&bus, &name)

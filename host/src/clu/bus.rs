@@ -77,6 +77,8 @@ pub struct CommandQueue {
 /// An open connection. It is over when either stream ends; nothing is ever recovered inside it. Dropping it closes it;
 /// [`Publisher::close`] does so in order.
 pub struct Session {
+    /// Which broker it is with, for people; without secrets.
+    pub broker: String,
     /// Sends messages; can be cloned and kept, but is of no use after the session.
     pub publisher: std::sync::Arc<dyn Publisher>,
     /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2). Never yields if the
@@ -98,6 +100,11 @@ pub trait Publisher: Send + Sync + 'static {
 
     /// Closes the session in order, in a bounded time. The streams end.
     async fn close(&self);
+
+    /// Why the broker takes no messages, if that is what has ended the session: it is short of memory or disk.
+    fn blocked(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Where a published message went.
@@ -176,6 +183,28 @@ pub enum BusError {
         /// Which.
         queue: String,
     },
+    /// What the session needs was declared by somebody else, and not as it is needed. Trying again only helps once that is
+    /// gone.
+    #[error(
+        "{what} exists at the broker already, and was declared by something else than lvmbeat ({cause}); delete it there, or choose another actor.name"
+    )]
+    Foreign {
+        /// What.
+        what: String,
+        /// How it differs.
+        cause: String,
+    },
+    /// It takes no messages from anybody. It ends by itself.
+    #[error(
+        "the broker blocks all who publish ({reason}), so nothing can be heard or sent; give it memory and disk (rabbitmqctl status shows its alarms)"
+    )]
+    Blocked {
+        /// The broker's word for it.
+        reason: String,
+    },
+    /// None of several brokers can be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<BusError>),
     /// The session is over; open another.
     #[error("the connection to the broker is lost: {cause}")]
     Closed {

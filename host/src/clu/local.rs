@@ -152,6 +152,7 @@ impl Bus for LocalBroker {
             session,
         });
         Ok(Session {
+            broker: self.address(),
             publisher: Arc::new(Sender {
                 broker: self.clone(),
                 session,

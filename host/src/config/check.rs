@@ -7,7 +7,7 @@ use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
-use super::address::{broker, monitor_token, monitor_url, target, variable};
+use super::address::{brokers, monitor_token, monitor_url, target, variable};
 use super::given::Reader;
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside, RawSerial};
 use super::{
@@ -243,7 +243,8 @@ fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Acto
         attention: at.seconds("actor.attention", raw.attention, 2.0)?,
         burst: at.seconds("actor.burst", raw.burst, 1.0)?,
         log_dir: raw.log_dir.clone(),
-        broker: broker(at, raw, environment)?,
+        open_timeout: at.seconds("actor.open_timeout", raw.open_timeout, 30.0)?,
+        brokers: brokers(at, raw, environment)?,
         name,
     })
 }

@@ -35,11 +35,19 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
     let raw = RawConfig {
         actor: RawActor {
             name: Some(config.actor.name.clone()),
-            url: Some(config.actor.broker.to_string()),
+            url: OneOrMany(
+                config
+                    .actor
+                    .brokers
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ),
             log_dir: config.actor.log_dir.clone(),
             http: config.actor.http.map(|address| address.to_string()),
             command_ttl: seconds(config.actor.command_ttl),
             amqp_heartbeat: u16::try_from(config.actor.amqp_heartbeat.as_secs()).ok(),
+            open_timeout: seconds(config.actor.open_timeout),
             attention: seconds(config.actor.attention),
             burst: seconds(config.actor.burst),
             ..RawActor::default()

@@ -24,6 +24,8 @@ use lvmbeat_core::{Budget, supervisor};
 
 pub use secret::{Secret, SecretUrl};
 
+use crate::clu::amqp::{Amqp, UriError};
+
 /// How many heartbeats a configuration may hold.
 pub const MAX_HEARTBEATS: usize = 16;
 /// How many network links a configuration may hold.
@@ -67,8 +69,10 @@ pub struct Config {
 pub struct Actor {
     /// The actor's name, and so that of its queues.
     pub name: String,
-    /// The broker, with user and password.
-    pub broker: SecretUrl,
+    /// The broker, with user and password; or several, which are tried in turn.
+    pub brokers: Vec<SecretUrl>,
+    /// How long opening a session with each of them may take.
+    pub open_timeout: Duration,
     /// Time between AMQP heartbeats; a dead connection is given up after two to three.
     pub amqp_heartbeat: Duration,
     /// Folder of the daily log files.
@@ -236,6 +240,15 @@ pub enum ConfigError {
         /// What to do about it.
         remedy: String,
     },
+}
+
+impl Actor {
+    /// The broker to open sessions with.
+    pub fn bus(&self) -> Result<Amqp, UriError> {
+        let urls = self.brokers.iter().map(|broker| broker.reveal().as_str());
+        let bus = Amqp::in_turn(urls, self.amqp_heartbeat)?;
+        Ok(bus.with_open_limit(self.open_timeout))
+    }
 }
 
 impl Config {

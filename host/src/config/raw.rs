@@ -51,11 +51,12 @@ pub(super) struct RawActor {
     pub port: Option<u16>,
     pub user: Option<String>,
     pub password_file: Option<PathBuf>,
-    pub url: Option<String>,
+    pub url: OneOrMany,
     pub log_dir: Option<PathBuf>,
     pub http: Option<String>,
     pub command_ttl: Option<f64>,
     pub amqp_heartbeat: Option<u16>,
+    pub open_timeout: Option<f64>,
     pub attention: Option<f64>,
     pub burst: Option<f64>,
 }

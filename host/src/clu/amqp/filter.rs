@@ -39,6 +39,7 @@ pub(super) struct Filter {
     ready: Vec<u8>,
     pulled: usize,
     changed: u64,
+    logins: Option<String>,
 }
 
 impl Filter {
@@ -87,6 +88,11 @@ impl Filter {
         std::mem::take(&mut self.changed)
     }
 
+    /// The mechanisms that the broker offers to log in by, with spaces between them, once.
+    pub(super) fn logins(&mut self) -> Option<String> {
+        self.logins.take()
+    }
+
     /// How many bytes have to be held before something can be done with them.
     fn wanted(&self) -> usize {
         match self.held.first_chunk::<FRAME_HEADER>() {
@@ -105,6 +111,7 @@ impl Filter {
             let payload = self.held.get(FRAME_HEADER..FRAME_HEADER + length);
             let payload = payload.unwrap_or_default();
             if header.first() == Some(&METHOD) {
+                self.logins = offered_logins(payload);
                 if let Some(range) = foreign_routing_key(payload) {
                     self.replace_foreign(range);
                 }
@@ -164,6 +171,15 @@ fn foreign_routing_key(payload: &[u8]) -> Option<Range<usize>> {
     str::from_utf8(key)
         .is_err()
         .then(|| start..start + key.len())
+}
+
+/// The login mechanisms in the broker's first frame.
+fn offered_logins(payload: &[u8]) -> Option<String> {
+    const START: [u8; 4] = [0, 10, 0, 10];
+    let mut reader = Reader(payload.strip_prefix(&START)?);
+    reader.take(2)?; // the version
+    reader.long()?; // what the broker is
+    Some(String::from_utf8_lossy(reader.long()?).into_owned())
 }
 
 /// Whether lapin can read the properties in the payload of a content header.
