@@ -4,6 +4,7 @@
 
 mod email;
 mod http;
+pub(crate) mod peer;
 #[cfg(test)]
 mod sample;
 mod slack;
