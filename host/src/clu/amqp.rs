@@ -42,6 +42,7 @@ mod filter;
 mod stream;
 mod wire;
 
+use crate::monitor::notify::peer::{Secrets, shown};
 use stream::Socket;
 
 /// For TCP and TLS to connect, and for the resolver before them.
@@ -85,6 +86,7 @@ const fn whole_seconds(heartbeat: Duration) -> u64 {
 #[derive(Clone)]
 pub struct Amqp {
     uri: AMQPUri,
+    secrets: Secrets,
 }
 
 /// The address of a broker that cannot be one. The message does not show it, as it may hold a password (X1).
@@ -118,7 +120,8 @@ impl Amqp {
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
         }
-        Ok(Self { uri })
+        let secrets = Secrets::new([uri.authority.userinfo.password.as_str()]);
+        Ok(Self { uri, secrets })
     }
 
     async fn connect(&self, name: &str, socket: &Arc<Socket>) -> lapin::Result<Connection> {
@@ -191,7 +194,7 @@ impl Amqp {
         let cause = if matches!(error.kind(), ErrorKind::ParsingError(_)) {
             "what answers there does not speak AMQP".to_owned()
         } else {
-            error.to_string()
+            shown(error.to_string().as_bytes(), &self.secrets)
         };
         let refused = if let ErrorKind::ProtocolError(error) = error.kind() {
             matches!(
@@ -479,10 +482,14 @@ impl Publisher for Sender {
     }
 }
 
+/// By the broker's code: its words are not shown, as nothing here knows what they must not hold (X1).
 fn closed(error: &lapin::Error) -> BusError {
-    BusError::Closed {
-        cause: error.to_string(),
-    }
+    let cause = if let ErrorKind::ProtocolError(error) = error.kind() {
+        format!("the broker ended it with the code {}", error.get_id())
+    } else {
+        error.to_string()
+    };
+    BusError::Closed { cause }
 }
 
 /// The host of a URL, if it is an IPv6 address: lapin's parser takes `localhost` for any of them.

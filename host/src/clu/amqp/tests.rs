@@ -40,6 +40,33 @@ fn an_address_shows_no_password() {
 }
 
 #[test]
+fn x1_a_broker_that_repeats_the_password_is_not_quoted() {
+    let amqp = amqp("amqp://u:hunt%2Fer2-hunter2@host");
+    for repeated in [
+        "hunt/er2-hunter2",
+        "HUNT%2FER2-HUNTER2",
+        "AHUAaHVudC9lcjItaHVudGVyMg==",
+    ] {
+        let text = format!("ACCESS_REFUSED - {repeated}");
+        let error = |text: &str| {
+            let refused = AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED);
+            let error = lapin::protocol::AMQPError::new(refused, text.into());
+            lapin::Error::from(ErrorKind::ProtocolError(error))
+        };
+        for error in [amqp.classify(&error(&text)), closed(&error(&text))] {
+            let shown = format!("{error} {error:?}").to_lowercase();
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(!shown.contains("ahuaahvudc9lcjitahvudgvymg"), "{shown}");
+        }
+        assert!(closed(&error(&text)).to_string().ends_with("code 403"));
+        let other = amqp
+            .classify(&error("ACCESS_REFUSED - no such user"))
+            .to_string();
+        assert!(other.contains("no such user"), "{other}");
+    }
+}
+
+#[test]
 fn an_empty_virtual_host_is_the_default_one() {
     for url in ["amqp://host", "amqp://host/", "amqp://host/%2f"] {
         assert_eq!(amqp(url).uri.vhost, "/", "{url}");

@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::handle::Handle;
+use super::notify::peer::Secrets;
 use super::page;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
@@ -46,6 +47,7 @@ struct Web {
     handle: Handle,
     clock: Arc<dyn Clock>,
     trials: Arc<trial::Trials>,
+    secrets: Secrets,
 }
 
 /// All routes of the monitor. Serve them with [`limits`].
@@ -57,6 +59,7 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         handle,
         clock,
         trials: Arc::new(trials),
+        secrets: Secrets::of_monitor(config),
     };
     let reading = status::routes()
         .merge(health::routes())

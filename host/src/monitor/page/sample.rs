@@ -12,7 +12,7 @@ use super::Setting;
 use crate::monitor::history::{History, Period, What};
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::Kind;
-use crate::monitor::view::{ChannelView, Counters, NoticeView, StoreView, View};
+use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
 use crate::report::{
     EmissionReport, EnclosureReport, HeartbeatReport, HoldReport, LinkReport, Report,
 };
@@ -121,6 +121,12 @@ pub fn up() -> View {
             failure: None,
             set_aside: None,
         },
+        own_beat: Some(OwnBeat {
+            service: "hc.example".to_owned(),
+            last_taken: Some(ago(41)),
+            failure: None,
+            failures: 0,
+        }),
         counters: Counters {
             beats: 16_784,
             delivered: 12,

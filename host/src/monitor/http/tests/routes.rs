@@ -40,6 +40,43 @@ async fn a_heartbeat_brings_the_report() {
 }
 
 #[tokio::test]
+async fn x1_a_report_that_repeats_a_token_is_not_shown() {
+    let monitored = Monitored::new(&with_tokens());
+    let hex: String = ADMIN.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let body = json!({
+        "version": PING,
+        "hold": {"reason": "the%2Dadmin%2Dtoken", "text": "VGhlLWFkbWluLXRva2Vu".to_lowercase(), "fault": true},
+        "heartbeats": [{"name": hex}],
+        "network": [{"name": ADMIN.to_uppercase()}],
+        "emission": {"last_outcome": "dGhlLWFkbWluLXRva2Vu"},
+    });
+    let password = format!("Bearer {PING}");
+    let answer = monitored
+        .ask_with(
+            Method::POST,
+            "/heartbeat",
+            &[("authorization", &password)],
+            &body.to_string(),
+        )
+        .await;
+    assert_eq!(answer.status, 200);
+    let asked = monitored.asked();
+    let [Asked::Beat(Some(report))] = &asked[..] else {
+        panic!("{asked:?}");
+    };
+    let hold = report.hold.as_ref().unwrap();
+    for text in [
+        &report.version,
+        &hold.reason,
+        &report.heartbeats[0].name,
+        &report.network[0].name,
+        report.emission.last_outcome.as_ref().unwrap(),
+    ] {
+        assert!(text.ends_with("is not shown)"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn x2_a_heartbeat_counts_whatever_is_wrong_with_its_report() {
     let monitored = Monitored::new(&config());
     let long = format!(r#"{{"version": "{}"}}"#, "x".repeat(input::BODY_LIMIT));
@@ -301,6 +338,10 @@ async fn the_status_keeps_its_three_keys_and_adds_what_is_known() {
                 "delivered": ["Slack"], "pending": ["e-mail to a…@example.org"]
             }],
             "state_file": {"path": "/state/monitor.json", "saved": null, "failure": null, "set_aside": null},
+            "own_beat": {
+                "service": "hc.example", "last_taken": "2024-12-26T16:32:25Z", "failures": 2,
+                "failure": "it answers 200 OK, but says that it is not taken: OK (not found)"
+            },
             "started": "2024-12-26T16:32:25Z",
             "counters": {"heartbeats": 12, "delivered": 0, "failed": 0, "lapses": 0},
             "version": VERSION,
@@ -389,6 +430,8 @@ async fn metrics_tell_the_state_and_what_is_pending() {
         "lvmbeat_monitor_channel_failures_in_row{channel=\"e-mail to a…@example.org\",kind=\"email\"} 3",
         "lvmbeat_monitor_heartbeats_total 12",
         "lvmbeat_monitor_state_file_failing 0",
+        "lvmbeat_monitor_own_beat_failures_in_row 2",
+        "# TYPE lvmbeat_monitor_own_beat_age_seconds gauge",
         "# EOF",
     ] {
         assert!(
