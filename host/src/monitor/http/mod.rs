@@ -10,6 +10,7 @@ mod doors;
 mod health;
 mod input;
 mod metrics;
+pub(super) mod mount;
 mod openapi;
 mod period;
 mod status;
@@ -71,13 +72,13 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         .merge(room(changing, Need::Admin, &doors))
         .with_state(web)
         .split_for_parts();
-    docs::Rendered::of(&document)
-        .give_to(router)
+    let routes = docs::give_to(router, &document)
         .merge(page)
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(input::BODY_LIMIT))
-        .layer(from_fn(guard_browsers))
+        .layer(from_fn(guard_browsers));
+    mount::mounted(routes, mount::prefix(config))
 }
 
 /// What clients of the monitor may use: it is on the open internet.

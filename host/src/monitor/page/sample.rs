@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Setting;
 use crate::monitor::history::{History, Period, What};
+use crate::monitor::http::mount;
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::Kind;
 use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
@@ -35,6 +36,7 @@ pub fn ago(seconds: i64) -> Timestamp {
 /// A monitor with both tokens, in Chile.
 pub fn setting() -> Setting {
     Setting {
+        root: mount::root("", "/"),
         subject: "LCO internet".to_owned(),
         action: None,
         time_zone: TimeZone::get("America/Santiago").unwrap_or(TimeZone::UTC),
