@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::config::{MAX_HEARTBEATS, MAX_LINKS};
+use crate::monitor::notify::peer::{self, Secrets};
+
 /// The actor's report, the body of `POST /heartbeat`. All ages, margins and times are seconds.
 ///
 /// A field that is missing is not known; one that is unknown is ignored, so that actor and monitor may be of different versions.
@@ -23,6 +26,28 @@ pub struct Report {
     pub enclosure: Option<EnclosureReport>,
     /// The network links.
     pub network: Vec<LinkReport>,
+}
+
+impl Report {
+    /// As it may be shown: whoever can beat has written it, and may be anybody (X1, X2).
+    pub(crate) fn shown(mut self, secrets: &Secrets) -> Self {
+        let clean = |text: &mut String| *text = peer::shown(text.as_bytes(), secrets);
+        self.heartbeats.truncate(MAX_HEARTBEATS);
+        self.network.truncate(MAX_LINKS);
+        clean(&mut self.version);
+        self.heartbeats
+            .iter_mut()
+            .for_each(|heartbeat| clean(&mut heartbeat.name));
+        self.network
+            .iter_mut()
+            .for_each(|link| clean(&mut link.name));
+        self.emission.last_outcome.iter_mut().for_each(clean);
+        if let Some(hold) = &mut self.hold {
+            clean(&mut hold.reason);
+            clean(&mut hold.text);
+        }
+        self
+    }
 }
 
 /// One source of heartbeats.

@@ -40,6 +40,7 @@ use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor, core_duration};
+use crate::monitor::notify::peer::Secrets;
 use crate::telemetry::with_causes;
 
 /// The version that the actor reports.
@@ -193,8 +194,10 @@ impl Actor {
                 events.clone(),
             ));
         }
+        let secrets = Secrets::of_actor(config);
         for (index, url) in config.outside.urls.iter().enumerate() {
-            let monitor = outside::Monitor::new(url.clone(), config.outside.timeout)?;
+            let limit = config.outside.timeout;
+            let monitor = outside::Monitor::new(url.clone(), limit, secrets.clone())?;
             tasks.spawn(outside::beat(
                 index,
                 monitor,

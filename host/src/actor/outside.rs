@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Event, Snapshot};
 use crate::config::SecretUrl;
+use crate::monitor::notify::peer::{Secrets, shown};
 use crate::report::Report;
 use crate::telemetry::with_causes;
 
@@ -53,13 +54,18 @@ pub(super) struct Monitor {
     url: SecretUrl,
     client: Client,
     limit: Duration,
+    secrets: Secrets,
     /// The next beats that go without the report.
     plain_beats: u32,
 }
 
 impl Monitor {
     /// A beat may take `limit` in all: name lookup, connection, redirects, answers.
-    pub(super) fn new(url: SecretUrl, limit: Duration) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        url: SecretUrl,
+        limit: Duration,
+        secrets: Secrets,
+    ) -> Result<Self, reqwest::Error> {
         let mut client = Client::builder()
             .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
             // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
@@ -74,6 +80,7 @@ impl Monitor {
             client: client.build()?,
             url,
             limit,
+            secrets,
             plain_beats: 0,
         })
     }
@@ -94,7 +101,7 @@ impl Monitor {
         if self.plain_beats == 0 {
             self.plain_beats = 1;
             let post = self.client.post(self.url.reveal().clone()).json(report);
-            let status = answer(post).await?;
+            let status = self.answer(post).await?;
             if status.is_success() {
                 self.plain_beats = 0;
                 return Ok(());
@@ -105,7 +112,8 @@ impl Monitor {
         let left = self.plain_beats.saturating_sub(1);
         // Unless this one succeeds, it is not the report that is the matter.
         self.plain_beats = 0;
-        let status = answer(self.client.get(self.url.reveal().clone())).await?;
+        let get = self.client.get(self.url.reveal().clone());
+        let status = self.answer(get).await?;
         if status == StatusCode::UNAUTHORIZED {
             return Err(format!(
                 "it answered {status}; give the monitor's ping token in LVMBEAT_PING_TOKEN or outside_monitor.token_file"
@@ -117,6 +125,17 @@ impl Monitor {
         self.plain_beats = left;
         Ok(())
     }
+
+    /// The code is all that is taken of an answer.
+    async fn answer(&self, request: RequestBuilder) -> Result<StatusCode, String> {
+        match request.send().await {
+            Ok(response) => Ok(response.status()),
+            Err(error) => {
+                let error = with_causes(&error.without_url());
+                Err(shown(error.as_bytes(), &self.secrets))
+            }
+        }
+    }
 }
 
 fn is_plain_and_here(url: &SecretUrl) -> bool {
@@ -124,13 +143,6 @@ fn is_plain_and_here(url: &SecretUrl) -> bool {
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
     is_here && url.reveal().scheme() == "http"
-}
-
-async fn answer(request: RequestBuilder) -> Result<StatusCode, String> {
-    match request.send().await {
-        Ok(response) => Ok(response.status()),
-        Err(error) => Err(with_causes(&error.without_url())),
-    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bus::{Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec};
+use crate::monitor::notify::peer::Secrets;
 
 mod filter;
 mod queues;
@@ -41,7 +42,7 @@ mod stream;
 mod wire;
 
 use queues::Queues;
-use refusal::is_locked;
+use refusal::{closed, is_locked};
 use stream::Socket;
 
 /// For a session to open, all in all, unless it is configured: five to ten round trips.
@@ -165,6 +166,7 @@ impl fmt::Debug for Amqp {
 #[derive(Clone)]
 struct Node {
     uri: AMQPUri,
+    secrets: Secrets,
     /// Attempts that failed: of a name's addresses, another one comes first each time. An address may take connections and
     /// have no broker behind it.
     failed: Arc<AtomicUsize>,
@@ -200,8 +202,10 @@ impl Node {
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
         }
+        let secrets = Secrets::new([uri.authority.userinfo.password.as_str()]);
         Ok(Self {
             uri,
+            secrets,
             failed: Arc::default(),
         })
     }
@@ -488,12 +492,6 @@ impl Publisher for Sender {
 
     fn blocked(&self) -> Option<String> {
         self.0.blocked.get().cloned()
-    }
-}
-
-fn closed(error: &lapin::Error) -> BusError {
-    BusError::Closed {
-        cause: error.to_string(),
     }
 }
 

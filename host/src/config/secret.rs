@@ -65,6 +65,11 @@ impl SecretUrl {
         self
     }
 
+    /// Whether whoever knows its path can use it.
+    pub(crate) fn has_secret_path(&self) -> bool {
+        self.secret_path
+    }
+
     /// The whole URL: only for connecting to it.
     pub fn reveal(&self) -> &Url {
         &self.url

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::history::History;
 use super::notice::{Event, Silence};
+use super::notify::peer::Secrets;
 use super::notify::{Channel, DeliveryError};
 use super::outbox::{self, Delivery, Outbox, Queue};
 use super::store::Loaded;
@@ -96,6 +97,13 @@ impl Saved {
             outbox: outbox::Saved::default(),
             history: History::default(),
         }
+    }
+
+    /// What others have written, as it may be shown: an earlier version may have saved it as it came (X1).
+    pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
+        self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
+        self.outbox.clean(secrets);
+        self
     }
 }
 
@@ -423,6 +431,7 @@ impl Memory {
             notices: notices.collect(),
             history: self.history.clone(),
             store: store.clone(),
+            own_beat: None,
             counters: self.counters,
         }
     }

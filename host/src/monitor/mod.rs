@@ -24,10 +24,12 @@ use std::sync::Arc;
 
 use lvmbeat_core::alarm;
 use tokio::net::TcpListener;
+
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::notify::Channel;
+use self::notify::peer::Secrets;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
@@ -72,18 +74,30 @@ pub async fn run_with(
     let thresholds = config.alarm().map_err(MonitorError::Thresholds)?;
     introduce(&config, &channels);
     let config = Arc::new(config);
-    let (watch, handle) =
-        Watch::new(config.clone(), thresholds, channels.into(), clock.clone()).await;
+    let (told, own_beat) = tokio::sync::watch::channel(None);
+    let (watch, handle) = Watch::new(
+        config.clone(),
+        thresholds,
+        channels.into(),
+        clock.clone(),
+        own_beat,
+    )
+    .await;
     let (limits, router) = (
         http::limits(&config),
         http::router(handle.clone(), &config, clock.clone()),
     );
     let mut tasks = JoinSet::new();
     if let Some(url) = config.ping_url.clone() {
-        let client = ping::client()?;
-        let (every, view) = (config.ping_every, handle.views());
+        let service = ping::Service {
+            url,
+            every: config.ping_every,
+            client: ping::client()?,
+            secrets: Secrets::of_monitor(&config),
+        };
+        let view = handle.views();
         tasks.spawn(async move {
-            ping::beat(url, every, client, view, clock).await;
+            ping::beat(service, view, told, clock).await;
             "the beat to the other dead-man's service"
         });
     }

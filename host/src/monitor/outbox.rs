@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::notice::{Event, Notice, NoticeId};
 use super::notify::DeliveryError;
+use super::notify::peer::{self, Secrets};
 use crate::config::core_duration;
 
 /// Notices that one channel may have pending.
@@ -96,6 +97,22 @@ pub(super) struct Saved {
     log: Vec<Entry>,
     /// By the channels' ids.
     pending: BTreeMap<String, Vec<NoticeId>>,
+}
+
+impl Saved {
+    /// What others have written, as it may be shown (X1).
+    pub(super) fn clean(&mut self, secrets: &Secrets) {
+        for entry in &mut self.log {
+            let (Event::Down(silence) | Event::Reminder(silence) | Event::Up(silence)) =
+                &mut entry.notice.event
+            else {
+                continue;
+            };
+            if let Some(hold) = &mut silence.last_hold {
+                *hold = peer::shown(hold.as_bytes(), secrets);
+            }
+        }
+    }
 }
 
 impl Outbox {

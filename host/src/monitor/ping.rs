@@ -1,13 +1,20 @@
 //! The monitor's own beat, to another dead-man's service: says that the monitor is alive.
+//!
+//! A 2xx is no proof that it counts: healthchecks.io says `OK (not found)` with 200 to a check that it does not know, and whatever
+//! is in between may answer with a page of its own. So the answer is looked at, too (`verdict`).
+
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
+use reqwest::Client;
 use tokio::sync::watch;
 use tokio::time::{Instant as Deadline, sleep_until};
 
-use super::view::View;
+use super::notify::peer::{Secrets, shown};
+use super::view::{OwnBeat, View};
 use crate::clock::Clock;
 use crate::config::SecretUrl;
 use crate::telemetry::with_causes;
@@ -18,52 +25,107 @@ const FRESH: embassy_time::Duration = embassy_time::Duration::from_secs(5);
 const LIMIT: Duration = Duration::from_secs(10);
 /// The pause after the first failure in a row; it doubles with each, up to the time between two beats.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// What is read of an answer; the rest is left.
+const LONGEST_ANSWER: usize = 4096;
 
 /// A client with a limit on the whole request.
-pub(super) fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+pub(super) fn client() -> Result<Client, reqwest::Error> {
+    Client::builder()
         .timeout(LIMIT)
         .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
         // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
         .pool_max_idle_per_host(0)
+        // It would tell whoever a redirect leads to the address that was asked for, which is a secret (X1).
+        .referer(false)
         .build()
 }
 
-/// Beats for ever, starting at once, as long as the monitor's loop runs.
+/// Where the beats go to, and how.
+pub(super) struct Service {
+    pub(super) url: SecretUrl,
+    pub(super) every: Duration,
+    pub(super) client: Client,
+    pub(super) secrets: Secrets,
+}
+
+/// Beats for ever, starting at once, as long as the monitor's loop runs, and says what becomes of it.
 pub(super) async fn beat(
-    url: SecretUrl,
-    every: Duration,
-    client: reqwest::Client,
+    service: Service,
     view: watch::Receiver<Arc<View>>,
+    told: watch::Sender<Option<OwnBeat>>,
     clock: Arc<dyn Clock>,
 ) {
-    let mut failures = 0;
+    let mut own = OwnBeat::new(service.url.reveal().host_str().unwrap_or_default());
     loop {
+        told.send_replace(Some(own.clone()));
         let begun = Deadline::now();
         let shown_at = view.borrow().at;
-        let failure = if is_fresh(shown_at, clock.now()) {
-            let sent = client.get(url.reveal().clone()).send().await;
-            let answered = sent.and_then(reqwest::Response::error_for_status);
-            // Without the URL, which may carry a token (X1).
-            answered
-                .err()
-                .map(|error| with_causes(&error.without_url()))
+        let result = if is_fresh(shown_at, clock.now()) {
+            service.beat().await
         } else {
-            Some("the monitor's own loop does not run".to_owned())
+            Err("the monitor's own loop does not run".to_owned())
         };
-        match (failure, failures) {
-            (Some(cause), 0) => {
-                failures = 1;
-                tracing::warn!(%url, cause, "the other dead-man's service cannot be reached");
+        let service_name = &own.service;
+        match result {
+            Ok(()) => {
+                if own.failure.take().is_some() {
+                    tracing::info!(
+                        service = service_name,
+                        "the other dead-man's service takes the beat again"
+                    );
+                }
+                own.failures = 0;
+                own.last_taken = Some(clock.wall());
             }
-            (Some(_), _) => failures += 1,
-            (None, 0) => {}
-            (None, _) => {
-                failures = 0;
-                tracing::info!(%url, "the other dead-man's service is reached again");
+            Err(cause) => {
+                // Said once, until something else is the matter.
+                if own.failure.as_ref() != Some(&cause) {
+                    tracing::warn!(
+                        service = service_name,
+                        cause,
+                        "the other dead-man's service does not take the beat"
+                    );
+                }
+                own.failures = own.failures.saturating_add(1);
+                own.failure = Some(cause);
             }
         }
-        sleep_until(begun + pause(failures, every)).await;
+        told.send_replace(Some(own.clone()));
+        sleep_until(begun + pause(own.failures, service.every)).await;
+    }
+}
+
+impl Service {
+    /// Beats once, or says why it was not taken: by code, and with the other side's words as they may be shown (X1).
+    async fn beat(&self) -> Result<(), String> {
+        let (status, body) = self.ask().await.map_err(|error| {
+            let error = with_causes(&error.without_url());
+            format!(
+                "it cannot be reached: {}",
+                shown(error.as_bytes(), &self.secrets)
+            )
+        })?;
+        verdict::taken(status, &body).map_err(|reason| {
+            let said = shown(&body, &self.secrets);
+            match (status.is_success(), said.as_str()) {
+                (true, said) => format!("it answers {status}, but {reason}: {said}"),
+                (false, "") => format!("it answers {status}"),
+                (false, said) => format!("it answers {status}: {said}"),
+            }
+        })
+    }
+
+    async fn ask(&self) -> Result<(reqwest::StatusCode, Vec<u8>), reqwest::Error> {
+        let mut response = self.client.get(self.url.reveal().clone()).send().await?;
+        let mut body = Vec::new();
+        while body.len() < LONGEST_ANSWER {
+            let Some(bytes) = response.chunk().await? else {
+                break;
+            };
+            body.extend_from_slice(&bytes);
+        }
+        body.truncate(LONGEST_ANSWER);
+        Ok((response.status(), body))
     }
 }
 
@@ -83,105 +145,4 @@ fn pause(failures: u32, every: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-    use tokio_util::task::AbortOnDropHandle;
-
-    use super::super::memory::{Memory, Moment};
-    use super::super::store::Loaded;
-    use super::super::testing::{SteppedClock, config};
-    use super::super::view::StoreView;
-    use super::*;
-
-    const FAST: Duration = Duration::from_millis(20);
-
-    /// The monitor beats to that address, with a view that was shown just now.
-    struct Beating {
-        clock: Arc<SteppedClock>,
-        view: watch::Sender<Arc<View>>,
-        _task: AbortOnDropHandle<()>,
-    }
-
-    impl Beating {
-        fn start(to: &TcpListener, every: Duration, suspended: Duration) -> Self {
-            let clock = SteppedClock::new();
-            let (view, shown) = watch::channel(view(clock.as_ref()));
-            clock.suspend(suspended);
-            let url = format!("http://{}/ping/token", to.local_addr().unwrap());
-            let url = SecretUrl::with_secret_path(url.parse().unwrap());
-            let task = beat(url, every, client().unwrap(), shown, clock.clone());
-            Self {
-                clock,
-                view,
-                _task: AbortOnDropHandle::new(tokio::spawn(task)),
-            }
-        }
-    }
-
-    fn view(clock: &dyn Clock) -> Arc<View> {
-        let (config, at) = (config(), Moment::read(clock));
-        let thresholds = config.alarm().unwrap();
-        let memory = Memory::restore(thresholds, true, Loaded::Nothing, [].into_iter(), at);
-        Arc::new(memory.view(at, &config, &[], &StoreView::default()))
-    }
-
-    async fn listener() -> TcpListener {
-        // The one provider of this program, which the channels install otherwise.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        TcpListener::bind("127.0.0.1:0").await.unwrap()
-    }
-
-    /// Takes one beat, answers it with that status, and gives its first line.
-    async fn take(listener: &TcpListener, status: &str) -> String {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
-        }
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        let request = String::from_utf8(request).unwrap();
-        request.lines().next().unwrap().to_owned()
-    }
-
-    #[tokio::test]
-    async fn it_beats_at_once_and_again_and_again_whatever_is_answered() {
-        let listener = listener().await;
-        let _beating = Beating::start(&listener, FAST, Duration::ZERO);
-        for status in ["200 OK", "200 OK", "500 No", "404 No", "200 OK"] {
-            assert_eq!(take(&listener, status).await, "GET /ping/token HTTP/1.1");
-        }
-        // Cut off.
-        drop(listener.accept().await.unwrap());
-        take(&listener, "200 OK").await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_does_not_beat_for_a_loop_that_does_not_run() {
-        let listener = listener().await;
-        let beating = Beating::start(&listener, FAST, Duration::from_secs(5));
-        let connection = tokio::time::timeout(Duration::from_secs(3600), listener.accept());
-        assert!(connection.await.is_err(), "it has beaten");
-        // It runs again.
-        tokio::time::resume();
-        beating.view.send_replace(view(beating.clock.as_ref()));
-        take(&listener, "200 OK").await;
-    }
-
-    #[test]
-    fn after_a_failure_it_beats_sooner_but_backs_off() {
-        let every = Duration::from_secs(60);
-        let pauses = [0, 1, 2, 3, 5, 6, u32::MAX].map(|failures| pause(failures, every).as_secs());
-        assert_eq!(pauses, [60, 2, 4, 8, 32, 60, 60]);
-        assert_eq!(pause(5, FAST), FAST);
-    }
-
-    #[test]
-    fn a_view_from_the_future_is_not_fresh() {
-        let now = Instant::from_secs(100);
-        assert!(is_fresh(now, now));
-        assert!(!is_fresh(now, now + FRESH));
-        assert!(!is_fresh(now, now - FRESH));
-    }
-}
+mod tests;

@@ -43,8 +43,35 @@ pub struct View {
     pub history: History,
     /// The state file.
     pub store: StoreView,
+    /// The beat to another dead-man's service, if there is one.
+    pub own_beat: Option<OwnBeat>,
     /// What was counted since the start of this process.
     pub counters: Counters,
+}
+
+/// The monitor's own beat to another dead-man's service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnBeat {
+    /// The host of the service: the rest of its address is a secret (X1).
+    pub service: String,
+    /// When it last took one.
+    pub last_taken: Option<Timestamp>,
+    /// Why it did not take the last one, if so.
+    pub failure: Option<String>,
+    /// Beats in a row that it did not take.
+    pub failures: u32,
+}
+
+impl OwnBeat {
+    /// Before the first one.
+    pub(super) fn new(service: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+            last_taken: None,
+            failure: None,
+            failures: 0,
+        }
+    }
 }
 
 /// One channel.

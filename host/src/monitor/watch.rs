@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use super::MonitorError;
 use super::handle::{Handle, Request};
 use super::memory::{Memory, Moment};
+use super::notify::peer::Secrets;
 use super::notify::{Channel, DeliveryError, Message};
 use super::outbox::Delivery;
 use super::saving::Saving;
 use super::store::{self, Damaged, Loaded};
-use super::view::View;
+use super::view::{OwnBeat, View};
 use crate::clock::Clock;
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
@@ -48,6 +49,7 @@ pub(super) struct Watch {
     deliveries: JoinSet<Ended>,
     requests: mpsc::Receiver<Request>,
     view: watch::Sender<Arc<View>>,
+    own_beat: watch::Receiver<Option<OwnBeat>>,
     tick_every: Duration,
     /// A check waits until what waits in the sockets is received.
     check_due: bool,
@@ -61,10 +63,18 @@ impl Watch {
         thresholds: alarm::Config,
         channels: Arc<[Arc<dyn Channel>]>,
         clock: Arc<dyn Clock>,
+        own_beat: watch::Receiver<Option<OwnBeat>>,
     ) -> (Self, Handle) {
         let (found, set_aside) = match &config.state_file {
             None => (Loaded::Nothing, None),
             Some(path) => load(path.clone()).await,
+        };
+        let found = match found {
+            Loaded::Saved(saved) => {
+                let secrets = Secrets::of_monitor(&config);
+                Loaded::Saved(Box::new(saved.shown(&secrets)))
+            }
+            Loaded::Nothing | Loaded::Python(_) | Loaded::Lost => found,
         };
         let at = Moment::read(clock.as_ref());
         let ids = channels.iter().map(|channel| channel.id());
@@ -89,6 +99,7 @@ impl Watch {
             deliveries: JoinSet::new(),
             requests,
             view,
+            own_beat,
             check_due: true,
             unsettled_since: Some(at.now),
         };
@@ -312,7 +323,8 @@ impl Watch {
 
     fn publish(&self) {
         let (at, store) = (self.moment(), self.saving.view());
-        let view = self.memory.view(at, &self.config, &self.channels, store);
+        let mut view = self.memory.view(at, &self.config, &self.channels, store);
+        view.own_beat = self.own_beat.borrow().clone();
         self.view.send_replace(Arc::new(view));
     }
 

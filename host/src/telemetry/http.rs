@@ -32,6 +32,10 @@ use tower::ServiceExt as _;
 
 use seats::{Seat, Seats};
 
+/// The longest head of a request, in bytes: proxies before it set cookies of 20 kB, and more.
+const HEAD_LIMIT: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+
 /// What clients may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -164,8 +168,8 @@ async fn connection(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.headers)
-            .max_headers(64)
-            .max_buf_size(16 * 1024)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), answer)
     );
     let ended = tokio::select! {

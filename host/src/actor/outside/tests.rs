@@ -100,7 +100,8 @@ impl StandIn {
 
 fn monitor(url: &str) -> Monitor {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Monitor::new(SecretUrl::new(url.parse().unwrap()), LIMIT).unwrap()
+    let secrets = Secrets::new([url]);
+    Monitor::new(SecretUrl::new(url.parse().unwrap()), LIMIT, secrets).unwrap()
 }
 
 fn redirect(status: u16, to: &str) -> Response {

@@ -5,11 +5,12 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use super::Node;
 use crate::clu::bus::BusError;
+use crate::monitor::notify::peer::shown;
 
 impl Node {
     pub(super) fn classify(&self, error: &lapin::Error) -> BusError {
         let address = self.address();
-        let cause = error.to_string();
+        let cause = shown(error.to_string().as_bytes(), &self.secrets);
         match error.kind() {
             ErrorKind::ProtocolError(error) => match error.kind() {
                 AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => BusError::Foreign {
@@ -40,4 +41,14 @@ impl Node {
 pub(super) fn is_locked(error: &lapin::Error) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(error)
         if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED)))
+}
+
+/// By the broker's code: its words are not shown, as nothing here knows what they must not hold (X1).
+pub(super) fn closed(error: &lapin::Error) -> BusError {
+    let cause = if let ErrorKind::ProtocolError(error) = error.kind() {
+        format!("the broker ended it with the code {}", error.get_id())
+    } else {
+        error.to_string()
+    };
+    BusError::Closed { cause }
 }

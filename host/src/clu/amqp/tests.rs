@@ -3,6 +3,9 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
+use lapin::ErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+
 use super::super::bus::CommandQueue;
 use super::*;
 
@@ -41,6 +44,33 @@ fn an_address_shows_no_password() {
         let amqp = amqp(url);
         assert_eq!(amqp.address(), address);
         assert!(!format!("{amqp:?}").contains("secret"));
+    }
+}
+
+#[test]
+fn x1_a_broker_that_repeats_the_password_is_not_quoted() {
+    let node = amqp("amqp://u:hunt%2Fer2-hunter2@host").nodes.remove(0);
+    for repeated in [
+        "hunt/er2-hunter2",
+        "HUNT%2FER2-HUNTER2",
+        "AHUAaHVudC9lcjItaHVudGVyMg==",
+    ] {
+        let text = format!("ACCESS_REFUSED - {repeated}");
+        let error = |text: &str| {
+            let refused = AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED);
+            let error = lapin::protocol::AMQPError::new(refused, text.into());
+            lapin::Error::from(ErrorKind::ProtocolError(error))
+        };
+        for error in [node.classify(&error(&text)), closed(&error(&text))] {
+            let shown = format!("{error} {error:?}").to_lowercase();
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(!shown.contains("ahuaahvudc9lcjitahvudgvymg"), "{shown}");
+        }
+        assert!(closed(&error(&text)).to_string().ends_with("code 403"));
+        let other = node
+            .classify(&error("ACCESS_REFUSED - no such user"))
+            .to_string();
+        assert!(other.contains("no such user"), "{other}");
     }
 }
 

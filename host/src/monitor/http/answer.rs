@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::mount;
 use crate::monitor::handle::Stuck;
 use crate::monitor::page;
 
@@ -136,7 +137,8 @@ pub(super) async fn no_head(request: Request, next: Next) -> Response {
 /// A form that a browser has sent goes back to the page, or is told in a page of its own what is wrong.
 pub(super) async fn for_people(request: Request, next: Next) -> Response {
     let person = request.method() == Method::POST && prefers_html(request.headers());
-    let back = page::after(request.uri().path());
+    let root = mount::Root::of(&request);
+    let back = root.link(&page::after(request.uri().path()));
     let response = next.run(request).await;
     if !person {
         return response;
@@ -147,7 +149,7 @@ pub(super) async fn for_people(request: Request, next: Next) -> Response {
     let Some(problem) = response.extensions().get::<Problem>().cloned() else {
         return response;
     };
-    let page = page::not_done(&problem.detail);
+    let page = page::not_done(&problem.detail, &root);
     let (mut parts, _) = response.into_parts();
     let (page, body) = page.into_response().into_parts();
     // The type and length of the page, and all else of the problem.

@@ -49,7 +49,7 @@ async fn beat_with_report(
 ) -> Result<Json<Said>, Problem> {
     let report: Result<Option<Box<Report>>, Problem> = match body {
         Ok(body) if matches!(body.trim_ascii(), b"" | b"null") => Ok(None),
-        Ok(body) => json(&body).map(|report| Some(Box::new(report))),
+        Ok(body) => json(&body).map(|report: Report| Some(Box::new(report.shown(&web.secrets)))),
         Err(rejection) => Err(body_problem(&rejection)),
     };
     let (report, problem) = match report {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use axum::{Extension, Router};
 use maud::{DOCTYPE, Markup, html};
@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Web;
+use super::mount::Root;
 
 const CSS: &str = include_str!("docs.css");
 
@@ -24,45 +25,33 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(docs))
 }
 
-/// The document, as it is served.
-#[derive(Debug)]
-pub(super) struct Rendered {
-    json: Bytes,
-    page: Bytes,
-}
-
-impl Rendered {
-    pub(super) fn of(document: &OpenApi) -> Self {
-        // A document that its own library cannot write would be a defect, which the tests would show.
-        let document = serde_json::to_value(document).unwrap_or_default();
-        Self {
-            json: format!("{document:#}\n").into(),
-            page: page(&document).into_string().into(),
-        }
-    }
-
-    /// Gives it to the routes that serve it, and serves the style sheet.
-    pub(super) fn give_to(self, router: Router) -> Router {
-        let style = get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], CSS));
-        router
-            .route("/docs.css", style)
-            .layer(Extension(Arc::new(self)))
-    }
+/// Gives the document to the routes that serve it, and serves the style sheet. `/redoc`, where FastAPI has another view of it, leads to
+/// this one.
+pub(super) fn give_to(router: Router, document: &OpenApi) -> Router {
+    // A document that its own library cannot write would be a defect, which the tests would show.
+    let document = serde_json::to_value(document).unwrap_or_default();
+    let style = get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], CSS));
+    let redoc = get(async |request: Request| Redirect::temporary(&Root::of(&request).link("docs")));
+    router
+        .route("/docs.css", style)
+        .route("/redoc", redoc)
+        .layer(Extension(Arc::new(document)))
 }
 
 /// This description, for programs
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "An OpenAPI 3.1 document", body = Object)))]
-async fn openapi_json(Extension(rendered): Extension<Arc<Rendered>>) -> impl IntoResponse {
-    served("application/json", rendered.json.clone())
+async fn openapi_json(Extension(document): Extension<Arc<Value>>) -> impl IntoResponse {
+    served("application/json", format!("{document:#}\n"))
 }
 
 /// This description, for people
 #[utoipa::path(get, path = "/docs", responses((status = 200, description = "A page", body = String, content_type = "text/html")))]
-async fn docs(Extension(rendered): Extension<Arc<Rendered>>) -> impl IntoResponse {
-    served("text/html; charset=utf-8", rendered.page.clone())
+async fn docs(Extension(document): Extension<Arc<Value>>, request: Request) -> impl IntoResponse {
+    let page = page(&document, &Root::of(&request));
+    served("text/html; charset=utf-8", page.into_string())
 }
 
-fn served(kind: &'static str, body: Bytes) -> impl IntoResponse {
+fn served(kind: &'static str, body: String) -> impl IntoResponse {
     (
         [
             (CONTENT_TYPE, HeaderValue::from_static(kind)),
@@ -72,7 +61,7 @@ fn served(kind: &'static str, body: Bytes) -> impl IntoResponse {
     )
 }
 
-fn page(document: &Value) -> Markup {
+fn page(document: &Value, root: &Root) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -80,19 +69,19 @@ fn page(document: &Value) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (text(&document["info"]["title"])) ": how to ask it" }
-                link rel="stylesheet" href="/page.css";
-                link rel="stylesheet" href="/docs.css";
+                link rel="stylesheet" href=(root.link("page.css"));
+                link rel="stylesheet" href=(root.link("docs.css"));
             }
             body {
                 header {
                     h1 { (text(&document["info"]["title"])) " " small { (text(&document["info"]["version"])) } }
                     p { (prose(text(&document["info"]["description"]))) }
-                    p { a href="/" { "The page" } " · " a href="/openapi.json" { "The same as an OpenAPI document" } }
+                    p { a href=(root.link("")) { "The page" } " · " a href=(root.link("openapi.json")) { "The same as an OpenAPI document" } }
                 }
                 main {
                     @for (path, operations) in entries(&document["paths"]) {
                         @for (method, operation) in entries(operations) {
-                            (self::operation(path, method, operation))
+                            (self::operation(path, method, operation, root))
                         }
                     }
                     h2 { "Bodies" }
@@ -105,7 +94,7 @@ fn page(document: &Value) -> Markup {
     }
 }
 
-fn operation(path: &str, method: &str, operation: &Value) -> Markup {
+fn operation(path: &str, method: &str, operation: &Value, root: &Root) -> Markup {
     let id = text(&operation["operationId"]);
     let parameters = elements(&operation["parameters"]);
     let body = &operation["requestBody"]["content"];
@@ -145,13 +134,13 @@ fn operation(path: &str, method: &str, operation: &Value) -> Markup {
                     }
                 }
             }
-            (forms(path, method, operation))
+            (forms(path, method, operation, root))
         }
     }
 }
 
 /// A form to try the operation; where the path has a value of a few, one for each. A form cannot send JSON.
-fn forms(path: &str, method: &str, operation: &Value) -> Markup {
+fn forms(path: &str, method: &str, operation: &Value, root: &Root) -> Markup {
     let all = elements(&operation["parameters"]);
     let mut actions = vec![path.to_owned()];
     for parameter in all.iter().filter(|parameter| parameter["in"] == "path") {
@@ -168,7 +157,7 @@ fn forms(path: &str, method: &str, operation: &Value) -> Markup {
     }
     html! {
         @for action in actions {
-            form action=(action) method=(method) target="_blank" {
+            form action=(root.link(action.trim_start_matches('/'))) method=(method) target="_blank" {
                 @for parameter in all.iter().filter(|parameter| parameter["in"] == "query") {
                     @let name = text(&parameter["name"]);
                     label {

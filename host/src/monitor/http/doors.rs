@@ -22,6 +22,7 @@ use axum_extra::headers::HeaderMapExt as _;
 use axum_extra::headers::authorization::{Authorization, Basic, Bearer};
 use embassy_time::Instant;
 use ipnet::IpNet;
+use reqwest::Url;
 use subtle::ConstantTimeEq as _;
 
 use super::answer::Problem;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Secret;
 use crate::config::monitor::Monitor;
 use crate::telemetry::http::Peer;
+use origin::Own;
 use tries::{Tries, Wrong};
 
 /// What a route needs.
@@ -60,6 +62,7 @@ pub(super) struct Doors {
     ping: Option<Secret>,
     admin: Option<Secret>,
     proxies: Vec<IpNet>,
+    page: Option<Url>,
     clock: Arc<dyn Clock>,
     tries: Mutex<Tries>,
 }
@@ -77,6 +80,7 @@ impl Doors {
             ping: config.ping_token.clone(),
             admin: config.admin_token.clone(),
             proxies: config.trusted_proxies.clone(),
+            page: config.wording.page.clone(),
             clock,
             tries: Mutex::default(),
         }
@@ -91,11 +95,16 @@ impl Doors {
         }
     }
 
-    fn admit(&self, need: Need, headers: &HeaderMap, client: Client) -> Result<(), Problem> {
+    fn admit(&self, need: Need, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<(), Problem> {
         if need == Need::Nothing {
             return Ok(());
         }
-        origin::refuse_foreign(headers)?;
+        let client = self.client(peer, headers);
+        let own = Own {
+            page: self.page.as_ref(),
+            by_proxy: peer.is_some_and(|peer| client::is_in(&self.proxies, peer)),
+        };
+        origin::refuse_foreign(headers, &own)?;
         if !self.locked(need) {
             return Ok(());
         }
@@ -139,6 +148,10 @@ impl Doors {
         Err(refused(format!("This is not the {name}.")))
     }
 
+    fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
+        Client(client::behind(peer, headers, &self.proxies))
+    }
+
     fn wrong(&self, client: Client, now: Instant) {
         match self.tries().wrong(client.0, now) {
             Wrong::First => tracing::warn!(%client, "somebody tries a wrong token"),
@@ -162,8 +175,8 @@ pub(super) async fn door(
     next: Next,
 ) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let client = Client(client::behind(peer, request.headers(), &doors.proxies));
-    match doors.admit(need, request.headers(), client) {
+    let client = doors.client(peer, request.headers());
+    match doors.admit(need, request.headers(), peer) {
         Ok(()) => {
             request.extensions_mut().insert(client);
             next.run(request).await

@@ -1,5 +1,6 @@
 //! What clients send, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 
@@ -9,6 +10,7 @@ use axum::extract::{Form, FromRequest as _, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use serde::Deserialize;
+use serde::de::value::{self, MapDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::answer::Problem;
@@ -24,6 +26,15 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         Ok(Query(parameters)) => Ok(parameters),
         Err(rejection) => Err(Problem::value(shown(&rejection))),
     }
+}
+
+/// The same as FastAPI takes it: of one that is given several times the last one counts, and what nobody asks for is ignored.
+pub(super) fn forgiving_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let given = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    let Query(given) = given.map_err(|rejection| Problem::value(shown(&rejection)))?;
+    let last: BTreeMap<String, String> = given.into_iter().collect();
+    let parameters = MapDeserializer::new(last.into_iter());
+    T::deserialize(parameters).map_err(|error: value::Error| Problem::value(shown(&error)))
 }
 
 /// The fields of a form; none if there is no body.

@@ -33,6 +33,7 @@ pub(super) fn encode(view: &View) -> Result<String, fmt::Error> {
     alarm(&mut registry, view);
     ages(&mut registry, view);
     channels(&mut registry, view);
+    own_beat(&mut registry, view);
     counters(&mut registry, view);
     let mut shown = String::new();
     text::encode(&mut shown, &registry)?;
@@ -132,6 +133,28 @@ fn channels(registry: &mut Registry, view: &View) {
         "Tries in a row that failed",
         failures,
     );
+}
+
+fn own_beat(registry: &mut Registry, view: &View) {
+    let Some(own) = &view.own_beat else {
+        return;
+    };
+    let failures = Gauge::<i64>::default();
+    failures.set(own.failures.into());
+    registry.register(
+        "own_beat_failures_in_row",
+        "Beats in a row that the other dead-man's service did not take",
+        failures,
+    );
+    if let Some(taken) = own.last_taken {
+        let taken_ago = Seconds::default();
+        taken_ago.set(age(view, taken));
+        registry.register(
+            "own_beat_age_seconds",
+            "Time since the other dead-man's service last took a beat, by the wall clock",
+            taken_ago,
+        );
+    }
 }
 
 fn counters(registry: &mut Registry, view: &View) {

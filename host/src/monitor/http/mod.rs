@@ -10,6 +10,7 @@ mod doors;
 mod health;
 mod input;
 mod metrics;
+pub(super) mod mount;
 mod openapi;
 mod period;
 mod status;
@@ -32,6 +33,7 @@ use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::handle::Handle;
+use super::notify::peer::Secrets;
 use super::page;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
@@ -46,6 +48,7 @@ struct Web {
     handle: Handle,
     clock: Arc<dyn Clock>,
     trials: Arc<trial::Trials>,
+    secrets: Secrets,
 }
 
 /// All routes of the monitor. Serve them with [`limits`].
@@ -57,6 +60,7 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         handle,
         clock,
         trials: Arc::new(trials),
+        secrets: Secrets::of_monitor(config),
     };
     let reading = status::routes()
         .merge(health::routes())
@@ -68,13 +72,13 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         .merge(room(changing, Need::Admin, &doors))
         .with_state(web)
         .split_for_parts();
-    docs::Rendered::of(&document)
-        .give_to(router)
+    let routes = docs::give_to(router, &document)
         .merge(page)
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(input::BODY_LIMIT))
-        .layer(from_fn(guard_browsers))
+        .layer(from_fn(guard_browsers));
+    mount::mounted(routes, mount::prefix(config))
 }
 
 /// What clients of the monitor may use: it is on the open internet.

@@ -13,7 +13,7 @@ use super::{VERSION, Web, whole};
 use crate::clock::seconds;
 use crate::monitor::notice::{Notice, NoticeId};
 use crate::monitor::notify::Kind;
-use crate::monitor::view::{ChannelView, Counters, NoticeView, StoreView, View};
+use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
 use crate::report::Report;
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
@@ -74,6 +74,8 @@ struct Status {
     notices: Vec<Told>,
     /// The memory that outlives a restart.
     state_file: StateFile,
+    /// The beat to another dead-man's service, if there is one.
+    own_beat: Option<Own>,
     /// When the monitor was started.
     started: Timestamp,
     /// What was counted since.
@@ -151,6 +153,19 @@ struct StateFile {
     set_aside: Option<String>,
 }
 
+/// The monitor's own beat to another dead-man's service.
+#[derive(Serialize, ToSchema)]
+struct Own {
+    /// The host of the service.
+    service: String,
+    /// When it last took a beat.
+    last_taken: Option<Timestamp>,
+    /// Why it did not take the last one, if so.
+    failure: Option<String>,
+    /// Beats in a row that it did not take.
+    failures: u32,
+}
+
 /// What was counted since the start.
 #[derive(Serialize, ToSchema)]
 struct Counted {
@@ -193,6 +208,7 @@ impl Status {
             channels: view.channels.iter().map(Channel::of).collect(),
             notices: view.notices.iter().map(Told::of).collect(),
             state_file: StateFile::of(&view.store),
+            own_beat: view.own_beat.as_ref().map(Own::of),
             started: whole(view.started),
             counters: Counted::of(view.counters),
             version: VERSION,
@@ -249,6 +265,17 @@ impl StateFile {
             saved: store.saved.map(whole),
             failure: store.failure.clone(),
             set_aside: store.set_aside.as_ref().map(shown),
+        }
+    }
+}
+
+impl Own {
+    fn of(own: &OwnBeat) -> Self {
+        Self {
+            service: own.service.clone(),
+            last_taken: own.last_taken.map(whole),
+            failure: own.failure.clone(),
+            failures: own.failures,
         }
     }
 }

@@ -136,7 +136,6 @@ enum Direction {
 
 /// Whether they are told even if they know.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Force {
     /// Even if people know that already.
@@ -170,7 +169,7 @@ async fn notify(
             "Only up and down can be told: /notify/up, /notify/down.",
         ));
     };
-    let Force { force } = input::query(&uri)?;
+    let Force { force } = input::forgiving_query(&uri)?;
     if web.handle.channels().is_empty() {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,

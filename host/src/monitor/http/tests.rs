@@ -25,7 +25,7 @@ use crate::monitor::handle;
 use crate::monitor::history::History;
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::{Channel, DeliveryError, Kind, Message};
-use crate::monitor::view::{ChannelView, Counters, NoticeView, StoreView, View};
+use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
 use crate::report::Report;
 
 pub(super) const PING: &str = "the-ping-token";
@@ -127,6 +127,14 @@ fn view(clock: &dyn Clock) -> View {
             path: Some("/state/monitor.json".into()),
             ..StoreView::default()
         },
+        own_beat: Some(OwnBeat {
+            service: "hc.example".to_owned(),
+            last_taken: Some(t0()),
+            failure: Some(
+                "it answers 200 OK, but says that it is not taken: OK (not found)".to_owned(),
+            ),
+            failures: 2,
+        }),
         counters: Counters {
             beats: 12,
             ..Counters::default()

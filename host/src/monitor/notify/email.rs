@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lettre::Address;
 
+use super::peer::masked;
 use super::text::Text;
 use super::{Channel, ChannelsError, DeliveryError, Kind, Message};
 use crate::config::monitor::{Email, Wording};
@@ -58,12 +59,6 @@ pub(super) fn channels(
         });
     }
     Ok(channels)
-}
-
-/// An address that those can recognize who know it (X1).
-fn masked(address: &Address) -> String {
-    let first = address.user().chars().next().unwrap_or('?');
-    format!("{first}…@{}", address.domain())
 }
 
 #[async_trait]

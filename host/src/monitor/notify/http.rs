@@ -10,6 +10,7 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;
 
 use super::DeliveryError;
+use super::peer::{Secrets, shown};
 use crate::config::Secret;
 use crate::telemetry::with_causes;
 
@@ -46,6 +47,7 @@ pub(super) fn client(limit: Duration) -> Result<Client, String> {
 /// Posts to `whom`, or says that they cannot be reached. Never shows the URL, which may carry a token (X1).
 pub(super) async fn post(
     client: &Client,
+    secrets: &Secrets,
     whom: &(dyn Display + Sync),
     mut url: Url,
     token: Option<&Secret>,
@@ -55,7 +57,8 @@ pub(super) async fn post(
         if error.is_timeout() {
             return DeliveryError::new(format!("{whom} did not answer in time"));
         }
-        let error = with_causes(&error.without_url());
+        // The names in a certificate are a peer's words, too.
+        let error = shown(with_causes(&error.without_url()).as_bytes(), secrets);
         DeliveryError::new(format!("{whom} cannot be reached: {error}"))
     };
     if token.is_some() {

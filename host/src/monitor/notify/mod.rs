@@ -4,6 +4,7 @@
 
 mod email;
 mod http;
+pub(crate) mod peer;
 #[cfg(test)]
 mod sample;
 mod slack;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 
 use super::notice::Notice;
 use crate::config::monitor::{Monitor, Wording};
+use peer::Secrets;
 use slack::Slack;
 use text::Text;
 use webhook::Webhook;
@@ -111,7 +113,10 @@ pub struct ChannelsError(String);
 /// The channels of the configuration, in its order: one for each recipient of e-mail, so that one who is refused holds no other
 /// back and nobody is told twice; one for Slack; one for each webhook. The authorities that are trusted are read once, here.
 pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError> {
-    let wording = Arc::new(config.wording.clone());
+    let (wording, secrets) = (
+        Arc::new(config.wording.clone()),
+        Secrets::of_monitor(config),
+    );
     // Before the caller gives up at the whole of it.
     let limit = config.delivery_timeout * 9 / 10;
     let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
@@ -123,10 +128,10 @@ pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError
     if config.slack.is_some() || !config.webhooks.is_empty() {
         let client = http::client(limit).map_err(ChannelsError)?;
         if let Some(slack) = &config.slack {
-            channels.push(Arc::new(Slack::new(slack, &wording, &client)));
+            channels.push(Arc::new(Slack::new(slack, &wording, &client, &secrets)));
         }
         for webhook in &config.webhooks {
-            channels.push(Arc::new(Webhook::new(webhook, &wording, &client)));
+            channels.push(Arc::new(Webhook::new(webhook, &wording, &client, &secrets)));
         }
     }
     Ok(channels)

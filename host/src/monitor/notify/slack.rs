@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use reqwest::{Client, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
-use super::text::{Text, one_line};
+use super::peer::{Secrets, shown};
+use super::text::Text;
 use super::{Channel, DeliveryError, Kind, Message, http};
 use crate::config::Secret;
 use crate::config::monitor::{self, Wording};
@@ -22,6 +23,7 @@ pub(super) struct Slack {
     channel: String,
     mention: String,
     wording: Arc<Wording>,
+    secrets: Secrets,
 }
 
 #[derive(Serialize)]
@@ -41,7 +43,12 @@ struct Verdict {
 }
 
 impl Slack {
-    pub(super) fn new(config: &monitor::Slack, wording: &Arc<Wording>, client: &Client) -> Self {
+    pub(super) fn new(
+        config: &monitor::Slack,
+        wording: &Arc<Wording>,
+        client: &Client,
+        secrets: &Secrets,
+    ) -> Self {
         let mut url = config.api.clone();
         // A URL that cannot have a path is refused by Slack's stand-in at the latest: there is nobody to post to.
         if let Ok(mut path) = url.path_segments_mut() {
@@ -57,6 +64,7 @@ impl Slack {
             channel: config.channel.clone(),
             mention: config.mention.clone(),
             wording: Arc::clone(wording),
+            secrets: secrets.clone(),
         }
     }
 
@@ -74,7 +82,10 @@ impl Slack {
             "missing_scope" => "the token lacks the scope chat:write".to_owned(),
             "ratelimited" | "rate_limited" => "too many messages at a time".to_owned(),
             "" => return "Slack refuses the message and does not say why".to_owned(),
-            other => return format!("Slack refuses the message: {}", one_line(other, 100)),
+            other => {
+                let other = shown(other.as_bytes(), &self.secrets);
+                return format!("Slack refuses the message: {other}");
+            }
         };
         format!("Slack refuses the message ({code}): {words}")
     }
@@ -102,6 +113,7 @@ impl Channel for Slack {
         };
         let answer = http::post(
             &self.client,
+            &self.secrets,
             &"Slack",
             self.url.clone(),
             Some(&self.token),

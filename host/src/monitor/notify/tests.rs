@@ -75,7 +75,13 @@ fn slack(address: SocketAddr, limit: Duration) -> Slack {
         mention: "<!here>".to_owned(),
         api: format!("http://{address}/api/").parse().unwrap(),
     };
-    Slack::new(&config, &Arc::new(wording()), &http::client(limit).unwrap())
+    let client = http::client(limit).unwrap();
+    Slack::new(
+        &config,
+        &Arc::new(wording()),
+        &client,
+        &Secrets::new([TOKEN]),
+    )
 }
 
 fn webhook(address: SocketAddr, token: Option<&str>) -> Webhook {
@@ -86,7 +92,8 @@ fn webhook(address: SocketAddr, token: Option<&str>) -> Webhook {
         token: token.map(|token| Secret::new(token.to_owned())),
     };
     let client = http::client(Duration::from_secs(20)).unwrap();
-    Webhook::new(&config, &Arc::new(wording()), &client)
+    let secrets = Secrets::new([TOKEN]);
+    Webhook::new(&config, &Arc::new(wording()), &client, &secrets)
 }
 
 fn alert() -> Message {
@@ -102,6 +109,30 @@ fn header<'a>(taken: &'a Taken, name: &str) -> &'a str {
 async fn nobody() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn x1_slack_that_repeats_the_token_in_any_form_is_not_quoted() {
+    let base64 = "xoxb-hunter2 is eG94Yi1odW50ZXIy";
+    for repeated in [
+        TOKEN,
+        "xoxb%2Dhunter2",
+        "XOXB-HUNTER2",
+        "xoxb\\u002dhunter2",
+        base64,
+    ] {
+        let answer = json!({"ok": false, "error": format!("no_such_token_{repeated}")});
+        let server = StandIn::start(move || answer.to_string()).await;
+        let error = server.slack().deliver(&alert()).await.unwrap_err().cause;
+        assert!(error.starts_with("Slack refuses the message: ("), "{error}");
+        assert!(!error.to_lowercase().contains("xoxb"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(!error.contains("eG94Yi1odW50ZXIy"), "{error}");
+    }
+    // What else it says helps.
+    let server = StandIn::start(|| r#"{"ok": false, "error": "team_access_not_granted"}"#).await;
+    let error = server.slack().deliver(&alert()).await.unwrap_err().cause;
+    assert_eq!(error, "Slack refuses the message: team_access_not_granted");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use reqwest::Client;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::peer::Secrets;
 use super::text::{About, Text};
 use super::{Channel, DeliveryError, Kind, Message, http};
 use crate::config::monitor::{self, Wording};
@@ -22,6 +23,7 @@ pub(super) struct Webhook {
     url: SecretUrl,
     token: Option<Secret>,
     wording: Arc<Wording>,
+    secrets: Secrets,
 }
 
 /// What is posted to a webhook. Any answer of 2xx means that it was taken; after any other, or none, it is posted again, so that the
@@ -39,7 +41,12 @@ pub struct Posted<'a> {
 }
 
 impl Webhook {
-    pub(super) fn new(config: &monitor::Webhook, wording: &Arc<Wording>, client: &Client) -> Self {
+    pub(super) fn new(
+        config: &monitor::Webhook,
+        wording: &Arc<Wording>,
+        client: &Client,
+        secrets: &Secrets,
+    ) -> Self {
         Self {
             id: format!("webhook:{}", config.name),
             shown: format!("webhook {}", config.name),
@@ -47,6 +54,7 @@ impl Webhook {
             url: config.url.clone(),
             token: config.token.clone(),
             wording: Arc::clone(wording),
+            secrets: secrets.clone(),
         }
     }
 }
@@ -84,7 +92,15 @@ impl Channel for Webhook {
         };
         let (url, token) = (self.url.reveal().clone(), self.token.as_ref());
         // The answer's body is not told: it comes from anywhere, and may hold what was sent.
-        let answer = http::post(&self.client, &self.shown, url, token, &posted).await?;
+        let answer = http::post(
+            &self.client,
+            &self.secrets,
+            &self.shown,
+            url,
+            token,
+            &posted,
+        )
+        .await?;
         let status = answer.status;
         if status.is_success() {
             return Ok(());

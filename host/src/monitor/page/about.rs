@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::Page;
 use super::report::verdict;
 use super::words::{clip, count, elapsed, growing, span, times};
+use crate::monitor::view::OwnBeat;
 
 pub(super) fn section(page: &Page) -> Markup {
     let (view, setting) = (page.view, page.setting);
@@ -23,6 +24,7 @@ pub(super) fn section(page: &Page) -> Markup {
                 }
                 div { dt { "To change and send" } dd { (token(setting.admin_token)) } }
                 div { dt { "To beat" } dd { (token(setting.ping_token)) } }
+                @if let Some(own) = &view.own_beat { div { dt { "Own beat" } dd { (own_beat(page, own)) } } }
                 div { dt { "Running" } dd { "for " (growing(elapsed(view.started, page.now))) ", since " (page.moment(view.started)) } }
                 div {
                     dt { "Since then" }
@@ -51,6 +53,18 @@ fn store(page: &Page) -> Markup {
             }
         }
         @if let Some(aside) = &store.set_aside { "; a damaged one was kept as " code { (clip(&aside.display().to_string())) } }
+    }
+}
+
+fn own_beat(page: &Page, own: &OwnBeat) -> Markup {
+    html! {
+        @match (&own.failure, own.last_taken) {
+            (Some(why), _) => { (verdict(false, "not taken")) ": " bdi { (clip(why)) } "; " }
+            (None, Some(_)) => { (verdict(true, "taken")) " " }
+            (None, None) => { "the first one is under way " }
+        }
+        @if let Some(taken) = own.last_taken { "last " (growing(elapsed(taken, page.now))) " ago " }
+        "by " bdi { (clip(&own.service)) }
     }
 }
 

@@ -14,9 +14,9 @@ const PERIODS: [(u32, &str); 3] = [
 ];
 
 /// The button by which alerts are enabled.
-pub(super) fn enable() -> Markup {
+pub(super) fn enable(page: &Page) -> Markup {
     html! {
-        form method="post" action="/enable" {
+        form method="post" action=(page.link("enable")) {
             button.primary type="submit" { "Enable alerts" }
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn alarms(page: &Page) -> Markup {
                     "Alerts are " strong { "disabled" } " until somebody enables them."
                 }
             }
-            form method="post" action="/disable" {
+            form method="post" action=(page.link("disable")) {
                 fieldset {
                     legend { @if enabled { "Disable alerts for" } @else { "Disable alerts anew, from now, for" } }
                     div.buttons {
@@ -69,7 +69,7 @@ pub(super) fn tests(page: &Page) -> Markup {
                 div.buttons {
                     @for kind in [Kind::Email, Kind::Slack, Kind::Webhook] {
                         @if there(kind) {
-                            form method="post" action=(format!("/test/{}", path(kind))) {
+                            form method="post" action=(page.link(&format!("test/{}", path(kind)))) {
                                 button type="submit" { (name(kind)) }
                             }
                         }

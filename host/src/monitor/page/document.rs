@@ -15,15 +15,15 @@ pub(super) fn document(page: &Page) -> Markup {
                 meta name="color-scheme" content="light dark";
                 meta name="robots" content="noindex";
                 title { (word) " · " (subject) }
-                link #icon rel="icon" type="image/svg+xml" href=(format!("/page/{class}.svg"));
-                link rel="stylesheet" href="/page.css";
-                script src="/page.js" defer {}
+                link #icon rel="icon" type="image/svg+xml" href=(page.link(&format!("page/{class}.svg")));
+                link rel="stylesheet" href=(page.link("page.css"));
+                script src=(page.link("page.js")) defer {}
             }
             body {
                 a.skip href="#live" { "Skip to the state" }
                 header {
                     p.brand { strong { "lvmbeat" } " monitor" span.subject { (subject) } }
-                    p.contact #contact { span #fresh { "As of " (page.moment(page.now)) "." } " " a #reload href="/" { "Reload" } }
+                    p.contact #contact { span #fresh { "As of " (page.moment(page.now)) "." } " " a #reload href=(page.link("")) { "Reload" } }
                 }
                 // The only live region: the script says a change of the state here, and nothing else.
                 p #announce .visually-hidden role="status" {}
@@ -52,7 +52,7 @@ pub(super) fn document(page: &Page) -> Markup {
                 footer {
                     p {
                         "lvmbeat " (env!("CARGO_PKG_VERSION")) " · for machines: "
-                        a href="/status" { "status" } ", " a href="/metrics" { "metrics" } ", " a href="/docs" { "interface" }
+                        a href=(page.link("status")) { "status" } ", " a href=(page.link("metrics")) { "metrics" } ", " a href=(page.link("docs")) { "interface" }
                     }
                 }
             }

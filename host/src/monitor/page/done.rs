@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::{Page, controls};
+use crate::monitor::http::mount::Root;
 use crate::monitor::notify::Kind;
 
 /// It goes into the page's address, so that a form can answer with a redirection: only these words are known.
@@ -66,12 +67,14 @@ pub(super) fn confirmation(page: &Page) -> Markup {
     html! {
         section #done .done tabindex="-1" aria-label="Result" {
             p { strong { "Done. " } (text) }
-            a href="/" { "Close" }
+            a href=(page.link("")) { "Close" }
         }
     }
 }
 
 /// Where a form goes back to that was posted to this path and did what was asked for.
+///
+/// Relative to the monitor's root.
 pub(in crate::monitor) fn after(path: &str) -> String {
     let done = match path {
         "/disable" => Done::Disabled,
@@ -79,13 +82,13 @@ pub(in crate::monitor) fn after(path: &str) -> String {
         "/test/email" | "/email-test" => Done::Sent(Kind::Email),
         "/test/slack" => Done::Sent(Kind::Slack),
         "/test/webhook" => Done::Sent(Kind::Webhook),
-        _ => return "/".to_owned(),
+        _ => return String::new(),
     };
-    format!("/?done={}", done.code())
+    format!("?done={}", done.code())
 }
 
 /// A page of its own for what a form asked for and was not done.
-pub(in crate::monitor) fn not_done(why: &str) -> Markup {
+pub(in crate::monitor) fn not_done(why: &str, root: &Root) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -94,14 +97,14 @@ pub(in crate::monitor) fn not_done(why: &str) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { "lvmbeat monitor: not done" }
-                link rel="icon" type="image/svg+xml" href="/page/not-alerting.svg";
-                link rel="stylesheet" href="/page.css";
+                link rel="icon" type="image/svg+xml" href=(root.link("page/not-alerting.svg"));
+                link rel="stylesheet" href=(root.link("page.css"));
             }
             body.alone {
                 main.card {
                     h1 { "Not done" }
                     p role="alert" { (why) }
-                    p { a href="/" { "Back to the monitor" } }
+                    p { a href=(root.link("")) { "Back to the monitor" } }
                 }
             }
         }

@@ -156,7 +156,7 @@ pub(super) fn headline(page: &Page) -> Markup {
             }
             (beat(page))
             p.todo { strong { "What to do: " } (todo(page)) }
-            @if !page.view.alarm.mode.is_enabled() { (controls::enable()) }
+            @if !page.view.alarm.mode.is_enabled() { (controls::enable(page)) }
         }
     }
 }

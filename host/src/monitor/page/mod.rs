@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
 
+use super::http::mount::{self, Root};
 use super::view::View;
 use crate::config::monitor::Monitor;
 pub use done::Done;
@@ -46,6 +47,8 @@ pub struct Setting {
     pub time_zone: TimeZone,
     /// How often it is looked whether there is an alarm.
     pub check_every: Duration,
+    /// Where the page is, for its links.
+    root: Root,
     /// Beats need a token.
     pub ping_token: bool,
     /// Whatever changes or sends needs a token.
@@ -60,6 +63,7 @@ impl Setting {
             action: config.wording.action.clone(),
             time_zone: config.wording.time_zone.clone(),
             check_every: config.check_every,
+            root: mount::root(mount::prefix(config), "/"),
             ping_token: config.ping_token.is_some(),
             admin_token: config.admin_token.is_some(),
         }
@@ -106,6 +110,11 @@ impl<'a> Page<'a> {
     /// What is down or up.
     fn subject(&self) -> &str {
         &self.setting.subject
+    }
+
+    /// A link to what is at that path below the monitor's root.
+    fn link(&self, to: &str) -> String {
+        self.setting.root.link(to)
     }
 
     /// How many warnings cannot wait until morning.

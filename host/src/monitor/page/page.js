@@ -6,6 +6,9 @@ const EVERY = 5_000; // Between two fetches, in ms.
 const LIMIT = 8_000; // One fetch may take this long.
 const LOST = 15_000; // Without an answer for this long, the page says that it is old.
 
+// The monitor may be below any path of its host.
+const ROOT = new URL(".", document.currentScript.src);
+
 const live = document.getElementById("live");
 const fresh = document.getElementById("fresh");
 const reload = document.getElementById("reload");
@@ -58,7 +61,7 @@ function lose(age) {
   lost.hidden = false;
   document.body.classList.add("lost");
   document.title = `NO CONTACT · ${live.dataset.subject}`;
-  icon.href = "/page/not-alerting.svg";
+  icon.href = new URL("page/not-alerting.svg", ROOT).href;
   announce.textContent = "No contact with the monitor.";
 }
 
@@ -119,7 +122,7 @@ function kind(node) {
 async function refresh() {
   clearTimeout(waiting);
   try {
-    const response = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(LIMIT) });
+    const response = await fetch(ROOT, { cache: "no-store", signal: AbortSignal.timeout(LIMIT) });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const made = new DOMParser().parseFromString(await response.text(), "text/html");
     const main = made.getElementById("live");

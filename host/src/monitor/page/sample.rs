@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::Setting;
 use crate::monitor::history::{History, Period, What};
+use crate::monitor::http::mount;
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::Kind;
-use crate::monitor::view::{ChannelView, Counters, NoticeView, StoreView, View};
+use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
 use crate::report::{
     EmissionReport, EnclosureReport, HeartbeatReport, HoldReport, LinkReport, Report,
 };
@@ -35,6 +36,7 @@ pub fn ago(seconds: i64) -> Timestamp {
 /// A monitor with both tokens, in Chile.
 pub fn setting() -> Setting {
     Setting {
+        root: mount::root("", "/"),
         subject: "LCO internet".to_owned(),
         action: None,
         time_zone: TimeZone::get("America/Santiago").unwrap_or(TimeZone::UTC),
@@ -121,6 +123,12 @@ pub fn up() -> View {
             failure: None,
             set_aside: None,
         },
+        own_beat: Some(OwnBeat {
+            service: "hc.example".to_owned(),
+            last_taken: Some(ago(41)),
+            failure: None,
+            failures: 0,
+        }),
         counters: Counters {
             beats: 16_784,
             delivered: 12,

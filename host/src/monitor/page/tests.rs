@@ -131,7 +131,7 @@ fn disabled_is_said_with_its_end_and_the_button_that_ends_it() {
         .split_once("</section>")
         .unwrap()
         .0;
-    assert!(hero.contains("action=\"/enable\""), "{hero}");
+    assert!(hero.contains("action=\"./enable\""), "{hero}");
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn nothing_is_inline_and_nothing_comes_from_another_host() {
             assert!(!html.contains(inline), "{name}: {inline}");
         }
         assert_eq!(
-            html.matches("<script src=\"/page.js\" defer></script>")
+            html.matches("<script src=\"./page.js\" defer></script>")
                 .count(),
             1
         );
@@ -408,31 +408,31 @@ fn what_a_person_can_do_is_a_form_that_needs_no_script() {
     let html = page(&sample::up());
     for (form, button) in [
         (
-            "<form method=\"post\" action=\"/disable\">",
+            "<form method=\"post\" action=\"./disable\">",
             "<button type=\"submit\" name=\"for\" value=\"3600\">1 hour</button>",
         ),
         (
-            "<form method=\"post\" action=\"/disable\">",
+            "<form method=\"post\" action=\"./disable\">",
             "<button type=\"submit\" name=\"for\" value=\"14400\">4 hours</button>",
         ),
         (
-            "<form method=\"post\" action=\"/disable\">",
+            "<form method=\"post\" action=\"./disable\">",
             "<button type=\"submit\" name=\"for\" value=\"43200\">12 hours</button>",
         ),
         (
-            "<form method=\"post\" action=\"/disable\">",
+            "<form method=\"post\" action=\"./disable\">",
             "<button type=\"submit\">until enabled</button>",
         ),
         (
-            "<form method=\"post\" action=\"/test/email\">",
+            "<form method=\"post\" action=\"./test/email\">",
             "<button type=\"submit\">e-mail</button>",
         ),
         (
-            "<form method=\"post\" action=\"/test/slack\">",
+            "<form method=\"post\" action=\"./test/slack\">",
             "<button type=\"submit\">Slack</button>",
         ),
         (
-            "<form method=\"post\" action=\"/test/webhook\">",
+            "<form method=\"post\" action=\"./test/webhook\">",
             "<button type=\"submit\">webhook</button>",
         ),
     ] {
@@ -440,11 +440,11 @@ fn what_a_person_can_do_is_a_form_that_needs_no_script() {
         let (form, _) = rest.split_once("</form>").unwrap();
         assert!(form.contains(button), "{form}");
     }
-    assert!(!html.contains("action=\"/enable\""));
+    assert!(!html.contains("action=\"./enable\""));
     let mut view = sample::up();
     view.channels.retain(|channel| channel.kind == Kind::Slack);
     let html = page(&view);
-    assert!(!html.contains("action=\"/test/email\""));
+    assert!(!html.contains("action=\"./test/email\""));
     says(&html, &["Not set up: e-mail, webhook."]);
 }
 
@@ -479,17 +479,41 @@ fn what_was_done_is_confirmed_and_nothing_that_is_not_so() {
         "/test/webhook",
     ] {
         let back = after(path);
-        let code = back.strip_prefix("/?done=").unwrap();
+        let code = back.strip_prefix("?done=").unwrap();
         assert!(Done::from_code(code).is_some(), "{code}");
     }
-    assert_eq!(after("/notify/up"), "/");
+    assert_eq!(after("/notify/up"), "");
 }
 
 #[test]
 fn x1_what_was_not_done_is_said_as_text() {
-    let html = not_done("<b>for: no time</b>").into_string();
+    let html = not_done("<b>for: no time</b>", &mount::root("", "/")).into_string();
     assert!(
         html.contains("&lt;b&gt;for: no time&lt;/b&gt;") && !html.contains("<b>"),
         "{html}"
     );
+}
+
+#[test]
+fn below_a_prefix_that_is_known_every_link_begins_with_it() {
+    let setting = Setting {
+        root: mount::root("/lvm/beat", "/"),
+        ..sample::setting()
+    };
+    let html = render(
+        &sample::disabled_for_a_time(),
+        &setting,
+        Duration::ZERO,
+        Done::from_code("disabled"),
+    );
+    let html = html.into_string();
+    let links = ["href=\"", "src=\"", "action=\""].map(|attribute| html.split(attribute).skip(1));
+    let links: Vec<&str> = links.into_iter().flatten().collect();
+    assert!(links.len() > 12, "{links:?}");
+    for link in links {
+        assert!(
+            link.starts_with("/lvm/beat/") || link.starts_with('#'),
+            "{link}"
+        );
+    }
 }

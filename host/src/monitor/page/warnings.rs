@@ -36,6 +36,7 @@ pub(super) fn all(page: &Page) -> Vec<Warning> {
     observatory(page, &mut say);
     delivery(page, &mut say);
     memory(page, &mut say);
+    own_beat(page, &mut say);
     doors(page, &mut say);
     warnings.sort_by_key(|warning| warning.level);
     warnings
@@ -159,6 +160,21 @@ fn memory(page: &Page, say: &mut Say) {
             html! {
                 "It is kept as " code { (clip(&aside.display().to_string())) }
                 ". What happened before may be missing here, and alerts of then may not have been delivered."
+            },
+        );
+    }
+}
+
+fn own_beat(page: &Page, say: &mut Say) {
+    if let Some(own) = &page.view.own_beat
+        && let Some(why) = &own.failure
+    {
+        say(
+            Level::Caution,
+            "Nobody watches this monitor",
+            html! {
+                bdi { (clip(&own.service)) } " has not taken its beat " (times(own.failures.into())) ": " bdi { (clip(why)) }
+                ". Compare " code { "LVMBEAT_PING_URL" } " with the address that the service shows."
             },
         );
     }

@@ -71,8 +71,9 @@ impl Station {
         let channels: Arc<[Arc<dyn Channel>]> = Arc::new([self.first.clone(), self.second.clone()]);
         let thresholds = self.config.alarm().unwrap();
         let config = Arc::new(self.config.clone());
+        let (_, own_beat) = watch::channel(None);
         let (mut watch, handle) =
-            Watch::new(config, thresholds, channels, self.clock.clone()).await;
+            Watch::new(config, thresholds, channels, self.clock.clone(), own_beat).await;
         watch.tick_every = self.tick_every;
         let stop = CancellationToken::new();
         let watch = AbortOnDropHandle::new(tokio::spawn(watch.run(JoinSet::new(), stop.clone())));

@@ -237,3 +237,27 @@ fn a_client_is_an_address_or_a_network_of_64_bits() {
     assert_eq!(client("::ffff:192.0.2.7"), "192.0.2.7");
     assert_eq!(client("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
 }
+
+#[tokio::test]
+async fn large_cookies_of_a_proxy_do_no_harm() {
+    let server = server(patient()).await;
+    let cookies = format!("Cookie: a={}\r\n", "a".repeat(10_000)).repeat(5);
+    let mut stream = send(
+        &server,
+        &format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{cookies}\r\n"),
+    )
+    .await;
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[tokio::test]
+async fn x2_a_head_without_end_is_not_read_to_its_end() {
+    let server = server(patient()).await;
+    let mut stream = send(&server, "GET / HTTP/1.1\r\nHost: x\r\nCookie: a=").await;
+    let piece = [b'a'; 4096];
+    let mut written = 0;
+    while written < 64 * HEAD_LIMIT && stream.write_all(&piece).await.is_ok() {
+        written += piece.len();
+    }
+    assert!(written < 64 * HEAD_LIMIT, "it reads on");
+}

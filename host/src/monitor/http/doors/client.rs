@@ -23,7 +23,7 @@ pub(super) fn behind(
         .flat_map(|value| value.split(','))
         .collect::<Vec<_>>();
     for name in named.into_iter().rev() {
-        if !trusted.iter().any(|network| network.contains(&client)) {
+        if !is_in(trusted, client) {
             break;
         }
         let Some(address) = address(name.trim()) else {
@@ -32,6 +32,12 @@ pub(super) fn behind(
         client = address.to_canonical();
     }
     Some(client)
+}
+
+/// Whether the address is in one of these networks.
+pub(super) fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
 }
 
 /// An address, alone or with a port.

@@ -16,11 +16,11 @@ async fn a_form_goes_back_to_the_page() {
         ("content-type", "application/x-www-form-urlencoded"),
     ];
     for (path, body, back) in [
-        ("/disable", "for=2h", "/?done=disabled"),
-        ("/disable", "", "/?done=disabled"),
-        ("/enable", "", "/?done=enabled"),
-        ("/test/email", "", "/?done=email-sent"),
-        ("/notify/up", "", "/"),
+        ("/disable", "for=2h", "./?done=disabled"),
+        ("/disable", "", "./?done=disabled"),
+        ("/enable", "", "./?done=enabled"),
+        ("/test/email", "", "../?done=email-sent"),
+        ("/notify/up", "", "../"),
     ] {
         let answer = monitored.ask_with(Method::POST, path, &form, body).await;
         assert_eq!(answer.status, 303, "{path}");
@@ -151,7 +151,7 @@ async fn the_docs_show_every_operation_with_nothing_from_elsewhere() {
         let button = format!("<button>{method} {path}</button>");
         assert!(page.body.contains(&button), "no {button}");
     }
-    assert!(page.body.contains("action=\"/notify/down\""));
+    assert!(page.body.contains("action=\"./notify/down\""));
     assert!(page.body.contains("name=\"for\""));
     assert!(!page.body.contains("<script"));
     assert!(!page.body.contains("://"), "something from elsewhere");
@@ -161,4 +161,74 @@ async fn the_docs_show_every_operation_with_nothing_from_elsewhere() {
         style.headers[header::CONTENT_TYPE],
         "text/css; charset=utf-8"
     );
+}
+
+/// As a proxy has it that takes the prefix away, and as one that does not.
+#[tokio::test]
+async fn below_a_prefix_the_page_its_parts_and_its_buttons_work() {
+    let mut config = config();
+    config.wording.page = Some("https://host.example/lvm/beat/".parse().unwrap());
+    let monitored = Monitored::new(&config);
+    for below in ["", "/lvm/beat"] {
+        for path in [
+            "/",
+            "/docs",
+            "/docs/",
+            "/status",
+            "/page.css",
+            "/page/up.svg",
+            "/redoc",
+        ] {
+            let answer = monitored.get(&format!("{below}{path}")).await;
+            let expected = if path == "/redoc" { 307 } else { 200 };
+            assert_eq!(answer.status, expected, "{below}{path}");
+        }
+        let page = monitored.get(&format!("{below}/")).await.body;
+        assert!(page.contains("href=\"/lvm/beat/page.css\""), "{page}");
+        let docs = monitored.get(&format!("{below}/docs/")).await.body;
+        assert!(docs.contains("action=\"/lvm/beat/disable\""), "{docs}");
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let origin = ("origin", "https://host.example");
+        let headers = [BROWSER, form, origin, ("host", "10.0.0.7")];
+        let path = format!("{below}/disable");
+        let answer = monitored.ask_with(Method::POST, &path, &headers, "").await;
+        assert_eq!(answer.status, 303);
+        assert_eq!(answer.headers[header::LOCATION], "/lvm/beat/?done=disabled");
+        let answer = monitored
+            .ask_with(Method::POST, &path, &headers, "for=x")
+            .await;
+        assert!(
+            answer.body.contains("href=\"/lvm/beat/page.css\""),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(monitored.get("/lvm/beat").await.status, 200);
+    assert_eq!(monitored.get("/lvm/beating").await.status, 404);
+    assert_eq!(monitored.asked().len(), 2);
+}
+
+/// Behind a proxy of which nothing is known.
+#[tokio::test]
+async fn without_a_known_prefix_links_and_locations_are_relative() {
+    let monitored = Monitored::new(&config());
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for path in ["/", "/docs", "/docs/"] {
+        let page = monitored.get(path).await.body;
+        let links =
+            ["href=\"", "src=\"", "action=\""].map(|attribute| page.split(attribute).skip(1));
+        for link in links.into_iter().flatten() {
+            assert!(!link.starts_with('/'), "{path}: {link}");
+        }
+    }
+    for (path, root) in [
+        ("/disable", "./"),
+        ("/disable/", "../"),
+        ("/test/email", "../"),
+    ] {
+        let answer = monitored
+            .ask_with(Method::POST, path, &[BROWSER, form], "for=x")
+            .await;
+        let style = format!("href=\"{root}page.css\"");
+        assert!(answer.body.contains(&style), "{path}: {answer:?}");
+    }
 }

@@ -10,8 +10,9 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::super::peer::masked;
 use super::super::text::one_line;
-use super::{ChannelsError, masked};
+use super::ChannelsError;
 use crate::config::Secret;
 use crate::config::monitor::{Email, EmailTls};
 

@@ -51,7 +51,8 @@ pub(super) fn span(seconds: f64) -> String {
 
 /// What came from elsewhere, as one line without control characters, and not longer than some characters (X2).
 pub(in super::super) fn one_line(text: &str, longest: usize) -> String {
-    let words = text
+    let visible = text.replace(is_invisible, "");
+    let words = visible
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
@@ -61,6 +62,12 @@ pub(in super::super) fn one_line(text: &str, longest: usize) -> String {
     let mut cut: String = line.chars().take(longest.saturating_sub(1)).collect();
     cut.push('…');
     cut
+}
+
+/// What takes no room on a screen, or turns the direction of what follows (Unicode's category Cf).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -160,6 +160,30 @@ async fn m2_after_a_state_was_lost_the_first_beat_is_told_as_an_all_clear() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn x1_what_an_earlier_version_saved_is_not_shown_if_it_holds_a_secret() {
+    let mut station = Station::with_file(quick(), None).await;
+    let report = crate::report::Report {
+        hold: Some(crate::report::HoldReport {
+            text: "the token is hunter2-hunter2".to_owned(),
+            fault: true,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let beat = station.handle().beat(Some(Box::new(report)));
+    beat.await.unwrap();
+    after(310).await;
+    assert!(format!("{:?}", station.view()).contains("hunter2"));
+    station.stop().await;
+    station.config.ping_token = Some(crate::config::Secret::new("Hunter2-hunter2".to_owned()));
+    station.start().await;
+    let view = station.view();
+    assert!(matches!(view.notices[0].notice.event, Event::Down(_)));
+    let shown = format!("{:?} {:?}", view.notices, view.report);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn m2_after_a_state_was_lost_silence_alarms() {
     let station = Station::with_file(quick(), Some("\0")).await;
     after(310).await;
