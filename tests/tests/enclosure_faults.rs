@@ -41,7 +41,7 @@ fn config(vhost: &Vhost) -> ActorConfig {
 /// Fifty `set`s are answered, each before a `ping` that was sent after it, and all while the one emission is under way.
 async fn sets_are_answered_during_one_emission(actor: &Actor, vhost: &Vhost, ecp: &FakeEcp) {
     for _ in 0..50 {
-        let (set, ping) = tokio::join!(actor.set("overwatcher"), actor.command("ping"));
+        let (set, ping) = tokio::join!(actor.command("set overwatcher"), actor.command("ping"));
         assert!(set.last().at <= ping.last().at, "a ping was faster");
     }
     assert_eq!(actor.status("/ecp/in_flight").await, true);

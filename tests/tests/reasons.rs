@@ -211,7 +211,9 @@ async fn s5_a_heartbeat_that_was_never_seen_and_one_that_is_stale_are_named() {
     let mark = watched.actor.mark();
     watched.set("c0").await;
     assert!(watched.until_shown("heartbeat_stale").await.contains("c1"));
-    watched.until_logged(mark, &["heartbeat_stale"]).await;
+    watched
+        .until_logged(mark, &["heartbeat_unconfirmed", "heartbeat_stale"])
+        .await;
     let held = "lvmbeat_holds_total{reason=\"heartbeat_stale\"}";
     eventually(SOON, async || watched.metric(held).await >= 1.0).await;
 }
