@@ -19,9 +19,8 @@ pub struct Heartbeat {
     name: Name,
     critical: bool,
     timeout: Duration,
-    lateness: Option<Duration>,
+    lateness: Duration,
     proof_required: bool,
-    last_seen: Option<Instant>,
     sent_after: SentAfter,
     smallest_margin: Option<Duration>,
 }
@@ -44,16 +43,15 @@ impl Heartbeat {
             name,
             critical,
             timeout,
-            lateness: None,
+            lateness: timeout,
             proof_required: false,
-            last_seen: None,
             sent_after: SentAfter::default(),
             smallest_margin: None,
         }
     }
 
     pub(crate) fn limit_lateness(&mut self, lateness: Duration) {
-        self.lateness = Some(lateness);
+        self.lateness = lateness.min(self.timeout);
     }
 
     pub(crate) fn require_proof(&mut self) {
@@ -79,7 +77,6 @@ impl Heartbeat {
     /// timeout.
     pub fn lateness(&self) -> Duration {
         self.lateness
-            .map_or(self.timeout, |lateness| lateness.min(self.timeout))
     }
 
     /// Whether only beats count that prove when they were sent.
@@ -89,7 +86,7 @@ impl Heartbeat {
 
     /// When the last beat was received, unless none was since the start of the session.
     pub fn last_seen(&self) -> Option<Instant> {
-        self.last_seen
+        self.sent_after.last()
     }
 
     /// The last beat was sent after then (S3). `None`: nothing is known of that yet in this session.
@@ -105,7 +102,7 @@ impl Heartbeat {
 
     /// Time since the last beat was received. `None` if there was none, or if the clock is behind it (a broken clock).
     pub fn age(&self, now: Instant) -> Option<Duration> {
-        now.checked_duration_since(self.last_seen?)
+        now.checked_duration_since(self.last_seen()?)
     }
 
     /// The greatest age that the last beat can have, counted from its sending. `None` if nothing is known of that, or if the clock is
@@ -123,8 +120,10 @@ impl Heartbeat {
 
     /// Whether the last beat was received too late to emit, or nothing was known of its age then (S3).
     pub fn is_unconfirmed(&self) -> bool {
-        let age = self.last_seen.and_then(|at| self.greatest_age(at));
-        self.last_seen.is_some() && age.is_none_or(|age| age >= self.lateness())
+        self.last_seen().is_some_and(|at| {
+            let age = self.greatest_age(at);
+            age.is_none_or(|age| age >= self.lateness)
+        })
     }
 
     pub(crate) fn note(&mut self, received: Received) {
@@ -138,19 +137,15 @@ impl Heartbeat {
             let margin = saturating_sub(self.timeout, age);
             self.smallest_margin = Some(self.smallest_margin.map_or(margin, |m| m.min(margin)));
         }
-        match burst {
-            _ if self.proof_required => {}
-            Some(burst) => self.sent_after.received(entered, now, burst),
-            None => self.sent_after = SentAfter::at(now),
-        }
-        if let Some(proof) = proof {
+        let confirms = burst.filter(|_| !self.proof_required);
+        self.sent_after.received(entered, now, confirms);
+        let counts_as_sent_now = burst.is_none() && !self.proof_required;
+        if let Some(proof) = proof.max(counts_as_sent_now.then_some(now)) {
             self.sent_after.proven(proof);
         }
-        self.last_seen = Some(now);
     }
 
     pub(crate) fn forget(&mut self) {
-        self.last_seen = None;
         self.sent_after = SentAfter::default();
     }
 }

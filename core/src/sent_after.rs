@@ -13,12 +13,18 @@
 
 use embassy_time::{Duration, Instant};
 
-/// What the beats of one source prove. Every call costs a constant number of steps.
+/// What the beats of one source prove, in one session. Every call costs a constant number of steps.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct SentAfter {
-    /// The beat that will confirm those which come in at least a burst later.
-    candidate: Option<Received>,
+pub struct SentAfter(Option<Beats>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Beats {
+    last: Instant,
+    /// This one will confirm those that come in at least a burst later. Of beats that are closer together only the first is kept: what
+    /// it proves is older, and so safe.
+    candidate: Received,
     newest: Option<Instant>,
 }
 
@@ -30,37 +36,40 @@ struct Received {
 }
 
 impl SentAfter {
-    /// The newest beat was sent at `now`.
-    pub(crate) fn at(now: Instant) -> Self {
-        Self {
-            candidate: None,
-            newest: Some(now),
-        }
-    }
-
-    /// A beat was received at `now`, and had come in after `entered`.
-    pub(crate) fn received(&mut self, entered: Instant, now: Instant, burst: Duration) {
-        match self.candidate {
-            // Of the beats that are closer together only the first is kept: what it proves is older, and so safe.
-            Some(candidate)
-                if entered
-                    .checked_duration_since(candidate.at)
-                    .is_none_or(|apart| apart < burst) => {}
-            confirming => {
-                self.newest = self.newest.max(confirming.map(|earlier| earlier.entered));
-                self.candidate = Some(Received { entered, at: now });
-            }
+    /// A beat was received at `now`, and had come in after `entered`. Without a `burst` nothing is made of that.
+    pub(crate) fn received(&mut self, entered: Instant, now: Instant, burst: Option<Duration>) {
+        let this = Received { entered, at: now };
+        let Some(beats) = &mut self.0 else {
+            self.0 = Some(Beats {
+                last: now,
+                candidate: this,
+                newest: None,
+            });
+            return;
+        };
+        beats.last = now;
+        let apart = entered.checked_duration_since(beats.candidate.at);
+        if burst.is_some_and(|burst| apart.is_some_and(|apart| apart >= burst)) {
+            beats.newest = beats.newest.max(Some(beats.candidate.entered));
+            beats.candidate = this;
         }
     }
 
     /// The beat that was just received was sent after `at`, for sure.
     pub(crate) fn proven(&mut self, at: Instant) {
-        self.newest = self.newest.max(Some(at));
+        if let Some(beats) = &mut self.0 {
+            beats.newest = beats.newest.max(Some(at));
+        }
     }
 
-    /// The newest beat was sent after then. `None`: nothing is known of it.
+    /// When the last beat was received.
+    pub fn last(&self) -> Option<Instant> {
+        self.0.map(|beats| beats.last)
+    }
+
+    /// The last beat was sent after then. `None`: nothing is known of it.
     pub fn get(&self) -> Option<Instant> {
-        self.newest
+        self.0?.newest
     }
 }
 
@@ -80,7 +89,7 @@ mod tests {
     fn beats<const N: usize>(millis: [u64; N]) -> Option<Instant> {
         let mut sent_after = SentAfter::default();
         for now in millis.map(at) {
-            sent_after.received(now, now, BURST);
+            sent_after.received(now, now, Some(BURST));
         }
         sent_after.get()
     }
@@ -110,11 +119,11 @@ mod tests {
     #[test]
     fn s3_beats_a_tick_less_than_a_burst_apart_are_one() {
         let mut sent_after = SentAfter::default();
-        sent_after.received(T0, T0, BURST);
+        sent_after.received(T0, T0, Some(BURST));
         let almost = T0 + BURST - TICK;
-        sent_after.received(almost, almost, BURST);
+        sent_after.received(almost, almost, Some(BURST));
         assert_eq!(sent_after.get(), None);
-        sent_after.received(T0 + BURST, T0 + BURST, BURST);
+        sent_after.received(T0 + BURST, T0 + BURST, Some(BURST));
         assert_eq!(sent_after.get(), Some(T0));
     }
 
@@ -123,7 +132,7 @@ mod tests {
         let mut sent_after = SentAfter::default();
         for beat in 0..100 {
             let now = at(beat * 300);
-            sent_after.received(now, now, BURST);
+            sent_after.received(now, now, Some(BURST));
             if beat >= 4 {
                 let behind = now - sent_after.get().unwrap();
                 assert!(behind <= 2 * BURST + Duration::from_millis(300), "{beat}");
@@ -135,41 +144,50 @@ mod tests {
     fn s3_what_may_have_waited_in_the_queue_is_as_old_as_that() {
         let mut sent_after = SentAfter::default();
         // Received at 4 s, but it may have entered at 0 s.
-        sent_after.received(at(0), at(4000), BURST);
+        sent_after.received(at(0), at(4000), Some(BURST));
         // May have entered 0.9 s after that was received.
-        sent_after.received(at(4900), at(9000), BURST);
+        sent_after.received(at(4900), at(9000), Some(BURST));
         assert_eq!(sent_after.get(), None);
-        sent_after.received(at(5000), at(9001), BURST);
+        sent_after.received(at(5000), at(9001), Some(BURST));
         assert_eq!(sent_after.get(), Some(at(0)));
     }
 
     #[test]
     fn s3_a_proof_counts_at_once_and_never_makes_a_beat_older() {
         let mut sent_after = SentAfter::default();
-        sent_after.received(at(0), at(0), BURST);
+        sent_after.received(at(0), at(0), Some(BURST));
         sent_after.proven(at(7));
         assert_eq!(sent_after.get(), Some(at(7)));
         sent_after.proven(at(3));
         assert_eq!(sent_after.get(), Some(at(7)));
-        sent_after.received(at(5000), at(5000), BURST);
+        sent_after.received(at(5000), at(5000), Some(BURST));
         assert_eq!(sent_after.get(), Some(at(7)));
+    }
+
+    #[test]
+    fn s3_without_a_burst_a_beat_confirms_nothing() {
+        let mut sent_after = SentAfter::default();
+        sent_after.received(at(0), at(0), None);
+        sent_after.received(at(5000), at(5000), None);
+        assert_eq!(sent_after.get(), None);
+        assert_eq!(sent_after.last(), Some(at(5000)));
     }
 
     #[test]
     fn s3_a_clock_that_went_back_confirms_nothing() {
         let mut sent_after = SentAfter::default();
-        sent_after.received(at(5000), at(5000), BURST);
-        sent_after.received(at(0), at(0), BURST);
+        sent_after.received(at(5000), at(5000), Some(BURST));
+        sent_after.received(at(0), at(0), Some(BURST));
         assert_eq!(sent_after.get(), None);
     }
 
     #[test]
     fn the_ends_of_time_do_not_overflow() {
         let mut sent_after = SentAfter::default();
-        sent_after.received(Instant::MIN, Instant::MIN, Duration::MAX);
-        sent_after.received(Instant::MAX, Instant::MAX, Duration::MAX);
+        sent_after.received(Instant::MIN, Instant::MIN, Some(Duration::MAX));
+        sent_after.received(Instant::MAX, Instant::MAX, Some(Duration::MAX));
         assert_eq!(sent_after.get(), Some(Instant::MIN));
-        sent_after.received(Instant::MIN, Instant::MIN, Duration::MIN);
+        sent_after.received(Instant::MIN, Instant::MIN, Some(Duration::MIN));
         assert_eq!(sent_after.get(), Some(Instant::MIN));
     }
 }
