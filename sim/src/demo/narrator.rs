@@ -212,6 +212,9 @@ pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
                 "heartbeat {OVERWATCHER} may have been sent {age:.1} s ago (timeout {TIMEOUT} s)"
             )
         }
+        "heartbeat_unconfirmed" => {
+            format!("the first beat of {OVERWATCHER} only knocks; its next one confirms it")
+        }
         // The others' numbers would be the machine's seconds.
         "not_attentive" => {
             "lvmbeat itself was not running for a while; what waited does not count".to_owned()

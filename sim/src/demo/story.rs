@@ -48,7 +48,7 @@ const CHAPTERS: [(&str, &str); 9] = [
     ),
     (
         "The overwatcher is back",
-        "Its first beat passes on, the PLC lets the dome move again, and the operator opens it.",
+        "Its first beat knocks, its second one passes on, the PLC lets the dome move again, and the operator opens it.",
     ),
     (
         "lvmecp hangs",
