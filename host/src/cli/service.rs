@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
@@ -15,6 +16,18 @@ use crate::telemetry::log;
 const LAST_LIMIT: Duration = Duration::from_millis(200);
 /// How the shell reports a program that Ctrl-C has ended.
 const EXIT_INTERRUPTED: i32 = 130;
+
+/// What ends a process that does not care, and is no reason to end: a closed terminal, a reload, a log rotation, a timer, a
+/// file that has reached the largest size. By their numbers on Linux where tokio has no name for them.
+const NO_REASON_TO_END: [(&str, SignalKind); 7] = [
+    ("SIGHUP", SignalKind::hangup()),
+    ("SIGUSR1", SignalKind::user_defined1()),
+    ("SIGUSR2", SignalKind::user_defined2()),
+    ("SIGALRM", SignalKind::alarm()),
+    ("SIGPIPE", SignalKind::pipe()),
+    ("SIGIO", SignalKind::io()),
+    ("SIGXFSZ", SignalKind::from_raw(25)),
+];
 
 /// Runs what `serve` makes until it ends; the token is cancelled when the process is asked to stop.
 pub(super) fn run<F>(
@@ -36,6 +49,7 @@ where
     let result = runtime.block_on(async {
         let stop = CancellationToken::new();
         let signals = tokio::spawn(stop_on_signals(stop.clone())?);
+        let _staying = stay_on_signals()?;
         let result = serve(stop).await;
         signals.abort();
         result
@@ -77,4 +91,22 @@ fn stop_on_signals(stop: CancellationToken) -> Result<impl Future<Output = ()>, 
         interrupt.recv().await;
         std::process::exit(EXIT_INTERRUPTED);
     })
+}
+
+/// Stays, and says so once for each signal.
+fn stay_on_signals() -> Result<JoinSet<()>, Failure> {
+    let cannot = |cause| Failure::Running(format!("signals cannot be received: {cause}"));
+    let mut staying = JoinSet::new();
+    for (name, kind) in NO_REASON_TO_END {
+        let mut signals = signal(kind).map_err(cannot)?;
+        staying.spawn(async move {
+            if signals.recv().await.is_some() {
+                tracing::info!(
+                    "{name} was received, and changes nothing: restart lvmbeat to have it read its configuration again"
+                );
+            }
+            while signals.recv().await.is_some() {}
+        });
+    }
+    Ok(staying)
 }
