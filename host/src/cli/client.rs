@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, print};
+use super::{Failure, print, service};
 use crate::clock::{BootClock, Clock as _};
 use crate::clu::message::{Code, Reply};
 use crate::clu::{CommandError, CommandOptions, client};
@@ -29,6 +29,7 @@ pub(super) fn send(
     command: &str,
     limit: Duration,
 ) -> Result<(), Failure> {
+    service::authorities()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,5 +1,6 @@
 //! What the actor and the monitor have in common as processes of their own: logs, the runtime, signals, a port to serve on.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use crate::config::{ConfigError, text_file};
 use crate::telemetry::log;
 
 /// What still runs when everything else has ended is given this long (a name lookup cannot be interrupted).
@@ -38,6 +40,7 @@ pub(super) fn run<F>(
 where
     F: Future<Output = Result<(), Failure>>,
 {
+    authorities()?;
     let logging = log::start("lvmbeat", log_dir, verbosity);
     // One TLS provider for the whole process; a second call, in a test say, changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -60,6 +63,27 @@ where
     runtime.shutdown_timeout(LAST_LIMIT);
     drop(logging);
     result
+}
+
+/// X2: the libraries for TLS read whatever `SSL_CERT_FILE` names, to its end.
+pub(super) fn authorities() -> Result<(), Failure> {
+    const NAME: &str = "SSL_CERT_FILE";
+    let Some(file) = std::env::var_os(NAME).filter(|file| !file.is_empty()) else {
+        return Ok(());
+    };
+    let checked = match text_file::is_a_file(Path::new(&file)) {
+        // Who needs no authority needs no file of them.
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        checked => checked,
+    };
+    checked.map_err(|cause| {
+        Failure::Config(ConfigError::Value {
+            file: "environment".to_owned(),
+            key: NAME.to_owned(),
+            problem: format!("{} cannot be read ({cause})", file.display()),
+            remedy: "name a file of certificates in PEM, or unset it".to_owned(),
+        })
+    })
 }
 
 /// Listens on the address that this key or option gives; port 0 becomes the one that was found.
