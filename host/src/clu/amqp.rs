@@ -50,8 +50,8 @@ const DIAL_SHARE: u32 = 6;
 const SILENCE_SHARE: u32 = 5;
 /// What is published and consumed on (see [`Line`]).
 const CHANNELS: u16 = 3;
-/// For the broker to confirm a message, and for a congested connection to take one.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// For the broker to confirm a message, and for a congested connection to take one. No round trip may be longer.
+pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 

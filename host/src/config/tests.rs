@@ -402,6 +402,15 @@ fn x2_what_is_long_or_no_file_is_refused_in_a_short_sentence() {
 }
 
 #[test]
+fn s4_check_says_what_a_broker_that_is_far_costs() {
+    let report = |text: &str| parse(text).unwrap().budget_report();
+    assert!(report("").contains("closing may take r/2 longer"));
+    assert!(report("").contains("From r = 3 s on nothing is emitted"));
+    assert!(report("actor: {command_ttl: 2}").contains("From r = 1.7 s on"));
+    assert!(report("ecp: {expiration: 1}").contains("From r = 1 s on"));
+}
+
+#[test]
 fn several_brokers_are_a_list_and_not_hosts_in_one_url() {
     let brokers = |config: Config| -> Vec<String> {
         let brokers = config.actor.brokers.iter();
