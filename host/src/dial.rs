@@ -100,6 +100,12 @@ pub async fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStr
         .map_err(DialError::Unreached)
 }
 
+/// An HTTP client that reaches any of a name's addresses within half of the limit for the whole request: each has its share
+/// of that. Without a limit of its own, hyper would wait for the first one until the request's has passed.
+pub fn http_client(limit: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder().connect_timeout(limit / 2)
+}
+
 /// The addresses of a host in the order in which they are to be tried; at least one.
 pub async fn lookup(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, DialError> {
     let host = host

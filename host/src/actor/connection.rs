@@ -35,9 +35,10 @@ pub(super) enum Step {
     Failed(BusError),
     /// The session is over; another one follows by itself.
     Ended(&'static str),
-    /// The same because the broker blocks all who publish. When it takes messages again, another one is opened, which counts
-    /// nothing that waited meanwhile (S3, S5).
+    /// The session is dead: the broker blocks all who publish.
     Blocked(BusError),
+    /// It does so no more. Another session follows by itself, which counts nothing that waited meanwhile (S3, S5).
+    Unblocked,
     /// A command was delivered.
     Command(Message),
     /// A reply was delivered; perhaps for somebody else.
@@ -59,6 +60,8 @@ type Opening = BoxFuture<'static, (Instant, Result<Session, BusError>)>;
 enum Phase {
     Opening(Opening),
     Open(Open),
+    /// Kept until the broker takes messages again, and not used: it is the one connection that is told.
+    Blocked(Session),
 }
 
 struct Open {
@@ -148,17 +151,28 @@ impl Connection {
                         Some(message) => return Step::Reply(message),
                         None => "the replies queue is gone",
                     },
+                    Some(reason) = open.session.blockades.next() => return self.blocked(reason),
                     _ = &mut open.sender => "replies cannot be sent",
                 };
-                if let Some(reason) = open.session.publisher.blocked() {
-                    self.blocked = Some(reason.clone());
-                    self.open(LONGEST_PAUSE);
-                    return Step::Blocked(BusError::Blocked { reason });
-                }
                 self.restart();
                 Step::Ended(ended)
             }
+            Phase::Blocked(session) => {
+                while session.blockades.next().await.is_some() {}
+                // What others have sent meanwhile goes first, while nobody listens.
+                self.open(LONGEST_PAUSE);
+                Step::Unblocked
+            }
         }
+    }
+
+    fn blocked(&mut self, reason: String) -> Step {
+        let nothing = Phase::Opening(Box::pin(std::future::pending()));
+        if let Phase::Open(open) = std::mem::replace(&mut self.phase, nothing) {
+            self.phase = Phase::Blocked(open.session);
+        }
+        self.blocked = Some(reason.clone());
+        Step::Blocked(BusError::Blocked { reason })
     }
 
     /// Gives up the session, with everything that waits in it (S3), and begins to open another.
@@ -187,7 +201,7 @@ impl Connection {
     pub(super) fn send(&self, message: Message) -> bool {
         match &self.phase {
             Phase::Open(open) => open.outbox.try_send(message).is_ok(),
-            Phase::Opening(_) => false,
+            Phase::Opening(_) | Phase::Blocked(_) => false,
         }
     }
 
@@ -195,7 +209,7 @@ impl Connection {
     pub(super) fn publisher(&self) -> Option<Arc<dyn Publisher>> {
         match &self.phase {
             Phase::Open(open) => Some(open.session.publisher.clone()),
-            Phase::Opening(_) => None,
+            Phase::Opening(_) | Phase::Blocked(_) => None,
         }
     }
 
@@ -243,5 +257,73 @@ mod tests {
             sender,
         };
         open.close(FIRST_PAUSE).await;
+    }
+
+    /// A broker whose sessions have the blockades that the test gives, and whose queue belongs to somebody else sometimes.
+    struct Blocking {
+        broker: LocalBroker,
+        sessions: std::sync::Mutex<Vec<mpsc::Receiver<String>>>,
+        locked: std::sync::atomic::AtomicBool,
+    }
+
+    #[async_trait::async_trait]
+    impl Bus for Blocking {
+        async fn open(&self, spec: &SessionSpec) -> Result<Session, BusError> {
+            if self.locked.load(std::sync::atomic::Ordering::SeqCst) {
+                let queue = "lvmbeat_commands".to_owned();
+                return Err(BusError::Locked { queue });
+            }
+            let mut session = self.broker.open(spec).await?;
+            let given = self.sessions.lock().unwrap().pop();
+            if let Some(mut given) = given {
+                session.blockades =
+                    futures_util::stream::poll_fn(move |c| given.poll_recv(c)).boxed();
+            }
+            Ok(session)
+        }
+
+        fn address(&self) -> String {
+            self.broker.address()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s3_s5_a_blockade_is_waited_out_and_is_nobody_elses_session() {
+        let (block, blockades) = mpsc::channel(1);
+        let bus = Arc::new(Blocking {
+            broker: LocalBroker::new(),
+            sessions: vec![blockades].into(),
+            locked: false.into(),
+        });
+        let clock = crate::clock::RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH);
+        let mut connection =
+            Connection::new(bus.clone(), SessionSpec::client("lvmbeat"), Arc::new(clock));
+        assert!(matches!(connection.next().await, Step::Opened { .. }));
+        block.send("low on disk".to_owned()).await.unwrap();
+        let told = connection.next().await;
+        assert!(
+            matches!(&told, Step::Blocked(error) if error.to_string().contains("(low on disk)"))
+        );
+        assert!(connection.publisher().is_none() && !connection.send(Message::default()));
+        let still = timeout(Duration::from_secs(3600), connection.next()).await;
+        assert!(still.is_err(), "it waits for the end");
+
+        bus.locked.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(block);
+        assert!(matches!(connection.next().await, Step::Unblocked));
+        let failed = connection.next().await;
+        assert!(
+            matches!(failed, Step::Failed(BusError::Blocked { .. })),
+            "it is its own queue"
+        );
+        bus.locked.store(false, std::sync::atomic::Ordering::SeqCst);
+        assert!(matches!(connection.next().await, Step::Opened { .. }));
+        bus.locked.store(true, std::sync::atomic::Ordering::SeqCst);
+        connection.restart();
+        let failed = connection.next().await;
+        assert!(
+            matches!(failed, Step::Failed(BusError::Locked { .. })),
+            "it has had another since"
+        );
     }
 }

@@ -283,6 +283,7 @@ impl Actor {
                 self.session_over("the broker blocks all who publish");
                 self.state.session_failed(&error);
             }
+            Step::Unblocked => self.state.session_ended("the broker takes messages again"),
             Step::Ended(cause) => self.session_over(cause),
             Step::Command(message) => self.command(&message),
             Step::Reply(message) => self.reply(&message),

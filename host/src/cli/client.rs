@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, print};
+use super::{Failure, print, service};
 use crate::clock::{BootClock, Clock as _};
 use crate::clu::client::{self, Client};
 use crate::clu::message::{Code, Reply};
@@ -30,6 +30,7 @@ pub(super) fn send(
     command: &str,
     limit: Duration,
 ) -> Result<(), Failure> {
+    service::authorities()?;
     with_client(config, async |client| {
         let mut running = client.begin(actor, command, options(limit)).await?;
         let mut last = None;

@@ -16,21 +16,19 @@
 //! others.
 
 use std::fmt;
-use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use futures_util::future::{OptionFuture, join5, try_join3};
 use futures_util::stream::{BoxStream, unfold};
-use futures_util::{Stream, StreamExt};
 use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer, Event};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use tokio::time::{Instant, timeout};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::bus::{Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec};
 use crate::monitor::notify::peer::Secrets;
@@ -53,8 +51,8 @@ const DIAL_SHARE: u32 = 6;
 const SILENCE_SHARE: u32 = 5;
 /// What is published and consumed on (see [`Line`]).
 const CHANNELS: u16 = 3;
-/// For the broker to confirm a message, and for a congested connection to take one.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// For the broker to confirm a message, and for a congested connection to take one. No round trip may be longer.
+pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -272,12 +270,6 @@ impl Node {
                 ),
             });
         }
-        let blocked = Arc::new(OnceLock::new());
-        let told = tokio::spawn(until_blocked(
-            connection.events_listener(),
-            Arc::clone(&blocked),
-            Arc::clone(socket),
-        ));
         let asked = Instant::now();
         let (consuming, confirmed, unconfirmed) = try_join3(
             connection.create_channel(),
@@ -292,8 +284,6 @@ impl Node {
             confirmed: tokio::sync::Mutex::new(confirmed.clone()),
             unconfirmed,
             socket: Arc::clone(socket),
-            blocked,
-            _told: AbortOnDropHandle::new(told),
         });
         let lease = Arc::new(Lease(Arc::clone(&line)));
         let queues = Queues {
@@ -334,6 +324,7 @@ impl Node {
                 |consumer| deliveries(consumer, Arc::clone(&lease)),
             ),
             replies: deliveries(replies, Arc::clone(&lease)),
+            blockades: socket.blockades().fuse().boxed(),
         })
     }
 
@@ -354,23 +345,6 @@ impl Node {
             return format!("{scheme}://{user}@[{host}]:{port}/{vhost}");
         }
         format!("{scheme}://{user}@{host}:{port}/{vhost}")
-    }
-}
-
-/// Ends the session when the broker blocks publishers, for want of memory or disk: nothing that waits for its leave, here or
-/// in lapin, may be published later (S3), and what others have sent waits as well.
-async fn until_blocked(
-    events: impl Stream<Item = Event>,
-    blocked: Arc<OnceLock<String>>,
-    socket: Arc<Socket>,
-) {
-    let mut events = pin!(events);
-    while let Some(event) = events.next().await {
-        if let Event::ConnectionBlocked(reason) = event {
-            let _ = blocked.set(reason);
-            socket.reset();
-            return;
-        }
     }
 }
 
@@ -398,9 +372,6 @@ struct Line {
     confirmed: tokio::sync::Mutex<Channel>,
     unconfirmed: Channel,
     socket: Arc<Socket>,
-    /// Why the broker blocks publishers, if it does.
-    blocked: Arc<OnceLock<String>>,
-    _told: AbortOnDropHandle<()>,
 }
 
 impl Line {
@@ -432,12 +403,18 @@ impl Line {
             }
             Ok(Err(error)) => Err(closed(&error)),
             Err(_) => {
-                // It must not arrive after all (S3).
-                self.socket.reset();
+                self.give_up();
                 Err(BusError::TimedOut {
                     doing: "publishing a message",
                 })
             }
+        }
+    }
+
+    /// S3: what was not taken in time must not arrive after all. While the broker blocks it cannot.
+    fn give_up(&self) {
+        if !self.socket.is_blocked() {
+            self.socket.reset();
         }
     }
 
@@ -478,7 +455,7 @@ impl Publisher for Sender {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(closed(&error)),
             Err(_) => {
-                self.0.socket.reset();
+                self.0.give_up();
                 Err(BusError::TimedOut {
                     doing: "handing over a message",
                 })
@@ -488,10 +465,6 @@ impl Publisher for Sender {
 
     async fn close(&self) {
         self.0.farewell().await;
-    }
-
-    fn blocked(&self) -> Option<String> {
-        self.0.blocked.get().cloned()
     }
 }
 

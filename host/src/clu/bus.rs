@@ -86,6 +86,9 @@ pub struct Session {
     pub commands: BoxStream<'static, Message>,
     /// The replies to this name, the broadcasts, and what it [overhears](SessionSpec::overhears), likewise.
     pub replies: BoxStream<'static, Message>,
+    /// Yields why the broker takes no messages from anybody when it begins not to, for want of memory or disk. From then on
+    /// the session is dead, and this ends when the broker takes messages again, or is gone.
+    pub blockades: BoxStream<'static, String>,
 }
 
 /// Sends messages on the exchange.
@@ -100,11 +103,6 @@ pub trait Publisher: Send + Sync + 'static {
 
     /// Closes the session in order, in a bounded time. The streams end.
     async fn close(&self);
-
-    /// Why the broker takes no messages, if that is what has ended the session: it is short of memory or disk.
-    fn blocked(&self) -> Option<String> {
-        None
-    }
 }
 
 /// Where a published message went.

@@ -6,7 +6,10 @@ use reqwest::Url;
 
 use super::check::{At, Environment};
 use super::raw::RawActor;
-use super::{ConfigError, SecretUrl, Target};
+use super::{ConfigError, SecretUrl, Target, text_file};
+
+/// No secret and no URL is longer, in bytes.
+const LONGEST_SECRET: u64 = 64 * 1024;
 
 /// The port of the TCP probe where a host is named without one.
 const FALLBACK_PORT: u16 = 443;
@@ -226,7 +229,7 @@ pub(super) fn variable(
 }
 
 pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|cause| {
+    let text = text_file::read(Path::new(file), LONGEST_SECRET).map_err(|cause| {
         at.error(
             key,
             format!("{file} cannot be read ({cause})"),

@@ -35,8 +35,8 @@ impl At<'_> {
     ) -> ConfigError {
         ConfigError::Value {
             file: self.file.to_owned(),
-            key: key.to_owned(),
-            problem: problem.into(),
+            key: brief(key),
+            problem: brief(&problem.into()),
             remedy: remedy.into(),
         }
     }
@@ -59,6 +59,18 @@ impl At<'_> {
         }
         Ok(Duration::from_secs_f64(seconds))
     }
+}
+
+/// A text that may repeat what was written, which may be long; its end says what is wrong with it.
+pub(super) fn brief(text: &str) -> String {
+    const BEGIN: usize = 100;
+    const END: usize = 200;
+    let length = text.chars().count();
+    if length <= BEGIN + END {
+        return text.to_owned();
+    }
+    let (begin, end) = (text.chars().take(BEGIN), text.chars().skip(length - END));
+    begin.chain(['…']).chain(end).collect()
 }
 
 pub(super) fn check(

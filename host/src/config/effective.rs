@@ -9,6 +9,7 @@ use super::raw::{
     RawSerial,
 };
 use super::{Config, Target, std_duration};
+use crate::clu::amqp::PUBLISH_LIMIT;
 
 #[expect(
     clippy::unnecessary_wraps,
@@ -124,7 +125,8 @@ pub(super) fn budget(config: &Config) -> String {
          + a {a} inattentive + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
          {link}At most {limit} s are allowed (max_close_after).\n\
          L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
-         = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
+         = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n\
+         {far}",
         closing = s(config.budget.closing),
         a = s(chain.attention),
         e = s(chain.expiration),
@@ -141,6 +143,7 @@ pub(super) fn budget(config: &Config) -> String {
         limit = config.max_close_after.as_secs_f64(),
         gap = s(config.budget.gap),
         margin = s(config.budget.margin),
+        far = far(config),
         beats = s(config.budget.gap) - s(chain.expiration) - s(chain.write),
     );
     for heartbeat in &config.heartbeats {
@@ -156,6 +159,22 @@ pub(super) fn budget(config: &Config) -> String {
         );
     }
     report
+}
+
+/// S3, S4: what a broker that is far costs. The age of what arrives is measured by a round trip, eight times within q.
+fn far(config: &Config) -> String {
+    let most = [
+        config.actor.command_ttl * 7 / 8,
+        config.ecp.expiration,
+        PUBLISH_LIMIT,
+    ];
+    let most = most.into_iter().min().unwrap_or_default();
+    format!(
+        "If the broker is far, a round trip r to it counts as age (S3), and closing may take r/2 longer: \
+         half of it lies between e and the broker.\n    \
+         From r = {} s on nothing is emitted.\n",
+        (most.as_secs_f64() * 10.0).floor() / 10.0
+    )
 }
 
 impl std::fmt::Display for Target {

@@ -13,6 +13,7 @@ pub mod monitor;
 mod raw;
 mod secret;
 mod syntax;
+pub mod text_file;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU8;

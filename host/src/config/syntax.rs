@@ -1,6 +1,8 @@
 //! What the YAML parser says, for people, and without the values that it found (X1): one that stands in the wrong place may be a URL with
 //! a password.
 
+use super::check::brief;
+
 /// Types as serde calls them, and as people do.
 const TYPES: [(&str, &str); 4] = [
     ("expected f64", "expected a number"),
@@ -10,7 +12,7 @@ const TYPES: [(&str, &str); 4] = [
 ];
 
 pub(super) fn describe(error: &serde_yaml::Error) -> String {
-    let text = without_value(&error.to_string());
+    let text = brief(&without_value(&error.to_string()));
     TYPES
         .iter()
         .fold(text, |text, (serdes, ours)| text.replace(serdes, ours))

@@ -395,6 +395,43 @@ fn the_broker_is_given_by_host_or_by_url_and_the_environment_wins() {
 }
 
 #[test]
+fn x2_what_is_long_or_no_file_is_refused_in_a_short_sentence() {
+    let long = "a".repeat(50_000_000);
+    for text in [
+        format!("actor: {{name: {long}}}"),
+        format!("actor: {{host: '{long},b'}}"),
+        format!("heartbeats: [{{name: {long}}}]"),
+        format!("network: {{hosts: {{{long}: x}}}}"),
+        format!("network: {{hosts: {{a: 'b/{long}'}}}}"),
+        format!("actor: {{{long}: 1}}"),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.len() < 700, "{} bytes", error.len());
+    }
+    for (file, is) in [("/dev/zero", "a device"), ("/", "a directory")] {
+        for key in ["actor: {password_file", "outside_monitor: {token_file"] {
+            let error = parse(&format!("{key}: {file}}}")).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("{file} cannot be read (it is {is}")),
+                "{error}"
+            );
+        }
+        let variables = [("LVMBEAT_AMQP_URL_FILE", file)];
+        let error = parse_with("", &variables).unwrap_err().to_string();
+        assert!(error.contains(is), "{error}");
+    }
+}
+
+#[test]
+fn s4_check_says_what_a_broker_that_is_far_costs() {
+    let report = |text: &str| parse(text).unwrap().budget_report();
+    assert!(report("").contains("closing may take r/2 longer"));
+    assert!(report("").contains("From r = 3 s on nothing is emitted"));
+    assert!(report("actor: {command_ttl: 2}").contains("From r = 1.7 s on"));
+    assert!(report("ecp: {expiration: 1}").contains("From r = 1 s on"));
+}
+
+#[test]
 fn several_brokers_are_a_list_and_not_hosts_in_one_url() {
     let brokers = |config: Config| -> Vec<String> {
         let brokers = config.actor.brokers.iter();

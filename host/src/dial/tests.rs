@@ -100,7 +100,7 @@ async fn every_address_has_its_turn_within_the_limit() {
                 pending::<()>().await;
             }
             // As far as a host may be whose turn comes last.
-            sleep(LIMIT / 2 - Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(980)).await;
             Ok::<_, String>(address.port())
         };
         assert_eq!(race(&at, LIMIT, attempt).await, Ok(last), "{count}");
@@ -157,4 +157,30 @@ async fn an_address_is_no_name_and_a_name_without_one_says_so() {
         error.to_string().starts_with("no-such-host.invalid "),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn m2_an_http_client_reaches_the_live_address_of_a_name_in_time() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let dead = DeadPort::new().await.address;
+    let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = live.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = live.accept().await {
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+        }
+    });
+    let client = http_client(LIMIT)
+        .timeout(LIMIT)
+        .no_proxy()
+        .tls_certs_only([])
+        .resolve_to_addrs("monitor.invalid", &[dead, dead, at])
+        .build()
+        .unwrap();
+    // Without a port in the URL, each address keeps its own.
+    let answer = client.get("http://monitor.invalid/").send().await.unwrap();
+    assert_eq!(answer.status(), 204);
 }

@@ -17,6 +17,7 @@ use super::notify::peer::{Secrets, shown};
 use super::view::{OwnBeat, View};
 use crate::clock::Clock;
 use crate::config::SecretUrl;
+use crate::dial;
 use crate::telemetry::with_causes;
 
 /// The loop shows itself several times a second; one that has not for this long does not run.
@@ -30,7 +31,7 @@ const LONGEST_ANSWER: usize = 4096;
 
 /// A client with a limit on the whole request.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
-    Client::builder()
+    dial::http_client(LIMIT)
         .timeout(LIMIT)
         .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
         // A fresh connection for each beat shows that one can be made, and outlives no change of the network.

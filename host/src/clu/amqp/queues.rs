@@ -105,7 +105,10 @@ impl Queues<'_> {
     fn short(&self, text: &str) -> Result<ShortString, BusError> {
         ShortString::try_new(text).map_err(|_| BusError::Refused {
             address: self.node.address(),
-            cause: format!("neither a queue's name nor a routing key can be as long as {text}"),
+            cause: format!(
+                "neither a queue's name nor a routing key can be {} bytes long; choose a shorter name",
+                text.len()
+            ),
         })
     }
 

@@ -15,13 +15,14 @@ use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
+use futures_util::stream::unfold;
 use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant as Deadline, timeout};
 
-use super::filter::Filter;
+use super::filter::{Blocking, Filter};
 use crate::dial;
 
 /// How much is read at a time.
@@ -63,6 +64,16 @@ pub(super) async fn dial(
 pub(super) struct Socket {
     handle: Mutex<Option<std::net::TcpStream>>,
     heard: Notify,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Default, Debug)]
+enum State {
+    #[default]
+    Open,
+    /// The broker takes no messages, for this reason.
+    Blocked(String),
+    Over,
 }
 
 impl Socket {
@@ -84,8 +95,29 @@ impl Socket {
         while timeout(silence, self.heard.notified()).await.is_ok() {}
     }
 
+    /// Yields why the broker blocks publishers when it does, and ends with the connection.
+    pub(super) fn blockades(&self) -> impl Stream<Item = String> + Send + 'static {
+        unfold(self.state.subscribe(), async |mut state| {
+            loop {
+                state.changed().await.ok()?;
+                let now = state.borrow_and_update().clone();
+                match now {
+                    State::Open => {}
+                    State::Blocked(reason) => return Some((reason, state)),
+                    State::Over => return None,
+                }
+            }
+        })
+    }
+
+    /// Whether the broker blocks publishers: what waits to be written is never written then.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(*self.state.borrow(), State::Blocked(_))
+    }
+
     /// Ends the connection, whatever state it is in. lapin sees the end of the stream and lets go of it.
     pub(super) fn reset(&self) {
+        self.state.send_replace(State::Over);
         let handle = self.lock().take();
         if let Some(handle) = handle {
             let _ = handle.shutdown(Shutdown::Both);
@@ -120,6 +152,27 @@ impl Filtered {
         }
     }
 
+    /// S3, S5: what waits in lapin and elsewhere for the end of a blockade must not be taken after it. So lapin, which writes
+    /// nothing meanwhile, does not hear of the end: the connection is over instead.
+    fn check_blocking(&mut self) -> io::Result<()> {
+        let (Some(blocking), Some(socket)) = (self.filter.blocking(), &self.socket) else {
+            return Ok(());
+        };
+        match blocking {
+            Blocking::Blocked(reason) => {
+                socket.state.send_replace(State::Blocked(reason));
+                Ok(())
+            }
+            Blocking::Unblocked => {
+                socket.reset();
+                Err(io::Error::new(
+                    io::ErrorKind::ConnectionAborted,
+                    "the broker blocked publishers for a while",
+                ))
+            }
+        }
+    }
+
     /// A broker hangs up on a login that it does not offer, without a word.
     fn check_login(&mut self) -> io::Result<()> {
         let Some(offered) = self.filter.logins() else {
@@ -135,6 +188,14 @@ impl Filtered {
                 "it takes no login by {login}, which is lvmbeat's, but by {offered}; allow it there (auth_mechanisms)"
             ),
         ))
+    }
+}
+
+impl Drop for Filtered {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.socket {
+            socket.reset();
+        }
     }
 }
 
@@ -160,6 +221,7 @@ impl AsyncRead for Filtered {
                 socket.heard.notify_one();
             }
             this.check_login()?;
+            this.check_blocking()?;
             let changed = this.filter.changed();
             if changed > 0 {
                 tracing::warn!(

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::DeliveryError;
 use super::peer::{Secrets, shown};
 use crate::config::Secret;
+use crate::dial;
 use crate::telemetry::with_causes;
 
 /// What is read of an answer; the rest is left.
@@ -34,7 +35,7 @@ pub(super) struct Answer {
 pub(super) fn client(limit: Duration) -> Result<Client, String> {
     // The one provider of this program; only the first call in a process has an effect.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    dial::http_client(limit)
         .timeout(limit)
         .redirect(Policy::none())
         .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
