@@ -134,13 +134,30 @@ async fn test(web: &Web, client: Client, kind: Kind, none: &str) -> Result<(), P
         .retry_after(limit.as_secs().max(1)));
     };
     tracing::info!(%client, ?kind, "a test was asked for");
-    let tries = channels.iter().map(|(channel, _)| async {
-        let cause = match timeout(*limit, channel.deliver(&Message::Test)).await {
-            Ok(Ok(())) => return None,
-            Ok(Err(error)) => error.cause,
-            Err(_) => format!("no answer within {} s", limit.as_secs_f64()),
+    let channels: Vec<_> = channels.into_iter().map(|(channel, _)| channel).collect();
+    let tries = together(&channels).into_iter().map(|channels| async move {
+        let (Some(first), ids) = (
+            channels.first(),
+            channels.iter().map(|way| way.id()).collect::<Vec<_>>(),
+        ) else {
+            return Vec::new();
         };
-        Some(format!("{}: {cause}", channel.shown()))
+        let tried = timeout(*limit, first.deliver_together(&ids, &Message::Test)).await;
+        let causes = match tried {
+            Ok(results) => results
+                .into_iter()
+                .map(|result| Some(result.err()?.error.cause))
+                .collect(),
+            Err(_) => {
+                let limit = limit.as_secs_f64();
+                let cause = format!("no answer within {limit} s; it may arrive all the same");
+                vec![Some(cause); channels.len()]
+            }
+        };
+        let failed = channels.iter().zip(causes).filter_map(|(channel, cause)| {
+            Some(format!("{}: {}", channel.shown(), cause?))
+        });
+        failed.collect::<Vec<_>>()
     });
     let failed = join_all(tries)
         .await
@@ -157,4 +174,20 @@ async fn test(web: &Web, client: Client, kind: Kind, none: &str) -> Result<(), P
         detail = format!("{delivered} of {} were sent. {detail}", channels.len());
     }
     Err(Problem::new(StatusCode::BAD_GATEWAY, detail))
+}
+
+/// Those of one server beside each other, as they deliver together.
+fn together<'a>(channels: &[&'a Arc<dyn Channel>]) -> Vec<Vec<&'a Arc<dyn Channel>>> {
+    let mut groups: Vec<Vec<&Arc<dyn Channel>>> = Vec::new();
+    for &channel in channels {
+        let shares = |group: &&mut Vec<&Arc<dyn Channel>>| {
+            let server = group.first().and_then(|first| first.server());
+            server.is_some() && server == channel.server()
+        };
+        match groups.iter_mut().find(shares) {
+            Some(group) => group.push(channel),
+            None => groups.push(vec![channel]),
+        }
+    }
+    groups
 }

@@ -1,3 +1,4 @@
+use super::super::notify::DeliveryError;
 use super::super::testing::silence;
 use super::*;
 
@@ -47,8 +48,11 @@ impl Outbox {
         let deliveries = std::iter::from_fn(|| self.take_due(now)).take(9);
         deliveries
             .map(|delivery| {
+                let [channel] = delivery.channels[..] else {
+                    panic!("{delivery:?}");
+                };
                 let ids = delivery.notices.iter().map(|notice| notice.id);
-                (delivery.channel, ids.collect())
+                (channel, ids.collect())
             })
             .collect()
     }
