@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::notice::{Event, Notice, NoticeId};
-use super::notify::{Failure, Undelivered};
 use super::notify::peer::{self, Secrets};
+use super::notify::{Failure, Undelivered};
 use crate::config::core_duration;
 
 /// Notices that one channel may have pending.
@@ -472,7 +472,9 @@ impl Queue {
             return false;
         }
         if let Some(error) = &mut self.last_error {
-            error.push_str(&format!("; it was sent {sent} times, and is not sent again"));
+            error.push_str(&format!(
+                "; it was sent {sent} times, and is not sent again"
+            ));
         }
         true
     }

@@ -282,7 +282,12 @@ impl Watch {
             let message = Message::Notices(notices);
             let ids: Vec<&str> = ways.iter().map(|way| way.id()).collect();
             let delivery = AssertUnwindSafe(first.deliver_together(&ids, &message)).catch_unwind();
-            let failed = |cause| Undelivered::from(DeliveryError { cause, retry_after: None });
+            let failed = |cause| {
+                Undelivered::from(DeliveryError {
+                    cause,
+                    retry_after: None,
+                })
+            };
             let failure = match timeout(limit, delivery).await {
                 Ok(Ok(results)) if results.len() == channels.len() => {
                     return channels.into_iter().zip(results).collect();

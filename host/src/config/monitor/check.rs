@@ -170,9 +170,7 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         ))
     };
     if recipients.is_empty() {
-        let parts = [
-            &from, &reply_to, &host, &port, &username, &password, &helo,
-        ];
+        let parts = [&from, &reply_to, &host, &port, &username, &password, &helo];
         if parts.into_iter().all(Option::is_none) {
             return Ok(None);
         }

@@ -3,6 +3,7 @@ use super::super::testing::silence;
 use super::*;
 
 mod model;
+mod together;
 
 const T0: Instant = Instant::from_secs(10_000);
 const WALL: Timestamp = Timestamp::UNIX_EPOCH;

@@ -9,7 +9,8 @@ use crate::config::monitor::EmailTls;
 /// A name or an address, and nothing beside it.
 pub(super) fn host(given: &Given<'_>) -> Result<String, ConfigError> {
     let text = given.text.trim();
-    let remedy = "give a name or an IP address alone; the port has a setting of its own, and so has TLS";
+    let remedy =
+        "give a name or an IP address alone; the port has a setting of its own, and so has TLS";
     let bare = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
@@ -89,7 +90,11 @@ pub(super) fn helo(given: &Given<'_>) -> Result<String, ConfigError> {
             || literal.parse::<std::net::Ipv4Addr>().is_ok(),
             |v6| v6.parse::<Ipv6Addr>().is_ok(),
         );
-        return if is_address { Ok(text.to_owned()) } else { Err(wrong()) };
+        return if is_address {
+            Ok(text.to_owned())
+        } else {
+            Err(wrong())
+        };
     }
     let name = idna::domain_to_ascii(text).map_err(|_| wrong())?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');

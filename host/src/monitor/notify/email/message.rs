@@ -171,9 +171,19 @@ mod tests {
         let email = written(&config, false);
         assert!(email.formatted().is_ascii());
         let to = header(&email, "To").unwrap();
-        assert!(to.contains("perez@xn--observatorio-and-2qb3h.cl") || to.contains("@xn--"), "{to}");
-        assert!(to.contains("jane@lco.cl") && !to.contains("@lco.cl,"), "{to}");
-        assert!(header(&email, "From").unwrap().contains("@xn--wchter-bua.example"));
+        assert!(
+            to.contains("perez@xn--observatorio-and-2qb3h.cl") || to.contains("@xn--"),
+            "{to}"
+        );
+        assert!(
+            to.contains("jane@lco.cl") && !to.contains("@lco.cl,"),
+            "{to}"
+        );
+        assert!(
+            header(&email, "From")
+                .unwrap()
+                .contains("@xn--wchter-bua.example")
+        );
         assert_eq!(header(&email, "Reply-To"), None);
         let to = written(&config, true);
         assert!(header(&to, "To").unwrap().contains("ñandú@lco.cl"));

@@ -115,7 +115,9 @@ impl Server {
         let left = undecided(&outcomes);
         if left.len() > 1 && ended.as_ref().is_err_and(|ended| ended.is_apart) {
             for one in left {
-                let alone = self.connected(to, &[one], letters, &mut outcomes, end).await;
+                let alone = self
+                    .connected(to, &[one], letters, &mut outcomes, end)
+                    .await;
                 if let (Err(alone), Some(outcome @ None)) = (alone, outcomes.get_mut(one)) {
                     *outcome = Some(Err(alone.undelivered));
                 }
@@ -144,7 +146,9 @@ impl Server {
         let slow = self.slow.load(Ordering::Relaxed);
         let patience = self.limit.saturating_mul(2_u32.saturating_pow(slow));
         let done = async {
-            let within = patience.min(ANSWER).min(end.saturating_duration_since(Instant::now()));
+            let within = patience
+                .min(ANSWER)
+                .min(end.saturating_duration_since(Instant::now()));
             let stream = dial(&self.host, self.port, within).await.map_err(|error| {
                 let kind = error.kind();
                 Step::Connect.failed(Problem::Broken(io::Error::new(kind, error)))
@@ -201,7 +205,11 @@ impl Server {
                 let why = format!(
                     "{self} does not take addresses that are not ASCII (SMTPUTF8): give another one"
                 );
-                set(outcomes, &these, &Err(Undelivered::own(Failure::Answered, why)));
+                set(
+                    outcomes,
+                    &these,
+                    &Err(Undelivered::own(Failure::Answered, why)),
+                );
                 continue;
             }
             self.transactions(&mut session, to, these, utf8, letters, outcomes)
@@ -227,7 +235,11 @@ impl Server {
                 Ok(data) => data,
                 Err(why) => {
                     let why = format!("the e-mail cannot be written: {why}");
-                    set(outcomes, &these, &Err(Undelivered::own(Failure::Refused, why)));
+                    set(
+                        outcomes,
+                        &these,
+                        &Err(Undelivered::own(Failure::Refused, why)),
+                    );
                     return Ok(());
                 }
             };

@@ -1,8 +1,8 @@
 //! How one logs in (RFC 4954): what is said for each mechanism. Pure: no I/O.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::{alphabet, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
 use md5::Md5;
@@ -103,10 +103,7 @@ mod tests {
     use super::*;
 
     fn login() -> Login {
-        (
-            "tim".to_owned(),
-            Secret::new("tanstaaftanstaaf".to_owned()),
-        )
+        ("tim".to_owned(), Secret::new("tanstaaftanstaaf".to_owned()))
     }
 
     #[test]
@@ -123,7 +120,13 @@ mod tests {
             let challenge = STANDARD.encode(challenge);
             Mechanism::Login.answer(&login(), challenge.as_bytes(), asked)
         };
-        for words in ["Username:", "User Name\0", "username", "User:", "Your user, please"] {
+        for words in [
+            "Username:",
+            "User Name\0",
+            "username",
+            "User:",
+            "Your user, please",
+        ] {
             assert_eq!(answer(words, 0), user, "{words}");
             assert_eq!(answer(words, 1), user, "asked again: {words}");
         }
@@ -134,14 +137,23 @@ mod tests {
             assert_eq!(answer(words, 0), user, "{words}");
             assert_eq!(answer(words, 1), password, "{words}");
         }
-        assert_eq!(Mechanism::Login.answer(&login(), b"\xff not base64", 1), password);
+        assert_eq!(
+            Mechanism::Login.answer(&login(), b"\xff not base64", 1),
+            password
+        );
         assert_eq!(Mechanism::Login.answer(&login(), b"VXNlcm5hbWU6", 0), user);
-        assert_eq!(Mechanism::Login.answer(&login(), b"UGFzc3dvcmQ", 1), password);
+        assert_eq!(
+            Mechanism::Login.answer(&login(), b"UGFzc3dvcmQ", 1),
+            password
+        );
     }
 
     #[test]
     fn m2_mechanisms_are_known_in_any_case() {
         let offered = ["xoauth2", "login", "Plain"].map(str::to_owned);
-        assert_eq!(Mechanism::of(&offered), [Mechanism::Plain, Mechanism::Login]);
+        assert_eq!(
+            Mechanism::of(&offered),
+            [Mechanism::Plain, Mechanism::Login]
+        );
     }
 }

@@ -184,12 +184,16 @@ mod tests {
             let mut most = 0;
             let found = stream.find_map(|byte| {
                 let found = reader.push(*byte);
-                most = most.max(reader.line.len() + reader.lines.iter().map(Vec::len).sum::<usize>());
+                most =
+                    most.max(reader.line.len() + reader.lines.iter().map(Vec::len).sum::<usize>());
                 found
             });
             assert_eq!(found, Some(Err(Fault::Endless)));
             assert_eq!(reader.begun(), Some(250), "M4: it is known all the same");
-            assert!(reader.read <= LONGEST + LINE && most <= LINE * (LINES + 1), "{most}");
+            assert!(
+                reader.read <= LONGEST + LINE && most <= LINE * (LINES + 1),
+                "{most}"
+            );
         }
     }
 

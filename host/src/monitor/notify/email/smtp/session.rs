@@ -171,7 +171,9 @@ impl Session {
         };
         for mechanism in mechanisms {
             let first = mechanism.first(login);
-            let mut reply = self.try_mechanism(mechanism, first.as_deref(), login).await?;
+            let mut reply = self
+                .try_mechanism(mechanism, first.as_deref(), login)
+                .await?;
             // It may know the mechanism, but not an answer that comes with its name.
             if (500..505).contains(&reply.code) && reply.code != 503 && first.is_some() {
                 reply = self.try_mechanism(mechanism, None, login).await?;
@@ -226,7 +228,9 @@ impl Session {
         self.ask(Step::Begin, &from).await?.done(Step::Begin)?;
         let mut refused = Vec::with_capacity(mail.to.len());
         for to in mail.to {
-            let reply = self.ask(Step::Recipient, &format!("RCPT TO:<{to}>")).await?;
+            let reply = self
+                .ask(Step::Recipient, &format!("RCPT TO:<{to}>"))
+                .await?;
             // It says that it will close the connection.
             if reply.code == 421 {
                 return Err(Step::Recipient.failed(Problem::Refused(reply)));
@@ -261,12 +265,14 @@ impl Session {
             Ok(Err(problem)) => problem,
             Err(_) => Problem::Silent(VERDICT),
         };
-        reader.begun().map_or(Err(Step::Verdict.failed(problem)), |code| {
-            Ok(Reply {
-                code,
-                lines: Vec::new(),
+        reader
+            .begun()
+            .map_or(Err(Step::Verdict.failed(problem)), |code| {
+                Ok(Reply {
+                    code,
+                    lines: Vec::new(),
+                })
             })
-        })
     }
 
     /// To be said when all is done; nobody needs to wait for it.
@@ -331,11 +337,17 @@ impl Session {
             let mut chunk = [0; CHUNK];
             let count = self.stream.read(&mut chunk).await;
             match count {
-                Ok(0) => return reader.end().map_or(Err(closed()), |end| end.map_err(Problem::from)),
+                Ok(0) => {
+                    return reader
+                        .end()
+                        .map_or(Err(closed()), |end| end.map_err(Problem::from));
+                }
                 Ok(count) => self.unread.extend(chunk.iter().take(count)),
                 // rustls says so where a server closes without a word.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return reader.end().map_or(Err(closed()), |end| end.map_err(Problem::from));
+                    return reader
+                        .end()
+                        .map_or(Err(closed()), |end| end.map_err(Problem::from));
                 }
                 Err(error) => return Err(Problem::Broken(error)),
             }

@@ -73,7 +73,11 @@ pub(super) async fn start(does: impl Fn(&str) -> Does + Send + Sync + 'static) -
 }
 
 /// One conversation.
-pub(super) async fn serve(stream: impl Stream, does: &(impl Fn(&str) -> Does + Sync), heard: &Heard) {
+pub(super) async fn serve(
+    stream: impl Stream,
+    does: &(impl Fn(&str) -> Does + Sync),
+    heard: &Heard,
+) {
     let mut stream = BufReader::new(stream);
     let mut command = String::new();
     loop {

@@ -10,10 +10,13 @@ const HOST: &str = "mail.lco.cl";
 
 /// As `openssl req -x509` makes it: an authority, and its own server.
 fn made(common_name: &str, names: &[&str]) -> CertificateParams {
-    let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    let mut params =
+        CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     params
 }
 
@@ -44,7 +47,11 @@ fn m2_the_very_certificate_that_is_named_is_trusted() {
         ("MAIL.lco.cl", &[], HOST),
     ] {
         let certificate = signed_by_itself(made(common_name, names));
-        assert_eq!(verdict(&certificate, &certificate, host), Ok(()), "{common_name} {names:?}");
+        assert_eq!(
+            verdict(&certificate, &certificate, host),
+            Ok(()),
+            "{common_name} {names:?}"
+        );
     }
     let mut no_authority = made(HOST, &[HOST]);
     no_authority.is_ca = IsCa::ExplicitNoCa;
@@ -54,10 +61,17 @@ fn m2_the_very_certificate_that_is_named_is_trusted() {
 
 #[test]
 fn x1_a_certificate_that_is_named_is_trusted_for_its_server_alone() {
-    for (common_name, names) in [("other.lco.cl", &[][..]), (HOST, &["other.lco.cl"]), ("cl", &[])] {
+    for (common_name, names) in [
+        ("other.lco.cl", &[][..]),
+        (HOST, &["other.lco.cl"]),
+        ("cl", &[]),
+    ] {
         let certificate = signed_by_itself(made(common_name, names));
         let verdict = verdict(&certificate, &certificate, HOST).unwrap_err();
-        assert!(matches!(verdict, rustls::Error::InvalidCertificate(_)), "{verdict:?}");
+        assert!(
+            matches!(verdict, rustls::Error::InvalidCertificate(_)),
+            "{verdict:?}"
+        );
     }
     let ip = signed_by_itself(made("10.0.0.1", &["10.0.0.2"]));
     assert!(verdict(&ip, &ip, "10.0.0.1").is_err());
