@@ -255,6 +255,23 @@ async fn m2_a_server_that_does_not_know_ehlo_is_greeted_as_in_the_past() {
 }
 
 #[tokio::test]
+async fn m2_the_greeting_is_a_full_name_or_an_address() {
+    let (port, heard) = start(usual).await;
+    let server = Server {
+        helo: None,
+        ..server(port, false)
+    };
+    let sent = server.send(&[address("jane@lco.cl")], &letter()).await;
+    assert_eq!(sent, [Ok(())]);
+    let greeting = heard.all().first().cloned().unwrap_or_default();
+    let name = greeting.strip_prefix("EHLO ").unwrap();
+    assert!(
+        name == "[127.0.0.1]" || name.contains('.') && !name.starts_with('['),
+        "{name}"
+    );
+}
+
+#[tokio::test]
 async fn m2_several_people_are_one_transaction() {
     let (sent, heard) = sends(&["a@lco.cl", "b@lco.cl", "c@lco.cl"], usual).await;
     assert_eq!(sent, [Ok(()), Ok(()), Ok(())]);
