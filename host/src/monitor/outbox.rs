@@ -471,11 +471,10 @@ impl Queue {
         if sent < MOST_UNANSWERED {
             return false;
         }
-        if let Some(error) = &mut self.last_error {
-            error.push_str(&format!(
-                "; it was sent {sent} times, and is not sent again"
-            ));
-        }
+        let error = self.last_error.take().unwrap_or_default();
+        self.last_error = Some(format!(
+            "{error}; it was sent {sent} times, and is not sent again"
+        ));
         true
     }
 

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::Web;
 use super::answer::{Detail, Problem, Said};
 use super::doors::Client;
-use crate::monitor::notify::{Channel, Kind, Message};
+use crate::monitor::notify::{Channel, Kind, Message, Undelivered};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
@@ -143,22 +143,17 @@ async fn test(web: &Web, client: Client, kind: Kind, none: &str) -> Result<(), P
             return Vec::new();
         };
         let tried = timeout(*limit, first.deliver_together(&ids, &Message::Test)).await;
-        let causes = match tried {
-            Ok(results) => results
-                .into_iter()
-                .map(|result| Some(result.err()?.error.cause))
-                .collect(),
-            Err(_) => {
-                let limit = limit.as_secs_f64();
-                // A mail server may take ten minutes to look into what it has.
-                let may_have = if first.server().is_some() {
-                    "; it may arrive all the same"
-                } else {
-                    ""
-                };
-                let cause = format!("no answer within {limit} s{may_have}");
-                vec![Some(cause); channels.len()]
-            }
+        let causes: Vec<Option<String>> = if let Ok(results) = tried {
+            let cause = |result: Result<(), Undelivered>| Some(result.err()?.error.cause);
+            results.into_iter().map(cause).collect()
+        } else {
+            // A mail server may take ten minutes to look into what it has.
+            let may_have = match first.server() {
+                Some(_) => "; it may arrive all the same",
+                None => "",
+            };
+            let cause = format!("no answer within {} s{may_have}", limit.as_secs_f64());
+            vec![Some(cause); channels.len()]
         };
         let failed = channels
             .iter()

@@ -309,10 +309,12 @@ impl Server {
     fn ended(&self, failed: &Failed) -> Ended {
         let Failed { step, problem } = failed;
         let was_answered = matches!(problem, Problem::Refused(_));
-        let failure = match step {
-            Step::Verdict if !was_answered => Failure::Unanswered,
-            _ if was_answered => Failure::Answered,
-            _ => Failure::Refused,
+        let failure = if was_answered {
+            Failure::Answered
+        } else if *step == Step::Verdict {
+            Failure::Unanswered
+        } else {
+            Failure::Refused
         };
         let is_for_good =
             |problem: &Problem| matches!(problem, Problem::Refused(reply) if !reply.is_for_now());
@@ -334,7 +336,7 @@ impl Server {
             Problem::Silent(limit) => return self.silent(step, *limit),
             Problem::Broken(error) if is_untrusted(error) => {
                 return format!(
-                    "{self} cannot be trusted: {}; certificates of your own can be named by SSL_CERT_FILE",
+                    "{self} cannot be trusted: {}; authorities of your own can be named by SSL_CERT_FILE",
                     self.cleaned(error)
                 );
             }

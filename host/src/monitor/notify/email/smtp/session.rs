@@ -165,9 +165,10 @@ impl Session {
         let step = Step::LogIn;
         let offered = self.extensions.logins.clone();
         let mechanisms = Mechanism::of(&offered);
-        let mut last = match offered.is_empty() {
-            true => Problem::Lacks("it offers no login"),
-            false => Problem::OtherLogins(offered),
+        let mut last = if offered.is_empty() {
+            Problem::Lacks("it offers no login")
+        } else {
+            Problem::OtherLogins(offered)
         };
         for mechanism in mechanisms {
             let first = mechanism.first(login);
@@ -218,13 +219,17 @@ impl Session {
         &mut self,
         mail: Mail<'_>,
     ) -> Result<Vec<Option<Reply>>, Failed> {
-        let mut from = format!("MAIL FROM:<{}>", mail.from);
-        if self.extensions.size {
-            from.push_str(&format!(" SIZE={}", mail.data.len()));
-        }
-        if mail.utf8 {
-            from.push_str(" BODY=8BITMIME SMTPUTF8");
-        }
+        let size = if self.extensions.size {
+            format!(" SIZE={}", mail.data.len())
+        } else {
+            String::new()
+        };
+        let utf8 = if mail.utf8 {
+            " BODY=8BITMIME SMTPUTF8"
+        } else {
+            ""
+        };
+        let from = format!("MAIL FROM:<{}>{size}{utf8}", mail.from);
         self.ask(Step::Begin, &from).await?.done(Step::Begin)?;
         let mut refused = Vec::with_capacity(mail.to.len());
         for to in mail.to {

@@ -20,7 +20,7 @@ fn made(common_name: &str, names: &[&str]) -> CertificateParams {
     params
 }
 
-fn signed_by_itself(params: CertificateParams) -> CertificateDer<'static> {
+fn signed_by_itself(params: &CertificateParams) -> CertificateDer<'static> {
     let key = KeyPair::generate().unwrap();
     params.self_signed(&key).unwrap().der().clone()
 }
@@ -46,7 +46,7 @@ fn m2_the_very_certificate_that_is_named_is_trusted() {
         (HOST, &[], HOST),
         ("MAIL.lco.cl", &[], HOST),
     ] {
-        let certificate = signed_by_itself(made(common_name, names));
+        let certificate = signed_by_itself(&made(common_name, names));
         assert_eq!(
             verdict(&certificate, &certificate, host),
             Ok(()),
@@ -55,7 +55,7 @@ fn m2_the_very_certificate_that_is_named_is_trusted() {
     }
     let mut no_authority = made(HOST, &[HOST]);
     no_authority.is_ca = IsCa::ExplicitNoCa;
-    let certificate = signed_by_itself(no_authority);
+    let certificate = signed_by_itself(&no_authority);
     assert_eq!(verdict(&certificate, &certificate, HOST), Ok(()));
 }
 
@@ -66,22 +66,22 @@ fn x1_a_certificate_that_is_named_is_trusted_for_its_server_alone() {
         (HOST, &["other.lco.cl"]),
         ("cl", &[]),
     ] {
-        let certificate = signed_by_itself(made(common_name, names));
+        let certificate = signed_by_itself(&made(common_name, names));
         let verdict = verdict(&certificate, &certificate, HOST).unwrap_err();
         assert!(
             matches!(verdict, rustls::Error::InvalidCertificate(_)),
             "{verdict:?}"
         );
     }
-    let ip = signed_by_itself(made("10.0.0.1", &["10.0.0.2"]));
+    let ip = signed_by_itself(&made("10.0.0.1", &["10.0.0.2"]));
     assert!(verdict(&ip, &ip, "10.0.0.1").is_err());
 }
 
 #[test]
 fn x1_a_certificate_that_looks_like_the_named_one_is_not_trusted() {
     let (named, other) = (
-        signed_by_itself(made(HOST, &[HOST])),
-        signed_by_itself(made(HOST, &[HOST])),
+        signed_by_itself(&made(HOST, &[HOST])),
+        signed_by_itself(&made(HOST, &[HOST])),
     );
     assert!(verdict(&named, &other, HOST).is_err());
 }
@@ -100,7 +100,7 @@ fn x1_a_named_certificate_is_trusted_in_its_time_alone() {
         (expired, CertificateError::Expired),
         (early, CertificateError::NotValidYet),
     ] {
-        let certificate = signed_by_itself(params);
+        let certificate = signed_by_itself(&params);
         let verdict = verdict(&certificate, &certificate, HOST);
         assert_eq!(verdict, Err(rustls::Error::InvalidCertificate(error)));
     }
