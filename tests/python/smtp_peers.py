@@ -57,7 +57,7 @@ PEERS = {
     "many extensions": {"EHLO": "250-mail.example\r\n" + "250-X-NOTHING\r\n" * 500 + "250 SIZE"},
     "long extensions": {"EHLO": "250-mail.example\r\n250-X " + "y" * 8000 + "\r\n250 size 100000000"},
     "a long verdict": {".": "250-taken\r\n" * 20 + "250 " + "z" * 8000},
-    "several codes": {".": "250-taken\r\n251 perhaps"},
+    "several lines": {".": "250-taken\r\n250 and more"},
     "closes after the verdict": {".": "250 taken", "close": "."},
     "closes within the verdict": {".": "250 taken", "end": b"", "close": "."},
     "no farewell": {"QUIT": "500 stay"},
