@@ -15,8 +15,14 @@ Lines of standard input: the name of a fault, and perhaps an argument:
     later                451 to every sender
     never                554 to every message
     silent               accepts connections and says nothing
-    disconnect           closes the connection in the middle of DATA
+    disconnect           closes the connection when the message is to come
     deaf                 reads the message and does not answer
+    hangs_up             reads the message and closes the connection
+    latin1               takes the message, and says so in Latin-1
+    code                 takes the message, and says so by a code alone
+    scans SECONDS        takes the message, but looks into it for so long before
+    floods               greets with a line that has no end
+    throttles            450 to every message: the limit is reached
     no_farewell          takes the message and does not answer QUIT
     parrot               repeats what was sent to log in
     password PASSWORD    that is the right one now
@@ -96,9 +102,20 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         if Fault.name == "never":
             return "554 5.7.1 Message refused by policy"
+        if Fault.name == "throttles":
+            say("throttled")
+            return "450 4.5.127 Message rejected. Excessive message rate from sender."
         say("message", **read(envelope, server))
         if Fault.name == "deaf":
             await forever()
+        if Fault.name == "hangs_up":
+            server.transport.abort()
+        if Fault.name == "latin1":
+            return "250 angenommen, schönen Tag".encode("latin-1")
+        if Fault.name == "code":
+            return b"250"
+        if Fault.name == "scans":
+            await asyncio.sleep(float(Fault.argument))
         return "250 2.0.0 Taken"
 
 
@@ -106,8 +123,6 @@ class Server(SMTP):
     async def smtp_DATA(self, arg):
         if Fault.name != "disconnect":
             return await super().smtp_DATA(arg)
-        await self.push("354 End data with <CR><LF>.<CR><LF>")
-        await self._reader.readline()
         self.transport.abort()
 
     async def smtp_AUTH(self, arg):
@@ -119,6 +134,22 @@ class Server(SMTP):
         if Fault.name == "no_farewell":
             await forever()
         await super().smtp_QUIT(arg)
+
+
+class Flood(asyncio.Protocol):
+    """A line without end, as fast as it is read."""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.resume_writing()
+
+    def pause_writing(self):
+        self.is_paused = True
+
+    def resume_writing(self):
+        self.is_paused = False
+        while not self.is_paused and not self.transport.is_closing():
+            self.transport.write(b"220 " + b"x" * 65536)
 
 
 def authenticator(options):
@@ -172,6 +203,8 @@ async def main():
         say("connected")
         if Fault.name == "silent":
             return asyncio.Protocol()
+        if Fault.name == "floods":
+            return Flood()
         return Server(
             Handler(),
             hostname="localhost",

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
 use uuid::Uuid;
 
 use crate::scratch::Scratch;
@@ -43,6 +45,28 @@ impl Authority {
             root: folder.write("root.pem", &authority.pem()),
             certificate: folder.write("server.pem", &certificate.pem()),
             key: folder.write("server.key", &server.serialize_pem()),
+            _folder: folder,
+        }
+    }
+
+    /// A server that is its own authority, as `openssl req -x509` makes it: its name stands only as the common name.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn of_itself(server_name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name = DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, server_name);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        let folder = Scratch::new();
+        Self {
+            root: folder.write("root.pem", &certificate),
+            certificate: folder.write("server.pem", &certificate),
+            key: folder.write("server.key", &key.serialize_pem()),
             _folder: folder,
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use lettre::message::{Mailbox, Mailboxes};
+use lettre::message::Mailbox;
 use reqwest::Url;
 
 use super::address::{secret_file, variable};
@@ -182,18 +182,26 @@ impl<'a> Given<'a> {
         })
     }
 
-    /// Several with commas between, which names in quotes may hold too.
+    /// Several with commas between, which names in quotes may hold too. One at the end does no harm.
     pub(super) fn mailboxes(&self) -> Result<Vec<Mailbox>, ConfigError> {
-        let text = self.text.trim_matches([',', ' ']);
-        let parsed: Result<Mailboxes, _> = text.parse();
-        parsed
-            .map(|mailboxes| mailboxes.into_iter().collect())
-            .map_err(|_| {
-                self.error(
-                    "is not a list of e-mail addresses",
-                    "give address@host or Name <address@host>, with commas between them",
-                )
-            })
+        let remedy = "give address@host or Name <address@host>, with commas between them";
+        let mut mailboxes = Vec::new();
+        for (index, text) in listed(self.text.trim_matches([',', ' ']))
+            .iter()
+            .enumerate()
+        {
+            let text = text.trim();
+            if text.is_empty() {
+                return Err(self.error("has nothing between two commas", remedy));
+            }
+            let parsed = text.parse().map_err(|_| {
+                let which = index + 1;
+                let problem = format!("is not a list of e-mail addresses: number {which} is none");
+                self.error(&problem, remedy)
+            });
+            mailboxes.push(parsed?);
+        }
+        Ok(mailboxes)
     }
 
     /// An HTTP address.
@@ -220,4 +228,24 @@ impl<'a> Given<'a> {
             "use letters, digits and signs of ASCII, without spaces",
         ))
     }
+}
+
+/// What is between the commas that are not in quotes.
+fn listed(text: &str) -> Vec<String> {
+    let (mut parts, mut part) = (Vec::new(), String::new());
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for c in text.chars() {
+        match c {
+            ',' if !is_quoted => {
+                parts.push(std::mem::take(&mut part));
+                continue;
+            }
+            '"' if !is_escaped => is_quoted = !is_quoted,
+            _ => {}
+        }
+        is_escaped = c == '\\' && !is_escaped;
+        part.push(c);
+    }
+    parts.push(part);
+    parts
 }

@@ -81,6 +81,8 @@ pub struct Email {
     pub tls: EmailTls,
     /// User and password.
     pub login: Option<(String, Secret)>,
+    /// What the monitor calls itself when it greets the server.
+    pub helo: Option<String>,
 }
 
 /// How the connection to the mail server is secured.

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::history::History;
 use super::notice::{Event, Silence};
 use super::notify::peer::Secrets;
-use super::notify::{Channel, DeliveryError};
-use super::outbox::{self, Delivery, Outbox, Queue};
+use super::notify::{Channel, Failure, Undelivered};
+use super::outbox::{self, Delivery, Outbox, Queue, Way};
 use super::store::Loaded;
 use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
 use crate::clock::{Clock, seconds};
@@ -113,7 +113,7 @@ impl Memory {
         config: alarm::Config,
         alerts: bool,
         found: Loaded,
-        channels: impl Iterator<Item = &'a str>,
+        channels: impl Iterator<Item = impl Into<Way<'a>>>,
         at: Moment,
     ) -> Self {
         let nothing = Saved::nothing(at.wall);
@@ -280,11 +280,12 @@ impl Memory {
         self.outbox.take_due(at.now)
     }
 
-    /// The delivery of this channel that was under way has ended. Gives whether it succeeded, which has to be saved (M4).
+    /// The delivery of this channel that was under way has ended. Gives whether this has to be saved: that it succeeded, or
+    /// that it may have (M4).
     pub(super) fn delivery_ended(
         &mut self,
         channel: usize,
-        result: Result<(), DeliveryError>,
+        result: Result<(), Undelivered>,
         jitter: f64,
         at: Moment,
     ) -> bool {
@@ -296,8 +297,9 @@ impl Memory {
             }
             Err(error) => {
                 self.counters.failed += 1;
+                let may_have = error.failure == Failure::Unanswered;
                 self.outbox.failed(channel, error, at.now, jitter);
-                false
+                may_have
             }
         }
     }

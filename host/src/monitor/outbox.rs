@@ -4,6 +4,11 @@
 //! pending as one message: what a channel could not deliver is told together with what happened since. It stays pending until it was
 //! delivered, for ever if need be, and across restarts; what was delivered is not delivered again (M4).
 //!
+//! # Together
+//!
+//! The channels of one server, who are recipients of e-mail, deliver together what they have to tell alike, one delivery at a time, and
+//! what keeps a server from taking a message keeps it for all of them: they back off together. What it refuses to one is that one's.
+//!
 //! # Superseded
 //!
 //! Of one incident, a channel has still to tell no more than how it began and what became of it: between a pending alarm and the latest
@@ -20,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::notice::{Event, Notice, NoticeId};
-use super::notify::DeliveryError;
 use super::notify::peer::{self, Secrets};
+use super::notify::{Failure, Undelivered};
 use crate::config::core_duration;
 
 /// Notices that one channel may have pending.
@@ -32,6 +37,11 @@ const LOG: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause, also if the other side asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// The longest pause after an answer. It grows by fours: with it no hour has more than ten tries, which is what Azure's managed
+/// domains allow. Those that are refused count there.
+const LONGEST_AFTER_ANSWER: Duration = Duration::from_secs(900);
+/// A message that nobody says to have taken is sent so often, lest it comes for good (M4).
+const MOST_UNANSWERED: u32 = 3;
 
 /// The queues of all channels, and the latest notices.
 #[derive(Debug)]
@@ -43,6 +53,30 @@ pub(super) struct Outbox {
     log: Vec<Entry>,
     /// In the order of the configuration.
     queues: Vec<Queue>,
+    /// Those that several channels share, by their names.
+    servers: BTreeMap<String, Server>,
+}
+
+/// What several channels share.
+#[derive(Default, Debug)]
+struct Server {
+    /// Failures in a row that were all channels'.
+    failures: u32,
+    /// When the last of them ended.
+    failed: Option<Instant>,
+}
+
+/// A channel's id, and the server that it shares with others, if so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    pub(super) id: &'a str,
+    pub(super) server: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Way<'a> {
+    fn from(id: &'a str) -> Self {
+        Self { id, server: None }
+    }
 }
 
 /// One notice, and who has told it.
@@ -60,6 +94,8 @@ pub(super) struct Entry {
 pub(super) struct Queue {
     /// The channel's id.
     pub(super) channel: String,
+    /// The server that it shares with others.
+    server: Option<String>,
     /// Ascending; all are in the log.
     pub(super) pending: Vec<NoticeId>,
     /// What the delivery under way holds.
@@ -69,6 +105,14 @@ pub(super) struct Queue {
     pub(super) last_error: Option<String>,
     pub(super) last_delivered: Option<Timestamp>,
     wait: Option<Wait>,
+    unanswered: Option<Unanswered>,
+}
+
+/// How often a message was sent without an answer. It is known by its newest notice.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Debug)]
+struct Unanswered {
+    newest: NoticeId,
+    sent: u32,
 }
 
 /// No try for this long. Kept as a begin and a length, so that a clock that goes back ends it.
@@ -78,13 +122,15 @@ struct Wait {
     length: embassy_time::Duration,
     /// The other side asked for it: a new notice does not end it.
     asked_for: bool,
+    /// It is that of the server, and ends when that has taken a message of another channel.
+    is_servers: bool,
 }
 
 /// What has to be delivered now.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Delivery {
-    /// The channel's place in the configuration.
-    pub(super) channel: usize,
+    /// The channels' places in the configuration: several if they share a server, and never none.
+    pub(super) channels: Vec<usize>,
     /// Never empty, oldest first.
     pub(super) notices: Vec<Notice>,
 }
@@ -97,6 +143,8 @@ pub(super) struct Saved {
     log: Vec<Entry>,
     /// By the channels' ids.
     pending: BTreeMap<String, Vec<NoticeId>>,
+    /// By the channels' ids.
+    unanswered: BTreeMap<String, Unanswered>,
 }
 
 impl Saved {
@@ -118,14 +166,15 @@ impl Saved {
 impl Outbox {
     /// Goes on from what was saved, with the channels of this configuration. Queues of other channels are dropped; the second value
     /// says how many notices were in them. A channel that is new has nothing to tell. Any values can be restored (X2).
-    pub(super) fn restore<'a>(
+    pub(super) fn restore<'a, W: Into<Way<'a>>>(
         saved: Saved,
-        channels: impl Iterator<Item = &'a str>,
+        channels: impl Iterator<Item = W>,
     ) -> (Self, usize) {
         let Saved {
             next,
             mut log,
             mut pending,
+            mut unanswered,
         } = saved;
         log.sort_by_key(|entry| entry.notice.id);
         log.dedup_by_key(|entry| entry.notice.id);
@@ -136,8 +185,13 @@ impl Outbox {
             held_from: next,
             log,
             queues: Vec::new(),
+            servers: BTreeMap::new(),
         };
-        for channel in channels {
+        for way in channels {
+            let Way {
+                id: channel,
+                server,
+            } = way.into();
             let mut ids = pending.remove(channel).unwrap_or_default();
             ids.sort_unstable();
             ids.dedup();
@@ -145,12 +199,14 @@ impl Outbox {
             ids.drain(..ids.len().saturating_sub(2 * MAX_PENDING));
             let mut queue = Queue {
                 channel: channel.to_owned(),
+                server: server.map(str::to_owned),
                 pending: ids,
                 in_flight: None,
                 failures: 0,
                 last_error: None,
                 last_delivered: None,
                 wait: None,
+                unanswered: unanswered.remove(channel),
             };
             queue.supersede(&outbox.log);
             outbox.queues.push(queue);
@@ -162,10 +218,12 @@ impl Outbox {
     /// What has to survive a restart.
     pub(super) fn save(&self) -> Saved {
         let queue = |queue: &Queue| (queue.channel.clone(), queue.pending.clone());
+        let unanswered = |queue: &Queue| Some((queue.channel.clone(), queue.unanswered?));
         Saved {
             next: self.next.0,
             log: self.log.clone(),
             pending: self.queues.iter().map(queue).collect(),
+            unanswered: self.queues.iter().filter_map(unanswered).collect(),
         }
     }
 
@@ -211,18 +269,39 @@ impl Outbox {
     /// The next delivery that is due, if any; it counts as under way from now on. To be called until it gives `None`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Delivery> {
         let held_from = self.held_from;
-        let (channel, queue) = self.queues.iter_mut().enumerate().find(|(_, queue)| {
+        let is_due = |queue: &Queue| {
             queue.in_flight.is_none()
                 && queue.retry_in(now).is_none()
                 && queue.pending.first().is_some_and(|id| *id < held_from)
-        })?;
-        queue.wait = None;
-        let released = queue.pending.iter().copied().filter(|id| *id < held_from);
-        let taken: Vec<NoticeId> = released.collect();
-        queue.in_flight = Some(taken.clone());
+        };
+        let is_free = |queue: &Queue| {
+            let mut others = self.queues.iter().filter(|other| other.shares(queue));
+            others.all(|other| other.in_flight.is_none())
+        };
+        let first = self
+            .queues
+            .iter()
+            .find(|queue| is_due(queue) && is_free(queue))?;
+        let taken = first.released(held_from);
+        let channels: Vec<usize> = self
+            .queues
+            .iter()
+            .enumerate()
+            .filter(|(_, queue)| {
+                let joins = || queue.shares(first) && queue.released(held_from) == taken;
+                queue.channel == first.channel || is_due(queue) && joins()
+            })
+            .map(|(channel, _)| channel)
+            .collect();
+        for channel in &channels {
+            if let Some(queue) = self.queues.get_mut(*channel) {
+                queue.wait = None;
+                queue.in_flight = Some(taken.clone());
+            }
+        }
         let entries = taken.iter().filter_map(|id| self.entry(*id));
         let notices = entries.map(|entry| entry.notice.clone()).collect();
-        Some(Delivery { channel, notices })
+        Some(Delivery { channels, notices })
     }
 
     /// The delivery of this channel that was under way succeeded (M4).
@@ -237,23 +316,39 @@ impl Outbox {
         queue.failures = 0;
         queue.last_error = None;
         queue.last_delivered = Some(wall);
+        queue.unanswered = None;
+        let server = queue.server.clone();
         for entry in &mut self.log {
             if ids.contains(&entry.notice.id) && !entry.delivered.contains(&queue.channel) {
                 entry.delivered.push(queue.channel.clone());
             }
         }
+        if let Some(server) = server {
+            self.servers.remove(&server);
+            for queue in &mut self.queues {
+                if queue.server.as_ref() == Some(&server) {
+                    queue.wait = queue.wait.filter(|wait| !wait.is_servers);
+                }
+            }
+        }
         self.forget();
     }
 
-    /// The delivery of this channel that was under way failed: all that it held is still pending. The pause is that of
-    /// [`pause`], shortened by up to a quarter by `jitter`, which is from 0 to 1.
+    /// The delivery of this channel that was under way failed: all that it held is still pending, unless it was sent so often that it
+    /// has arrived if it can. The pause is that of [`pause`], shortened by up to a quarter by `jitter`, which is from 0 to 1. Channels
+    /// that delivered together fail at the same instant.
     pub(super) fn failed(
         &mut self,
         channel: usize,
-        error: DeliveryError,
+        undelivered: impl Into<Undelivered>,
         now: Instant,
         jitter: f64,
     ) {
+        let Undelivered {
+            error,
+            failure,
+            is_own,
+        } = undelivered.into();
         let held_from = self.held_from;
         let Some(queue) = self.queues.get_mut(channel) else {
             return;
@@ -263,7 +358,23 @@ impl Outbox {
         };
         queue.failures = queue.failures.saturating_add(1);
         queue.last_error = Some(error.cause);
-        let pause = pause(queue.failures).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0);
+        if failure == Failure::Unanswered && queue.was_sent_in_vain(&held) {
+            queue.pending.retain(|id| !held.contains(id));
+            self.forget();
+            return;
+        }
+        let server = queue.server.clone().filter(|_| !is_own);
+        let failures = match &server {
+            None => queue.failures,
+            Some(server) => {
+                let server = self.servers.entry(server.clone()).or_default();
+                if server.failed.replace(now) != Some(now) {
+                    server.failures = server.failures.saturating_add(1);
+                }
+                server.failures
+            }
+        };
+        let pause = pause(failure, failures).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 4.0);
         let asked = error.retry_after.map(|asked| asked.min(LONGEST_PAUSE));
         // What is newer than what has just failed has not been tried yet.
         let news = queue
@@ -276,11 +387,25 @@ impl Outbox {
             None if news => Duration::ZERO,
             None => pause,
         };
-        queue.wait = Some(Wait {
+        let wait = Wait {
             from: now,
             length: core_duration(length),
             asked_for: asked.is_some(),
-        });
+            is_servers: server.is_some(),
+        };
+        queue.wait = Some(wait);
+        if server.is_some() {
+            let others = self
+                .queues
+                .iter_mut()
+                .filter(|other| other.server == server);
+            for other in others.filter(|other| other.in_flight.is_none()) {
+                // One that was refused waits for its own.
+                if other.retry_in(now) < Some(wait.length) {
+                    other.wait = Some(wait);
+                }
+            }
+        }
         self.forget();
     }
 
@@ -324,6 +449,33 @@ impl Queue {
         wait.length
             .checked_sub(waited)
             .filter(|left| left.as_ticks() > 0)
+    }
+
+    fn shares(&self, other: &Self) -> bool {
+        self.server.is_some() && self.server == other.server
+    }
+
+    fn released(&self, held_from: NoticeId) -> Vec<NoticeId> {
+        let pending = self.pending.iter().copied();
+        pending.filter(|id| *id < held_from).collect()
+    }
+
+    /// Counts one more time that nobody said whether they took it; gives whether that was the last time.
+    fn was_sent_in_vain(&mut self, held: &[NoticeId]) -> bool {
+        let Some(newest) = held.last().copied() else {
+            return false;
+        };
+        let before = self.unanswered.filter(|before| before.newest == newest);
+        let sent = before.map_or(0, |before| before.sent).saturating_add(1);
+        self.unanswered = Some(Unanswered { newest, sent });
+        if sent < MOST_UNANSWERED {
+            return false;
+        }
+        let error = self.last_error.take().unwrap_or_default();
+        self.last_error = Some(format!(
+            "{error}; it was sent {sent} times, and is not sent again"
+        ));
+        true
     }
 
     fn holds(&self, id: NoticeId) -> bool {
@@ -395,9 +547,13 @@ fn find(log: &[Entry], id: NoticeId) -> Option<&Entry> {
 }
 
 /// The pause after so many failures in a row.
-fn pause(failures: u32) -> Duration {
-    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
-    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+fn pause(failure: Failure, failures: u32) -> Duration {
+    let (factor, longest) = match failure {
+        Failure::Refused => (2_u32, LONGEST_PAUSE),
+        Failure::Answered | Failure::Unanswered => (4, LONGEST_AFTER_ANSWER),
+    };
+    let grown = factor.saturating_pow(failures.saturating_sub(1));
+    FIRST_PAUSE.saturating_mul(grown).min(longest)
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use super::MonitorError;
 use super::handle::{Handle, Request};
 use super::memory::{Memory, Moment};
 use super::notify::peer::Secrets;
-use super::notify::{Channel, DeliveryError, Message};
-use super::outbox::Delivery;
+use super::notify::{Channel, DeliveryError, Message, Undelivered};
+use super::outbox::{Delivery, Way};
 use super::saving::Saving;
 use super::store::{self, Damaged, Loaded};
 use super::view::{OwnBeat, View};
@@ -36,7 +36,8 @@ const LOAD_LIMIT: Duration = Duration::from_secs(10);
 /// When ending, how long deliveries under way may take, and then the last save.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
-type Ended = (usize, Result<(), DeliveryError>);
+/// What became of a delivery at each of its channels.
+type Ended = Vec<(usize, Result<(), Undelivered>)>;
 
 /// The loop's own.
 pub(super) struct Watch {
@@ -77,8 +78,11 @@ impl Watch {
             Loaded::Nothing | Loaded::Python(_) | Loaded::Lost => found,
         };
         let at = Moment::read(clock.as_ref());
-        let ids = channels.iter().map(|channel| channel.id());
-        let memory = Memory::restore(thresholds, config.alerts, found, ids, at);
+        let ways = channels.iter().map(|channel| Way {
+            id: channel.id(),
+            server: channel.server(),
+        });
+        let memory = Memory::restore(thresholds, config.alerts, found, ways, at);
         let saving = Saving::new(
             config.state_file.clone(),
             set_aside,
@@ -264,52 +268,61 @@ impl Watch {
     }
 
     fn deliver(&mut self, delivery: Delivery) {
-        let Delivery { channel, notices } = delivery;
-        let Some(way) = self.channels.get(channel).cloned() else {
+        let Delivery { channels, notices } = delivery;
+        let way = |channel: &usize| self.channels.get(*channel).cloned();
+        let ways: Vec<Arc<dyn Channel>> = channels.iter().filter_map(way).collect();
+        let Some(first) = ways.first().cloned() else {
             return;
         };
-        tracing::debug!(channel = way.shown(), notices = notices.len(), "delivering");
-        let limit = self.config.delivery_timeout;
+        for way in &ways {
+            tracing::debug!(channel = way.shown(), notices = notices.len(), "delivering");
+        }
+        let limit = first.limit(self.config.delivery_timeout);
         self.deliveries.spawn(async move {
             let message = Message::Notices(notices);
-            let delivery = AssertUnwindSafe(way.deliver(&message)).catch_unwind();
+            let ids: Vec<&str> = ways.iter().map(|way| way.id()).collect();
+            let delivery = AssertUnwindSafe(first.deliver_together(&ids, &message)).catch_unwind();
             let failed = |cause| {
-                Err(DeliveryError {
+                Undelivered::from(DeliveryError {
                     cause,
                     retry_after: None,
                 })
             };
-            let result = match timeout(limit, delivery).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => failed("a defect of lvmbeat: the delivery has died".to_owned()),
+            let failure = match timeout(limit, delivery).await {
+                Ok(Ok(results)) if results.len() == channels.len() => {
+                    return channels.into_iter().zip(results).collect();
+                }
+                Ok(_) => failed("a defect of lvmbeat: the delivery has died".to_owned()),
                 Err(_) => failed(format!("it took longer than {} s", limit.as_secs_f64())),
             };
-            (channel, result)
+            let fail = |channel| (channel, Err(failure.clone()));
+            channels.into_iter().map(fail).collect()
         });
     }
 
     fn delivery_ended(&mut self, ended: Result<Ended, JoinError>) {
         // Only the end of the process aborts one.
-        let Ok((channel, result)) = ended else {
+        let Ok(ended) = ended else {
             return;
         };
-        let (name, before) = self.channel(channel);
-        match (&result, &before) {
-            (Ok(()), _) => tracing::info!(channel = name, "delivered"),
-            // Said once, until something else is the matter.
-            (Err(error), Some(known)) if error.cause == *known => {
-                tracing::debug!(channel = name, %error, "not delivered");
+        // The same for all, so that channels that failed together are tried together.
+        let (at, jitter) = (self.moment(), rand::random());
+        for (channel, result) in ended {
+            let (name, before) = self.channel(channel);
+            let result_error = result.as_ref().map_err(|undelivered| &undelivered.error);
+            match (result_error, &before) {
+                (Ok(()), _) => tracing::info!(channel = name, "delivered"),
+                // Said once, until something else is the matter.
+                (Err(error), Some(known)) if error.cause == *known => {
+                    tracing::debug!(channel = name, %error, "not delivered");
+                }
+                (Err(error), _) => {
+                    tracing::warn!(channel = name, %error, "not delivered; trying until it is");
+                }
             }
-            (Err(error), _) => {
-                tracing::warn!(channel = name, %error, "not delivered; trying until it is");
+            if self.memory.delivery_ended(channel, result, jitter, at) {
+                self.saving.want();
             }
-        }
-        let at = self.moment();
-        if self
-            .memory
-            .delivery_ended(channel, result, rand::random(), at)
-        {
-            self.saving.want();
         }
         self.publish();
     }

@@ -145,3 +145,38 @@ async fn m4_a_server_that_does_not_say_goodbye_has_the_message_all_the_same() {
     deliver(&channels[0], &alert(), 4.0).await.unwrap();
     server.message().await;
 }
+
+#[tokio::test]
+async fn m2_several_recipients_are_one_transaction_and_who_is_refused_keeps_it_from_nobody() {
+    let fault = format!("refuse {JANE}");
+    let mut server = MailServer::start(MailOptions::default()).await;
+    let channels = recipients(server.port, json!({}), LIMIT);
+    let ids: Vec<_> = channels.iter().map(|channel| channel.id()).collect();
+    let results = channels[0].deliver_together(&ids, &alert()).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(server.message().await["rcpt_to"], json!([JANE, PEREZ]));
+    server.fault(&fault).await;
+    let results = channels[0].deliver_together(&ids, &alert()).await;
+    let [Err(refused), Ok(())] = &results[..] else {
+        panic!("{results:?}");
+    };
+    assert!(
+        refused.error.cause.contains("550 5.1.1 <j…@lco.cl>"),
+        "{refused:?}"
+    );
+    assert_eq!(server.message().await["rcpt_to"], json!([PEREZ]));
+    assert_eq!((server.count("connected"), server.count("message")), (2, 2));
+}
+
+#[tokio::test]
+async fn m4_a_mail_that_was_taken_is_taken_in_whatever_words() {
+    let mut server = MailServer::start(MailOptions::default()).await;
+    // One that scans takes longer than a try may take otherwise.
+    let channels = recipients(server.port, json!({}), 2.0);
+    for fault in ["latin1", "code", "scans 5"] {
+        server.fault(fault).await;
+        deliver(&channels[0], &alert(), LIMIT).await.unwrap();
+        server.message().await;
+    }
+    assert_eq!(server.count("message"), 3);
+}

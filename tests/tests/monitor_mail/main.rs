@@ -11,6 +11,7 @@
 mod arrives;
 mod fails;
 mod monitor;
+mod peers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,11 @@ const LIMIT: f64 = 30.0;
 
 /// The channels of a monitor with that e-mail configuration over a usual one.
 fn recipients(port: u16, more: Value, limit: f64) -> Vec<Arc<dyn Channel>> {
+    recipients_with(port, more, limit, PASSWORD)
+}
+
+/// The same with another password.
+fn recipients_with(port: u16, more: Value, limit: f64, password: &str) -> Vec<Arc<dyn Channel>> {
     let mut email = json!({
         "recipients": [format!("Jane Doe <{JANE}>"), format!("\"Pérez, Ñ.\" <{PEREZ}>")],
         "from": "lvmbeat <lvmbeat@sdss.org>",
@@ -53,7 +59,7 @@ fn recipients(port: u16, more: Value, limit: f64) -> Vec<Arc<dyn Channel>> {
     }});
     let environment = |name: &str| {
         let asked = name == "LVMBEAT_EMAIL_PASSWORD" && logs_in;
-        asked.then(|| PASSWORD.to_owned())
+        asked.then(|| password.to_owned())
     };
     let monitor = Monitor::parse("test", &text.to_string(), &environment).unwrap();
     let channels = channels(&monitor).unwrap();

@@ -30,7 +30,10 @@ struct Scene {
 
 impl Scene {
     async fn start(tls: fn(&Authority) -> Tls<'_>, limit: f64) -> Self {
-        let authority = Authority::new();
+        Self::with(Authority::new(), tls, limit).await
+    }
+
+    async fn with(authority: Authority, tls: fn(&Authority) -> Tls<'_>, limit: f64) -> Self {
         let server = MailServer::start(MailOptions {
             tls: tls(&authority),
             login: Some((USER, PASSWORD)),
@@ -279,11 +282,41 @@ async fn m2_a_server_that_disconnects_in_data_is_survived() {
     fault_is_survived("disconnect", sentence).await;
 }
 
+/// Megabytes that the monitor may take, whatever a server sends.
+const MEMORY: u64 = 200;
+
+#[tokio::test]
+async fn x2_a_line_without_end_ends_neither_the_monitor_nor_its_memory() {
+    let mut scene = starttls(PATIENT).await;
+    scene.server.fault("floods").await;
+    scene.monitor.start().await;
+    scene.told(&["down"], async || ()).await;
+    scene
+        .says("HERE cannot be reached: its answer has no end")
+        .await;
+    let memory = scene.monitor.process().memory() / (1 << 20);
+    assert!(memory < MEMORY, "{memory} MB");
+    is_well(&mut scene).await;
+    let alert = scene.alert().await;
+    scene.all_clear(&alert).await;
+}
+
+#[tokio::test]
+async fn m2_a_certificate_that_is_its_own_authority_is_trusted_where_it_is_named() {
+    // As `openssl req -x509` makes it.
+    let scene = Scene::with(
+        Authority::of_itself("localhost"),
+        |authority| Tls::StartTls(authority),
+        PATIENT,
+    );
+    arrives(scene.await).await;
+}
+
 #[tokio::test]
 async fn m2_a_refused_connection_is_survived() {
     let ill = async |scene: &mut Scene| scene.proxy.refuse().await;
     let well = async |scene: &mut Scene| scene.proxy.accept_again().await;
-    let sentence = "HERE cannot be reached: Connection refused (os error 111)";
+    let sentence = "HERE cannot be reached: ";
     is_survived(starttls(PATIENT).await, ill, well, sentence).await;
 }
 
@@ -309,4 +342,30 @@ async fn m2_a_server_that_says_nothing_is_survived() {
     let ill = async |scene: &mut Scene| scene.server.fault("silent").await;
     let sentence = "HERE did not answer while connecting, in 3.6 s";
     is_survived(starttls(4.0).await, ill, is_well, sentence).await;
+}
+
+#[tokio::test]
+async fn m4_a_kill_during_the_farewell_does_not_double_the_mail() {
+    // The farewell would be waited for much longer than this test takes.
+    let mut scene = starttls(20.0 * PATIENT).await;
+    scene.server.fault("no_farewell").await;
+    scene.monitor.start().await;
+    let alert = scene.alert().await;
+    scene.told(&["down"], async || ()).await;
+    eventually(SOON, async || {
+        let pending = scene.monitor.saved()["outbox"]["pending"].take();
+        let is_empty = |pending: &Value| pending.as_array().is_some_and(Vec::is_empty);
+        let mut queues = pending
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(_, queue)| queue);
+        let is_told = !pending.is_null() && queues.all(is_empty);
+        is_told.then_some(()).ok_or(pending)
+    })
+    .await;
+    scene.monitor.restart().await;
+    scene.monitor.is("down").await;
+    // The next mail is the all-clear, and the second one of all.
+    scene.all_clear(&alert).await;
 }

@@ -1,5 +1,7 @@
 //! From what is written to what can work.
 
+mod server;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use reqwest::Url;
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor, Slack, Webhook, Wording};
 use crate::config::check::At;
-use crate::config::given::{Given, Reader, truth};
+use crate::config::given::{Given, Reader};
 use crate::config::raw::RawOutside;
 use crate::config::{ConfigError, Secret, SecretUrl, health};
 
@@ -142,7 +144,7 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
     let host = read.text("LVMBEAT_EMAIL_HOST", "monitor.email.host", raw.host)?;
     let tls = read
         .text("LVMBEAT_EMAIL_TLS", "monitor.email.tls", raw.tls)?
-        .map_or(Ok(EmailTls::None), |given| email_tls(&given))?;
+        .map_or(Ok(EmailTls::None), |given| server::tls(&given))?;
     let port = read.text(
         "LVMBEAT_EMAIL_PORT",
         "monitor.email.port",
@@ -159,6 +161,7 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         None,
         raw.password_file.as_deref(),
     )?;
+    let helo = read.text("LVMBEAT_EMAIL_HELO", "monitor.email.helo", raw.helo)?;
     let missing = |key: &str, problem: &str, variable: &str| {
         Err(read.at.error(
             &format!("monitor.email.{key}"),
@@ -167,7 +170,7 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         ))
     };
     if recipients.is_empty() {
-        let parts = [&from, &reply_to, &host, &port, &username, &password];
+        let parts = [&from, &reply_to, &host, &port, &username, &password, &helo];
         if parts.into_iter().all(Option::is_none) {
             return Ok(None);
         }
@@ -182,9 +185,6 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         let problem = "is missing, although there are recipients";
         return missing("from", problem, "LVMBEAT_EMAIL_FROM_ADDRESS");
     };
-    if host.text.is_empty() || !host.text.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(host.error("is not the name of a host", "give a name or an IP address"));
-    }
     let login = match (username, password) {
         (None, None) => None,
         (Some(user), Some(password)) => Some((user.text, Secret::new(password.text))),
@@ -201,10 +201,11 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         recipients,
         from: from.mailbox()?,
         reply_to: reply_to.map(|given| given.mailbox()).transpose()?,
-        host: host.text,
-        port: port.map_or(Ok(tls.default_port()), |given| email_port(&given))?,
+        host: server::host(&host)?,
+        port: server::port(port.as_ref(), tls)?,
         tls,
         login,
+        helo: helo.map(|given| server::helo(&given)).transpose()?,
     }))
 }
 
@@ -230,24 +231,6 @@ fn recipients(read: Reader<'_>, values: Option<Vec<String>>) -> Result<Vec<Mailb
         let place = given.unwrap_or_else(|| read.key(key, ""));
         Err(place.error("holds the same address twice", "give each once"))
     }
-}
-
-/// What is deployed knows only whether there is STARTTLS.
-fn email_tls(given: &Given<'_>) -> Result<EmailTls, ConfigError> {
-    match (truth(&given.text), given.text.to_ascii_lowercase().as_str()) {
-        (Some(true), _) | (_, "starttls") => Ok(EmailTls::StartTls),
-        (Some(false), _) | (_, "none") => Ok(EmailTls::None),
-        (_, "implicit") => Ok(EmailTls::Implicit),
-        _ => Err(given.error(
-            "is not known",
-            "give starttls (or 1, true, yes), implicit, or none (or 0, false, no)",
-        )),
-    }
-}
-
-fn email_port(given: &Given<'_>) -> Result<u16, ConfigError> {
-    let port = given.text.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| given.error("is not a port", "give a number from 1 to 65535"))
 }
 
 /// `None` without a token.

@@ -34,6 +34,7 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
             // The user name counts only beside the password.
             username: None,
             password_file: None,
+            helo: email.helo.clone(),
         }),
         slack: monitor.slack.as_ref().map(|slack| RawSlack {
             token_file: None,

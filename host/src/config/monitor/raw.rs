@@ -49,6 +49,7 @@ pub(in crate::config) struct RawEmail {
     pub tls: Option<String>,
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
+    pub helo: Option<String>,
 }
 
 #[derive(Deserialize, Serialize, Default, Debug)]

@@ -3,6 +3,8 @@ use std::collections::HashMap;
 use super::*;
 use crate::config::{BUILT_IN, Config};
 
+mod mail;
+
 const EMAIL: [(&str, &str); 3] = [
     (
         "LVMBEAT_EMAIL_RECIPIENTS",

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::Web;
 use super::answer::{Detail, Problem, Said};
 use super::doors::Client;
-use crate::monitor::notify::{Channel, Kind, Message};
+use crate::monitor::notify::{Channel, Kind, Message, Undelivered};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
@@ -134,13 +134,32 @@ async fn test(web: &Web, client: Client, kind: Kind, none: &str) -> Result<(), P
         .retry_after(limit.as_secs().max(1)));
     };
     tracing::info!(%client, ?kind, "a test was asked for");
-    let tries = channels.iter().map(|(channel, _)| async {
-        let cause = match timeout(*limit, channel.deliver(&Message::Test)).await {
-            Ok(Ok(())) => return None,
-            Ok(Err(error)) => error.cause,
-            Err(_) => format!("no answer within {} s", limit.as_secs_f64()),
+    let channels: Vec<_> = channels.into_iter().map(|(channel, _)| channel).collect();
+    let tries = together(&channels).into_iter().map(|channels| async move {
+        let (Some(first), ids) = (
+            channels.first(),
+            channels.iter().map(|way| way.id()).collect::<Vec<_>>(),
+        ) else {
+            return Vec::new();
         };
-        Some(format!("{}: {cause}", channel.shown()))
+        let tried = timeout(*limit, first.deliver_together(&ids, &Message::Test)).await;
+        let causes: Vec<Option<String>> = if let Ok(results) = tried {
+            let cause = |result: Result<(), Undelivered>| Some(result.err()?.error.cause);
+            results.into_iter().map(cause).collect()
+        } else {
+            // A mail server may take ten minutes to look into what it has.
+            let may_have = match first.server() {
+                Some(_) => "; it may arrive all the same",
+                None => "",
+            };
+            let cause = format!("no answer within {} s{may_have}", limit.as_secs_f64());
+            vec![Some(cause); channels.len()]
+        };
+        let failed = channels
+            .iter()
+            .zip(causes)
+            .filter_map(|(channel, cause)| Some(format!("{}: {}", channel.shown(), cause?)));
+        failed.collect::<Vec<_>>()
     });
     let failed = join_all(tries)
         .await
@@ -157,4 +176,20 @@ async fn test(web: &Web, client: Client, kind: Kind, none: &str) -> Result<(), P
         detail = format!("{delivered} of {} were sent. {detail}", channels.len());
     }
     Err(Problem::new(StatusCode::BAD_GATEWAY, detail))
+}
+
+/// Those of one server beside each other, as they deliver together.
+fn together<'a>(channels: &[&'a Arc<dyn Channel>]) -> Vec<Vec<&'a Arc<dyn Channel>>> {
+    let mut groups: Vec<Vec<&Arc<dyn Channel>>> = Vec::new();
+    for &channel in channels {
+        let shares = |group: &&mut Vec<&Arc<dyn Channel>>| {
+            let server = group.first().and_then(|first| first.server());
+            server.is_some() && server == channel.server()
+        };
+        match groups.iter_mut().find(shares) {
+            Some(group) => group.push(channel),
+            None => groups.push(vec![channel]),
+        }
+    }
+    groups
 }

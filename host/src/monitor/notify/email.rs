@@ -9,19 +9,26 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lettre::Address;
 
-use super::peer::masked;
+use super::peer::{Secrets, masked};
 use super::text::Text;
-use super::{Channel, ChannelsError, DeliveryError, Kind, Message};
+use super::{Channel, ChannelsError, DeliveryError, Kind, Message, Undelivered};
 use crate::config::monitor::{Email, Wording};
-use smtp::Server;
+use smtp::{Letters, Server};
 
 /// One recipient of e-mail.
 pub(super) struct Recipient {
     id: String,
     shown: String,
-    address: Address,
-    config: Arc<Email>,
-    server: Arc<Server>,
+    group: Arc<Group>,
+}
+
+/// All recipients of a server: they get a message together.
+struct Group {
+    name: String,
+    /// By their channels' ids.
+    addresses: Vec<(String, Address)>,
+    config: Email,
+    server: Server,
     wording: Arc<Wording>,
 }
 
@@ -30,18 +37,27 @@ pub(super) fn channels(
     config: &Email,
     wording: &Arc<Wording>,
     limit: Duration,
+    secrets: &Secrets,
 ) -> Result<Vec<Recipient>, ChannelsError> {
-    let server = Arc::new(Server::new(config, limit)?);
-    let config = Arc::new(config.clone());
-    let mut channels: Vec<Recipient> = Vec::new();
+    let mut addresses: Vec<(String, Address)> = Vec::new();
     for recipient in &config.recipients {
         let address = recipient.email.clone();
         let id = format!("email:{}", address.to_string().to_lowercase());
-        if channels.iter().any(|channel| channel.id == id) {
-            continue;
+        if !addresses.iter().any(|(known, _)| *known == id) {
+            addresses.push((id, address));
         }
+    }
+    let group = Arc::new(Group {
+        name: format!("smtp:{}:{}", config.host, config.port),
+        addresses,
+        config: config.clone(),
+        server: Server::new(config, limit, secrets.clone())?,
+        wording: Arc::clone(wording),
+    });
+    let mut channels: Vec<Recipient> = Vec::new();
+    for (id, address) in &group.addresses {
         // Two who are masked alike are told apart.
-        let mut shown = format!("e-mail to {}", masked(&address));
+        let mut shown = format!("e-mail to {}", masked(address));
         let alike = channels
             .iter()
             .filter(|other| other.shown.starts_with(&shown));
@@ -50,12 +66,9 @@ pub(super) fn channels(
             n => shown = format!("{shown} ({})", n + 1),
         }
         channels.push(Recipient {
-            id,
+            id: id.clone(),
             shown,
-            address,
-            config: Arc::clone(&config),
-            server: Arc::clone(&server),
-            wording: Arc::clone(wording),
+            group: Arc::clone(&group),
         });
     }
     Ok(channels)
@@ -75,13 +88,60 @@ impl Channel for Recipient {
         Kind::Email
     }
 
+    fn server(&self) -> Option<&str> {
+        Some(&self.group.name)
+    }
+
+    /// Each step has a limit of its own (RFC 5321, 4.5.3.2).
+    fn limit(&self, _usual: Duration) -> Duration {
+        smtp::LONGEST
+    }
+
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
-        let text = Text::new(message, &self.wording);
-        let email =
-            message::compose(&self.config, &self.address, message, &text).map_err(|error| {
-                DeliveryError::new(format!("the e-mail cannot be written: {error}"))
-            })?;
-        self.server.send(&email).await.map_err(DeliveryError::new)
+        let mut results = self.deliver_together(&[&self.id], message).await;
+        let result = results.pop().unwrap_or(Ok(()));
+        result.map_err(|undelivered| undelivered.error)
+    }
+
+    async fn deliver_together(
+        &self,
+        ids: &[&str],
+        message: &Message,
+    ) -> Vec<Result<(), Undelivered>> {
+        let Group { addresses, .. } = &*self.group;
+        let address = |id: &&str| addresses.iter().find(|(known, _)| known == id);
+        let found: Vec<_> = ids.iter().map(address).collect();
+        let to: Vec<Address> = found.iter().flatten().map(|(_, to)| to.clone()).collect();
+        let letters = Written {
+            config: &self.group.config,
+            message,
+            text: Text::new(message, &self.group.wording),
+        };
+        let mut sent = self.group.server.send(&to, &letters).await.into_iter();
+        let stranger = || DeliveryError::new("a defect of lvmbeat: not a recipient of this server");
+        let results = found.iter().map(|found| found.and_then(|_| sent.next()));
+        results
+            .map(|result| result.unwrap_or_else(|| Err(stranger().into())))
+            .collect()
+    }
+}
+
+/// A message for a mail server.
+struct Written<'a> {
+    config: &'a Email,
+    message: &'a Message,
+    text: Text,
+}
+
+impl Letters for Written<'_> {
+    fn from(&self) -> &Address {
+        &self.config.from.email
+    }
+
+    fn written(&self, utf8: bool) -> Result<Vec<u8>, String> {
+        message::compose(self.config, self.message, &self.text, utf8)
+            .map(|message| message.formatted())
+            .map_err(|error| error.to_string())
     }
 }
 

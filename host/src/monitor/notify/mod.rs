@@ -69,6 +69,29 @@ pub trait Channel: Send + Sync + 'static {
     /// Its kind, by which tests are asked for.
     fn kind(&self) -> Kind;
 
+    /// The server that it shares with others, if so. The channels of one server deliver together, and back off together.
+    fn server(&self) -> Option<&str> {
+        None
+    }
+
+    /// One delivery takes no longer than this; `usual` is what is configured.
+    fn limit(&self, usual: Duration) -> Duration {
+        usual
+    }
+
+    /// Delivers one message to these, which are channels of the same server, itself among them. One result for each, in their order.
+    async fn deliver_together(
+        &self,
+        ids: &[&str],
+        message: &Message,
+    ) -> Vec<Result<(), Undelivered>> {
+        let mut results = Vec::with_capacity(ids.len());
+        for _ in ids {
+            results.push(self.deliver(message).await.map_err(Undelivered::from));
+        }
+        results
+    }
+
     /// Delivers one message, or says why not. The caller limits the time that this may take, and may drop it at any moment; a channel
     /// gives up by itself a little earlier, to say what it was waiting for. The same message may be delivered again after a crash.
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError>;
@@ -103,6 +126,54 @@ impl DeliveryError {
     }
 }
 
+/// What a failure says about the next try.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// Nothing: it was not taken.
+    Refused,
+    /// The other side has answered, and may count how often it is asked: tries are further apart.
+    Answered,
+    /// All was sent, and there was no answer: it may have been taken. It is sent only a few times more (M4).
+    Unanswered,
+}
+
+/// A message that one channel of several did not deliver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undelivered {
+    /// Why.
+    pub error: DeliveryError,
+    /// What follows from it.
+    pub failure: Failure,
+    /// It concerns this channel, and not all of its server.
+    pub is_own: bool,
+}
+
+impl Undelivered {
+    /// The server does not take it for this one.
+    fn own(failure: Failure, cause: impl Into<String>) -> Self {
+        Self {
+            error: DeliveryError::new(cause),
+            failure,
+            is_own: true,
+        }
+    }
+
+    /// The server does not take it for anybody.
+    fn all(failure: Failure, error: DeliveryError) -> Self {
+        Self {
+            error,
+            failure,
+            is_own: false,
+        }
+    }
+}
+
+impl From<DeliveryError> for Undelivered {
+    fn from(error: DeliveryError) -> Self {
+        Self::all(Failure::Refused, error)
+    }
+}
+
 /// Why there are no channels.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
@@ -121,7 +192,7 @@ pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError
     let limit = config.delivery_timeout * 9 / 10;
     let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
     if let Some(email) = &config.email {
-        for channel in email::channels(email, &wording, limit)? {
+        for channel in email::channels(email, &wording, limit, &secrets)? {
             channels.push(Arc::new(channel));
         }
     }

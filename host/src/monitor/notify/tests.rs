@@ -315,9 +315,10 @@ async fn m2_there_is_one_channel_for_each_recipient_and_each_webhook() {
         port: 25,
         tls: monitor::EmailTls::None,
         login: None,
+        helo: None,
     };
     let limit = Duration::from_secs(20);
-    let ids: Vec<_> = email::channels(&email, &Arc::new(wording()), limit)
+    let ids: Vec<_> = email::channels(&email, &Arc::new(wording()), limit, &Secrets::default())
         .unwrap()
         .iter()
         .map(|channel| (channel.id().to_owned(), channel.shown().to_owned()))

@@ -1,7 +1,9 @@
+use super::super::notify::DeliveryError;
 use super::super::testing::silence;
 use super::*;
 
 mod model;
+mod together;
 
 const T0: Instant = Instant::from_secs(10_000);
 const WALL: Timestamp = Timestamp::UNIX_EPOCH;
@@ -47,8 +49,11 @@ impl Outbox {
         let deliveries = std::iter::from_fn(|| self.take_due(now)).take(9);
         deliveries
             .map(|delivery| {
+                let [channel] = delivery.channels[..] else {
+                    panic!("{delivery:?}");
+                };
                 let ids = delivery.notices.iter().map(|notice| notice.id);
-                (delivery.channel, ids.collect())
+                (channel, ids.collect())
             })
             .collect()
     }

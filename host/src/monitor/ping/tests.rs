@@ -59,7 +59,7 @@ impl Beating {
 fn view(clock: &dyn Clock) -> Arc<View> {
     let (config, at) = (config(), Moment::read(clock));
     let thresholds = config.alarm().unwrap();
-    let memory = Memory::restore(thresholds, true, Loaded::Nothing, [].into_iter(), at);
+    let memory = Memory::restore(thresholds, true, Loaded::Nothing, [""; 0].into_iter(), at);
     Arc::new(memory.view(at, &config, &[], &StoreView::default()))
 }
 

@@ -2,10 +2,10 @@
 
 use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{MessageBuilder, MultiPart};
-use lettre::{Address, message::Mailbox};
+use lettre::message::{Mailbox, MessageBuilder, MultiPart};
 use uuid::Uuid;
 
+use super::smtp::in_ascii;
 use super::{Message, Text};
 use crate::config::monitor::Email;
 use crate::monitor::notice::{Event, Notice};
@@ -13,37 +13,51 @@ use crate::monitor::notice::{Event, Notice};
 /// Nobody's holiday notice is to answer it (RFC 3834, 5.1).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 
-/// Writes the e-mail for one recipient. The others are named in it, so that people can talk about it by answering to all.
+/// Nobody is named where nobody can be (RFC 5322, 3.6.3).
+const TO: HeaderName = HeaderName::new_from_ascii_str("To");
+
+/// Writes the e-mail, the same for all recipients. All are named in it, so that people can talk about it by answering to all; but
+/// not those whose address a plain server cannot take, unless the server is another one (`utf8`): they would keep it from all (M2).
 pub(super) fn compose(
     config: &Email,
-    recipient: &Address,
     message: &Message,
     text: &Text,
+    utf8: bool,
 ) -> Result<lettre::Message, lettre::error::Error> {
-    let mut builder = config
-        .recipients
-        .iter()
-        .cloned()
+    let can_be_named = |mailbox: &Mailbox| utf8 || mailbox.email.user().is_ascii();
+    let named = config.recipients.iter().filter(|to| can_be_named(to));
+    let mut builder = named
+        .map(plain)
         .fold(lettre::Message::builder(), MessageBuilder::to)
-        .from(config.from.clone())
+        .from(plain(&config.from))
         .subject(text.subject.clone())
         .raw_header(HeaderValue::new(
             AUTO_SUBMITTED,
             "auto-generated".to_owned(),
         ))
+        // Not looked at: who gets it is said to the server.
         .envelope(Envelope::new(
             Some(config.from.email.clone()),
-            vec![recipient.clone()],
+            vec![config.from.email.clone()],
         )?);
-    if let Some(reply_to) = &config.reply_to {
-        builder = builder.reply_to(reply_to.clone());
+    if !config.recipients.iter().any(can_be_named) {
+        let nobody = "undisclosed-recipients:;".to_owned();
+        builder = builder.raw_header(HeaderValue::new(TO, nobody));
     }
-    let Thread { id, answers } = thread(message, &config.from);
+    if let Some(reply_to) = config.reply_to.as_ref().filter(|to| can_be_named(to)) {
+        builder = builder.reply_to(plain(reply_to));
+    }
+    let Thread { id, answers } = thread(message, &plain(&config.from));
     builder = builder.message_id(Some(id));
     if let Some(alert) = answers {
         builder = builder.in_reply_to(alert.clone()).references(alert);
     }
     builder.multipart(MultiPart::alternative_plain_html(text.plain(), text.html()))
+}
+
+/// With the domain in ASCII: only so it passes every server.
+fn plain(mailbox: &Mailbox) -> Mailbox {
+    Mailbox::new(mailbox.name.clone(), in_ascii(&mailbox.email))
 }
 
 /// The place of a message among others.
@@ -97,8 +111,8 @@ mod tests {
     use super::*;
     use crate::config::monitor::EmailTls;
 
-    fn email(message: &Message) -> lettre::Message {
-        let config = Email {
+    fn config() -> Email {
+        Email {
             recipients: ["Jane Doe <jane@lco.cl>", "\"Pérez, Ñ.\" <perez@lco.cl>"]
                 .map(|recipient| recipient.parse().unwrap())
                 .to_vec(),
@@ -108,9 +122,13 @@ mod tests {
             port: 25,
             tls: EmailTls::None,
             login: None,
-        };
+            helo: None,
+        }
+    }
+
+    fn email(message: &Message) -> lettre::Message {
         let text = Text::new(message, &wording());
-        compose(&config, &"perez@lco.cl".parse().unwrap(), message, &text).unwrap()
+        compose(&config(), message, &text, false).unwrap()
     }
 
     fn told(notices: &[Notice]) -> lettre::Message {
@@ -122,17 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn an_e_mail_goes_to_one_and_names_all() {
+    fn an_e_mail_names_all() {
         let email = told(&[down(1, 1)]);
-        let to: Vec<_> = email
-            .envelope()
-            .to()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(to, ["perez@lco.cl"]);
-        let from = email.envelope().from().map(ToString::to_string);
-        assert_eq!(from.as_deref(), Some("lvmbeat@sdss.org"));
         let to = header(&email, "To").unwrap();
         assert!(
             to.contains("jane@lco.cl") && to.contains("perez@lco.cl"),
@@ -140,6 +149,47 @@ mod tests {
         );
         assert_eq!(header(&email, "Reply-To"), Some("ops@sdss.org"));
         assert_eq!(header(&email, "Auto-Submitted"), Some("auto-generated"));
+    }
+
+    #[test]
+    fn m2_a_plain_server_gets_nothing_that_is_not_ascii() {
+        let mut config = config();
+        config.recipients = [
+            "\"Pérez, Ñ.\" <perez@observatorio-ñandú.cl>",
+            "ñandú@lco.cl",
+            "jane@lco.cl",
+        ]
+        .map(|recipient| recipient.parse().unwrap())
+        .to_vec();
+        config.from = "Wächter <lvmbeat@wächter.example>".parse().unwrap();
+        config.reply_to = Some("señora@lco.cl".parse().unwrap());
+        let message = Message::Notices(vec![down(1, 1)]);
+        let written = |config: &Email, utf8| {
+            let text = Text::new(&message, &wording());
+            compose(config, &message, &text, utf8).unwrap()
+        };
+        let email = written(&config, false);
+        assert!(email.formatted().is_ascii());
+        let to = header(&email, "To").unwrap();
+        assert!(
+            to.contains("perez@xn--observatorio-and-2qb3h.cl") || to.contains("@xn--"),
+            "{to}"
+        );
+        assert!(
+            to.contains("jane@lco.cl") && !to.contains("@lco.cl,"),
+            "{to}"
+        );
+        assert!(
+            header(&email, "From")
+                .unwrap()
+                .contains("@xn--wchter-bua.example")
+        );
+        assert_eq!(header(&email, "Reply-To"), None);
+        let to = written(&config, true);
+        assert!(header(&to, "To").unwrap().contains("ñandú@lco.cl"));
+        config.recipients = vec!["ñandú@lco.cl".parse().unwrap()];
+        let email = written(&config, false);
+        assert_eq!(header(&email, "To"), Some("undisclosed-recipients:;"));
     }
 
     #[test]

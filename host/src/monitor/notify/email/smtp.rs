@@ -1,181 +1,403 @@
-//! The way to the mail server: a new connection for each message.
+//! The way to the mail server: a new connection for each message, which goes to all of its recipients at once.
+//!
+//! Own code, and not a crate: what decides here is which answer means what, and for how long it is waited for. `session` speaks,
+//! `reply` reads, `login` and `tls` say who is who.
 
-use std::error::Error;
+mod helo;
+mod login;
+mod reply;
+mod session;
+mod tls;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use std::{fmt, io, iter};
+use std::{error, io, iter};
 
-use lettre::transport::smtp;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use tokio::time::{Instant, timeout, timeout_at};
+use lettre::Address;
+use rustls::pki_types::ServerName;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
 
-use super::super::peer::masked;
-use super::super::text::one_line;
+use super::super::peer::{Secrets, shown};
+use super::super::{DeliveryError, Failure, Undelivered};
 use super::ChannelsError;
-use crate::config::Secret;
 use crate::config::monitor::{Email, EmailTls};
+use crate::dial::dial;
+use login::Login;
+use reply::Reply;
+use session::{ANSWER, Failed, Mail, Problem, Session, Step, VERDICT};
 
-/// The longest answer of a server that is told, in characters.
-const LONGEST_ANSWER: usize = 300;
+/// All that is done before a message is sent may take this long.
+const BEFORE: Duration = Duration::from_secs(900);
+/// One try takes no longer than this: the verdict on the last message, and a recipient after the other.
+pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A mail server, and how to speak to it.
 pub(super) struct Server {
     host: String,
     port: u16,
     security: Security,
-    login: Option<(Credentials, Secret)>,
+    login: Option<Login>,
+    helo: Option<String>,
+    secrets: Secrets,
+    /// An answer is waited for this long at first.
     limit: Duration,
+    /// Tries in a row in which the server did not answer in time: each waits twice as long as the one before, up to what RFC 5321
+    /// asks for. So a dead connection is soon given up, and a slow server served.
+    slow: AtomicU32,
 }
 
 enum Security {
     None,
-    StartTls(TlsParameters),
-    Implicit(TlsParameters),
+    StartTls(TlsConnector, ServerName<'static>),
+    Implicit(TlsConnector, ServerName<'static>),
 }
 
-/// What is done with a server, one after the other.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Connect,
-    Secure,
-    LogIn,
-    Send,
+/// The same message for everybody, as it is written for servers that take addresses that are not ASCII, and for others.
+pub(super) trait Letters: Sync {
+    /// The sender's address.
+    fn from(&self) -> &Address;
+    /// The message as it is sent, or why it cannot be written.
+    fn written(&self, utf8: bool) -> Result<Vec<u8>, String>;
+}
+
+/// What became of each recipient; `None`: nothing yet.
+type Outcomes = Vec<Option<Result<(), Undelivered>>>;
+
+/// Why a conversation ended before all had their turn.
+struct Ended {
+    undelivered: Undelivered,
+    /// It may be because of one of several recipients.
+    is_apart: bool,
 }
 
 impl Server {
     /// Reads the authorities that are trusted, if there is TLS.
-    pub(super) fn new(config: &Email, limit: Duration) -> Result<Self, ChannelsError> {
+    pub(super) fn new(
+        config: &Email,
+        limit: Duration,
+        secrets: Secrets,
+    ) -> Result<Self, ChannelsError> {
         let tls = || {
-            TlsParameters::new(config.host.clone())
-                .map_err(|error| ChannelsError(error.to_string()))
+            let name = ServerName::try_from(config.host.clone())
+                .map_err(|error| ChannelsError(format!("{}: {error}", config.host)))?;
+            Ok((tls::connector().map_err(ChannelsError)?, name))
         };
-        let login = config.login.as_ref().map(|(user, password)| {
-            let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
-            (credentials, password.clone())
-        });
         Ok(Self {
-            host: config.host.clone(),
-            port: config.port,
             security: match config.tls {
                 EmailTls::None => Security::None,
-                EmailTls::StartTls => Security::StartTls(tls()?),
-                EmailTls::Implicit => Security::Implicit(tls()?),
+                EmailTls::StartTls => tls().map(|(tls, name)| Security::StartTls(tls, name))?,
+                EmailTls::Implicit => tls().map(|(tls, name)| Security::Implicit(tls, name))?,
             },
-            login,
+            host: config.host.clone(),
+            port: config.port,
+            login: config.login.clone(),
+            helo: config.helo.clone(),
+            secrets,
             limit,
+            slow: AtomicU32::new(0),
         })
     }
 
-    /// Sends one message, or says in words why not. One limit for all of it.
-    pub(super) async fn send(&self, email: &lettre::Message) -> Result<(), String> {
-        let end = Instant::now() + self.limit;
-        let hello = ClientId::default();
-        let implicit = match &self.security {
-            Security::Implicit(tls) => Some(tls.clone()),
-            Security::None | Security::StartTls(_) => None,
+    /// Sends one message to these, and says for each whether the server has taken it. If it may be the fault of one of them that
+    /// all failed, each is tried alone: nobody's address keeps the mail from anybody else (M2).
+    pub(super) async fn send(
+        &self,
+        to: &[Address],
+        letters: &impl Letters,
+    ) -> Vec<Result<(), Undelivered>> {
+        let mut outcomes: Outcomes = to.iter().map(|_| None).collect();
+        let all: Vec<usize> = (0..to.len()).collect();
+        let end = Instant::now() + BEFORE;
+        let mut ended = self.connected(to, &all, letters, &mut outcomes, end).await;
+        let left = undecided(&outcomes);
+        if left.len() > 1 && ended.as_ref().is_err_and(|ended| ended.is_apart) {
+            for one in left {
+                let alone = self
+                    .connected(to, &[one], letters, &mut outcomes, end)
+                    .await;
+                if let (Err(alone), Some(outcome @ None)) = (alone, outcomes.get_mut(one)) {
+                    *outcome = Some(Err(alone.undelivered));
+                }
+            }
+            ended = Ok(());
+        }
+        let why = match ended {
+            Ok(()) => Undelivered::from(DeliveryError::new("a defect of lvmbeat: no outcome")),
+            Err(ended) => ended.undelivered,
         };
-        let connect = AsyncSmtpConnection::connect_tokio1(
-            (self.host.as_str(), self.port),
-            // So that another address of the same name has its turn.
-            Some(self.limit / 3),
-            &hello,
-            implicit,
-            None,
-        );
-        let mut connection = self.step(Step::Connect, end, connect).await?;
-        if let Security::StartTls(tls) = &self.security {
-            let secure = connection.starttls(tls.clone(), &hello);
-            self.step(Step::Secure, end, secure).await?;
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or_else(|| Err(why.clone())))
+            .collect()
+    }
+
+    /// A connection of its own for these.
+    async fn connected(
+        &self,
+        to: &[Address],
+        these: &[usize],
+        letters: &impl Letters,
+        outcomes: &mut Outcomes,
+        end: Instant,
+    ) -> Result<(), Ended> {
+        let slow = self.slow.load(Ordering::Relaxed);
+        let patience = self.limit.saturating_mul(2_u32.saturating_pow(slow));
+        let done = async {
+            let within = patience
+                .min(ANSWER)
+                .min(end.saturating_duration_since(Instant::now()));
+            let stream = dial(&self.host, self.port, within).await.map_err(|error| {
+                let kind = error.kind();
+                Step::Connect.failed(Problem::Broken(io::Error::new(kind, error)))
+            })?;
+            let local = stream.local_addr().ok();
+            let session = Session::new(Box::new(stream), patience, end);
+            self.converse(session, local, to, these, letters, outcomes)
+                .await
+        };
+        let done = done.await;
+        let is_slow = done.as_ref().is_err_and(|failed| {
+            failed.step != Step::Verdict && matches!(failed.problem, Problem::Silent(_))
+        });
+        match is_slow {
+            true if patience < ANSWER => self.slow.fetch_add(1, Ordering::Relaxed),
+            true => slow,
+            false => self.slow.swap(0, Ordering::Relaxed),
+        };
+        done.map_err(|failed| self.ended(&failed))
+    }
+
+    /// From the greeting to the farewell.
+    async fn converse(
+        &self,
+        mut session: Session,
+        local: Option<SocketAddr>,
+        to: &[Address],
+        these: &[usize],
+        letters: &impl Letters,
+        outcomes: &mut Outcomes,
+    ) -> Result<(), Failed> {
+        let helo = helo::helo(self.helo.as_deref(), local);
+        if let Security::Implicit(tls, name) = &self.security {
+            session = session.secure(tls, name.clone()).await?;
         }
-        if let Some((credentials, _)) = &self.login {
-            let log_in = connection.auth(DEFAULT_MECHANISMS, credentials);
-            self.step(Step::LogIn, end, log_in).await?;
+        session.greeting().await?;
+        session.hello(Step::Connect, &helo).await?;
+        if let Security::StartTls(tls, name) = &self.security {
+            session = session.start_tls(tls, name.clone()).await?;
+            session.hello(Step::Secure, &helo).await?;
         }
-        let formatted = email.formatted();
-        let send = connection.send(email.envelope(), &formatted);
-        self.step(Step::Send, end, send).await?;
-        // It is delivered, whatever happens now: a farewell that fails must not send it again (M4).
-        let _ = timeout(self.limit / 20, connection.quit()).await;
+        if let Some(login) = &self.login {
+            session.log_in(login).await?;
+        }
+        // Who needs SMTPUTF8 has a transaction of his own: a plain server takes the other.
+        let needs_utf8 = |one: &&usize| {
+            let is_ascii = |address: &Address| address.user().is_ascii();
+            !is_ascii(letters.from()) || !to.get(**one).is_some_and(is_ascii)
+        };
+        let (utf8, plain): (Vec<&usize>, Vec<&usize>) = these.iter().partition(needs_utf8);
+        for (these, utf8) in [(plain, false), (utf8, true)] {
+            let these: Vec<usize> = these.into_iter().copied().collect();
+            if utf8 && !session.extensions.utf8 {
+                let why = format!(
+                    "{self} does not take addresses that are not ASCII (SMTPUTF8): give another one"
+                );
+                set(
+                    outcomes,
+                    &these,
+                    &Err(Undelivered::own(Failure::Answered, why)),
+                );
+                continue;
+            }
+            self.transactions(&mut session, to, these, utf8, letters, outcomes)
+                .await?;
+        }
+        // All is said, so nobody waits for the farewell: what is recorded late is sent twice after a crash (M4).
+        tokio::spawn(session.farewell());
         Ok(())
     }
 
-    async fn step<T>(
+    /// One transaction for these, and another one for those who were too many for it, as long as there are fewer each time.
+    async fn transactions(
         &self,
-        step: Step,
-        end: Instant,
-        work: impl Future<Output = Result<T, smtp::Error>>,
-    ) -> Result<T, String> {
-        match timeout_at(end, work).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(self.failed(step, &error)),
-            Err(_) => Err(self.silent(step)),
+        session: &mut Session,
+        to: &[Address],
+        mut these: Vec<usize>,
+        utf8: bool,
+        letters: &impl Letters,
+        outcomes: &mut Outcomes,
+    ) -> Result<(), Failed> {
+        while !these.is_empty() {
+            let data = match letters.written(utf8) {
+                Ok(data) => data,
+                Err(why) => {
+                    let why = format!("the e-mail cannot be written: {why}");
+                    set(
+                        outcomes,
+                        &these,
+                        &Err(Undelivered::own(Failure::Refused, why)),
+                    );
+                    return Ok(());
+                }
+            };
+            let addresses: Vec<String> = these
+                .iter()
+                .filter_map(|one| Some(in_ascii(to.get(*one)?).to_string()))
+                .collect();
+            let from = in_ascii(letters.from()).to_string();
+            let mail = Mail {
+                from: &from,
+                to: &addresses,
+                utf8,
+                data: &data,
+            };
+            let refused = session.transaction(mail).await?;
+            let mut again = Vec::new();
+            let is_progress = refused.iter().any(Option::is_none);
+            for (one, refused) in these.iter().zip(&refused) {
+                let outcome = match refused {
+                    None => Ok(()),
+                    // RFC 5321, 4.5.3.1.10: too many recipients.
+                    Some(reply) if is_progress && (reply.is_for_now() || reply.code == 552) => {
+                        again.push(*one);
+                        Err(self.refused(reply))
+                    }
+                    Some(reply) => Err(self.refused(reply)),
+                };
+                set(outcomes, &[*one], &outcome);
+            }
+            these = again;
+        }
+        Ok(())
+    }
+}
+
+fn undecided(outcomes: &Outcomes) -> Vec<usize> {
+    let outcomes = outcomes.iter().enumerate();
+    outcomes
+        .filter(|(_, outcome)| outcome.is_none())
+        .map(|(index, _)| index)
+        .collect()
+}
+
+fn set(outcomes: &mut Outcomes, these: &[usize], outcome: &Result<(), Undelivered>) {
+    for one in these {
+        if let Some(place) = outcomes.get_mut(*one) {
+            *place = Some(outcome.clone());
         }
     }
 }
 
+/// The address with the domain as every server knows it.
+pub(super) fn in_ascii(address: &Address) -> Address {
+    idna::domain_to_ascii(address.domain())
+        .ok()
+        .and_then(|domain| Address::new(address.user(), domain).ok())
+        .unwrap_or_else(|| address.clone())
+}
+
 // What went wrong, in words.
 impl Server {
-    fn failed(&self, step: Step, error: &smtp::Error) -> String {
-        let because = self.because(step, error);
-        if is_untrusted(error) {
-            return format!(
-                "{self} cannot be trusted: {because}; authorities of your own can be named by SSL_CERT_FILE"
-            );
-        }
-        match (step, error.status()) {
-            (Step::Connect, Some(_)) => format!("{self} refuses the connection: {because}"),
-            (Step::Connect, None) => format!("{self} cannot be reached: {because}"),
-            (Step::Secure, _) => format!("the connection to {self} cannot be secured: {because}"),
-            (Step::LogIn, Some(_)) => format!("{self} refuses the login: {because}"),
-            (Step::LogIn, None) => format!("the login at {self} failed: {because}"),
-            (Step::Send, Some(_)) => format!("{self} refuses the e-mail: {because}"),
-            (Step::Send, None) => {
-                format!("the connection to {self} broke before it took the e-mail: {because}")
-            }
+    fn refused(&self, reply: &Reply) -> Undelivered {
+        let why = format!("{self} refuses the e-mail: {}", self.quoted(reply));
+        Undelivered::own(Failure::Answered, why)
+    }
+
+    fn ended(&self, failed: &Failed) -> Ended {
+        let Failed { step, problem } = failed;
+        let was_answered = matches!(problem, Problem::Refused(_));
+        let failure = if was_answered {
+            Failure::Answered
+        } else if *step == Step::Verdict {
+            Failure::Unanswered
+        } else {
+            Failure::Refused
+        };
+        let is_for_good =
+            |problem: &Problem| matches!(problem, Problem::Refused(reply) if !reply.is_for_now());
+        let is_apart = match step {
+            Step::Connect | Step::Secure | Step::LogIn | Step::Begin => false,
+            Step::Recipient => true,
+            Step::Message => was_answered,
+            Step::Verdict => is_for_good(problem),
+        };
+        let error = DeliveryError::new(self.words(*step, problem));
+        Ended {
+            undelivered: Undelivered::all(failure, error),
+            is_apart,
         }
     }
 
-    fn silent(&self, step: Step) -> String {
+    fn words(&self, step: Step, problem: &Problem) -> String {
+        let because = match problem {
+            Problem::Silent(limit) => return self.silent(step, *limit),
+            Problem::Broken(error) if is_untrusted(error) => {
+                return format!(
+                    "{self} cannot be trusted: {}; authorities of your own can be named by SSL_CERT_FILE",
+                    self.cleaned(error)
+                );
+            }
+            Problem::Broken(error) => self.cleaned(error),
+            Problem::NotSmtp => "what it says is no answer of a mail server".to_owned(),
+            Problem::Endless => "its answer has no end".to_owned(),
+            Problem::Lacks(what) => (*what).to_owned(),
+            Problem::OtherLogins(offered) => {
+                let offered = shown(offered.join(" ").as_bytes(), &self.secrets);
+                format!("it offers neither PLAIN, LOGIN nor CRAM-MD5, but {offered}")
+            }
+            // A server that lost its place repeats what it did not understand: here, a password.
+            Problem::Refused(reply) if step == Step::LogIn && reply.code / 10 == 50 => {
+                reply.code.to_string()
+            }
+            Problem::Refused(reply) => self.quoted(reply),
+        };
+        let is_refused = matches!(problem, Problem::Refused(_));
+        match step {
+            Step::Connect if is_refused => format!("{self} refuses the connection: {because}"),
+            Step::Connect => format!("{self} cannot be reached: {because}"),
+            Step::Secure => format!("the connection to {self} cannot be secured: {because}"),
+            Step::LogIn if is_refused => format!("{self} refuses the login: {because}"),
+            Step::LogIn => format!("the login at {self} failed: {because}"),
+            _ if is_refused => format!("{self} refuses the e-mail: {because}"),
+            Step::Begin | Step::Recipient | Step::Message => {
+                format!("the connection to {self} broke before it took the e-mail: {because}")
+            }
+            Step::Verdict => format!(
+                "all of the e-mail was sent to {self}, which did not say whether it took it: {because}"
+            ),
+        }
+    }
+
+    fn silent(&self, step: Step, limit: Duration) -> String {
         let what = match step {
             Step::Connect => "while connecting",
             Step::Secure => "while the connection was secured",
             Step::LogIn => "to the login",
-            Step::Send => "to the e-mail",
-        };
-        let limit = self.limit.as_secs_f64();
-        format!("{self} did not answer {what}, in {limit} s")
-    }
-
-    /// The cause, without secrets (X1).
-    fn because(&self, step: Step, error: &smtp::Error) -> String {
-        let cause = causes(error).last().map(ToString::to_string);
-        let Some(code) = error.status() else {
-            return self.cleaned(&cause.unwrap_or_else(|| error.to_string()));
-        };
-        // A server that lost its place repeats what it did not understand: here, a password.
-        let repeats = step == Step::LogIn && u16::from(code) / 10 == 50;
-        let answer = cause.filter(|_| !repeats).unwrap_or_default();
-        self.cleaned(&format!("{code} {answer}"))
-    }
-
-    /// One line of bounded length, without the password and with masked addresses (X1, X2).
-    fn cleaned(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        if let Some((_, password)) = &self.login
-            && !password.reveal().is_empty()
-        {
-            text = text.replace(password.reveal(), "***");
-        }
-        let words = text.split_whitespace().map(|word| {
-            let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-            match bare.parse() {
-                Ok(address) => word.replace(bare, &masked(&address)),
-                Err(_) if word.contains('@') => "…".to_owned(),
-                Err(_) => word.to_owned(),
+            Step::Begin | Step::Recipient | Step::Message => "to the e-mail",
+            Step::Verdict => {
+                let limit = VERDICT.as_secs();
+                return format!(
+                    "all of the e-mail was sent to {self}, which did not say within {limit} s whether it took it"
+                );
             }
-        });
-        one_line(&words.collect::<Vec<_>>().join(" "), LONGEST_ANSWER)
+        };
+        format!("{self} did not answer {what}, in {} s", limit.as_secs_f64())
+    }
+
+    fn quoted(&self, reply: &Reply) -> String {
+        let text = shown(&reply.text(), &self.secrets);
+        format!("{} {text}", reply.code).trim_end().to_owned()
+    }
+
+    /// The last cause: names in a certificate are a peer's words, too.
+    fn cleaned(&self, error: &io::Error) -> String {
+        let first: &(dyn error::Error + 'static) = error;
+        let cause = iter::successors(Some(first), |cause| cause.source()).last();
+        let cause = cause.map(ToString::to_string).unwrap_or_default();
+        shown(cause.as_bytes(), &self.secrets)
     }
 }
 
@@ -185,15 +407,13 @@ impl fmt::Display for Server {
     }
 }
 
-/// All that led to an error, the first cause last.
-fn causes(error: &smtp::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    iter::successors(error.source(), |&cause| cause.source())
+/// Whether it is the server's certificate that is wrong.
+fn is_untrusted(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref())
+        .is_some_and(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)))
 }
 
-/// Whether it is the server's certificate that is wrong.
-fn is_untrusted(error: &smtp::Error) -> bool {
-    causes(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref())
-        .filter_map(|cause| cause.downcast_ref())
-        .any(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)))
-}
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,8 @@ proptest! {
                     released = outbox.end();
                 }
                 Step::Take => while let Some(delivery) = outbox.take_due(now) {
-                    let channel = delivery.channel;
+                    let channel = delivery.channels[0];
+                    prop_assert_eq!(delivery.channels.len(), 1);
                     prop_assert!(flying[channel].is_empty(), "two are under way");
                     let ids: Vec<_> = delivery.notices.iter().map(|notice| notice.id).collect();
                     prop_assert!(!ids.is_empty());
