@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use super::check::{At, Environment};
 use super::raw::RawActor;
-use super::{ConfigError, SecretUrl, Target};
+use super::{ConfigError, SecretUrl, Target, bounded};
 
 /// The port of the TCP probe where a host is named without one.
 const FALLBACK_PORT: u16 = 443;
@@ -176,7 +176,7 @@ pub(super) fn variable(
 }
 
 pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|cause| {
+    let text = bounded::text(Path::new(file), bounded::SECRET).map_err(|cause| {
         at.error(
             key,
             format!("{file} cannot be read ({cause})"),

@@ -5,6 +5,7 @@
 //! they share a file.
 
 mod address;
+pub mod bounded;
 mod check;
 mod effective;
 mod given;
@@ -255,7 +256,7 @@ fn read(file: Option<&Path>) -> Result<(String, String), ConfigError> {
         return Ok(("built-in configuration".to_owned(), BUILT_IN.to_owned()));
     };
     let file = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match bounded::text(path, bounded::CONFIGURATION) {
         Ok(text) => Ok((file, text)),
         Err(cause) => Err(ConfigError::Unreadable { file, cause }),
     }

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use embassy_time::Duration;
 use lvmbeat::clu::amqp::Amqp;
+use lvmbeat::config::bounded;
 
 use crate::demo::{self, DemoConfig};
 use crate::ecp::{EcpConfig, ModbusPort};
@@ -299,7 +301,7 @@ fn broker_url(
     let Some(file) = variable(BROKER_FILE_VARIABLE) else {
         return Ok(None);
     };
-    match std::fs::read_to_string(&file) {
+    match bounded::text(Path::new(&file), bounded::SECRET) {
         Ok(url) => Ok(Some((BROKER_FILE_VARIABLE, url.trim().to_owned()))),
         Err(cause) => Err(format!(
             "{BROKER_FILE_VARIABLE}: {file} cannot be read ({cause}); name a file that this user can read"

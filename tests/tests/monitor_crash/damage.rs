@@ -77,7 +77,9 @@ async fn m2_a_state_file_of_a_later_version_is_left_as_it_is_and_the_monitor_doe
     monitor.launch();
     let process = monitor.process();
     process
-        .wait_for_line(SOON, |line| line.contains("a later version of lvmbeat (format 9"))
+        .wait_for_line(SOON, |line| {
+            line.contains("a later version of lvmbeat (format 9")
+        })
         .await;
     assert_ne!(process.exit(SOON).await.code(), Some(0));
     assert_eq!(fs::read_to_string(monitor.state_file()).unwrap(), later);

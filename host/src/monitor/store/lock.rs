@@ -30,7 +30,16 @@ pub(in crate::monitor) fn lock(path: &Path) -> Result<Lock, NoLock> {
     let beside = with_suffix(path, ".lock");
     let mut open = OpenOptions::new();
     let open = open.write(true).create(true).truncate(false).mode(0o600);
-    let file = open.open(beside).map_err(NoLock::Impossible)?;
+    let writable = open.open(&beside).map_err(NoLock::Impossible)?;
+    // One that is only read does not keep the disk from being made read-only; but NFS locks only what is written.
+    let readable = File::open(&beside).map_err(NoLock::Impossible)?;
+    match take(readable) {
+        Err(NoLock::Impossible(_)) => take(writable),
+        taken => taken,
+    }
+}
+
+fn take(file: File) -> Result<Lock, NoLock> {
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(NoLock::Taken),
