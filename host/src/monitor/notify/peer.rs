@@ -15,7 +15,7 @@ use crate::config::monitor::Monitor;
 use crate::config::{Config, SecretUrl};
 
 /// So much of the words is looked at, in bytes.
-const READ: usize = 2048;
+const READ: usize = 1024;
 /// So much of them is shown, in characters: far less than is looked at, so that no secret is cut at the end.
 const SHOWN: usize = 300;
 /// So many characters of a secret in a row are a part of it.
