@@ -34,4 +34,17 @@ mod tests {
         }
         assert_eq!(text(Path::new("/dev/null"), 0).unwrap(), "");
     }
+
+    /// The bound on the environment is the system's (execve(2), "Limits on size of arguments and environment").
+    #[test]
+    fn x2_no_variable_is_longer_than_128_kib() {
+        let long = "x".repeat(128 << 10);
+        let refused = std::process::Command::new("true")
+            .env("LONG", long)
+            .status();
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            io::ErrorKind::ArgumentListTooLong
+        );
+    }
 }
