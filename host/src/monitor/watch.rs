@@ -356,7 +356,7 @@ impl Watch {
     fn publish(&self) {
         let (at, store) = (self.moment(), self.saving.view());
         let mut view = self.memory.view(at, &self.config, &self.channels, store);
-        view.own_beat = self.own_beat.borrow().clone();
+        view.own_beat.clone_from(&self.own_beat.borrow());
         self.view.send_replace(Arc::new(view));
     }
 

@@ -273,15 +273,16 @@ fn unescaped_once(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         let (byte, left) = match (first, after) {
+            (b'\\', [b'u' | b'U', b'{', after @ ..]) | (b'&', [b'#', b'x' | b'X', after @ ..]) => {
+                number(after, 1, 16, 8)
+            }
             (b'%' | b'=', _) => number(after, 2, 16, 2),
-            (b'\\', [b'u' | b'U', b'{', after @ ..]) => number(after, 1, 16, 8),
             (b'\\', [b'u', after @ ..]) => number(after, 4, 16, 4),
             (b'\\', [b'U', after @ ..]) => number(after, 8, 16, 8),
             (b'\\' | b'0', [b'x', after @ ..]) => number(after, 1, 16, 2),
             (b'\\', [b'0'..=b'7', ..]) => number(after, 1, 8, 3),
             (b'\\', [b'n' | b'r' | b't', after @ ..]) => Some((b' ', after)),
             (b'\\', [byte, after @ ..]) => Some((*byte, after)),
-            (b'&', [b'#', b'x' | b'X', after @ ..]) => number(after, 1, 16, 8),
             (b'&', [b'#', after @ ..]) => number(after, 1, 10, 8),
             (b'&', _) => NAMED
                 .iter()

@@ -227,10 +227,13 @@ fn x2_a_body_that_is_too_long_is_cut_and_what_follows_is_not() {
         let mut body = 0;
         let mut rest = &out[..];
         while let Ok((left, parsed)) = parse_frame(rest) {
-            match parsed {
-                AMQPFrame::Header(_, header) if body == 0 => assert_eq!(header.body_size, MAX_BODY),
-                AMQPFrame::Body(_, part) => body += part.len() as u64,
-                other => assert!(matches!(other, AMQPFrame::Header(..)), "{other:?}"),
+            if let AMQPFrame::Body(_, part) = parsed {
+                body += part.len() as u64;
+            } else if let AMQPFrame::Header(_, header) = parsed {
+                let size = if body == 0 { MAX_BODY } else { 2 };
+                assert_eq!(header.body_size, size);
+            } else {
+                panic!("{parsed:?}");
             }
             rest = left;
             if rest.is_empty() {
@@ -247,7 +250,7 @@ fn x2_of_a_body_without_end_nothing_is_kept() {
     let mut filter = Filter::default();
     let header = [&[0, 60, 0, 0][..], &u64::MAX.to_be_bytes(), &[0, 0]].concat();
     filter.push(&frame(CONTENT, &header));
-    let part = frame(BODY, &[b'x'; 100_000]);
+    let part = frame(BODY, &vec![b'x'; 100_000]);
     let mut passed = 0;
     for _ in 0..1000 {
         filter.push(&part);
