@@ -1,4 +1,5 @@
-//! Files that people write, and programs: whatever they turn out to be, no more than a bound is read of them (X2).
+//! Files that people write, and programs: whatever they turn out to be, no more than a bound is
+//! read of them (X2).
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -35,7 +36,8 @@ mod tests {
         assert_eq!(text(Path::new("/dev/null"), 0).unwrap(), "");
     }
 
-    /// The bound on the environment is the system's (execve(2), "Limits on size of arguments and environment").
+    /// The bound on the environment is the system's (execve(2), "Limits on size of arguments and
+    /// environment").
     #[test]
     fn x2_no_variable_is_longer_than_128_kib() {
         let long = "x".repeat(128 << 10);

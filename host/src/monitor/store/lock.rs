@@ -1,7 +1,7 @@
 //! One monitor writes a state file, and no other.
 //!
-//! A lock keeps a second one from starting. On a network file system it may be granted to both; so each stamps what it writes, and the
-//! one that finds a stamp that is not its own stops writing.
+//! A lock keeps a second one from starting. On a network file system it may be granted to both; so
+//! each stamps what it writes, and the one that finds a stamp that is not its own stops writing.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -25,13 +25,15 @@ pub(in crate::monitor) enum NoLock {
     Impossible(io::Error),
 }
 
-/// Takes the lock that stands for the state file: that of a file beside it, for the file itself is replaced at each save.
+/// Takes the lock that stands for the state file: that of a file beside it, for the file itself is
+/// replaced at each save.
 pub(in crate::monitor) fn lock(path: &Path) -> Result<Lock, NoLock> {
     let beside = with_suffix(path, ".lock");
     let mut open = OpenOptions::new();
     let open = open.write(true).create(true).truncate(false).mode(0o600);
     let writable = open.open(&beside).map_err(NoLock::Impossible)?;
-    // One that is only read does not keep the disk from being made read-only; but NFS locks only what is written.
+    // One that is only read does not keep the disk from being made read-only; but NFS locks only
+    // what is written.
     let readable = File::open(&beside).map_err(NoLock::Impossible)?;
     match take(readable) {
         Err(NoLock::Impossible(_)) => take(writable),
@@ -72,7 +74,8 @@ impl Mark {
     }
 }
 
-/// Refuses if another monitor has written since: `loaded` is what was read at the start, if nothing was written yet.
+/// Refuses if another monitor has written since: `loaded` is what was read at the start, if nothing
+/// was written yet.
 pub(super) fn is_ours(path: &Path, own: Uuid, loaded: Mark) -> io::Result<()> {
     let there = read(path)?.and_then(|bytes| decode(&bytes).ok());
     let mark = there.as_ref().map_or(Mark::Nobody, Mark::of);
