@@ -150,4 +150,17 @@ mod tests {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
+
+    #[tokio::test]
+    async fn x2_an_answer_without_end_is_not_read_to_its_end() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/healthz", listener.local_addr().unwrap());
+        let url = url.parse().unwrap();
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+        };
+        let (answer, ()) = tokio::join!(ask(&url), server);
+        assert_eq!(answer.unwrap().len() as u64, ENOUGH);
+    }
 }

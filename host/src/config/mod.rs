@@ -300,13 +300,16 @@ impl Config {
     }
 }
 
+/// The longest configuration, in bytes. The documented one has some kilobytes.
+const LONGEST_FILE: u64 = 1 << 20;
+
 /// The text of the file, or of the built-in configuration, and what errors call it.
 fn read(file: Option<&Path>) -> Result<(String, String), ConfigError> {
     let Some(path) = file else {
         return Ok(("built-in configuration".to_owned(), BUILT_IN.to_owned()));
     };
     let file = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match text_file::read(path, LONGEST_FILE) {
         Ok(text) => Ok((file, text)),
         Err(cause) => Err(ConfigError::Unreadable { file, cause }),
     }

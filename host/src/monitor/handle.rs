@@ -12,32 +12,41 @@ use crate::report::Report;
 
 /// Requests that wait to be taken. The loop takes one in microseconds: a full queue means that it does not run.
 const WAITING: usize = 64;
-/// How long the loop may take to answer.
-const LIMIT: Duration = Duration::from_secs(2);
+/// How long the loop may take to answer: longer than it waits for the disk.
+const LIMIT: Duration = Duration::from_secs(5);
 
-/// One request to the loop.
+/// One request to the loop. Whatever has to survive a restart is answered when it is on the disk, or cannot be.
 #[derive(Debug)]
 pub enum Request {
     /// A beat was received.
     Beat(Option<Box<Report>>, oneshot::Sender<()>),
     /// Raise alarms again. Answers whether they were disabled.
-    Enable(oneshot::Sender<bool>),
+    Enable(oneshot::Sender<Done<bool>>),
     /// Raise no alarms, for good or for some time.
-    Disable(Option<Duration>, oneshot::Sender<()>),
+    Disable(Option<Duration>, oneshot::Sender<Done<()>>),
     /// Tell people `down` by hand. Answers whether they are told.
     NotifyDown {
         /// Even if they know already.
         force: bool,
         /// The answer.
-        told: oneshot::Sender<bool>,
+        told: oneshot::Sender<Done<bool>>,
     },
     /// Tell people `up` by hand. Answers whether they are told.
     NotifyUp {
         /// Even if they know already.
         force: bool,
         /// The answer.
-        told: oneshot::Sender<bool>,
+        told: oneshot::Sender<Done<bool>>,
     },
+}
+
+/// It was done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Done<T> {
+    /// What came of it.
+    pub value: T,
+    /// Why a restart would forget it, if so; otherwise it is on the disk.
+    pub unsaved: Option<String>,
 }
 
 /// The monitor's loop does not answer.
@@ -89,22 +98,22 @@ impl Handle {
     }
 
     /// Raises alarms again. Gives whether they were disabled.
-    pub async fn enable(&self) -> Result<bool, Stuck> {
+    pub async fn enable(&self) -> Result<Done<bool>, Stuck> {
         self.ask(Request::Enable).await
     }
 
     /// Raises no alarms, for good or for some time.
-    pub async fn disable(&self, period: Option<Duration>) -> Result<(), Stuck> {
+    pub async fn disable(&self, period: Option<Duration>) -> Result<Done<()>, Stuck> {
         self.ask(|answer| Request::Disable(period, answer)).await
     }
 
     /// Tells people that the observatory is down. Gives whether they are told.
-    pub async fn notify_down(&self, force: bool) -> Result<bool, Stuck> {
+    pub async fn notify_down(&self, force: bool) -> Result<Done<bool>, Stuck> {
         self.ask(|told| Request::NotifyDown { force, told }).await
     }
 
     /// Tells people that the observatory is up. Gives whether they are told.
-    pub async fn notify_up(&self, force: bool) -> Result<bool, Stuck> {
+    pub async fn notify_up(&self, force: bool) -> Result<Done<bool>, Stuck> {
         self.ask(|told| Request::NotifyUp { force, told }).await
     }
 

@@ -66,6 +66,9 @@ pub(super) struct Memory {
 pub(super) struct Saved {
     /// When it was saved.
     pub(super) wall: Timestamp,
+    /// The process that has saved it; an earlier version does not say.
+    #[serde(default)]
+    pub(super) writer: Option<Uuid>,
     pub(super) alarm: alarm::Saved,
     #[serde(default)]
     unsure: bool,
@@ -88,6 +91,7 @@ impl Saved {
     fn nothing(wall: Timestamp) -> Self {
         Self {
             wall,
+            writer: None,
             alarm: alarm::Saved::default(),
             unsure: false,
             incident: None,
@@ -134,7 +138,7 @@ impl Memory {
                 ..nothing
             },
             // Silence begins anew (M3), and alarms anew, although people may know (M2). Alarms are enabled.
-            Loaded::Lost => Saved {
+            Loaded::Lost | Loaded::Later(_) => Saved {
                 unsure: true,
                 ..nothing
             },
@@ -177,6 +181,7 @@ impl Memory {
     pub(super) fn save(&self, at: Moment) -> Saved {
         Saved {
             wall: at.wall,
+            writer: None,
             alarm: self.alarm.save(at.now),
             unsure: self.unsure,
             incident: self.incident,

@@ -20,6 +20,7 @@ mod testing;
 pub mod view;
 mod watch;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use lvmbeat_core::alarm;
@@ -41,6 +42,22 @@ pub enum MonitorError {
     /// The thresholds cannot work.
     #[error("monitor: {0}")]
     Thresholds(alarm::ConfigError),
+    /// Another monitor is running on the same state file.
+    #[error("another monitor is running on the state file {}: end it first, or give this one a file of its own (LVMBEAT_STATE_FILE)", .0.display())]
+    Locked(PathBuf),
+    /// Going back to an earlier version must not throw away what a later one knows.
+    #[error(
+        "the state file {} was written by a later version of lvmbeat (format {version}, this one knows {}) and is left as it is: run that version, \
+         or move the file away, which forgets what was not delivered yet",
+        path.display(),
+        store::VERSION
+    )]
+    LaterState {
+        /// Where it is.
+        path: PathBuf,
+        /// Its format.
+        version: u64,
+    },
     /// The HTTP client for the other dead-man's service cannot be made.
     #[error("the HTTP client for monitor.ping_url cannot be set up: {0}")]
     HttpClient(#[from] reqwest::Error),
@@ -82,7 +99,7 @@ pub async fn run_with(
         clock.clone(),
         own_beat,
     )
-    .await;
+    .await?;
     let (limits, router) = (
         http::limits(&config),
         http::router(handle.clone(), &config, clock.clone()),

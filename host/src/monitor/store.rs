@@ -2,7 +2,9 @@
 //!
 //! One line of JSON: a version, a checksum, and the state. It is replaced as a whole: written beside, flushed to the disk, renamed, and
 //! the folder flushed, so that after a crash there is the old one or the new one. One that cannot be read is set aside and never a reason
-//! not to start (X2).
+//! not to start (X2). One that a later version has written is left as it is, and so is one that another monitor writes (`lock`).
+
+mod lock;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -12,11 +14,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::memory::Saved;
+pub(super) use lock::{Lock, Mark, NoLock, lock};
 
 /// The version that is written. Fields may be added without a new one.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 /// A longer file is none of ours.
 const MAX_BYTES: u64 = 16 << 20;
 /// How many damaged files are kept.
@@ -33,6 +37,8 @@ pub(super) enum Loaded {
     Python(Python),
     /// There is one that cannot be used.
     Lost,
+    /// There is one of a later version, of this format. It is left as it is.
+    Later(u64),
 }
 
 /// What the Python version saves.
@@ -67,8 +73,15 @@ pub(super) fn load(path: &Path) -> (Loaded, Option<Damaged>) {
     (Loaded::Lost, Some(Damaged { cause, set_aside }))
 }
 
+/// The same as [`write`], unless another monitor has written there since `loaded` was read. `saved` is stamped with `own`.
+pub(super) fn write_own(path: &Path, saved: &mut Saved, own: Uuid, loaded: Mark) -> io::Result<()> {
+    lock::is_ours(path, own, loaded)?;
+    saved.writer = Some(own);
+    write(path, saved)
+}
+
 /// Replaces the file. When this returns, what was saved survives a crash of the machine.
-pub(super) fn write(path: &Path, saved: &Saved) -> io::Result<()> {
+fn write(path: &Path, saved: &Saved) -> io::Result<()> {
     let bytes = encode(saved)?;
     let beside = with_suffix(path, ".tmp");
     let written = write_beside(&beside, &bytes).and_then(|()| fs::rename(&beside, path));
@@ -163,9 +176,7 @@ fn decode(bytes: &[u8]) -> Result<Loaded, String> {
     let Versioned { version } =
         serde_json::from_str(text).map_err(|cause| format!("it is no state file ({cause})"))?;
     if version > VERSION {
-        return Err(format!(
-            "it was written by a later version of lvmbeat (format {version}, this one knows {VERSION})"
-        ));
+        return Ok(Loaded::Later(version));
     }
     let whole: Whole =
         serde_json::from_str(text).map_err(|cause| format!("it is no state file ({cause})"))?;

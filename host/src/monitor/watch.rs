@@ -1,5 +1,7 @@
 //! The monitor's loop: owns everything that is known, and waits for nothing but its own channels.
 
+mod promises;
+
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant as Deadline, MissedTickBehavior, interval, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::MonitorError;
 use super::handle::{Handle, Request};
@@ -21,11 +24,12 @@ use super::notify::peer::Secrets;
 use super::notify::{Channel, DeliveryError, Message, Undelivered};
 use super::outbox::{Delivery, Way};
 use super::saving::Saving;
-use super::store::{self, Damaged, Loaded};
+use super::store::{self, Damaged, Loaded, Lock, Mark, NoLock};
 use super::view::{OwnBeat, View};
 use crate::clock::Clock;
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
+use promises::Promises;
 
 /// Requests that are taken before a check: no more than can wait.
 const WAITING: usize = 64;
@@ -47,6 +51,11 @@ pub(super) struct Watch {
     memory: Memory,
     saving: Saving,
     saves: JoinSet<io::Result<()>>,
+    promises: Promises,
+    /// Of what this process writes, and of what it found.
+    stamp: Uuid,
+    loaded: Mark,
+    _lock: Option<Lock>,
     deliveries: JoinSet<Ended>,
     requests: mpsc::Receiver<Request>,
     view: watch::Sender<Arc<View>>,
@@ -65,12 +74,18 @@ impl Watch {
         channels: Arc<[Arc<dyn Channel>]>,
         clock: Arc<dyn Clock>,
         own_beat: watch::Receiver<Option<OwnBeat>>,
-    ) -> (Self, Handle) {
-        let (found, set_aside) = match &config.state_file {
-            None => (Loaded::Nothing, None),
-            Some(path) => load(path.clone()).await,
-        };
+    ) -> Result<(Self, Handle), MonitorError> {
+        let (mut lock, mut found, mut set_aside) = (None, Loaded::Nothing, None);
+        if let Some(path) = &config.state_file {
+            lock = take_lock(path.clone()).await?;
+            (found, set_aside) = load(path.clone()).await;
+        }
+        let loaded = Mark::of(&found);
         let found = match found {
+            Loaded::Later(version) => {
+                let path = config.state_file.clone().unwrap_or_default();
+                return Err(MonitorError::LaterState { path, version });
+            }
             Loaded::Saved(saved) => {
                 let secrets = Secrets::of_monitor(&config);
                 Loaded::Saved(Box::new(saved.shown(&secrets)))
@@ -100,6 +115,10 @@ impl Watch {
             memory,
             saving,
             saves: JoinSet::new(),
+            promises: Promises::default(),
+            stamp: Uuid::new_v4(),
+            loaded,
+            _lock: lock,
             deliveries: JoinSet::new(),
             requests,
             view,
@@ -107,7 +126,7 @@ impl Watch {
             check_due: true,
             unsettled_since: Some(at.now),
         };
-        (watch, handle)
+        Ok((watch, handle))
     }
 
     /// Runs until it is told to stop, or one of `tasks` ends, which never should.
@@ -206,23 +225,25 @@ impl Watch {
                 let was_disabled = self.memory.enable(at);
                 self.saving.want();
                 self.publish();
-                let _ = answer.send(was_disabled);
+                self.promises.add(was_disabled, answer, at.now);
             }
             Request::Disable(period, answer) => {
                 self.memory.disable(period, at);
                 self.saving.want();
                 self.publish();
-                let _ = answer.send(());
+                self.promises.add((), answer, at.now);
             }
             Request::NotifyDown { force, told } => {
                 let is_told = self.memory.notify_down(force, at);
+                self.saving.want();
                 self.publish();
-                let _ = told.send(is_told);
+                self.promises.add(is_told, told, at.now);
             }
             Request::NotifyUp { force, told } => {
                 let is_told = self.memory.notify_up(force, at);
+                self.saving.want();
                 self.publish();
-                let _ = told.send(is_told);
+                self.promises.add(is_told, told, at.now);
             }
         }
         if self.memory.outbox.end() != told {
@@ -236,6 +257,10 @@ impl Watch {
         if self.saving.is_due(at.now) {
             self.save(at);
         }
+        if self.config.state_file.is_none() {
+            self.promises.give_up("there is no state file");
+        }
+        self.promises.tick(at.now);
         if self.saving.is_hopeless(at.now) {
             self.memory.outbox.release(self.memory.outbox.end());
         }
@@ -251,9 +276,11 @@ impl Watch {
         let end = self.memory.outbox.end();
         self.saving
             .begin(at.now, end, self.memory.is_silent(at.now));
-        let saved = self.memory.save(at);
+        let mut saved = self.memory.save(at);
+        let (own, loaded) = (self.stamp, self.loaded);
+        self.promises.save_begins();
         self.saves
-            .spawn_blocking(move || store::write(&path, &saved));
+            .spawn_blocking(move || store::write_own(&path, &mut saved, own, loaded));
     }
 
     fn saved(&mut self, saved: Result<io::Result<()>, JoinError>) {
@@ -262,6 +289,11 @@ impl Watch {
             Ok(Err(cause)) => Some(cause.to_string()),
             Err(died) => Some(died.to_string()),
         };
+        self.promises.save_ended(failure.as_ref());
+        if failure.is_none() {
+            // What is there from now on is by this process, or by another.
+            self.loaded = Mark::Nobody;
+        }
         if let Some(end) = self.saving.ended(failure, self.clock.wall()) {
             self.memory.outbox.release(end);
         }
@@ -337,7 +369,7 @@ impl Watch {
     fn publish(&self) {
         let (at, store) = (self.moment(), self.saving.view());
         let mut view = self.memory.view(at, &self.config, &self.channels, store);
-        view.own_beat = self.own_beat.borrow().clone();
+        view.own_beat.clone_from(&self.own_beat.borrow());
         self.view.send_replace(Arc::new(view));
     }
 
@@ -374,6 +406,22 @@ fn tick_period(attention: Duration) -> Duration {
     (attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
 }
 
+/// Keeps other monitors from the state file, in a bounded time. Where that is impossible, the stamp has to do.
+async fn take_lock(path: PathBuf) -> Result<Option<Lock>, MonitorError> {
+    let file = path.clone();
+    let locking = tokio::task::spawn_blocking(move || store::lock(&file));
+    let cause = match timeout(LOAD_LIMIT, locking).await {
+        Ok(Ok(Ok(lock))) => return Ok(Some(lock)),
+        Ok(Ok(Err(NoLock::Taken))) => return Err(MonitorError::Locked(path)),
+        Ok(Ok(Err(NoLock::Impossible(cause)))) => cause.to_string(),
+        Ok(Err(died)) => died.to_string(),
+        Err(_) => "the disk does not answer".to_owned(),
+    };
+    let file = path.display();
+    tracing::warn!(%file, cause, "the state file cannot be locked; a second monitor on it would be noticed late");
+    Ok(None)
+}
+
 /// Reads the state file, in a bounded time. Gives where it was set aside, if so.
 async fn load(path: PathBuf) -> (Loaded, Option<PathBuf>) {
     let file = path.clone();
@@ -388,7 +436,7 @@ async fn load(path: PathBuf) -> (Loaded, Option<PathBuf>) {
         Loaded::Nothing => tracing::info!(%file, "there is no state file yet; starting afresh"),
         Loaded::Saved(saved) => tracing::info!(%file, saved = %saved.wall, "state file read"),
         Loaded::Python(_) => tracing::info!(%file, "state file of the Python version read"),
-        Loaded::Lost => {}
+        Loaded::Lost | Loaded::Later(_) => {}
     }
     let Some(Damaged { cause, set_aside }) = damaged else {
         return (found, None);

@@ -84,14 +84,7 @@ pub(super) fn orders() -> io::Result<mpsc::Receiver<Result<Order, String>>> {
         .name("stdin".to_owned())
         .spawn(move || {
             let mut input = io::stdin().lock();
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                match (&mut input).take(LONGEST).read_until(b'\n', &mut line) {
-                    Ok(0) | Err(_) => return,
-                    Ok(_) => {}
-                }
-                let text = String::from_utf8_lossy(&line);
+            while let Some(text) = line(&mut input) {
                 if text.trim().is_empty() {
                     continue;
                 }
@@ -103,9 +96,27 @@ pub(super) fn orders() -> io::Result<mpsc::Receiver<Result<Order, String>>> {
     Ok(receiver)
 }
 
+/// The next line, or the begin of one that is too long (X2); none at the end.
+fn line(input: &mut impl BufRead) -> Option<String> {
+    let mut line = Vec::new();
+    match input.take(LONGEST).read_until(b'\n', &mut line) {
+        Ok(0) | Err(_) => None,
+        Ok(_) => Some(String::from_utf8_lossy(&line).into_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn x2_a_line_without_end_is_not_read_to_its_end() {
+        let mut endless = io::BufReader::new(io::repeat(b'x'));
+        let begin = line(&mut endless).unwrap();
+        assert_eq!(begin.len() as u64, LONGEST);
+        assert!(Order::parse(&begin).is_err());
+        assert_eq!(line(&mut io::empty()), None);
+    }
 
     #[test]
     fn orders_are_understood() {

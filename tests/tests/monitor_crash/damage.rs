@@ -66,14 +66,43 @@ async fn x2_somebody_elses_file_is_set_aside() {
 }
 
 #[tokio::test]
-async fn x2_a_state_file_of_a_later_version_is_set_aside() {
-    is_survived(|whole| {
-        let text = String::from_utf8(whole).unwrap();
-        let later = text.replace("\"version\":1,", "\"version\":9,");
-        assert_ne!(text, later);
-        later.into()
-    })
-    .await;
+async fn m2_a_state_file_of_a_later_version_is_left_as_it_is_and_the_monitor_does_not_start() {
+    let mut monitor = Monitor::new(&[]);
+    monitor.start().await;
+    monitor.terminate().await;
+    let text = fs::read_to_string(monitor.state_file()).unwrap();
+    let later = text.replace("\"version\":1,", "\"version\":9,");
+    assert_ne!(text, later);
+    fs::write(monitor.state_file(), &later).unwrap();
+    monitor.launch();
+    let process = monitor.process();
+    process
+        .wait_for_line(SOON, |line| {
+            line.contains("a later version of lvmbeat (format 9")
+        })
+        .await;
+    assert_ne!(process.exit(SOON).await.code(), Some(0));
+    assert_eq!(fs::read_to_string(monitor.state_file()).unwrap(), later);
+}
+
+#[tokio::test]
+async fn m4_a_second_monitor_on_one_state_file_says_so_and_does_not_start() {
+    let mut first = Monitor::new(&[]);
+    first.start().await;
+    let file = first.state_file().display().to_string();
+    let mut second = Monitor::new(&[]).set("monitor.state_file", file.as_str());
+    second.launch();
+    let process = second.process();
+    process
+        .wait_for_line(SOON, |line| {
+            line.contains("another monitor is running on the state file") && line.contains(&file)
+        })
+        .await;
+    assert_ne!(process.exit(SOON).await.code(), Some(0));
+    first.beat().await;
+    // Once the first one is gone, however it went, the second one has it.
+    first.kill().await;
+    second.start().await;
 }
 
 #[tokio::test]

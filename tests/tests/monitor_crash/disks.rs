@@ -91,6 +91,26 @@ async fn m2_a_disk_that_does_not_answer_is_reported_once_and_gone_on_from_memory
 }
 
 #[tokio::test]
+async fn m2_a_command_that_is_not_on_the_disk_is_answered_so() {
+    let mut monitor = Monitor::new(&[]);
+    monitor.start().await;
+    let done = monitor.get("/disable").await;
+    assert!(done["warning"].is_null(), "{done}");
+    monitor.hang_disk().await;
+    let done = monitor.get("/enable").await;
+    assert_eq!(done["message"], "Heartbeat monitor enabled.");
+    assert_eq!(
+        done["warning"],
+        "This is not on the disk (the disk does not answer): a restart now would forget it."
+    );
+    monitor.wake_disk();
+    eventually(SOON, async || {
+        monitor.get("/disable").await["warning"].is_null()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_disk_that_does_not_answer_holds_up_no_end() {
     let hook = Hook::start().await;
     let mut monitor = Monitor::new(&[&hook]);

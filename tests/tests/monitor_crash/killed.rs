@@ -185,3 +185,15 @@ for_both! {
     m4_an_all_clear_is_not_told_again_once_it_was_recorded:
         after_it_is_recorded;
 }
+
+#[tokio::test]
+async fn m2_a_command_that_was_answered_survives_a_kill() {
+    let mut monitor = Monitor::new(&[]);
+    monitor.start().await;
+    for round in 0..10 {
+        let (path, enabled) = [("/disable", false), ("/enable", true)][round % 2];
+        monitor.get(path).await;
+        monitor.restart().await;
+        assert_eq!(monitor.status().await["enabled"], enabled, "{round}");
+    }
+}

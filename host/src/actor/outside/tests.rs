@@ -2,9 +2,11 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -250,6 +252,16 @@ async fn a_redirect_that_turns_a_post_into_a_get_is_still_a_beat() {
         assert_eq!(stand_in.monitor().beat(&Report::default()).await, Ok(()));
         assert_eq!(stand_in.methods(), [Method::POST, Method::GET], "{status}");
     }
+}
+
+#[tokio::test]
+async fn x2_an_answer_is_not_read_beyond_its_headers() {
+    let server = StandIn::start(|_| {
+        let bytes = stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 4096]));
+        Some(Response::new(Body::from_stream(bytes)))
+    })
+    .await;
+    assert_eq!(server.monitor().beat(&Report::default()).await, Ok(()));
 }
 
 #[tokio::test]

@@ -5,12 +5,16 @@
 //! the program, when tables or arrays in them are nested a few thousand deep: one message from anybody who may publish.
 //! Neither must stop anything (X2). So the bytes from the broker pass through here first. Properties that cannot be
 //! read, or that are absurdly long or deep, are taken off their message, which then arrives without any; a routing key that is
-//! not UTF-8 has its foreign bytes replaced by question marks. Everything else passes unchanged.
+//! not UTF-8 has its foreign bytes replaced by question marks. A body that is longer than any that is decoded is cut to one
+//! byte more than that, so that it takes no memory and is still told as too long. Everything else passes unchanged.
 //!
 //! A pure state machine over bytes (AMQP 0-9-1, 4.2): [`Filter::push`] takes what was read, in pieces of any size, and
 //! [`Filter::pull`] gives what lapin may read. It holds back at most one frame, of at most [`MAX_FRAME`] bytes.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use crate::clu::message::MAX_REPLY_BYTES;
 
 /// A frame's kind, channel and length.
 const FRAME_HEADER: usize = 7;
@@ -24,8 +28,21 @@ const MAX_DEPTH: usize = 16;
 /// lapin to refuse.
 const MAX_FRAME: usize = 1024 * 1024;
 
+/// So much of a message's body passes.
+const MAX_BODY: u64 = MAX_REPLY_BYTES as u64 + 1;
+/// Channels with a body under way that is cut; lapin opens three in all.
+const MAX_CUT: usize = 16;
+
 const METHOD: u8 = 1;
 const CONTENT: u8 = 2;
+const BODY: u8 = 3;
+
+/// What is left of a body that is cut.
+#[derive(Clone, Copy)]
+struct Cut {
+    passes: u64,
+    arrives: u64,
+}
 
 /// What was read from the broker, on its way to lapin.
 #[derive(Default)]
@@ -34,6 +51,8 @@ pub(super) struct Filter {
     held: Vec<u8>,
     /// How many bytes of the current frame pass as they are.
     passing: usize,
+    /// By channel.
+    cut: BTreeMap<[u8; 2], Cut>,
     /// This is no AMQP; all passes.
     foreign: bool,
     ready: Vec<u8>,
@@ -111,7 +130,7 @@ impl Filter {
     /// How many bytes have to be held before something can be done with them.
     fn wanted(&self) -> usize {
         match self.held.first_chunk::<FRAME_HEADER>() {
-            Some(&header) if is_inspected(header) => FRAME_HEADER + payload_length(header) + 1,
+            Some(&header) if self.is_inspected(header) => FRAME_HEADER + payload_length(header) + 1,
             _ => FRAME_HEADER,
         }
     }
@@ -122,7 +141,10 @@ impl Filter {
             return;
         };
         let length = payload_length(header);
-        if is_inspected(header) {
+        if self.is_inspected(header) {
+            if header.first() == Some(&BODY) {
+                return self.cut_body(header);
+            }
             let payload = self.held.get(FRAME_HEADER..FRAME_HEADER + length);
             let payload = payload.unwrap_or_default();
             if header.first() == Some(&METHOD) {
@@ -131,8 +153,11 @@ impl Filter {
                 if let Some(range) = foreign_routing_key(payload) {
                     self.replace_foreign(range);
                 }
-            } else if payload.len() > CONTENT_HEADER && !properties_can_be_read(payload) {
-                self.strip_properties();
+            } else {
+                if payload.len() > CONTENT_HEADER && !properties_can_be_read(payload) {
+                    self.strip_properties();
+                }
+                self.cut_content(header);
             }
         } else if matches!(header.first(), Some(1..=8)) && length <= MAX_FRAME {
             self.passing = length + 1;
@@ -140,6 +165,66 @@ impl Filter {
             self.foreign = true;
         }
         self.ready.append(&mut self.held);
+    }
+
+    /// Whether a frame with that header is looked at.
+    fn is_inspected(&self, header: [u8; FRAME_HEADER]) -> bool {
+        let [kind, channel @ .., _, _, _, _] = header;
+        payload_length(header) <= MAX_FRAME
+            && match kind {
+                METHOD | CONTENT => true,
+                BODY => self.cut.contains_key(&channel),
+                _ => false,
+            }
+    }
+
+    /// `held` is a content header, the body of which may be too long.
+    fn cut_content(&mut self, header: [u8; FRAME_HEADER]) {
+        const SIZE: Range<usize> = FRAME_HEADER + 4..FRAME_HEADER + CONTENT_HEADER;
+        let [_, channel @ .., _, _, _, _] = header;
+        let size = self.held.get_mut(SIZE).unwrap_or_default();
+        let Some(&announced) = size.first_chunk() else {
+            return;
+        };
+        let arrives = u64::from_be_bytes(announced);
+        if arrives <= MAX_BODY {
+            self.cut.remove(&channel);
+            return;
+        }
+        size.copy_from_slice(&MAX_BODY.to_be_bytes());
+        if self.cut.len() < MAX_CUT || self.cut.contains_key(&channel) {
+            let passes = MAX_BODY;
+            self.cut.insert(channel, Cut { passes, arrives });
+            self.changed += 1;
+        }
+    }
+
+    /// `held` is a part of a body that is cut.
+    fn cut_body(&mut self, header: [u8; FRAME_HEADER]) {
+        let [_, channel @ .., _, _, _, _] = header;
+        let Some(cut) = self.cut.get_mut(&channel) else {
+            return;
+        };
+        let length = payload_length(header);
+        let passes = usize::try_from(cut.passes)
+            .unwrap_or(usize::MAX)
+            .min(length);
+        cut.passes -= passes as u64;
+        cut.arrives = cut.arrives.saturating_sub(length as u64);
+        if cut.arrives == 0 {
+            self.cut.remove(&channel);
+        }
+        let end = self.held.last().copied();
+        self.held.truncate(FRAME_HEADER + passes);
+        let shorter = u32::try_from(passes).unwrap_or_default().to_be_bytes();
+        if let Some(length) = self.held.get_mut(3..FRAME_HEADER) {
+            length.copy_from_slice(&shorter);
+        }
+        self.held.extend(end);
+        if passes > 0 {
+            self.ready.append(&mut self.held);
+        }
+        self.held.clear();
     }
 
     fn replace_foreign(&mut self, key: Range<usize>) {
@@ -163,11 +248,6 @@ impl Filter {
         self.held.extend(end);
         self.changed += 1;
     }
-}
-
-/// Whether a frame with that header is looked at.
-fn is_inspected(header: [u8; FRAME_HEADER]) -> bool {
-    matches!(header.first(), Some(&METHOD | &CONTENT)) && payload_length(header) <= MAX_FRAME
 }
 
 fn payload_length(header: [u8; FRAME_HEADER]) -> usize {

@@ -226,7 +226,7 @@ impl AsyncRead for Filtered {
             if changed > 0 {
                 tracing::warn!(
                     messages = changed,
-                    "properties that cannot be read are taken off a message"
+                    "properties that cannot be read are taken off a message, and a body that is too long is cut"
                 );
             }
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::mount;
-use crate::monitor::handle::Stuck;
+use crate::monitor::handle::{Done, Stuck};
 use crate::monitor::page;
 
 /// It was done.
@@ -18,14 +18,35 @@ use crate::monitor::page;
 pub(super) struct Said {
     /// What was done.
     pub(super) message: String,
+    /// That a restart would forget it, if so; otherwise it is on the disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) warning: Option<String>,
 }
 
 impl Said {
     pub(super) fn new(message: impl Into<String>) -> Json<Self> {
         Json(Self {
             message: message.into(),
+            warning: None,
         })
     }
+
+    /// The same of what has to be on the disk.
+    pub(super) fn done<T>(message: impl Into<String>, done: &Done<T>) -> Json<Self> {
+        Json(Self {
+            message: message.into(),
+            warning: forgotten(done),
+        })
+    }
+}
+
+/// That a restart would forget what was done, if so.
+pub(super) fn forgotten<T>(done: &Done<T>) -> Option<String> {
+    let cause = done.unsaved.as_ref()?;
+    Some(format!(
+        "This is not on the disk ({cause}): a restart now would forget it."
+    ))
 }
 
 /// It was not done.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use maud::{DOCTYPE, Markup, html};
@@ -15,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Web;
-use super::mount::Root;
+use super::mount::{self, Root};
 
 const CSS: &str = include_str!("docs.css");
 
@@ -25,33 +26,61 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
         .routes(routes!(docs))
 }
 
-/// Gives the document to the routes that serve it, and serves the style sheet. `/redoc`, where FastAPI has another view of it, leads to
-/// this one.
-pub(super) fn give_to(router: Router, document: &OpenApi) -> Router {
-    // A document that its own library cannot write would be a defect, which the tests would show.
-    let document = serde_json::to_value(document).unwrap_or_default();
-    let style = get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], CSS));
-    let redoc = get(async |request: Request| Redirect::temporary(&Root::of(&request).link("docs")));
-    router
-        .route("/docs.css", style)
-        .route("/redoc", redoc)
-        .layer(Extension(Arc::new(document)))
+/// The document, as it is served: made once, for whoever asks for it often.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    json: Bytes,
+    /// With and without a slash at the end of the path: links are relative.
+    pages: [(Root, Bytes); 2],
+}
+
+impl Rendered {
+    pub(super) fn of(document: &OpenApi, prefix: &str) -> Self {
+        // A document that its own library cannot write would be a defect, which the tests would show.
+        let document = serde_json::to_value(document).unwrap_or_default();
+        let pages = ["/docs", "/docs/"].map(|path| {
+            let root = mount::root(prefix, path);
+            let page = page(&document, &root).into_string().into();
+            (root, page)
+        });
+        Self {
+            json: format!("{document:#}\n").into(),
+            pages,
+        }
+    }
+
+    /// Gives it to the routes that serve it, and serves the style sheet. `/redoc`, where FastAPI has another view of it, leads to `/docs`.
+    pub(super) fn give_to(self, router: Router) -> Router {
+        let style = get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], CSS));
+        let redoc = get(async |request: Request| to_docs(&Root::of(&request)));
+        router
+            .route("/docs.css", style)
+            .route("/redoc", redoc)
+            .layer(Extension(Arc::new(self)))
+    }
+}
+
+fn to_docs(root: &Root) -> Redirect {
+    Redirect::temporary(&root.link("docs"))
 }
 
 /// This description, for programs
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "An OpenAPI 3.1 document", body = Object)))]
-async fn openapi_json(Extension(document): Extension<Arc<Value>>) -> impl IntoResponse {
-    served("application/json", format!("{document:#}\n"))
+async fn openapi_json(Extension(rendered): Extension<Arc<Rendered>>) -> impl IntoResponse {
+    served("application/json", rendered.json.clone())
 }
 
 /// This description, for people
 #[utoipa::path(get, path = "/docs", responses((status = 200, description = "A page", body = String, content_type = "text/html")))]
-async fn docs(Extension(document): Extension<Arc<Value>>, request: Request) -> impl IntoResponse {
-    let page = page(&document, &Root::of(&request));
-    served("text/html; charset=utf-8", page.into_string())
+async fn docs(Extension(rendered): Extension<Arc<Rendered>>, request: Request) -> Response {
+    let root = Root::of(&request);
+    match rendered.pages.iter().find(|(known, _)| *known == root) {
+        Some((_, page)) => served("text/html; charset=utf-8", page.clone()).into_response(),
+        None => to_docs(&root).into_response(),
+    }
 }
 
-fn served(kind: &'static str, body: String) -> impl IntoResponse {
+fn served(kind: &'static str, body: Bytes) -> impl IntoResponse {
     (
         [
             (CONTENT_TYPE, HeaderValue::from_static(kind)),

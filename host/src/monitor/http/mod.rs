@@ -72,13 +72,15 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         .merge(room(changing, Need::Admin, &doors))
         .with_state(web)
         .split_for_parts();
-    let routes = docs::give_to(router, &document)
+    let prefix = mount::prefix(config);
+    let all = docs::Rendered::of(&document, prefix)
+        .give_to(router)
         .merge(page)
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(input::BODY_LIMIT))
         .layer(from_fn(guard_browsers));
-    mount::mounted(routes, mount::prefix(config))
+    mount::mounted(all, prefix)
 }
 
 /// What clients of the monitor may use: it is on the open internet.

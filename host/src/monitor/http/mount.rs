@@ -1,5 +1,6 @@
-//! Where the monitor is, as its clients see it: at the root of a host, or below a path of it behind a proxy, which may or may not take
-//! that path away. A path means the same with a slash at its end, or with letters that are percent-encoded, as in the Python version.
+//! Where the monitor is, as its clients see it: at the root of a host, or below a path of it behind
+//! a proxy, which may or may not take that path away. A path means the same with a slash at its
+//! end, or with letters that are percent-encoded, as in the Python version.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use tower::ServiceExt as _;
 
 use crate::config::monitor::Monitor;
 
-/// The monitor's root, as links say it in what is answered to one request: ends with a slash. An extension of each request.
+/// The monitor's root, as links say it in what is answered to one request: ends with a slash. An
+/// extension of each request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::monitor) struct Root(Arc<str>);
 
@@ -30,13 +32,15 @@ impl Root {
     }
 }
 
-/// The path below which people find the page, without a slash at its end: empty, unless `monitor.page_url` has one.
+/// The path below which people find the page, without a slash at its end: empty, unless
+/// `monitor.page_url` has one.
 pub(in crate::monitor) fn prefix(config: &Monitor) -> &str {
     let page = config.wording.page.as_ref();
     page.map_or("", |url| url.path().trim_end_matches('/'))
 }
 
-/// The root for whoever has asked for this path. Where no prefix is known it is relative, so that it holds below any.
+/// The root for whoever has asked for this path. Where no prefix is known it is relative, so that
+/// it holds below any.
 pub(in crate::monitor) fn root(prefix: &str, path: &str) -> Root {
     if !prefix.is_empty() {
         return Root(format!("{prefix}/").into());

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::answer::{Detail, Problem, Said};
+use super::answer::{Detail, Problem, Said, forgotten};
 use super::doors::Client;
 use super::{Web, input, period, whole};
 
@@ -37,9 +37,9 @@ async fn enable(
     State(web): State<Web>,
     Extension(client): Extension<Client>,
 ) -> Result<Json<Said>, Problem> {
-    let was_disabled = web.handle.enable().await?;
-    tracing::info!(%client, was_disabled, "alarms were enabled by hand");
-    Ok(Said::new("Heartbeat monitor enabled."))
+    let done = web.handle.enable().await?;
+    tracing::info!(%client, was_disabled = done.value, "alarms were enabled by hand");
+    Ok(Said::done("Heartbeat monitor enabled.", &done))
 }
 
 /// For how long.
@@ -64,6 +64,10 @@ struct Disabled {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     until: Option<Timestamp>,
+    /// That a restart would forget it, if so; otherwise it is on the disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    warning: Option<String>,
 }
 
 /// Disables alarms, for good or for some time
@@ -114,7 +118,7 @@ async fn disable_by_form(
 
 async fn disable_for(web: &Web, client: Client, wanted: For) -> Result<Json<Disabled>, Problem> {
     let period: Option<Duration> = wanted.period.as_deref().map(period::parse).transpose()?;
-    web.handle.disable(period).await?;
+    let done = web.handle.disable(period).await?;
     // The view is up to date before a request is answered.
     let until = web.handle.view().disabled_until.map(whole);
     let until = until.filter(|_| period.is_some());
@@ -123,7 +127,12 @@ async fn disable_for(web: &Web, client: Client, wanted: For) -> Result<Json<Disa
         None => "Heartbeat monitor disabled.".to_owned(),
         Some(until) => format!("Heartbeat monitor disabled until {until}."),
     };
-    Ok(Json(Disabled { message, until }))
+    let warning = forgotten(&done);
+    Ok(Json(Disabled {
+        message,
+        until,
+        warning,
+    }))
 }
 
 /// What people are told.
@@ -176,14 +185,16 @@ async fn notify(
             "No recipients defined, nor any other channel.",
         ));
     }
-    let (name, told) = match direction {
+    let (name, done) = match direction {
         Direction::Up => ("up", web.handle.notify_up(force).await?),
         Direction::Down => ("down", web.handle.notify_down(force).await?),
     };
+    let told = done.value;
     tracing::info!(%client, state = name, force, told, "a notification was asked for by hand");
-    Ok(Said::new(if told {
+    let message = if told {
         format!("Notification that the observatory is {name} is on its way.")
     } else {
         format!("People know already that the observatory is {name}; force=true tells them again.")
-    }))
+    };
+    Ok(Said::done(message, &done))
 }

@@ -346,7 +346,7 @@ async fn fake_loop(
             }
             handle::Request::Enable(done) => {
                 note(Asked::Enable);
-                done.send(true).unwrap();
+                done.send(saved(true)).unwrap();
             }
             handle::Request::Disable(period, done) => {
                 note(Asked::Disable(period));
@@ -357,16 +357,23 @@ async fn fake_loop(
                     None => Mode::DisabledForGood,
                 };
                 show.send_replace(Arc::new(view));
-                done.send(()).unwrap();
+                done.send(saved(())).unwrap();
             }
             handle::Request::NotifyDown { force, told } => {
                 note(Asked::NotifyDown(force));
-                told.send(force).unwrap();
+                told.send(saved(force)).unwrap();
             }
             handle::Request::NotifyUp { force, told } => {
                 note(Asked::NotifyUp(force));
-                told.send(true).unwrap();
+                told.send(saved(true)).unwrap();
             }
         }
+    }
+}
+
+fn saved<T>(value: T) -> handle::Done<T> {
+    handle::Done {
+        value,
+        unsaved: None,
     }
 }

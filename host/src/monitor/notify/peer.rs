@@ -1,8 +1,10 @@
-//! What a peer wrote, made fit to be shown: the only way of its words into a log, an error, `/status` or a mail (X1, X2).
+//! What a peer wrote, made fit to be shown: the only way of its words into a log, an error,
+//! `/status` or a mail (X1, X2).
 //!
-//! A peer may send back what it was given: a password, a token, the address of a webhook, in whatever form it has them. So its words
-//! are looked at in every form that they can be decoded to, without regard to case and punctuation. If there is a part of a secret
-//! in any of them, none of the words is shown: what is left out of a text can be guessed from the rest.
+//! A peer may send back what it was given: a password, a token, the address of a webhook, in
+//! whatever form it has them. So its words are looked at in every form that they can be decoded to,
+//! without regard to case and punctuation. If there is a part of a secret in any of them, none of
+//! the words is shown: what is left out of a text can be guessed from the rest.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,8 +17,9 @@ use crate::config::monitor::Monitor;
 use crate::config::{Config, SecretUrl};
 
 /// So much of the words is looked at, in bytes.
-const READ: usize = 2048;
-/// So much of them is shown, in characters: far less than is looked at, so that no secret is cut at the end.
+const READ: usize = 1024;
+/// So much of them is shown, in characters: far less than is looked at, so that no secret is cut at
+/// the end.
 const SHOWN: usize = 300;
 /// So many characters of a secret in a row are a part of it.
 const PART: usize = 8;
@@ -87,7 +90,8 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// What a peer wrote as one line of bounded length that can be printed, with masked addresses, or that it holds a part of a secret.
+/// What a peer wrote as one line of bounded length that can be printed, with masked addresses, or
+/// that it holds a part of a secret.
 pub(crate) fn shown(text: &[u8], secrets: &Secrets) -> String {
     let text = text.get(..READ).unwrap_or(text);
     if secrets.are_in(text) {
@@ -177,7 +181,8 @@ fn folded(text: &[u8]) -> Vec<u8> {
     letters.map(u8::to_ascii_lowercase).collect()
 }
 
-/// What of a URL is a secret: user and password, the query, and the path where it is not for showing.
+/// What of a URL is a secret: user and password, the query, and the path where it is not for
+/// showing.
 fn in_url(url: &SecretUrl) -> Vec<String> {
     let (secret_path, url) = (url.has_secret_path(), url.reveal());
     let mut found = vec![url.password().unwrap_or_default().to_owned()];
@@ -198,7 +203,8 @@ fn in_url(url: &SecretUrl) -> Vec<String> {
         .collect()
 }
 
-/// The digits of base64 that depend on nothing but the text, if so many bytes come before it in their group of three.
+/// The digits of base64 that depend on nothing but the text, if so many bytes come before it in
+/// their group of three.
 fn base64(text: &[u8], before: usize) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits = [0].repeat(before).into_iter().chain(text.iter().copied());
@@ -216,7 +222,8 @@ fn base64(text: &[u8], before: usize) -> Vec<u8> {
         .collect()
 }
 
-/// The bytes that digits of so many bits stand for, from the digit `start` on; whatever is no digit is left out.
+/// The bytes that digits of so many bits stand for, from the digit `start` on; whatever is no digit
+/// is left out.
 fn decoded(text: &[u8], start: usize, width: u32, digit: fn(u8) -> Option<u8>) -> Vec<u8> {
     let (mut bits, mut count) = (0_u32, 0);
     let mut bytes = Vec::new();
@@ -254,8 +261,9 @@ fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16)?.try_into().ok()
 }
 
-/// Without the escapes of URLs and mails (`%2F`, `=2F`), of JSON and other languages (`\u002f`, `\x2f`, `0x2f`, `\n`, `\/`), and of HTML
-/// (`&#47;`, `&#x2f;`, `&amp;`), until there are none, but a few times at most.
+/// Without the escapes of URLs and mails (`%2F`, `=2F`), of JSON and other languages (`\u002f`,
+/// `\x2f`, `0x2f`, `\n`, `\/`), and of HTML (`&#47;`, `&#x2f;`, `&amp;`), until there are none, but
+/// a few times at most.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut text = text.to_vec();
     for _ in 0..4 {
@@ -273,15 +281,16 @@ fn unescaped_once(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         let (byte, left) = match (first, after) {
+            (b'\\', [b'u' | b'U', b'{', after @ ..]) | (b'&', [b'#', b'x' | b'X', after @ ..]) => {
+                number(after, 1, 16, 8)
+            }
             (b'%' | b'=', _) => number(after, 2, 16, 2),
-            (b'\\', [b'u' | b'U', b'{', after @ ..]) => number(after, 1, 16, 8),
             (b'\\', [b'u', after @ ..]) => number(after, 4, 16, 4),
             (b'\\', [b'U', after @ ..]) => number(after, 8, 16, 8),
             (b'\\' | b'0', [b'x', after @ ..]) => number(after, 1, 16, 2),
             (b'\\', [b'0'..=b'7', ..]) => number(after, 1, 8, 3),
             (b'\\', [b'n' | b'r' | b't', after @ ..]) => Some((b' ', after)),
             (b'\\', [byte, after @ ..]) => Some((*byte, after)),
-            (b'&', [b'#', b'x' | b'X', after @ ..]) => number(after, 1, 16, 8),
             (b'&', [b'#', after @ ..]) => number(after, 1, 10, 8),
             (b'&', _) => NAMED
                 .iter()
@@ -304,7 +313,8 @@ const NAMED: [(&[u8], u8); 5] = [
     (b"apos;", b'\''),
 ];
 
-/// The byte that a number of so many digits stands for, and what follows it; of a larger one, a space.
+/// The byte that a number of so many digits stands for, and what follows it; of a larger one, a
+/// space.
 fn number(text: &[u8], least: usize, base: u32, most: usize) -> Option<(u8, &[u8])> {
     let digits = text
         .iter()

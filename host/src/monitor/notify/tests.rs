@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use super::sample::{down, up, wording};
@@ -301,6 +302,29 @@ async fn x2_an_answer_without_end_is_not_read_to_its_end() {
     let error = server.slack().deliver(&alert()).await.unwrap_err();
     assert!(error.cause.contains("not its own"), "{error}");
     server.webhook(None).deliver(&alert()).await.unwrap();
+}
+
+#[tokio::test]
+async fn x2_headers_without_end_are_not_read_to_their_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slack = slack(listener.local_addr().unwrap(), Duration::from_secs(20));
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut written = 0;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").await.unwrap();
+        while written < 1 << 28 && stream.write_all(&[b'x'; 4096]).await.is_ok() {
+            written += 4096;
+        }
+        written
+    };
+    let message = alert();
+    let (written, result) = tokio::join!(server, slack.deliver(&message));
+    assert!(written < 1 << 28, "it reads on");
+    let error = result.unwrap_err();
+    assert!(
+        error.cause.starts_with("Slack cannot be reached: "),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::Value;
 
-/// Words with which a service says in a text that it did not take a beat, although its code says so: those of healthchecks.io, and what
-/// others may say.
+/// Words with which a service says in a text that it did not take a beat, although its code says
+/// so: those of healthchecks.io, and what others may say.
 const REFUSALS: [&str; 12] = [
     "not found",
     "rate limit",

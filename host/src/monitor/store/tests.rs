@@ -113,7 +113,6 @@ fn x2_a_file_that_cannot_be_used_is_set_aside_with_the_reason() {
         (b"null", "it is no state file"),
         (deep.as_bytes(), "it is no state file"),
         (b"{\"version\":1}", "it is no state file"),
-        (b"{\"version\":2,\"what\":[]}", "a later version"),
         (b"{\"version\":-1}", "it is no state file"),
         (
             whole.replace("\"down\":true", "\"down\":null").as_bytes(),
@@ -219,5 +218,55 @@ proptest! {
     #[test]
     fn x2_no_bytes_are_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode(&bytes);
+    }
+}
+
+#[test]
+fn m2_a_file_of_a_later_version_is_left_as_it_is() {
+    let folder = Folder::new();
+    for later in [
+        "{\"version\":2,\"what\":[]}",
+        "{\"version\":18446744073709551615}",
+    ] {
+        fs::write(folder.file(), later).unwrap();
+        assert!(matches!(found(&folder.file()), Loaded::Later(2..)));
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), later);
+        let stamp = Uuid::new_v4();
+        assert!(write_own(&folder.file(), &mut saved(), stamp, Mark::Nobody).is_err());
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), later);
+    }
+}
+
+/// On a file system where locks lie.
+#[test]
+fn m4_of_two_monitors_the_one_that_finds_another_stamp_stops_writing() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+    let writes = |own, loaded| write_own(&file, &mut saved(), own, loaded).is_ok();
+    assert!(writes(first, Mark::Nobody));
+    let loaded = Mark::of(&found(&file));
+    assert_eq!(loaded, Mark::By(first));
+    assert!(writes(first, Mark::Nobody));
+    assert!(writes(second, loaded));
+    let before = fs::read(&file).unwrap();
+    assert!(!writes(first, Mark::Nobody));
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert!(writes(second, Mark::Nobody));
+    // Nor may one be overwritten that came since the start.
+    assert!(!writes(Uuid::new_v4(), Mark::Nobody));
+    // One that does not stamp: an earlier version, or that in Python.
+    for other in [encode(&saved()).unwrap(), b"1,1735230745".to_vec()] {
+        fs::write(&file, other).unwrap();
+        assert_eq!(Mark::of(&found(&file)), Mark::Unstamped);
+        assert!(!writes(second, Mark::Nobody));
+        assert!(writes(second, Mark::Unstamped));
+    }
+    // What nobody can use is nobody's.
+    for nobody in ["", "1,tomorrow"] {
+        fs::write(&file, nobody).unwrap();
+        assert!(writes(first, Mark::Nobody));
+        fs::remove_file(&file).unwrap();
+        assert!(writes(second, Mark::Nobody));
     }
 }

@@ -68,12 +68,7 @@ impl Station {
     }
 
     async fn start(&mut self) {
-        let channels: Arc<[Arc<dyn Channel>]> = Arc::new([self.first.clone(), self.second.clone()]);
-        let thresholds = self.config.alarm().unwrap();
-        let config = Arc::new(self.config.clone());
-        let (_, own_beat) = watch::channel(None);
-        let (mut watch, handle) =
-            Watch::new(config, thresholds, channels, self.clock.clone(), own_beat).await;
+        let (mut watch, handle) = self.another().await.unwrap();
         watch.tick_every = self.tick_every;
         let stop = CancellationToken::new();
         let watch = AbortOnDropHandle::new(tokio::spawn(watch.run(JoinSet::new(), stop.clone())));
@@ -82,6 +77,15 @@ impl Station {
             stop,
             watch,
         });
+    }
+
+    /// One with the same configuration, if it starts. It does not run yet.
+    async fn another(&self) -> Result<(Watch, Handle), MonitorError> {
+        let channels: Arc<[Arc<dyn Channel>]> = Arc::new([self.first.clone(), self.second.clone()]);
+        let thresholds = self.config.alarm().unwrap();
+        let config = Arc::new(self.config.clone());
+        let (_, own_beat) = watch::channel(None);
+        Watch::new(config, thresholds, channels, self.clock.clone(), own_beat).await
     }
 
     /// As by `kill -9`.

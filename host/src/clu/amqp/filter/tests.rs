@@ -244,6 +244,66 @@ fn s3_a_broker_that_blocks_publishers_is_heard() {
     assert_eq!(filter.blocking(), Some(Blocking::Unblocked));
 }
 
+/// A content header of a body of so many bytes, and the body in frames of so many.
+fn message(size: u64, frame_size: usize) -> Vec<u8> {
+    let mut header = vec![0, 60, 0, 0];
+    header.extend(size.to_be_bytes());
+    header.extend([0, 0]);
+    let body = vec![b'x'; usize::try_from(size).unwrap()];
+    let frames = body.chunks(frame_size).map(|part| frame(BODY, part));
+    [frame(CONTENT, &header), frames.collect::<Vec<_>>().concat()].concat()
+}
+
+#[test]
+fn x2_a_body_that_is_too_long_is_cut_and_what_follows_is_not() {
+    for frame_size in [131_064, 1000, MAX_FRAME] {
+        let whole = message(MAX_BODY, frame_size);
+        assert_eq!(filtered(&whole), (whole.clone(), 0));
+        let long = [
+            message(5 * MAX_BODY, frame_size),
+            content(&[0, 0]),
+            frame(BODY, b"ok"),
+        ]
+        .concat();
+        let (out, changed) = filtered(&long);
+        assert_eq!(changed, 1);
+        let mut body = 0;
+        let mut rest = &out[..];
+        while let Ok((left, parsed)) = parse_frame(rest) {
+            if let AMQPFrame::Body(_, part) = parsed {
+                body += part.len() as u64;
+            } else if let AMQPFrame::Header(_, header) = parsed {
+                let size = if body == 0 { MAX_BODY } else { 2 };
+                assert_eq!(header.body_size, size);
+            } else {
+                panic!("{parsed:?}");
+            }
+            rest = left;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        assert!(rest.is_empty());
+        assert_eq!(body, MAX_BODY + 2);
+    }
+}
+
+#[test]
+fn x2_of_a_body_without_end_nothing_is_kept() {
+    let mut filter = Filter::default();
+    let header = [&[0, 60, 0, 0][..], &u64::MAX.to_be_bytes(), &[0, 0]].concat();
+    filter.push(&frame(CONTENT, &header));
+    let part = frame(BODY, &vec![b'x'; 100_000]);
+    let mut passed = 0;
+    for _ in 0..1000 {
+        filter.push(&part);
+        passed += filter.ready.len();
+        filter.ready.clear();
+        assert!(filter.held.len() <= MAX_FRAME);
+    }
+    assert!(passed < 2 * MAX_REPLY_BYTES, "{passed}");
+}
+
 fn any_properties() -> impl Strategy<Value = Vec<u8>> {
     let table_bytes = prop_oneof![
         prop::sample::select(b"FAStVlTsDx\x00\x01\x02\x03\xff".to_vec()),

@@ -75,7 +75,7 @@ impl Own<'_> {
 /// Whether an origin has that host, and that port, or the one of its scheme.
 fn is_at(origin: &Url, host: &str) -> bool {
     let at = format!("{}://{host}", origin.scheme()).parse::<Url>();
-    at.is_ok_and(|at| host != "" && at.origin().is_tuple() && at.origin() == origin.origin())
+    at.is_ok_and(|at| !host.is_empty() && at.origin().is_tuple() && at.origin() == origin.origin())
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ fn x2_any_bytes_become_one_bounded_line_that_can_be_printed() {
     let line = shown("a\r\n\u{1b}[31mb\u{202e}c\u{200b}\0d".as_bytes(), &secrets);
     assert_eq!(line, "a [31mbc d");
     assert_eq!(shown(b"k\xf6nnen \xff", &secrets), "k\u{fffd}nnen \u{fffd}");
-    assert_eq!(shown(&[b'x'; 1 << 20], &secrets).chars().count(), SHOWN);
+    assert_eq!(shown(&vec![b'x'; 1 << 20], &secrets).chars().count(), SHOWN);
     assert_eq!(shown(b"", &secrets), "");
 }
 
