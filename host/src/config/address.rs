@@ -5,6 +5,7 @@ use std::path::Path;
 use reqwest::Url;
 
 use super::check::{At, Environment};
+use super::environment::{ENVIRONMENT, secret_file, variable};
 use super::raw::RawActor;
 use super::{ConfigError, SecretUrl, Target};
 
@@ -19,37 +20,25 @@ pub(super) fn broker(
 ) -> Result<SecretUrl, ConfigError> {
     let from_environment = variable("LVMBEAT_AMQP_URL", environment)?;
     let at = if from_environment.is_some() {
-        At {
-            file: "environment",
-        }
+        ENVIRONMENT
     } else {
         at
     };
-    let (key, text) = match (from_environment, raw.url) {
+    let (key, text) = match (from_environment, raw.url.clone()) {
         (Some(url), _) => ("LVMBEAT_AMQP_URL", url),
         (None, Some(url)) => {
-            if raw.host.is_some() || raw.port.is_some() {
+            if let Some(key) = beside_url(&raw) {
                 return Err(at.error(
                     "actor.url",
-                    "is given beside actor.host or actor.port",
-                    "give either the URL or host and port",
+                    format!("is given beside actor.{key}"),
+                    "give either the URL or its parts",
                 ));
             }
             ("actor.url", url)
         }
-        (None, None) => {
-            let host = raw.host.unwrap_or_else(|| "localhost".to_owned());
-            let host = if host.contains(':') && !host.starts_with('[') {
-                format!("[{host}]")
-            } else {
-                host
-            };
-            (
-                "actor.host",
-                format!("amqp://{host}:{}", raw.port.unwrap_or(5672)),
-            )
-        }
+        (None, None) => ("actor.host", url_of_parts(&raw)),
     };
+    let password = password(at, &raw)?;
     let remedy =
         "give amqp://HOST:PORT or amqps://HOST:PORT, with /VHOST where it is not the default one";
     // The text may hold a password, so the error must not show it.
@@ -66,13 +55,60 @@ pub(super) fn broker(
     {
         url.set_username(&user).map_err(cannot_set)?;
     }
-    if let Some(file) = &raw.password_file {
-        let password = secret_file(at, "actor.password_file", &file.display().to_string())?;
+    if let Some(password) = password {
         url.set_password(Some(&password)).map_err(cannot_set)?;
     } else if url.password().is_none() {
         url.set_password(Some("guest")).map_err(cannot_set)?;
     }
     Ok(SecretUrl::new(url))
+}
+
+/// A key that says in part what a URL says as a whole.
+fn beside_url(raw: &RawActor) -> Option<&'static str> {
+    [
+        ("host", raw.host.is_some()),
+        ("port", raw.port.is_some()),
+        ("virtualhost", raw.virtualhost.is_some()),
+        ("ssl", raw.ssl.is_some()),
+    ]
+    .into_iter()
+    .find_map(|(key, given)| given.then_some(key))
+}
+
+/// From the keys that `AMQPActor.from_config` of sdss-clu takes.
+fn url_of_parts(raw: &RawActor) -> String {
+    let host = raw.host.as_deref().unwrap_or("localhost");
+    let host = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    let (scheme, port) = if raw.ssl == Some(true) {
+        ("amqps", 5671)
+    } else {
+        ("amqp", 5672)
+    };
+    // As it is written: a slash within is part of the name.
+    let path = match raw.virtualhost.as_deref() {
+        None | Some("/") => String::new(),
+        Some(name) => format!("/{}", name.replace('%', "%25").replace('/', "%2F")),
+    };
+    format!("{scheme}://{host}:{}{path}", raw.port.unwrap_or(port))
+}
+
+fn password(at: At<'_>, raw: &RawActor) -> Result<Option<String>, ConfigError> {
+    match (&raw.password, &raw.password_file) {
+        (Some(_), Some(_)) => Err(at.error(
+            "actor.password",
+            "is given beside actor.password_file",
+            "give one of both",
+        )),
+        (Some(password), None) => Ok(Some(password.clone())),
+        (None, Some(file)) => {
+            secret_file(at, "actor.password_file", &file.display().to_string()).map(Some)
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 pub(super) fn target(at: At<'_>, key: &str, text: &str) -> Result<Target, ConfigError> {
@@ -151,42 +187,4 @@ pub(super) fn monitor_token(
         )
     })
     .transpose()
-}
-
-/// An environment variable, or the file that the variable of the same name with `_FILE` names. An empty one counts as not set.
-pub(super) fn variable(
-    name: &str,
-    environment: Environment<'_>,
-) -> Result<Option<String>, ConfigError> {
-    if let Some(text) = environment(name).filter(|text| !text.trim().is_empty()) {
-        return Ok(Some(text.trim().to_owned()));
-    }
-    let file_variable = format!("{name}_FILE");
-    match environment(&file_variable) {
-        Some(file) => secret_file(
-            At {
-                file: "environment",
-            },
-            &file_variable,
-            &file,
-        )
-        .map(Some),
-        None => Ok(None),
-    }
-}
-
-pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|cause| {
-        at.error(
-            key,
-            format!("{file} cannot be read ({cause})"),
-            "name a file that this user can read",
-        )
-    })?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        let remedy = "write the secret into it, or leave the key out";
-        return Err(at.error(key, format!("{file} is empty"), remedy));
-    }
-    Ok(text.to_owned())
 }

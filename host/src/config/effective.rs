@@ -29,7 +29,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
         .network
         .hosts
         .iter()
-        .map(|host| (host.name.clone(), host.target.to_string()));
+        .map(|host| (host.name.clone(), Some(host.target.to_string())));
     let raw = RawConfig {
         actor: RawActor {
             name: Some(config.actor.name.clone()),
@@ -41,6 +41,8 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             attention: seconds(config.actor.attention),
             ..RawActor::default()
         },
+        // Each heartbeat shows its own.
+        timeout: None,
         heartbeats: Some(heartbeats.collect()),
         ecp: RawEcp {
             actor: Some(config.ecp.actor.clone()),
