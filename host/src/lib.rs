@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod clu;
 pub mod config;
+pub mod dial;
 pub mod monitor;
 pub mod report;
 pub mod telemetry;

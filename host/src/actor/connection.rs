@@ -30,11 +30,15 @@ const STAND_BY_PAUSE: Duration = Duration::from_millis(500);
 /// What the connection has to say.
 pub(super) enum Step {
     /// A session is open. Its queues did not exist before `since`, so that whatever waits in them was sent later (S3).
-    Opened { since: Instant },
+    Opened { since: Instant, broker: String },
     /// It could not be opened; another attempt follows by itself.
     Failed(BusError),
     /// The session is over; another one follows by itself.
     Ended(&'static str),
+    /// The session is dead: the broker blocks all who publish.
+    Blocked(BusError),
+    /// It does so no more. Another session follows by itself, which counts nothing that waited meanwhile (S3, S5).
+    Unblocked,
     /// A command was delivered.
     Command(Message),
     /// A reply was delivered; perhaps for somebody else.
@@ -46,6 +50,8 @@ pub(super) struct Connection {
     spec: SessionSpec,
     clock: Arc<dyn Clock>,
     pause: Duration,
+    /// Why the broker blocked the last session, until there is another one.
+    blocked: Option<String>,
     phase: Phase,
 }
 
@@ -54,6 +60,8 @@ type Opening = BoxFuture<'static, (Instant, Result<Session, BusError>)>;
 enum Phase {
     Opening(Opening),
     Open(Open),
+    /// Kept until the broker takes messages again, and not used: it is the one connection that is told.
+    Blocked(Session),
 }
 
 struct Open {
@@ -89,6 +97,7 @@ impl Connection {
             spec,
             clock,
             pause: FIRST_PAUSE,
+            blocked: None,
             phase,
         };
         connection.open(Duration::ZERO);
@@ -101,6 +110,8 @@ impl Connection {
             Phase::Opening(opening) => match opening.await {
                 (since, Ok(session)) => {
                     self.pause = FIRST_PAUSE;
+                    self.blocked = None;
+                    let broker = session.broker.clone();
                     let (outbox, waiting) = mpsc::channel(OUTBOX);
                     let sender = tokio::spawn(send(session.publisher.clone(), waiting));
                     let sender = AbortOnDropHandle::new(sender);
@@ -109,14 +120,22 @@ impl Connection {
                         outbox,
                         sender,
                     });
-                    Step::Opened { since }
+                    Step::Opened { since, broker }
                 }
                 (_, Err(error)) => {
-                    let pause = if matches!(error, BusError::Locked { .. }) {
-                        STAND_BY_PAUSE
-                    } else {
-                        self.pause
+                    // A broker that blocks does not see that a connection has ended, and keeps its queue.
+                    let error = match (error, &self.blocked) {
+                        (BusError::Locked { .. }, Some(reason)) => BusError::Blocked {
+                            reason: reason.clone(),
+                        },
+                        (error, _) => error,
                     };
+                    let pause =
+                        if matches!(error, BusError::Locked { .. } | BusError::Blocked { .. }) {
+                            STAND_BY_PAUSE
+                        } else {
+                            self.pause
+                        };
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                     self.open(pause);
                     Step::Failed(error)
@@ -132,12 +151,28 @@ impl Connection {
                         Some(message) => return Step::Reply(message),
                         None => "the replies queue is gone",
                     },
+                    Some(reason) = open.session.blockades.next() => return self.blocked(reason),
                     _ = &mut open.sender => "replies cannot be sent",
                 };
                 self.restart();
                 Step::Ended(ended)
             }
+            Phase::Blocked(session) => {
+                while session.blockades.next().await.is_some() {}
+                // What others have sent meanwhile goes first, while nobody listens.
+                self.open(LONGEST_PAUSE);
+                Step::Unblocked
+            }
         }
+    }
+
+    fn blocked(&mut self, reason: String) -> Step {
+        let nothing = Phase::Opening(Box::pin(std::future::pending()));
+        if let Phase::Open(open) = std::mem::replace(&mut self.phase, nothing) {
+            self.phase = Phase::Blocked(open.session);
+        }
+        self.blocked = Some(reason.clone());
+        Step::Blocked(BusError::Blocked { reason })
     }
 
     /// Gives up the session, with everything that waits in it (S3), and begins to open another.
@@ -166,7 +201,7 @@ impl Connection {
     pub(super) fn send(&self, message: Message) -> bool {
         match &self.phase {
             Phase::Open(open) => open.outbox.try_send(message).is_ok(),
-            Phase::Opening(_) => false,
+            Phase::Opening(_) | Phase::Blocked(_) => false,
         }
     }
 
@@ -174,7 +209,7 @@ impl Connection {
     pub(super) fn publisher(&self) -> Option<Arc<dyn Publisher>> {
         match &self.phase {
             Phase::Open(open) => Some(open.session.publisher.clone()),
-            Phase::Opening(_) => None,
+            Phase::Opening(_) | Phase::Blocked(_) => None,
         }
     }
 
@@ -222,5 +257,73 @@ mod tests {
             sender,
         };
         open.close(FIRST_PAUSE).await;
+    }
+
+    /// A broker whose sessions have the blockades that the test gives, and whose queue belongs to somebody else sometimes.
+    struct Blocking {
+        broker: LocalBroker,
+        sessions: std::sync::Mutex<Vec<mpsc::Receiver<String>>>,
+        locked: std::sync::atomic::AtomicBool,
+    }
+
+    #[async_trait::async_trait]
+    impl Bus for Blocking {
+        async fn open(&self, spec: &SessionSpec) -> Result<Session, BusError> {
+            if self.locked.load(std::sync::atomic::Ordering::SeqCst) {
+                let queue = "lvmbeat_commands".to_owned();
+                return Err(BusError::Locked { queue });
+            }
+            let mut session = self.broker.open(spec).await?;
+            let given = self.sessions.lock().unwrap().pop();
+            if let Some(mut given) = given {
+                session.blockades =
+                    futures_util::stream::poll_fn(move |c| given.poll_recv(c)).boxed();
+            }
+            Ok(session)
+        }
+
+        fn address(&self) -> String {
+            self.broker.address()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s3_s5_a_blockade_is_waited_out_and_is_nobody_elses_session() {
+        let (block, blockades) = mpsc::channel(1);
+        let bus = Arc::new(Blocking {
+            broker: LocalBroker::new(),
+            sessions: vec![blockades].into(),
+            locked: false.into(),
+        });
+        let clock = crate::clock::RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH);
+        let mut connection =
+            Connection::new(bus.clone(), SessionSpec::client("lvmbeat"), Arc::new(clock));
+        assert!(matches!(connection.next().await, Step::Opened { .. }));
+        block.send("low on disk".to_owned()).await.unwrap();
+        let told = connection.next().await;
+        assert!(
+            matches!(&told, Step::Blocked(error) if error.to_string().contains("(low on disk)"))
+        );
+        assert!(connection.publisher().is_none() && !connection.send(Message::default()));
+        let still = timeout(Duration::from_secs(3600), connection.next()).await;
+        assert!(still.is_err(), "it waits for the end");
+
+        bus.locked.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(block);
+        assert!(matches!(connection.next().await, Step::Unblocked));
+        let failed = connection.next().await;
+        assert!(
+            matches!(failed, Step::Failed(BusError::Blocked { .. })),
+            "it is its own queue"
+        );
+        bus.locked.store(false, std::sync::atomic::Ordering::SeqCst);
+        assert!(matches!(connection.next().await, Step::Opened { .. }));
+        bus.locked.store(true, std::sync::atomic::Ordering::SeqCst);
+        connection.restart();
+        let failed = connection.next().await;
+        assert!(
+            matches!(failed, Step::Failed(BusError::Locked { .. })),
+            "it has had another since"
+        );
     }
 }

@@ -128,6 +128,8 @@ pub async fn run(
 struct OpenSession {
     client: Client,
     echo: Echo,
+    /// With a broker that is far, its queue is older by then than an echo may be.
+    opened: Instant,
 }
 
 struct Actor {
@@ -236,15 +238,18 @@ impl Actor {
         let Some(session) = &mut self.session else {
             return;
         };
-        if let Some(echo) = session.echo.due(now) {
+        let echo = session.echo.due(now);
+        let limit = (self.state.config.actor.command_ttl * 2).max(DEAF_AFTER);
+        let open_for = now.checked_duration_since(session.opened);
+        if let Some(echo) = echo {
             self.send(echo);
         }
-        let limit = (self.state.config.actor.command_ttl * 2).max(DEAF_AFTER);
         let age = self
             .state
             .supervisor
             .path()
-            .and_then(|path| path.greatest_age(now));
+            .and_then(|path| path.greatest_age(now))
+            .map(|age| age.min(open_for.unwrap_or(age)));
         if age.is_some_and(|age| age >= core_duration(limit)) {
             self.session_over("the actor's own messages do not arrive");
             self.connection.restart();
@@ -266,15 +271,20 @@ impl Actor {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Opened { since } => self.session_opened(since),
+            Step::Opened { since, broker } => self.session_opened(since, &broker),
             Step::Failed(error) => self.state.session_failed(&error),
+            Step::Blocked(error) => {
+                self.session_over("the broker blocks all who publish");
+                self.state.session_failed(&error);
+            }
+            Step::Unblocked => self.state.session_ended("the broker takes messages again"),
             Step::Ended(cause) => self.session_over(cause),
             Step::Command(message) => self.command(&message),
             Step::Reply(message) => self.reply(&message),
         }
     }
 
-    fn session_opened(&mut self, since: Instant) {
+    fn session_opened(&mut self, since: Instant, broker: &str) {
         let Some(publisher) = self.connection.publisher() else {
             return;
         };
@@ -282,8 +292,9 @@ impl Actor {
         self.session = Some(OpenSession {
             client: Client::new(&actor.name, publisher),
             echo: Echo::new(&actor.name, actor.command_ttl),
+            opened: self.state.now(),
         });
-        self.state.session_opened(since);
+        self.state.session_opened(since, broker);
     }
 
     fn session_over(&mut self, cause: &'static str) {

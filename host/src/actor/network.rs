@@ -8,32 +8,36 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use lvmbeat_core::LinkId;
-use surge_ping::IcmpPacket;
-use tokio::net::{TcpStream, lookup_host};
+use surge_ping::{IcmpPacket, SurgeError};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Event;
 use crate::config::Target;
+use crate::dial::{self, DialError, Tried};
 
 /// Why a host was not reached; for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// The name has no address.
-    #[error("the name cannot be looked up: {0}")]
-    Lookup(io::Error),
-    /// No echo came back.
+    /// The name has no address, or none in time.
+    #[error(transparent)]
+    Lookup(DialError),
+    /// No address of it answered; each is named with what became of it.
+    #[error("{0}")]
+    Unreached(String),
+}
+
+/// Why one address did not answer.
+#[derive(Debug, thiserror::Error)]
+enum Silence {
     #[error("no echo: {0}")]
-    Icmp(surge_ping::SurgeError),
+    Icmp(SurgeError),
     /// Somebody on the way says that the host cannot be reached.
     #[error("no echo, but an ICMP error of type {0}")]
     Unreachable(u8),
-    /// The connection failed.
     #[error("no connection: {0}")]
     Tcp(io::Error),
-    /// The time limit passed.
-    #[error("no answer in time")]
-    TimedOut,
 }
 
 /// Probes one host for ever, starting at once, and reports each result. Ends when nobody takes the reports.
@@ -65,36 +69,41 @@ pub(super) async fn watch(
     }
 }
 
-/// Probes a host once. Takes at most the limit; a host that is tried both ways takes at most half of it each.
+/// Probes a host once: it is reached if one of its addresses answers. Takes at most the limit, the lookup included; a host
+/// that is tried both ways is left half of the time for the second one.
 pub async fn probe(target: &Target, limit: Duration) -> Result<(), ProbeError> {
-    let within = |limit| {
-        move |future| async move {
-            timeout(limit, future)
-                .await
-                .unwrap_or(Err(ProbeError::TimedOut))
-        }
+    let end = Instant::now() + limit;
+    let left = || end.saturating_duration_since(Instant::now());
+    let (host, port) = match target {
+        Target::Icmp(host) => (host, 0),
+        Target::Tcp(host, port) | Target::Either(host, port) => (host, *port),
+    };
+    let addresses = dial::lookup(host, port, limit)
+        .await
+        .map_err(ProbeError::Lookup)?;
+    let unreached = |tried: Vec<(SocketAddr, Option<Silence>)>| {
+        ProbeError::Unreached(Tried(&tried).to_string())
     };
     match target {
-        Target::Icmp(host) => timeout(limit, icmp(host))
-            .await
-            .unwrap_or(Err(ProbeError::TimedOut)),
-        Target::Tcp(host, port) => within(limit)(tcp(host, *port, false)).await,
-        Target::Either(host, port) => match timeout(limit / 2, icmp(host)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => within(limit / 2)(tcp(host, *port, true)).await,
+        Target::Icmp(_) => dial::race(&addresses, left(), icmp).await,
+        Target::Tcp(..) => dial::race(&addresses, left(), |at| tcp(at, false)).await,
+        Target::Either(..) => match dial::race(&addresses, left() / 2, icmp).await {
+            Ok(()) => Ok(()),
+            Err(_) => dial::race(&addresses, left(), |at| tcp(at, true)).await,
         },
     }
+    .map_err(unreached)
 }
 
-async fn icmp(host: &str) -> Result<(), ProbeError> {
-    let address = lookup(host, 0).await?.ip();
+async fn icmp(address: SocketAddr) -> Result<(), Silence> {
+    let address: IpAddr = address.ip();
     // The default asks for a datagram socket first, and for a raw one where that is not permitted.
     let (packet, _) = surge_ping::ping(address, &[0; 16])
         .await
-        .map_err(ProbeError::Icmp)?;
+        .map_err(Silence::Icmp)?;
     match error_type(&packet) {
         None => Ok(()),
-        Some(kind) => Err(ProbeError::Unreachable(kind)),
+        Some(kind) => Err(Silence::Unreachable(kind)),
     }
 }
 
@@ -110,25 +119,12 @@ fn error_type(packet: &IcmpPacket) -> Option<u8> {
 }
 
 /// Any answer shows that the host is there, even a refusal; but who names a port wants it open.
-async fn tcp(host: &str, port: u16, refusal_will_do: bool) -> Result<(), ProbeError> {
-    match TcpStream::connect(lookup(host, port).await?).await {
+async fn tcp(address: SocketAddr, refusal_will_do: bool) -> Result<(), Silence> {
+    match TcpStream::connect(address).await {
         Ok(_) => Ok(()),
         Err(cause) if refusal_will_do && cause.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-        Err(cause) => Err(ProbeError::Tcp(cause)),
+        Err(cause) => Err(Silence::Tcp(cause)),
     }
-}
-
-async fn lookup(host: &str, port: u16) -> Result<SocketAddr, ProbeError> {
-    // An address is not looked up: that would take a thread.
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(address, port));
-    }
-    let mut addresses = lookup_host((host, port))
-        .await
-        .map_err(ProbeError::Lookup)?;
-    addresses
-        .next()
-        .ok_or_else(|| ProbeError::Lookup(io::Error::other("it has no address")))
 }
 
 #[cfg(test)]
@@ -154,7 +150,10 @@ mod tests {
             .unwrap();
         let closed = closed_port().await;
         let result = probe(&Target::Tcp("127.0.0.1".into(), closed), LIMIT).await;
-        assert!(matches!(result, Err(ProbeError::Tcp(_))), "{result:?}");
+        assert!(
+            matches!(&result, Err(ProbeError::Unreached(tried)) if tried.contains("no connection")),
+            "{result:?}"
+        );
     }
 
     #[tokio::test]
@@ -184,9 +183,6 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_does_not_exist_is_not_reached() {
         let result = probe(&Target::Tcp("no-such-host.invalid".into(), 1), LIMIT).await;
-        assert!(
-            matches!(result, Err(ProbeError::Lookup(_) | ProbeError::TimedOut)),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(ProbeError::Lookup(_))), "{result:?}");
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Event, Snapshot};
 use crate::config::SecretUrl;
+use crate::dial;
 use crate::report::Report;
 use crate::telemetry::with_causes;
 
@@ -60,7 +61,7 @@ pub(super) struct Monitor {
 impl Monitor {
     /// A beat may take `limit` in all: name lookup, connection, redirects, answers.
     pub(super) fn new(url: SecretUrl, limit: Duration) -> Result<Self, reqwest::Error> {
-        let mut client = Client::builder()
+        let mut client = dial::http_client(limit)
             .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
             // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
             .pool_max_idle_per_host(0)

@@ -50,6 +50,8 @@ pub enum SessionState {
     Connecting,
     /// Another actor of this name is active.
     StandBy,
+    /// The broker blocks all who publish.
+    Blocked,
     /// Open: this actor is the active one.
     Open,
 }
@@ -67,6 +69,8 @@ pub struct Counters {
     pub holds: [u64; Reason::NAMES.len()],
     /// Sessions that were opened.
     pub sessions: u64,
+    /// Attempts to open one that failed, those of an actor that stands by included.
+    pub failed_sessions: u64,
     /// Lapses of attention.
     pub lapses: u64,
     /// Replies that could not be handed over for sending.

@@ -16,6 +16,9 @@ use crate::clock::{Clock, seconds};
 use crate::clu::bus::BusError;
 use crate::config::{Config, Supervisor};
 
+/// Causes that are said while there is no session; one that changes all the time must not fill the log.
+const MOST_SAID: usize = 8;
+
 pub(super) struct State {
     pub(super) config: Arc<Config>,
     clock: Arc<dyn Clock>,
@@ -25,6 +28,9 @@ pub(super) struct State {
     pub(super) counters: Counters,
     session: SessionState,
     session_error: Option<String>,
+    /// What has been said of attempts to open a session, since the last one.
+    said: Vec<String>,
+    failed_attempts: u64,
     last_seen: Vec<Option<Timestamp>>,
     last_emitted_ecp: Option<Timestamp>,
     outside: Vec<OutsideView>,
@@ -55,6 +61,8 @@ impl State {
             counters: Counters::default(),
             session: SessionState::default(),
             session_error: None,
+            said: Vec::new(),
+            failed_attempts: 0,
             last_seen: vec![None; config.heartbeats.len()],
             last_emitted_ecp: None,
             outside: outside.collect(),
@@ -142,33 +150,46 @@ impl State {
     }
 
     /// S5: a new session knows nothing, but that nothing waits in its queue that was sent before `since` (S3).
-    pub(super) fn session_opened(&mut self, since: Instant) {
+    pub(super) fn session_opened(&mut self, since: Instant, broker: &str) {
         self.supervisor.forget(self.now());
         self.supervisor.path_proven(since);
         self.counters.sessions += 1;
         self.session = SessionState::Open;
         self.session_error = None;
-        tracing::info!(broker = %self.config.actor.broker, name = self.config.actor.name, "session open, waiting for heartbeats");
+        tracing::info!(
+            broker,
+            name = self.config.actor.name,
+            "session open, waiting for heartbeats"
+        );
     }
 
-    /// An attempt to open a session failed. Said once, until something else is the matter.
+    /// An attempt to open a session failed. Each cause is said once, and then counted, until there is a session.
     pub(super) fn session_failed(&mut self, error: &BusError) {
         let text = error.to_string();
-        self.session = if matches!(error, BusError::Locked { .. }) {
-            SessionState::StandBy
-        } else {
-            SessionState::Connecting
+        self.session = match error {
+            BusError::Locked { .. } => SessionState::StandBy,
+            BusError::Blocked { .. } => SessionState::Blocked,
+            BusError::Unreachable { .. }
+            | BusError::Refused { .. }
+            | BusError::Foreign { .. }
+            | BusError::Several(_)
+            | BusError::Closed { .. }
+            | BusError::TimedOut { .. } => SessionState::Connecting,
         };
-        if self.session_error.as_deref() == Some(&text) {
+        self.counters.failed_sessions += 1;
+        self.failed_attempts += 1;
+        self.session_error = Some(text.clone());
+        if self.said.contains(&text) || self.said.len() >= MOST_SAID {
+            tracing::debug!(%error, attempts = self.failed_attempts, "no session yet");
             return;
         }
+        self.said.push(text);
         match self.session {
             SessionState::StandBy => tracing::info!(%error, "standing by"),
-            SessionState::Connecting | SessionState::Open => {
+            SessionState::Connecting | SessionState::Blocked | SessionState::Open => {
                 tracing::warn!(%error, "no session with the broker; trying again until there is one");
             }
         }
-        self.session_error = Some(text);
     }
 
     pub(super) fn session_ended(&mut self, cause: &'static str) {
@@ -378,7 +399,10 @@ impl State {
                     seconds(*by)
                 )
             }
-            Reason::PathSlow(None) => "there is no session with the broker".to_owned(),
+            Reason::PathSlow(None) => match &self.session_error {
+                Some(error) => format!("there is no session with the broker: {error}"),
+                None => "there is no session with the broker".to_owned(),
+            },
             Reason::PathSlow(Some(age)) => format!(
                 "what arrives may have been on its way for {} s; at most {} s are allowed",
                 seconds(*age),

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, service};
 use crate::actor;
 use crate::clock::{BootClock, Clock};
-use crate::clu::Amqp;
 use crate::config::Config;
 use crate::telemetry::{health, http};
 
@@ -35,11 +34,10 @@ async fn serve(
     for line in config.budget_report().lines() {
         tracing::info!("{line}");
     }
-    let bus = Amqp::new(
-        config.actor.broker.reveal().as_str(),
-        config.actor.amqp_heartbeat,
-    )
-    .map_err(|error| Failure::Running(error.to_string()))?;
+    let bus = config
+        .actor
+        .bus()
+        .map_err(|error| Failure::Running(error.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(BootClock);
     let (snapshots, shown) = watch::channel(None);
     let listener = match config.actor.http {

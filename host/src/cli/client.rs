@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Failure, print};
+use super::{Failure, print, service};
 use crate::clock::{BootClock, Clock as _};
 use crate::clu::message::{Code, Reply};
-use crate::clu::{Amqp, CommandError, CommandOptions, client};
+use crate::clu::{CommandError, CommandOptions, client};
 use crate::config::Config;
 
 /// Makes one command string of words, each quoted where it has to be.
@@ -29,6 +29,7 @@ pub(super) fn send(
     command: &str,
     limit: Duration,
 ) -> Result<(), Failure> {
+    service::authorities()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -45,11 +46,10 @@ async fn conversation(
     command: &str,
     limit: Duration,
 ) -> Result<(), Failure> {
-    let bus = Amqp::new(
-        config.actor.broker.reveal().as_str(),
-        config.actor.amqp_heartbeat,
-    )
-    .map_err(|error| Failure::NoAnswer(error.to_string()))?;
+    let bus = config
+        .actor
+        .bus()
+        .map_err(|error| Failure::NoAnswer(error.to_string()))?;
     let id = uuid::Uuid::new_v4().simple().to_string();
     let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
     let no_answer = |error: &dyn std::fmt::Display| Failure::NoAnswer(error.to_string());

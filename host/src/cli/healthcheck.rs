@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use reqwest::Url;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Failure, Program};
 use crate::config::{ConfigError, health};
+use crate::dial;
 
 /// Less than what Docker gives a health check (30 s) and more than a busy program needs.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -93,7 +93,7 @@ async fn ask(url: &Url) -> std::io::Result<String> {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(80);
     let name = host.trim_start_matches('[').trim_end_matches(']');
-    let mut stream = TcpStream::connect((name, port)).await?;
+    let mut stream = dial::dial(name, port, LIMIT).await?;
     let request = format!("GET {} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n", url.path());
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();

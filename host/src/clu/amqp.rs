@@ -17,39 +17,41 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use futures_util::future::{OptionFuture, join5, try_join3};
 use futures_util::stream::{BoxStream, unfold};
-use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-};
-use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{
-    Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind, ExchangeKind,
-};
-use tokio::time::timeout;
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use tokio::time::{Instant, timeout};
 
-use super::bus::{
-    Bus, BusError, CommandQueue, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec,
-};
+use super::bus::{Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec};
 
 mod filter;
+mod queues;
+mod refusal;
 mod stream;
 mod wire;
 
+use queues::Queues;
+use refusal::is_locked;
 use stream::Socket;
 
-/// For TCP and TLS to connect, and for the resolver before them.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// For a session to open, all in all.
-const OPEN_LIMIT: Duration = Duration::from_secs(5);
-/// For the broker to confirm a message, and for a congested connection to take one.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// For a session to open, all in all, unless it is configured: five to ten round trips.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+/// The part of it for the resolver and TCP.
+const DIAL_SHARE: u32 = 6;
+/// The part of it that the broker may be silent.
+const SILENCE_SHARE: u32 = 5;
+/// What is published and consumed on (see [`Line`]).
+const CHANNELS: u16 = 3;
+/// For the broker to confirm a message, and for a congested connection to take one. No round trip may be longer.
+pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -81,10 +83,11 @@ const fn whole_seconds(heartbeat: Duration) -> u64 {
     }
 }
 
-/// A RabbitMQ broker.
+/// A RabbitMQ broker, or several nodes that are tried in turn.
 #[derive(Clone)]
 pub struct Amqp {
-    uri: AMQPUri,
+    nodes: Vec<Node>,
+    open_limit: Duration,
 }
 
 /// The address of a broker that cannot be one. The message does not show it, as it may hold a password (X1).
@@ -101,6 +104,72 @@ impl Amqp {
     /// least one ([`detection`] follows from it). An empty virtual host (`amqp://host/`) is taken for `/`, as Python's
     /// AMQP libraries do.
     pub fn new(url: &str, heartbeat: Duration) -> Result<Self, UriError> {
+        Self::in_turn([url], heartbeat)
+    }
+
+    /// The same with several, which are tried in their order each time that a session is to be opened.
+    pub fn in_turn<'a>(
+        urls: impl IntoIterator<Item = &'a str>,
+        heartbeat: Duration,
+    ) -> Result<Self, UriError> {
+        let nodes = urls.into_iter().map(|url| Node::new(url, heartbeat));
+        Ok(Self {
+            nodes: nodes.collect::<Result<_, _>>()?,
+            open_limit: OPEN_LIMIT,
+        })
+    }
+
+    /// How long opening a session may take with each of them.
+    #[must_use]
+    pub fn with_open_limit(mut self, limit: Duration) -> Self {
+        self.open_limit = limit;
+        self
+    }
+}
+
+#[async_trait]
+impl Bus for Amqp {
+    async fn open(&self, spec: &SessionSpec) -> Result<Session, BusError> {
+        let mut errors = Vec::new();
+        for node in &self.nodes {
+            match node.open(spec, self.open_limit).await {
+                Ok(session) => return Ok(session),
+                // It is reached, and so is whoever owns the queue: the others are of the same cluster, or not for us.
+                Err(error @ BusError::Locked { .. }) => return Err(error),
+                Err(error) => errors.push(error),
+            }
+        }
+        Err(match errors.len() {
+            1 => errors.remove(0),
+            _ => BusError::Several(errors),
+        })
+    }
+
+    fn address(&self) -> String {
+        let addresses: Vec<_> = self.nodes.iter().map(Node::address).collect();
+        addresses.join(", ")
+    }
+}
+
+impl fmt::Debug for Amqp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Amqp")
+            .field("address", &self.address())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One broker.
+#[derive(Clone)]
+struct Node {
+    uri: AMQPUri,
+    /// Attempts that failed: of a name's addresses, another one comes first each time. An address may take connections and
+    /// have no broker behind it.
+    failed: Arc<AtomicUsize>,
+}
+
+impl Node {
+    fn new(url: &str, heartbeat: Duration) -> Result<Self, UriError> {
         let mut uri: AMQPUri = url.parse().map_err(|cause: String| UriError {
             // Some of the parser's messages repeat the URL.
             cause: if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
@@ -114,64 +183,133 @@ impl Amqp {
         if let Some(address) = ipv6_literal(url) {
             address.clone_into(&mut uri.authority.host);
         }
+        let refused = |cause: &str| {
+            Err(UriError {
+                cause: cause.to_owned(),
+            })
+        };
+        if uri.authority.host.contains(',') {
+            return refused("it names several hosts; give a URL for each");
+        }
+        if uri.authority.port == 0 {
+            return refused("the port is 0");
+        }
         uri.query.heartbeat = u16::try_from(whole_seconds(heartbeat)).ok();
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
         }
-        Ok(Self { uri })
+        Ok(Self {
+            uri,
+            failed: Arc::default(),
+        })
     }
 
-    async fn connect(&self, name: &str, socket: &Arc<Socket>) -> lapin::Result<Connection> {
+    async fn open(&self, spec: &SessionSpec, limit: Duration) -> Result<Session, BusError> {
+        let socket = Arc::new(Socket::default());
+        let unreachable = |cause| {
+            Err(BusError::Unreachable {
+                address: self.address(),
+                cause,
+            })
+        };
+        let silence = limit / SILENCE_SHARE;
+        let opened = tokio::select! {
+            opened = timeout(limit, self.establish(spec, &socket, limit / DIAL_SHARE)) => opened
+                .unwrap_or_else(|_| unreachable(format!("no session within {limit:?}"))),
+            () = socket.silent_for(silence) => unreachable(format!("it has been silent for {silence:?}")),
+        };
+        if opened.is_err() {
+            socket.reset();
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        opened
+    }
+
+    async fn connect(
+        &self,
+        name: &str,
+        socket: &Arc<Socket>,
+        limit: Duration,
+    ) -> lapin::Result<Connection> {
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("lvmbeat: {name}").into())
             .with_client_property("product".into(), "lvmbeat".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let socket = Arc::clone(socket);
+        let (socket, first) = (Arc::clone(socket), self.failed.load(Ordering::Relaxed));
         // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP likes.
         let dial = async move |uri, _| {
-            let dialled = timeout(CONNECT_LIMIT, stream::dial(&uri, &socket)).await;
+            let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket)).await;
             Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
         };
         Connection::connector(self.uri.clone(), stream::runtime(), dial, properties).await
     }
 
+    /// What depends on nothing of the broker's is asked for at once, not one after the other: the broker may be far.
     async fn establish(
         &self,
         spec: &SessionSpec,
         socket: &Arc<Socket>,
+        dial_limit: Duration,
     ) -> Result<Session, BusError> {
         let at = |error| self.classify(&error);
-        let connection = self.connect(&spec.name, socket).await.map_err(at)?;
+        let connection = self
+            .connect(&spec.name, socket, dial_limit)
+            .await
+            .map_err(at)?;
         // From here on, whatever goes wrong ends the connection.
-        let consuming = connection.create_channel().await.map_err(at)?;
-        let confirmed = connection.create_channel().await.map_err(at)?;
-        let unconfirmed = connection.create_channel().await.map_err(at)?;
+        let channels = connection.configuration().channel_max();
+        if channels < CHANNELS {
+            return Err(BusError::Refused {
+                address: self.address(),
+                cause: format!(
+                    "it allows {channels} channels on a connection, and lvmbeat needs {CHANNELS}; raise its channel_max"
+                ),
+            });
+        }
+        let asked = Instant::now();
+        let (consuming, confirmed, unconfirmed) = try_join3(
+            connection.create_channel(),
+            connection.create_channel(),
+            connection.create_channel(),
+        )
+        .await
+        .map_err(at)?;
+        let round_trip = asked.elapsed();
         let line = Arc::new(Line {
             connection,
-            confirmed: tokio::sync::Mutex::new(confirmed),
+            confirmed: tokio::sync::Mutex::new(confirmed.clone()),
             unconfirmed,
             socket: Arc::clone(socket),
         });
         let lease = Arc::new(Lease(Arc::clone(&line)));
         let queues = Queues {
-            amqp: self,
+            node: self,
             channel: &consuming,
             spec,
         };
-        queues.exchange().await?;
-        queues.prefetch_one().await?;
-        let commands = match spec.commands {
-            Some(queue) => Some(queues.commands(queue).await?),
-            None => None,
+        let commands = spec
+            .commands
+            .map(|queue| queues.commands(queue))
+            .transpose()?;
+        let (exchange, prefetch, commands, replies, confirms) = join5(
+            queues.exchange(),
+            queues.prefetch(round_trip),
+            OptionFuture::from(commands),
+            queues.replies()?,
+            confirmed.confirm_select(ConfirmSelectOptions::default()),
+        )
+        .await;
+        let opened = exchange
+            .and(prefetch)
+            .and(confirms)
+            .and_then(|()| Ok((commands.transpose()?, replies?)));
+        let (commands, replies) = match opened {
+            Ok(opened) => opened,
+            Err(error) if is_locked(&error) => return Err(queues.locked(&line, &error).await),
+            Err(error) => return Err(self.classify(&error)),
         };
-        let replies = queues.replies().await?;
-        line.confirmed
-            .lock()
-            .await
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(at)?;
         Ok(Session {
+            broker: self.address(),
             publisher: Arc::new(Sender(line)),
             commands: commands.map_or_else(
                 || {
@@ -182,55 +320,8 @@ impl Amqp {
                 |consumer| deliveries(consumer, Arc::clone(&lease)),
             ),
             replies: deliveries(replies, Arc::clone(&lease)),
+            blockades: socket.blockades().fuse().boxed(),
         })
-    }
-
-    /// What an error while opening means.
-    fn classify(&self, error: &lapin::Error) -> BusError {
-        let address = self.address();
-        let cause = if matches!(error.kind(), ErrorKind::ParsingError(_)) {
-            "what answers there does not speak AMQP".to_owned()
-        } else {
-            error.to_string()
-        };
-        let refused = if let ErrorKind::ProtocolError(error) = error.kind() {
-            matches!(
-                error.kind(),
-                AMQPErrorKind::Soft(
-                    AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED
-                ) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
-            )
-        } else {
-            // A certificate that does not hold.
-            matches!(error.kind(), ErrorKind::IOError(error) if error.kind() == std::io::ErrorKind::InvalidData)
-        };
-        if refused {
-            BusError::Refused { address, cause }
-        } else {
-            BusError::Unreachable { address, cause }
-        }
-    }
-}
-
-#[async_trait]
-impl Bus for Amqp {
-    async fn open(&self, spec: &SessionSpec) -> Result<Session, BusError> {
-        let socket = Arc::new(Socket::default());
-        let opened = timeout(OPEN_LIMIT, self.establish(spec, &socket)).await;
-        match opened {
-            Ok(Ok(session)) => Ok(session),
-            Ok(Err(error)) => {
-                socket.reset();
-                Err(error)
-            }
-            Err(_) => {
-                socket.reset();
-                Err(BusError::Unreachable {
-                    address: self.address(),
-                    cause: format!("no session within {OPEN_LIMIT:?}"),
-                })
-            }
-        }
     }
 
     fn address(&self) -> String {
@@ -251,118 +342,6 @@ impl Bus for Amqp {
         }
         format!("{scheme}://{user}@{host}:{port}/{vhost}")
     }
-}
-
-impl fmt::Debug for Amqp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Amqp")
-            .field("address", &self.address())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Declares and consumes the queues of one session.
-struct Queues<'a> {
-    amqp: &'a Amqp,
-    channel: &'a Channel,
-    spec: &'a SessionSpec,
-}
-
-impl Queues<'_> {
-    /// With exactly the flags that every other actor declares it with; the broker refuses others.
-    async fn exchange(&self) -> Result<(), BusError> {
-        let options = ExchangeDeclareOptions {
-            auto_delete: true,
-            ..ExchangeDeclareOptions::default()
-        };
-        self.channel
-            .exchange_declare(
-                EXCHANGE.into(),
-                ExchangeKind::Topic,
-                options,
-                FieldTable::default(),
-            )
-            .await
-            .map_err(|error| self.amqp.classify(&error))
-    }
-
-    /// One message at a time for each consumer that follows, so that what waits, waits where it can expire (S3).
-    async fn prefetch_one(&self) -> Result<(), BusError> {
-        self.channel
-            .basic_qos(1, BasicQosOptions::default())
-            .await
-            .map_err(|error| self.amqp.classify(&error))
-    }
-
-    async fn commands(&self, queue: CommandQueue) -> Result<Consumer, BusError> {
-        let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
-        let binding = format!("command.{}.#", self.spec.name);
-        self.consume("commands", &[binding], arguments).await
-    }
-
-    async fn replies(&self) -> Result<Consumer, BusError> {
-        let bindings = self.spec.reply_bindings();
-        self.consume("replies", &bindings, FieldTable::default())
-            .await
-    }
-
-    async fn consume(
-        &self,
-        kind: &str,
-        bindings: &[String],
-        arguments: FieldTable,
-    ) -> Result<Consumer, BusError> {
-        let name = format!("{}_{kind}", self.spec.name);
-        let short = |text: &str| {
-            ShortString::try_new(text).map_err(|_| BusError::Refused {
-                address: self.amqp.address(),
-                cause: format!("neither a queue's name nor a routing key can be as long as {text}"),
-            })
-        };
-        let queue = short(&name)?;
-        let options = QueueDeclareOptions {
-            exclusive: true,
-            ..QueueDeclareOptions::default()
-        };
-        self.channel
-            .queue_declare(queue.clone(), options, arguments)
-            .await
-            .map_err(|error| {
-                if is_locked(&error) {
-                    BusError::Locked { queue: name }
-                } else {
-                    self.amqp.classify(&error)
-                }
-            })?;
-        for binding in bindings {
-            self.channel
-                .queue_bind(
-                    queue.clone(),
-                    EXCHANGE.into(),
-                    short(binding)?,
-                    QueueBindOptions::default(),
-                    FieldTable::default(),
-                )
-                .await
-                .map_err(|error| self.amqp.classify(&error))?;
-        }
-        self.channel
-            .basic_consume(
-                queue,
-                ShortString::default(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-            .map_err(|error| self.amqp.classify(&error))
-    }
-}
-
-fn is_locked(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error)
-        if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED)))
 }
 
 /// The messages of one queue, each acknowledged when it is taken. Any error ends it.
@@ -420,12 +399,18 @@ impl Line {
             }
             Ok(Err(error)) => Err(closed(&error)),
             Err(_) => {
-                // It must not arrive after all (S3).
-                self.socket.reset();
+                self.give_up();
                 Err(BusError::TimedOut {
                     doing: "publishing a message",
                 })
             }
+        }
+    }
+
+    /// S3: what was not taken in time must not arrive after all. While the broker blocks it cannot.
+    fn give_up(&self) {
+        if !self.socket.is_blocked() {
+            self.socket.reset();
         }
     }
 
@@ -466,7 +451,7 @@ impl Publisher for Sender {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(closed(&error)),
             Err(_) => {
-                self.0.socket.reset();
+                self.0.give_up();
                 Err(BusError::TimedOut {
                     doing: "handing over a message",
                 })

@@ -77,6 +77,8 @@ pub struct CommandQueue {
 /// An open connection. It is over when either stream ends; nothing is ever recovered inside it. Dropping it closes it;
 /// [`Publisher::close`] does so in order.
 pub struct Session {
+    /// Which broker it is with, for people; without secrets.
+    pub broker: String,
     /// Sends messages; can be cloned and kept, but is of no use after the session.
     pub publisher: std::sync::Arc<dyn Publisher>,
     /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2). Never yields if the
@@ -84,6 +86,9 @@ pub struct Session {
     pub commands: BoxStream<'static, Message>,
     /// The replies to this name, the broadcasts, and what it [overhears](SessionSpec::overhears), likewise.
     pub replies: BoxStream<'static, Message>,
+    /// Yields why the broker takes no messages from anybody when it begins not to, for want of memory or disk. From then on
+    /// the session is dead, and this ends when the broker takes messages again, or is gone.
+    pub blockades: BoxStream<'static, String>,
 }
 
 /// Sends messages on the exchange.
@@ -176,6 +181,28 @@ pub enum BusError {
         /// Which.
         queue: String,
     },
+    /// What the session needs was declared by somebody else, and not as it is needed. Trying again only helps once that is
+    /// gone.
+    #[error(
+        "{what} exists at the broker already, and was declared by something else than lvmbeat ({cause}); delete it there, or choose another actor.name"
+    )]
+    Foreign {
+        /// What.
+        what: String,
+        /// How it differs.
+        cause: String,
+    },
+    /// It takes no messages from anybody. It ends by itself.
+    #[error(
+        "the broker blocks all who publish ({reason}), so nothing can be heard or sent; give it memory and disk (rabbitmqctl status shows its alarms)"
+    )]
+    Blocked {
+        /// The broker's word for it.
+        reason: String,
+    },
+    /// None of several brokers can be used.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<BusError>),
     /// The session is over; open another.
     #[error("the connection to the broker is lost: {cause}")]
     Closed {

@@ -152,6 +152,7 @@ impl Bus for LocalBroker {
             session,
         });
         Ok(Session {
+            broker: self.address(),
             publisher: Arc::new(Sender {
                 broker: self.clone(),
                 session,
@@ -163,6 +164,7 @@ impl Bus for LocalBroker {
                 stream::unfold(lease, |_lease| std::future::pending()).boxed()
             },
             replies: self.consume(replies, lease),
+            blockades: stream::pending().boxed(),
         })
     }
 

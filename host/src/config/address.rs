@@ -12,51 +12,101 @@ use super::{ConfigError, SecretUrl, Target};
 /// The port of the TCP probe where a host is named without one.
 const FALLBACK_PORT: u16 = 443;
 
-/// The broker's URL: from the environment, else from `actor.url`, else from host and port; with the password from its file.
-pub(super) fn broker(
+/// The brokers' URLs: from the environment, else from `actor.url`, else one from host and port; with the password from its
+/// file.
+pub(super) fn brokers(
     at: At<'_>,
     raw: RawActor,
     environment: Environment<'_>,
-) -> Result<SecretUrl, ConfigError> {
+) -> Result<Vec<SecretUrl>, ConfigError> {
     let from_environment = variable("LVMBEAT_AMQP_URL", environment)?;
-    let at = if from_environment.is_some() {
-        ENVIRONMENT
+    let (at, key, texts) = if let Some(text) = from_environment {
+        (ENVIRONMENT, "LVMBEAT_AMQP_URL", each_url(&text))
+    } else if raw.url.0.is_empty() {
+        (at, "actor.host", vec![url_of_parts(&raw)])
     } else {
-        at
-    };
-    let (key, text) = match (from_environment, raw.url.clone()) {
-        (Some(url), _) => ("LVMBEAT_AMQP_URL", url),
-        (None, Some(url)) => {
-            if let Some(key) = beside_url(&raw) {
-                return Err(at.error(
-                    "actor.url",
-                    format!("is given beside actor.{key}"),
-                    "give either the URL or its parts",
-                ));
-            }
-            ("actor.url", url)
+        if let Some(key) = beside_url(&raw) {
+            return Err(at.error(
+                "actor.url",
+                format!("is given beside actor.{key}"),
+                "give either the URL or its parts",
+            ));
         }
-        (None, None) => ("actor.host", url_of_parts(&raw)),
+        (at, "actor.url", raw.url.0.clone())
     };
     let password = password(at, &raw)?;
+    texts
+        .iter()
+        .map(|text| broker(at, key, text, raw.user.as_deref(), password.as_deref()))
+        .collect()
+}
+
+/// The URLs of a variable, with commas between them, which a password may hold, too.
+fn each_url(text: &str) -> Vec<String> {
+    let mut urls: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        match urls.last_mut() {
+            Some(last) if !part.trim_start().starts_with("amqp") => {
+                last.push(',');
+                last.push_str(part);
+            }
+            _ => urls.push(part.trim().to_owned()),
+        }
+    }
+    urls
+}
+
+fn broker(
+    at: At<'_>,
+    key: &str,
+    text: &str,
+    user: Option<&str>,
+    password: Option<&str>,
+) -> Result<SecretUrl, ConfigError> {
     let remedy =
         "give amqp://HOST:PORT or amqps://HOST:PORT, with /VHOST where it is not the default one";
     // The text may hold a password, so the error must not show it.
     let mut url: Url = text
         .parse()
         .map_err(|cause| at.error(key, format!("is not a URL ({cause})"), remedy))?;
-    if !matches!(url.scheme(), "amqp" | "amqps") || url.host_str().is_none_or(str::is_empty) {
+    let host = url.host_str().unwrap_or_default();
+    if !matches!(url.scheme(), "amqp" | "amqps") || host.is_empty() {
         return Err(at.error(key, "is not the URL of an AMQP broker", remedy));
     }
+    if host.contains(',') || host.contains("%2C") {
+        return Err(at.error(
+            key,
+            "names several hosts in one URL",
+            "give actor.url as a list of URLs, which are tried in turn",
+        ));
+    }
+    if url.port() == Some(0) {
+        let key = if key == "actor.host" {
+            "actor.port"
+        } else {
+            key
+        };
+        return Err(at.error(
+            key,
+            "is port 0, where nothing can listen",
+            "give the broker's port, which usually is 5672",
+        ));
+    }
     let cannot_set = |()| at.error(key, "cannot hold a user", remedy);
-    if let Some(user) = raw
-        .user
-        .or_else(|| url.username().is_empty().then(|| "guest".to_owned()))
-    {
-        url.set_username(&user).map_err(cannot_set)?;
+    // As they are written: only in a URL `%41` is another way to write `A`.
+    let as_written = |text: &str| text.replace('%', "%25");
+    // What the variable says wins over the file.
+    let (mut user, mut password) = (user, password);
+    if key == "LVMBEAT_AMQP_URL" {
+        user = user.filter(|_| url.username().is_empty());
+        password = password.filter(|_| url.password().is_none());
+    }
+    if let Some(user) = user.or_else(|| url.username().is_empty().then_some("guest")) {
+        url.set_username(&as_written(user)).map_err(cannot_set)?;
     }
     if let Some(password) = password {
-        url.set_password(Some(&password)).map_err(cannot_set)?;
+        url.set_password(Some(&as_written(password)))
+            .map_err(cannot_set)?;
     } else if url.password().is_none() {
         url.set_password(Some("guest")).map_err(cannot_set)?;
     }

@@ -7,7 +7,7 @@ use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
-use super::address::{broker, monitor_token, monitor_url, target};
+use super::address::{brokers, monitor_token, monitor_url, target};
 pub(super) use super::environment::Environment;
 use super::environment::{ENVIRONMENT, variable};
 use super::faults::Faults;
@@ -20,8 +20,6 @@ use super::{
 
 /// S1: of a heartbeat, unless the file says otherwise.
 const TIMEOUT: f64 = 30.0;
-/// More of a problem is not shown.
-const MAX_SHOWN: usize = 400;
 
 /// Says where a value stands, so that an error can name it.
 #[derive(Clone, Copy)]
@@ -37,13 +35,12 @@ impl At<'_> {
         remedy: impl Into<String>,
     ) -> ConfigError {
         // What is shown of a file is one line of a bounded length, whatever it holds (X2).
-        let shown = |text: &str| -> String {
-            let line = text.chars().flat_map(|c| {
-                let escape = c.is_control();
-                let escaped = c.escape_debug().filter(move |_| escape);
-                escaped.chain((!escape).then_some(c))
+        let shown = |text: &str| {
+            let line = text.chars().map(|c| match c {
+                c if c.is_control() => '\u{fffd}',
+                c => c,
             });
-            line.take(MAX_SHOWN).collect()
+            brief(&line.collect::<String>())
         };
         ConfigError::Value {
             file: self.file.to_owned(),
@@ -53,7 +50,7 @@ impl At<'_> {
                 shown(key)
             },
             problem: shown(&problem.into()),
-            remedy: shown(&remedy.into()),
+            remedy: remedy.into(),
         }
     }
 
@@ -73,6 +70,18 @@ impl At<'_> {
             )
         })
     }
+}
+
+/// A text that may repeat what was written, which may be long; its end says what is wrong with it.
+pub(super) fn brief(text: &str) -> String {
+    const BEGIN: usize = 100;
+    const END: usize = 200;
+    let length = text.chars().count();
+    if length <= BEGIN + END {
+        return text.to_owned();
+    }
+    let (begin, end) = (text.chars().take(BEGIN), text.chars().skip(length - END));
+    begin.chain(['…']).chain(end).collect()
 }
 
 pub(super) fn check(
@@ -271,12 +280,12 @@ fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Acto
         .log_dir
         .clone()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let Some(broker) = faults.note(broker(at, raw, environment)) else {
-        return faults.error();
-    };
+    let open_timeout = faults.keep(at.seconds("actor.open_timeout", raw.open_timeout, 30.0));
+    let brokers = faults.keep(brokers(at, raw, environment));
     faults.or(Actor {
         name,
-        broker,
+        brokers,
+        open_timeout,
         amqp_heartbeat: Duration::from_secs(amqp_heartbeat.into()),
         log_dir,
         http,

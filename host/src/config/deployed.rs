@@ -40,7 +40,7 @@ fn assert_refused(text: &str, key: &str, remedy: &str) {
 }
 
 fn broker(text: &str) -> String {
-    parse(text).unwrap().actor.broker.reveal().to_string()
+    parse(text).unwrap().actor.brokers[0].reveal().to_string()
 }
 
 #[test]
@@ -166,7 +166,7 @@ heartbeats:
     ];
     let config = parse_with(text, &variables).unwrap();
     assert_eq!(
-        config.actor.broker.reveal().as_str(),
+        config.actor.brokers[0].reveal().as_str(),
         "amqp://guest:guest@rabbit:5671"
     );
     assert_eq!(config.actor.log_dir, Some("/home/me/logs".into()));
@@ -223,7 +223,7 @@ fn s1_a_file_is_merged_over_another_as_in_the_python_version() {
     source.texts.push(("empty".to_owned(), String::new()));
     let config = Config::read(source, &|_| None).unwrap();
     assert_eq!(
-        config.actor.broker.reveal().as_str(),
+        config.actor.brokers[0].reveal().as_str(),
         "amqp://me:guest@up:7"
     );
     let names: Vec<_> = config.heartbeats.iter().map(|h| h.name.as_str()).collect();

@@ -9,6 +9,7 @@ use super::raw::{
     RawSerial,
 };
 use super::{Config, Target, std_duration};
+use crate::clu::amqp::PUBLISH_LIMIT;
 
 #[expect(
     clippy::unnecessary_wraps,
@@ -33,11 +34,19 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
     let raw = RawConfig {
         actor: RawActor {
             name: Some(config.actor.name.clone()),
-            url: Some(config.actor.broker.to_string()),
+            url: OneOrMany(
+                config
+                    .actor
+                    .brokers
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ),
             log_dir: config.actor.log_dir.clone(),
             http: config.actor.http.map(|address| address.to_string()),
             command_ttl: seconds(config.actor.command_ttl),
             amqp_heartbeat: u16::try_from(config.actor.amqp_heartbeat.as_secs()).ok(),
+            open_timeout: seconds(config.actor.open_timeout),
             attention: seconds(config.actor.attention),
             ..RawActor::default()
         },
@@ -117,7 +126,8 @@ pub(super) fn budget(config: &Config) -> String {
          + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
          {link}At most {limit} s are allowed (max_close_after).\n\
          L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
-         = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
+         = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n\
+         {far}",
         closing = s(config.budget.closing),
         q = s(chain.queue),
         a = s(chain.attention),
@@ -135,9 +145,26 @@ pub(super) fn budget(config: &Config) -> String {
         limit = config.max_close_after.as_secs_f64(),
         gap = s(config.budget.gap),
         margin = s(config.budget.margin),
+        far = far(config),
         beats = s(config.budget.gap) - s(chain.expiration) - s(chain.write),
     );
     report
+}
+
+/// S3, S4: what a broker that is far costs. The age of what arrives is measured by a round trip, eight times within q.
+fn far(config: &Config) -> String {
+    let most = [
+        config.actor.command_ttl * 7 / 8,
+        config.ecp.expiration,
+        PUBLISH_LIMIT,
+    ];
+    let most = most.into_iter().min().unwrap_or_default();
+    format!(
+        "If the broker is far, a round trip r to it counts as age (S3), and closing may take r/2 longer: \
+         half of it lies between e and the broker.\n    \
+         From r = {} s on nothing is emitted.\n",
+        (most.as_secs_f64() * 10.0).floor() / 10.0
+    )
 }
 
 impl std::fmt::Display for Target {

@@ -2,7 +2,10 @@
 
 use super::check::At;
 use super::faults::Faults;
-use super::{ConfigError, replaced, source};
+use super::{ConfigError, replaced, text_file};
+
+/// No secret and no URL is longer, in bytes.
+const LONGEST_SECRET: u64 = 64 * 1024;
 
 /// Looks a variable up.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -87,7 +90,7 @@ pub(super) fn plain(name: &str, environment: Environment<'_>) -> Option<String> 
 }
 
 pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
-    let text = source::contents(file.as_ref(), source::MAX_SECRET).map_err(|cause| {
+    let text = text_file::read(file.as_ref(), LONGEST_SECRET).map_err(|cause| {
         at.error(
             key,
             format!("{file} cannot be read ({cause})"),

@@ -17,6 +17,7 @@ mod replaced;
 mod scalar;
 mod secret;
 mod source;
+pub mod text_file;
 mod tree;
 mod typed;
 
@@ -30,6 +31,7 @@ use lvmbeat_core::{Budget, supervisor};
 
 pub use secret::{Secret, SecretUrl};
 
+use crate::clu::amqp::{Amqp, UriError};
 use environment::Environment;
 use faults::Faults;
 use source::Source;
@@ -77,8 +79,10 @@ pub struct Config {
 pub struct Actor {
     /// The actor's name, and so that of its queues.
     pub name: String,
-    /// The broker, with user and password.
-    pub broker: SecretUrl,
+    /// The broker, with user and password; or several, which are tried in turn.
+    pub brokers: Vec<SecretUrl>,
+    /// How long opening a session with each of them may take.
+    pub open_timeout: Duration,
     /// Time between AMQP heartbeats; a dead connection is given up after two to three.
     pub amqp_heartbeat: Duration,
     /// Folder of the daily log files.
@@ -222,6 +226,15 @@ impl ConfigError {
         let mut faults = Faults::default();
         errors.into_iter().for_each(|error| faults.push(error));
         faults.or(())
+    }
+}
+
+impl Actor {
+    /// The broker to open sessions with.
+    pub fn bus(&self) -> Result<Amqp, UriError> {
+        let urls = self.brokers.iter().map(|broker| broker.reveal().as_str());
+        let bus = Amqp::in_turn(urls, self.amqp_heartbeat)?;
+        Ok(bus.with_open_limit(self.open_timeout))
     }
 }
 

@@ -49,11 +49,12 @@ pub(super) struct RawActor {
     pub password_file: Option<PathBuf>,
     pub virtualhost: Option<String>,
     pub ssl: Option<bool>,
-    pub url: Option<String>,
+    pub url: OneOrMany,
     pub log_dir: Option<PathBuf>,
     pub http: Option<String>,
     pub command_ttl: Option<f64>,
     pub amqp_heartbeat: Option<u16>,
+    pub open_timeout: Option<f64>,
     pub attention: Option<f64>,
 }
 

@@ -59,7 +59,8 @@ impl SecretUrl {
             if url.username().is_empty() {
                 let _ = url.set_username("lvmbeat");
             }
-            let _ = url.set_password(Some(token));
+            // As it is written: the URL is decoded before it is sent.
+            let _ = url.set_password(Some(&token.replace('%', "%25")));
         }
         self
     }

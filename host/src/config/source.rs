@@ -1,15 +1,13 @@
 //! Where the configuration is: the files that `sdsstools.get_config` reads, and the one that the command line names over them.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::environment::{Environment, plain};
-use super::{BUILT_IN, ConfigError};
+use super::{BUILT_IN, ConfigError, text_file};
 
 /// A configuration is some kilobytes; what is larger is another file.
 const MAX_FILE: u64 = 1 << 20;
-/// Likewise for a file that holds one secret.
-pub(super) const MAX_SECRET: u64 = 1 << 16;
 
 /// Below the home folder, in the order in which they are looked for; the first one counts.
 const PLACES: [&str; 6] = [
@@ -115,7 +113,7 @@ impl Source {
 
     fn add(&mut self, path: &Path, named_by: &'static str) -> Result<(), ConfigError> {
         let file = path.display().to_string();
-        match contents(path, MAX_FILE) {
+        match text_file::read(path, MAX_FILE) {
             Ok(text) => {
                 self.texts.push((file, text));
                 Ok(())
@@ -132,26 +130,6 @@ impl Source {
 fn expanded(path: &str, environment: Environment<'_>) -> PathBuf {
     // What cannot be expanded is taken as it stands, and is not found.
     super::scalar::expand(path, environment).map_or_else(|_| path.into(), PathBuf::from)
-}
-
-/// The text of a regular file that is not too large. Nothing else is opened: a FIFO would block, a device may have no end.
-pub(super) fn contents(path: &Path, most: u64) -> io::Result<String> {
-    let refused = |text: String| Err(io::Error::other(text));
-    let about = std::fs::metadata(path)?;
-    if about.is_dir() {
-        return refused("it is a folder".to_owned());
-    }
-    if !about.is_file() {
-        return refused("it is not a regular file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(most + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return refused(format!("it is larger than {} kB", most / 1024));
-    }
-    String::from_utf8(bytes).or_else(|_| refused("it is not in UTF-8".to_owned()))
 }
 
 #[cfg(test)]
@@ -249,7 +227,7 @@ mod tests {
             home.find(None, None)
                 .unwrap_err()
                 .to_string()
-                .contains("folder")
+                .contains("directory")
         );
     }
 
@@ -274,15 +252,14 @@ mod tests {
         let utf16 = home.0.join("utf16");
         std::fs::write(&utf16, [0xff, 0xfe, b'a', 0]).unwrap();
         for (path, why) in [
-            (home.0.as_path(), "a folder"),
-            (&fifo, "not a regular file"),
-            (Path::new("/dev/zero"), "not a regular file"),
-            (&large, "larger than 1024 kB"),
-            (&utf16, "not in UTF-8"),
+            (home.0.as_path(), "a directory"),
+            (&fifo, "a FIFO"),
+            (Path::new("/dev/zero"), "a device"),
+            (&large, "longer than 1048576 bytes"),
+            (&utf16, "not text in UTF-8"),
         ] {
             let said = home.find(Some(path), None).unwrap_err().to_string();
             assert!(said.contains(why) && said.lines().count() == 1, "{said}");
-            assert!(contents(path, MAX_SECRET).is_err());
         }
     }
 }

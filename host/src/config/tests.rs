@@ -345,7 +345,7 @@ fn hosts_that_are_none_are_refused() {
 
 #[test]
 fn the_broker_is_given_by_host_or_by_url_and_the_environment_wins() {
-    let broker = |config: Config| config.actor.broker.reveal().to_string();
+    let broker = |config: Config| config.actor.brokers[0].reveal().to_string();
     assert_eq!(
         broker(parse("").unwrap()),
         "amqp://guest:guest@localhost:5672"
@@ -371,6 +371,90 @@ fn the_broker_is_given_by_host_or_by_url_and_the_environment_wins() {
     assert_refused("actor: {url: 'amqp://h', host: h}", "actor.url", "either");
     assert_refused("actor: {url: 'http://h'}", "actor.url", "amqp://");
     assert_refused("actor: {url: h}", "actor.url", "amqp://");
+}
+
+#[test]
+fn x2_what_is_long_or_no_file_is_refused_in_a_short_sentence() {
+    let long = "a".repeat(50_000_000);
+    for text in [
+        format!("actor: {{name: {long}}}"),
+        format!("actor: {{host: '{long},b'}}"),
+        format!("heartbeats: [{{name: {long}}}]"),
+        format!("network: {{hosts: {{{long}: x}}}}"),
+        format!("network: {{hosts: {{a: 'b/{long}'}}}}"),
+        format!("actor: {{{long}: 1}}"),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.len() < 700, "{} bytes", error.len());
+    }
+    for (file, is) in [("/dev/zero", "a device"), ("/", "a directory")] {
+        for key in ["actor: {password_file", "outside_monitor: {token_file"] {
+            let error = parse(&format!("{key}: {file}}}")).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("{file} cannot be read (it is {is}")),
+                "{error}"
+            );
+        }
+        let variables = [("LVMBEAT_AMQP_URL_FILE", file)];
+        let error = parse_with("", &variables).unwrap_err().to_string();
+        assert!(error.contains(is), "{error}");
+    }
+}
+
+#[test]
+fn s4_check_says_what_a_broker_that_is_far_costs() {
+    let report = |text: &str| parse(text).unwrap().budget_report();
+    assert!(report("").contains("closing may take r/2 longer"));
+    assert!(report("").contains("From r = 3 s on nothing is emitted"));
+    assert!(report("actor: {command_ttl: 2}").contains("From r = 1.7 s on"));
+    assert!(report("ecp: {expiration: 1}").contains("From r = 1 s on"));
+}
+
+#[test]
+fn several_brokers_are_a_list_and_not_hosts_in_one_url() {
+    let brokers = |config: Config| -> Vec<String> {
+        let brokers = config.actor.brokers.iter();
+        brokers.map(|url| url.reveal().to_string()).collect()
+    };
+    let listed = "actor: {url: ['amqp://a', 'amqp://me:p@b:1/v'], user: u}";
+    assert_eq!(
+        brokers(parse(listed).unwrap()),
+        ["amqp://u:guest@a", "amqp://u:p@b:1/v"]
+    );
+    let variable = "amqp://me:p,q@a/v, amqps://b";
+    let config = parse_with("actor: {user: u}", &[("LVMBEAT_AMQP_URL", variable)]).unwrap();
+    assert_eq!(brokers(config), ["amqp://me:p,q@a/v", "amqps://u:guest@b"]);
+    for text in [
+        "actor: {host: 'a,b'}",
+        "actor: {url: 'amqp://a,b'}",
+        "actor: {url: 'amqp://u:p@a%2Cb:5672'}",
+    ] {
+        assert_refused(text, "actor.", "as a list of URLs");
+    }
+    assert_refused("actor: {port: 0}", "actor.port", "5672");
+    assert_refused("actor: {url: 'amqp://a:0'}", "actor.url", "5672");
+}
+
+#[test]
+fn a_user_and_a_password_are_sent_as_they_are_written() {
+    let file = std::env::temp_dir().join(format!("lvmbeat-as-written-{}", std::process::id()));
+    let written = "p%41/@:,# %";
+    std::fs::write(&file, written).unwrap();
+    let text = format!(
+        "actor: {{user: 'u%41@', password_file: '{}'}}",
+        file.display()
+    );
+    let config = parse(&text).unwrap();
+    std::fs::remove_file(file).unwrap();
+    // What lapin makes of it.
+    let uri: lapin::uri::AMQPUri = config.actor.brokers[0].reveal().as_str().parse().unwrap();
+    assert_eq!(uri.authority.userinfo.username, "u%41@");
+    assert_eq!(uri.authority.userinfo.password, written);
+    // In a URL it means what it means in any.
+    let config = parse("actor: {url: 'amqp://u%41:p%41@h'}").unwrap();
+    let uri: lapin::uri::AMQPUri = config.actor.brokers[0].reveal().as_str().parse().unwrap();
+    assert_eq!(uri.authority.userinfo.username, "uA");
+    assert_eq!(uri.authority.userinfo.password, "pA");
 }
 
 #[test]
@@ -465,7 +549,7 @@ fn x1_secrets_are_read_from_files() {
         file.display()
     ))
     .unwrap();
-    assert_eq!(config.actor.broker.reveal().password(), Some("hunter2"));
+    assert_eq!(config.actor.brokers[0].reveal().password(), Some("hunter2"));
     std::fs::write(&file, "http://monitor\n").unwrap();
     let config = parse_with(
         "",

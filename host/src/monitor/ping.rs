@@ -10,6 +10,7 @@ use tokio::time::{Instant as Deadline, sleep_until};
 use super::view::View;
 use crate::clock::Clock;
 use crate::config::SecretUrl;
+use crate::dial;
 use crate::telemetry::with_causes;
 
 /// The loop shows itself several times a second; one that has not for this long does not run.
@@ -21,7 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A client with a limit on the whole request.
 pub(super) fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+    dial::http_client(LIMIT)
         .timeout(LIMIT)
         .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
         // A fresh connection for each beat shows that one can be made, and outlives no change of the network.

@@ -51,22 +51,19 @@ async fn healthz(State(actor): State<Actor>) -> impl IntoResponse {
 }
 
 async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
-    match actor
-        .shown
-        .borrow()
+    let shown = actor.shown.borrow();
+    let session = shown.as_ref().map(|snapshot| snapshot.session);
+    let text = match session {
+        Some(SessionState::Open) => return (StatusCode::OK, "ok\n".to_owned()),
+        Some(SessionState::StandBy) => "standing by: another actor is active",
+        Some(SessionState::Blocked) => "the broker blocks all who publish",
+        Some(SessionState::Connecting) | None => "no session with the broker",
+    };
+    let error = shown
         .as_ref()
-        .map(|snapshot| snapshot.session)
-    {
-        Some(SessionState::Open) => (StatusCode::OK, "ok\n"),
-        Some(SessionState::StandBy) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "standing by: another actor is active\n",
-        ),
-        Some(SessionState::Connecting) | None => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no session with the broker\n",
-        ),
-    }
+        .and_then(|snapshot| snapshot.session_error.as_deref());
+    let error = error.map_or(String::new(), |error| format!("{error}\n"));
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{text}\n{error}"))
 }
 
 async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {

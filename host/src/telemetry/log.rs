@@ -4,6 +4,7 @@
 //! bounded queues, and what does not fit is dropped and counted.
 
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 
 use super::with_causes;
+use crate::clock::{BootClock, Clock as _};
 
 /// Lines that wait to be written.
 const WAITING_LINES: usize = 4096;
@@ -49,16 +51,8 @@ impl std::fmt::Debug for Logging {
 
 /// Starts logging for the whole process. `verbosity` 0 is INFO, 1 DEBUG, 2 and more TRACE; the variable `RUST_LOG` wins over it.
 pub fn start(program: &str, log_dir: Option<&Path>, verbosity: u8) -> Logging {
-    let filter = || {
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-            EnvFilter::new(match verbosity {
-                // The broker's library reports what the session loop reports too, in its own words.
-                0 => "info,lapin=off",
-                1 => "debug,lapin=info,hyper_util=info,reqwest=info",
-                _ => "trace",
-            })
-        })
-    };
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let filter = || filter(&asked, verbosity);
     let (stdout, stdout_worker) = in_background(io::stdout());
     let mut logging = Logging {
         dropped: vec![stdout.error_counter()],
@@ -87,6 +81,21 @@ pub fn start(program: &str, log_dir: Option<&Path>, verbosity: u8) -> Logging {
     logging
 }
 
+/// What is shown. The broker's library reports what the session loop reports too, in its own words: only to who names it, or
+/// wants everything.
+fn filter(asked: &str, verbosity: u8) -> EnvFilter {
+    if let Ok(filter) = EnvFilter::builder().parse(format!("lapin=off,{asked}"))
+        && !asked.trim().is_empty()
+    {
+        return filter;
+    }
+    EnvFilter::new(match verbosity {
+        0 => "info,lapin=off",
+        1 => "debug,lapin=info,hyper_util=info,reqwest=info",
+        _ => "trace",
+    })
+}
+
 fn in_background(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default()
         .lossy(true)
@@ -94,11 +103,22 @@ fn in_background(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGua
         .finish(writer)
 }
 
-/// Writes to today's file. A failure is reported once, on standard error, and swallowed; the folder is tried again after a while.
+/// An open file and which it is: the device and the number of its inode.
+struct Opened {
+    appender: RollingFileAppender,
+    identity: (u64, u64),
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Writes to today's file, or to a new one if that has been moved away or deleted, as log rotation does. A failure is reported once, on standard error, and swallowed; the folder is tried again after a while.
 struct DailyFiles {
     program: String,
     folder: PathBuf,
-    file: Option<RollingFileAppender>,
+    file: Option<Opened>,
     retry_at: Option<Instant>,
     reported: bool,
 }
@@ -115,13 +135,27 @@ impl DailyFiles {
     }
 
     fn write_line(&mut self, line: &[u8]) -> Result<(), String> {
+        let today = self.today();
+        let there = identity(&today);
+        // Also on a new day, when there is no such file yet.
+        self.file.take_if(|file| Some(file.identity) != there);
         let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(open(&self.program, &self.folder)?),
+            Some(file) => &mut file.appender,
+            none => {
+                let appender = open(&self.program, &self.folder)?;
+                let identity = identity(&today).unwrap_or_default();
+                &mut none.insert(Opened { appender, identity }).appender
+            }
         };
         file.write_all(line)
             .and_then(|()| file.flush())
             .map_err(|cause| cause.to_string())
+    }
+
+    /// The file that the appender writes to.
+    fn today(&self) -> PathBuf {
+        let day = BootClock.wall().strftime("%Y-%m-%d");
+        self.folder.join(format!("{}.{day}.log", self.program))
     }
 }
 
@@ -181,6 +215,47 @@ mod tests {
         assert!(file.file_name().to_string_lossy().starts_with("lvmbeat.20"));
         assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "a line\n");
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_moved_away_or_deleted_is_replaced_and_no_line_is_lost() {
+        let folder = std::env::temp_dir().join(format!("lvmbeat-moved-{}", std::process::id()));
+        let mut files = DailyFiles::new("lvmbeat", &folder);
+        files.write_all(b"one\n").unwrap();
+        let today = files.today();
+        let rotated = folder.join("rotated");
+        std::fs::rename(&today, &rotated).unwrap();
+        files.write_all(b"two\n").unwrap();
+        files.write_all(b"three\n").unwrap();
+        // logrotate may have made an empty one in its place.
+        std::fs::rename(&today, folder.join("again")).unwrap();
+        std::fs::write(&today, b"").unwrap();
+        files.write_all(b"four\n").unwrap();
+        let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(text(&rotated), "one\n");
+        assert_eq!(text(&folder.join("again")), "two\nthree\n");
+        assert_eq!(text(&today), "four\n");
+        // Truncated in its place, it is written on.
+        std::fs::write(&today, b"").unwrap();
+        files.write_all(b"five\n").unwrap();
+        assert_eq!(text(&today), "five\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+        files.write_all(b"six\n").unwrap();
+        assert_eq!(text(&today), "six\n");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_brokers_library_is_heard_by_who_names_it_alone() {
+        let shown = |asked: &str, verbosity| filter(asked, verbosity).to_string();
+        for asked in ["info", "debug", "lvmbeat=debug,info", " "] {
+            assert!(shown(asked, 0).contains("lapin=off"), "{asked}");
+        }
+        assert!(!shown("info,lapin=debug", 0).contains("lapin=off"));
+        assert!(shown("info,lapin=debug", 0).contains("lapin=debug"));
+        assert!(!shown("", 2).contains("lapin"));
+        // What is no filter is as good as none.
+        assert_eq!(shown("info=x=y", 0), shown("", 0));
     }
 
     #[test]

@@ -254,6 +254,11 @@ fn process(registry: &mut Registry, snapshot: &Snapshot) {
             counters.sessions,
         ),
         (
+            "amqp_failed_sessions",
+            "Attempts to open a session that failed",
+            counters.failed_sessions,
+        ),
+        (
             "attention_lapses",
             "Times that the process was not running",
             counters.lapses,

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use embassy_time::Duration;
 use lvmbeat::clu::amqp::Amqp;
+use lvmbeat::config::text_file;
 
 use crate::demo::{self, DemoConfig};
 use crate::ecp::{EcpConfig, ModbusPort};
@@ -18,6 +20,8 @@ use crate::simulator::SimulatorConfig;
 const BROKER_VARIABLE: &str = "SIM_ECP_URL";
 /// Names a file that holds it.
 const BROKER_FILE_VARIABLE: &str = "SIM_ECP_URL_FILE";
+/// What is read of such a file, in bytes.
+const LONGEST_URL: u64 = 64 * 1024;
 
 /// The AMQP heartbeat of lvmecp's connection.
 const AMQP_HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -299,7 +303,7 @@ fn broker_url(
     let Some(file) = variable(BROKER_FILE_VARIABLE) else {
         return Ok(None);
     };
-    match std::fs::read_to_string(&file) {
+    match text_file::read(Path::new(&file), LONGEST_URL) {
         Ok(url) => Ok(Some((BROKER_FILE_VARIABLE, url.trim().to_owned()))),
         Err(cause) => Err(format!(
             "{BROKER_FILE_VARIABLE}: {file} cannot be read ({cause}); name a file that this user can read"

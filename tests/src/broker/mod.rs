@@ -183,6 +183,32 @@ impl Vhost {
         (control, binary(name))
     }
 
+    /// Adds a user who may do everything here, with any signs in name and password.
+    pub async fn add_user(&self, user: &str, password: &str) {
+        let (control, vhost) = self.node();
+        let any = |text: &str| {
+            format!(
+                "<<{}>>",
+                text.as_bytes()
+                    .iter()
+                    .map(u8::to_string)
+                    .collect::<Vec<_>>()
+                    .join(",")
+            )
+        };
+        let user = any(user);
+        control
+            .eval(&format!(
+                "_ = (catch rabbit_auth_backend_internal:delete_user({user}, <<\"tests\">>)), \
+                 ok = rabbit_auth_backend_internal:add_user({user}, {password}, <<\"tests\">>), \
+                 ok = rabbit_auth_backend_internal:set_permissions(\
+                     {user}, {vhost}, <<\".*\">>, <<\".*\">>, <<\".*\">>, <<\"tests\">>), \
+                 mnesia:sync_log()",
+                password = any(password)
+            ))
+            .await;
+    }
+
     /// The names of its queues, in order.
     pub async fn queues(&self) -> Vec<String> {
         let (control, vhost) = self.node();

@@ -36,6 +36,11 @@ pub struct Broker {
 impl Broker {
     /// A node that has not been started; nobody listens on its port.
     pub fn stopped() -> Self {
+        Self::stopped_with("")
+    }
+
+    /// The same with more lines in its `rabbitmq.conf`.
+    pub fn stopped_with(settings: &str) -> Self {
         let (scratch, port) = (Scratch::new(), Port::reserve());
         let access = Access {
             port: port.number(),
@@ -50,13 +55,18 @@ impl Broker {
             distribution: Port::reserve(),
             scratch,
         };
-        broker.write_files();
+        broker.write_files(settings);
         broker
     }
 
     /// A node that accepts connections.
     pub async fn start() -> Self {
-        let mut broker = Self::stopped();
+        Self::start_with("").await
+    }
+
+    /// The same with more lines in its `rabbitmq.conf`.
+    pub async fn start_with(settings: &str) -> Self {
+        let mut broker = Self::stopped_with(settings);
         broker.run().await;
         broker
     }
@@ -122,7 +132,7 @@ impl Broker {
         assert!(node.group.signal(signal), "the node is gone");
     }
 
-    fn write_files(&self) {
+    fn write_files(&self, settings: &str) {
         self.scratch.write(
             "rabbitmq.conf",
             &format!(
@@ -130,7 +140,8 @@ impl Broker {
                  log.console = false\n\
                  # No alarm because the machine that runs the tests is nearly full.\n\
                  disk_free_limit.absolute = 1MB\n\
-                 vm_memory_high_watermark.absolute = 1GB\n",
+                 vm_memory_high_watermark.absolute = 1GB\n\
+                 {settings}\n",
                 self.port.address()
             ),
         );

@@ -3,6 +3,7 @@
 
 mod cli;
 mod outside;
+mod signals;
 
 use std::fs;
 use std::time::Duration;

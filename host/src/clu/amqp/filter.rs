@@ -39,6 +39,17 @@ pub(super) struct Filter {
     ready: Vec<u8>,
     pulled: usize,
     changed: u64,
+    logins: Option<String>,
+    blocking: Option<Blocking>,
+}
+
+/// What the broker says of publishers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Blocking {
+    /// It takes nothing from them, for this reason.
+    Blocked(String),
+    /// It takes their messages again.
+    Unblocked,
 }
 
 impl Filter {
@@ -87,6 +98,16 @@ impl Filter {
         std::mem::take(&mut self.changed)
     }
 
+    /// The mechanisms that the broker offers to log in by, with spaces between them, once.
+    pub(super) fn logins(&mut self) -> Option<String> {
+        self.logins.take()
+    }
+
+    /// The broker's last word on publishers, once.
+    pub(super) fn blocking(&mut self) -> Option<Blocking> {
+        self.blocking.take()
+    }
+
     /// How many bytes have to be held before something can be done with them.
     fn wanted(&self) -> usize {
         match self.held.first_chunk::<FRAME_HEADER>() {
@@ -105,6 +126,8 @@ impl Filter {
             let payload = self.held.get(FRAME_HEADER..FRAME_HEADER + length);
             let payload = payload.unwrap_or_default();
             if header.first() == Some(&METHOD) {
+                self.logins = offered_logins(payload).or(self.logins.take());
+                self.blocking = blocking(payload).or(self.blocking.take());
                 if let Some(range) = foreign_routing_key(payload) {
                     self.replace_foreign(range);
                 }
@@ -164,6 +187,26 @@ fn foreign_routing_key(payload: &[u8]) -> Option<Range<usize>> {
     str::from_utf8(key)
         .is_err()
         .then(|| start..start + key.len())
+}
+
+/// The login mechanisms in the broker's first frame.
+fn offered_logins(payload: &[u8]) -> Option<String> {
+    const START: [u8; 4] = [0, 10, 0, 10];
+    let mut reader = Reader(payload.strip_prefix(&START)?);
+    reader.take(2)?; // the version
+    reader.long()?; // what the broker is
+    Some(String::from_utf8_lossy(reader.long()?).into_owned())
+}
+
+fn blocking(payload: &[u8]) -> Option<Blocking> {
+    const BLOCKED: [u8; 4] = [0, 10, 0, 60];
+    const UNBLOCKED: [u8; 4] = [0, 10, 0, 61];
+    if payload.starts_with(&UNBLOCKED) {
+        return Some(Blocking::Unblocked);
+    }
+    let mut reader = Reader(payload.strip_prefix(&BLOCKED)?);
+    let reason = String::from_utf8_lossy(reader.short_string().unwrap_or_default());
+    Some(Blocking::Blocked(reason.escape_debug().to_string()))
 }
 
 /// Whether lapin can read the properties in the payload of a content header.

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -15,19 +15,34 @@ use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
+use futures_util::stream::unfold;
 use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant as Deadline, timeout};
 
-use super::filter::Filter;
+use super::filter::{Blocking, Filter};
+use crate::dial;
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// Connects, and leaves a handle on the socket with `socket`.
-pub(super) async fn dial(uri: &AMQPUri, socket: &Socket) -> io::Result<AsyncTcpStream<Filtered>> {
+/// Connects, and leaves a handle on the socket with `socket`. Of a name with several addresses, another one comes first with
+/// each `turn`.
+pub(super) async fn dial(
+    uri: &AMQPUri,
+    turn: usize,
+    limit: Duration,
+    socket: &Arc<Socket>,
+) -> io::Result<AsyncTcpStream<Filtered>> {
     let host = uri.authority.host.as_str();
-    let stream = TcpStream::connect((host, uri.authority.port)).await?;
+    let end = Deadline::now() + limit;
+    let mut addresses = dial::lookup(host, uri.authority.port, limit).await?;
+    let first = turn % addresses.len().max(1);
+    addresses.rotate_left(first);
+    let left = end.saturating_duration_since(Deadline::now());
+    let stream = dial::connect(&addresses, left).await?;
     stream.set_nodelay(true)?;
     socket.keep(&stream)?;
     let stream = AsyncTcpStream::Plain(Compat::new(stream));
@@ -38,25 +53,72 @@ pub(super) async fn dial(uri: &AMQPUri, socket: &Socket) -> io::Result<AsyncTcpS
             stream.into_tls(host, config.as_ref()).await?
         }
     };
-    Ok(AsyncTcpStream::Plain(Filtered::new(stream)))
+    let mut filtered = Filtered::new(stream);
+    filtered.login = uri.query.auth_mechanism.unwrap_or_default().name();
+    filtered.socket = Some(Arc::clone(socket));
+    Ok(AsyncTcpStream::Plain(filtered))
 }
 
-/// A second handle on a connection's socket, to end it with.
+/// A second handle on a connection's socket, to end it with, and to hear whether it is alive.
 #[derive(Default)]
-pub(super) struct Socket(Mutex<Option<std::net::TcpStream>>);
+pub(super) struct Socket {
+    handle: Mutex<Option<std::net::TcpStream>>,
+    heard: Notify,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Default, Debug)]
+enum State {
+    #[default]
+    Open,
+    /// The broker takes no messages, for this reason.
+    Blocked(String),
+    Over,
+}
 
 impl Socket {
     fn keep(&self, stream: &TcpStream) -> io::Result<()> {
         // On the last close, what has not been sent is dropped and the other end is told at once.
         stream.set_zero_linger()?;
         let handle = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        *self.lock() = Some(handle);
+        self.heard.notify_one();
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<std::net::TcpStream>> {
+        self.handle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when nothing has come from the other end for this long.
+    pub(super) async fn silent_for(&self, silence: Duration) {
+        while timeout(silence, self.heard.notified()).await.is_ok() {}
+    }
+
+    /// Yields why the broker blocks publishers when it does, and ends with the connection.
+    pub(super) fn blockades(&self) -> impl Stream<Item = String> + Send + 'static {
+        unfold(self.state.subscribe(), async |mut state| {
+            loop {
+                state.changed().await.ok()?;
+                let now = state.borrow_and_update().clone();
+                match now {
+                    State::Open => {}
+                    State::Blocked(reason) => return Some((reason, state)),
+                    State::Over => return None,
+                }
+            }
+        })
+    }
+
+    /// Whether the broker blocks publishers: what waits to be written is never written then.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(*self.state.borrow(), State::Blocked(_))
     }
 
     /// Ends the connection, whatever state it is in. lapin sees the end of the stream and lets go of it.
     pub(super) fn reset(&self) {
-        let handle = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.state.send_replace(State::Over);
+        let handle = self.lock().take();
         if let Some(handle) = handle {
             let _ = handle.shutdown(Shutdown::Both);
         }
@@ -74,6 +136,9 @@ pub(super) struct Filtered {
     stream: AsyncTcpStream<Compat<TcpStream>>,
     filter: Filter,
     chunk: Box<[u8]>,
+    /// The mechanism that lapin will log in with.
+    login: &'static str,
+    socket: Option<Arc<Socket>>,
 }
 
 impl Filtered {
@@ -82,6 +147,54 @@ impl Filtered {
             stream,
             filter: Filter::default(),
             chunk: vec![0; CHUNK].into_boxed_slice(),
+            login: SASLMechanism::default().name(),
+            socket: None,
+        }
+    }
+
+    /// S3, S5: what waits in lapin and elsewhere for the end of a blockade must not be taken after it. So lapin, which writes
+    /// nothing meanwhile, does not hear of the end: the connection is over instead.
+    fn check_blocking(&mut self) -> io::Result<()> {
+        let (Some(blocking), Some(socket)) = (self.filter.blocking(), &self.socket) else {
+            return Ok(());
+        };
+        match blocking {
+            Blocking::Blocked(reason) => {
+                socket.state.send_replace(State::Blocked(reason));
+                Ok(())
+            }
+            Blocking::Unblocked => {
+                socket.reset();
+                Err(io::Error::new(
+                    io::ErrorKind::ConnectionAborted,
+                    "the broker blocked publishers for a while",
+                ))
+            }
+        }
+    }
+
+    /// A broker hangs up on a login that it does not offer, without a word.
+    fn check_login(&mut self) -> io::Result<()> {
+        let Some(offered) = self.filter.logins() else {
+            return Ok(());
+        };
+        if offered.split_whitespace().any(|login| login == self.login) {
+            return Ok(());
+        }
+        let (login, offered) = (self.login, offered.escape_debug());
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!(
+                "it takes no login by {login}, which is lvmbeat's, but by {offered}; allow it there (auth_mechanisms)"
+            ),
+        ))
+    }
+}
+
+impl Drop for Filtered {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.socket {
+            socket.reset();
         }
     }
 }
@@ -104,6 +217,11 @@ impl AsyncRead for Filtered {
             }
             this.filter
                 .push(this.chunk.get(..count).unwrap_or_default());
+            if let Some(socket) = &this.socket {
+                socket.heard.notify_one();
+            }
+            this.check_login()?;
+            this.check_blocking()?;
             let changed = this.filter.changed();
             if changed > 0 {
                 tracing::warn!(

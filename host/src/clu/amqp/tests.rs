@@ -3,12 +3,17 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
+use super::super::bus::CommandQueue;
 use super::*;
 
 const HEARTBEAT: Duration = Duration::from_secs(4);
 
 fn amqp(url: &str) -> Amqp {
     Amqp::new(url, HEARTBEAT).unwrap()
+}
+
+fn uri(url: &str) -> AMQPUri {
+    amqp(url).nodes.remove(0).uri
 }
 
 fn actor() -> SessionSpec {
@@ -42,14 +47,14 @@ fn an_address_shows_no_password() {
 #[test]
 fn an_empty_virtual_host_is_the_default_one() {
     for url in ["amqp://host", "amqp://host/", "amqp://host/%2f"] {
-        assert_eq!(amqp(url).uri.vhost, "/", "{url}");
+        assert_eq!(uri(url).vhost, "/", "{url}");
     }
-    assert_eq!(amqp("amqp://host/lvm").uri.vhost, "lvm");
+    assert_eq!(uri("amqp://host/lvm").vhost, "lvm");
 }
 
 #[test]
 fn an_ipv6_address_is_taken_as_it_is() {
-    let host = |url: &str| amqp(url).uri.authority.host;
+    let host = |url: &str| uri(url).authority.host;
     assert_eq!(host("amqp://u:p@[::1]:5672/lvm"), "::1");
     assert_eq!(host("amqp://[fd00::7]"), "fd00::7");
     assert_eq!(host("amqp://host/[x]@[y]"), "host");
@@ -65,6 +70,8 @@ fn a_url_that_cannot_be_one_is_refused_without_showing_it() {
         ("amqp://u:secret@host:99999", "invalid port"),
         ("amqp://u:secret@", "host"),
         ("amqp://u:secret@ho st", ""),
+        ("amqp://u:secret@one,two", "names several hosts"),
+        ("amqp://u:secret@host:0", "the port is 0"),
         ("amqp://u:secret@host/%ff", ""),
     ] {
         let error = Amqp::new(url, HEARTBEAT).map(drop).unwrap_err().to_string();
@@ -86,7 +93,7 @@ fn a_heartbeat_is_whole_seconds_and_at_least_one() {
     ] {
         let heartbeat = Duration::from_millis(heartbeat);
         let amqp = Amqp::new("amqp://host?heartbeat=60", heartbeat).unwrap();
-        assert_eq!(amqp.uri.query.heartbeat, Some(seconds));
+        assert_eq!(amqp.nodes[0].uri.query.heartbeat, Some(seconds));
         assert_eq!(
             detection(heartbeat),
             Duration::from_secs(3 * u64::from(seconds))

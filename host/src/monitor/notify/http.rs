@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::DeliveryError;
 use crate::config::Secret;
+use crate::dial;
 use crate::telemetry::with_causes;
 
 /// What is read of an answer; the rest is left.
@@ -33,7 +34,7 @@ pub(super) struct Answer {
 pub(super) fn client(limit: Duration) -> Result<Client, String> {
     // The one provider of this program; only the first call in a process has an effect.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    dial::http_client(limit)
         .timeout(limit)
         .redirect(Policy::none())
         .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))

@@ -201,6 +201,49 @@ fn lapin_does_read_what_passes_at_the_greatest_depth() {
     assert_ne!(header.properties.headers(), &Some(FieldTable::default()));
 }
 
+/// A method frame with these bytes after class and method.
+fn method(class: u8, method: u8, arguments: &[u8]) -> Vec<u8> {
+    frame(METHOD, &[&[0, class, 0, method], arguments].concat())
+}
+
+#[test]
+fn the_offered_logins_are_read_from_the_first_frame() {
+    let start = [
+        &[0, 9][..],
+        &long(b""),
+        &long(b"AMQPLAIN PLAIN"),
+        &long(b"en_US"),
+    ]
+    .concat();
+    let mut filter = Filter::default();
+    filter.push(&method(10, 10, &start));
+    filter.push(&method(10, 30, &[0; 8]));
+    assert_eq!(filter.logins().as_deref(), Some("AMQPLAIN PLAIN"));
+    assert_eq!(filter.logins(), None);
+    // One that is cut off offers nothing that could be judged.
+    filter.push(&method(10, 10, &start[..8]));
+    assert_eq!(filter.logins(), None);
+}
+
+#[test]
+fn s3_a_broker_that_blocks_publishers_is_heard() {
+    let mut filter = Filter::default();
+    filter.push(&method(10, 60, b"\x0dlow on memory"));
+    let blocked = Blocking::Blocked("low on memory".to_owned());
+    assert_eq!(filter.blocking(), Some(blocked));
+    assert_eq!(filter.blocking(), None);
+    filter.push(&method(10, 60, b"\xff\x1b"));
+    assert_eq!(filter.blocking(), Some(Blocking::Blocked(String::new())));
+    filter.push(&method(10, 60, b"\x01\x1b"));
+    assert_eq!(
+        filter.blocking(),
+        Some(Blocking::Blocked("\\u{1b}".to_owned()))
+    );
+    filter.push(&method(10, 61, b""));
+    filter.push(&method(60, 60, b""));
+    assert_eq!(filter.blocking(), Some(Blocking::Unblocked));
+}
+
 fn any_properties() -> impl Strategy<Value = Vec<u8>> {
     let table_bytes = prop_oneof![
         prop::sample::select(b"FAStVlTsDx\x00\x01\x02\x03\xff".to_vec()),
