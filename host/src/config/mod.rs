@@ -186,13 +186,13 @@ pub struct Outside {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{file}: cannot be read ({cause}); {named_by} names it")]
+    #[error("{file}: cannot be read ({cause}); name an existing file with {named_by}")]
     Unreadable {
         /// Which file.
         file: String,
         /// Why.
         cause: std::io::Error,
-        /// What made it the configuration.
+        /// How another one would be named.
         named_by: &'static str,
     },
     /// The file is not YAML.

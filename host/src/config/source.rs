@@ -4,10 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::environment::{Environment, plain};
+use super::tree::MAX_FILE;
 use super::{BUILT_IN, ConfigError, text_file};
-
-/// A configuration is some kilobytes; what is larger is another file.
-const MAX_FILE: u64 = 1 << 20;
 
 /// Below the home folder, in the order in which they are looked for; the first one counts.
 const PLACES: [&str; 6] = [
@@ -57,7 +55,7 @@ impl Source {
         if let Some(path) = named {
             source.add(&expanded(&path, environment), "LVMBEAT_CONFIG_PATH")?;
         } else if let Some(path) = unread.next() {
-            source.add(path, "the home folder")?;
+            source.add(path, "-c, and remove this one")?;
         }
         for path in unread {
             source.warnings.push(format!(
@@ -113,7 +111,7 @@ impl Source {
 
     fn add(&mut self, path: &Path, named_by: &'static str) -> Result<(), ConfigError> {
         let file = path.display().to_string();
-        match text_file::read(path, MAX_FILE) {
+        match text_file::read(path, MAX_FILE as u64) {
             Ok(text) => {
                 self.texts.push((file, text));
                 Ok(())

@@ -13,6 +13,8 @@ use super::ConfigError;
 use super::check::At;
 use super::faults::Faults;
 
+/// A configuration is some kilobytes; what is larger is another file.
+pub(super) const MAX_FILE: usize = 1 << 20;
 /// Of all values with their texts, so that anchors which name anchors do not take all memory.
 const MAX_SIZE: usize = 4 << 20;
 
@@ -85,6 +87,10 @@ impl Node {
 fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let at = At { file };
+    if text.len() > MAX_FILE {
+        let problem = format!("is longer than {MAX_FILE} bytes");
+        return Err(at.error("", problem, "name a configuration"));
+    }
     let mut faults = Faults::default();
     let leading = text
         .lines()
