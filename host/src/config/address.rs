@@ -16,16 +16,16 @@ const FALLBACK_PORT: u16 = 443;
 /// file.
 pub(super) fn brokers(
     at: At<'_>,
-    raw: RawActor,
+    raw: &RawActor,
     environment: Environment<'_>,
 ) -> Result<Vec<SecretUrl>, ConfigError> {
     let from_environment = variable("LVMBEAT_AMQP_URL", environment)?;
     let (at, key, texts) = if let Some(text) = from_environment {
         (ENVIRONMENT, "LVMBEAT_AMQP_URL", each_url(&text))
     } else if raw.url.0.is_empty() {
-        (at, "actor.host", vec![url_of_parts(&raw)])
+        (at, "actor.host", vec![url_of_parts(raw)])
     } else {
-        if let Some(key) = beside_url(&raw) {
+        if let Some(key) = beside_url(raw) {
             return Err(at.error(
                 "actor.url",
                 format!("is given beside actor.{key}"),
@@ -34,7 +34,7 @@ pub(super) fn brokers(
         }
         (at, "actor.url", raw.url.0.clone())
     };
-    let password = password(at, &raw)?;
+    let password = password(at, raw)?;
     texts
         .iter()
         .map(|text| broker(at, key, text, raw.user.as_deref(), password.as_deref()))
@@ -212,6 +212,9 @@ pub(super) fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl
         .map_err(|cause| at.error(key, format!("is not a URL ({cause})"), remedy))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(at.error(key, "is not an HTTP address", remedy));
+    }
+    if url.port() == Some(0) {
+        return Err(at.error(key, "is port 0, where nothing can listen", remedy));
     }
     if !url.path().contains("/heartbeat") {
         let path = format!("{}/heartbeat", url.path().trim_end_matches('/'));

@@ -91,7 +91,7 @@ pub(super) fn check(
     mut faults: Faults,
 ) -> Result<Config, ConfigError> {
     let at = At { file: source };
-    let actor = faults.note(actor(at, raw.actor, environment));
+    let actor = faults.note(actor(at, &raw.actor, environment));
     let timeout = faults
         .note(at.seconds("timeout", raw.timeout, TIMEOUT))
         .unwrap_or(Duration::from_secs_f64(TIMEOUT));
@@ -258,7 +258,7 @@ fn link_closing(
     Ok(Some(closing))
 }
 
-fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {
+fn actor(at: At<'_>, raw: &RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {
     let mut faults = Faults::default();
     let http = Reader { at, environment }
         .text("LVMBEAT_ACTOR_HTTP", "actor.http", raw.http.clone())

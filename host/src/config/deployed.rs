@@ -221,7 +221,7 @@ fn s1_a_file_is_merged_over_another_as_in_the_python_version() {
     let mut source = Source::text("low", lower);
     source.texts.push(("up".to_owned(), upper.to_owned()));
     source.texts.push(("empty".to_owned(), String::new()));
-    let config = Config::read(source, &|_| None).unwrap();
+    let config = Config::read(&source, &|_| None).unwrap();
     assert_eq!(
         config.actor.brokers[0].reveal().as_str(),
         "amqp://me:guest@up:7"
@@ -233,7 +233,7 @@ fn s1_a_file_is_merged_over_another_as_in_the_python_version() {
     let mut source = Source::text("low", "outside_monitor: {url: 'http://m'}");
     source.texts.push(("up".to_owned(), upper.to_owned()));
     assert!(
-        Config::read(source, &|_| None)
+        Config::read(&source, &|_| None)
             .unwrap()
             .outside
             .urls
@@ -242,7 +242,7 @@ fn s1_a_file_is_merged_over_another_as_in_the_python_version() {
     // What is no YAML is named by the file that it stands in.
     let mut source = Source::text("low", "actor: [");
     source.texts.push(("up".to_owned(), upper.to_owned()));
-    let said = Config::read(source, &|_| None).unwrap_err().to_string();
+    let said = Config::read(&source, &|_| None).unwrap_err().to_string();
     assert!(said.starts_with("low: "), "{said}");
 }
 
@@ -317,6 +317,18 @@ fn x2_shapes_that_people_write_mean_what_they_say() {
     ] {
         assert_refused(text, key, remedy);
     }
+    let flow = parse("actor: {host: ${HOST}}").unwrap_err().to_string();
+    assert!(flow.contains("\"${NAME}\" in quotes"), "{flow}");
+    assert_refused(
+        "outside_monitor: {url: 'http://h:0'}",
+        "outside_monitor.url",
+        "give http",
+    );
+    assert_refused(
+        "actor: {http: '127.0.0.1:0'}",
+        "actor.http",
+        "127.0.0.1:8080",
+    );
     let tab = parse("actor:\n\thost: x").unwrap_err().to_string();
     assert!(tab.contains("a tab indents at line 2"), "{tab}");
 }
@@ -381,7 +393,8 @@ fn x2_a_file_that_holds_too_much_is_refused() {
     let mut bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
     for level in 1..9 {
         let lower = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{lower}]\n"));
+        let line = format!("a{level}: &a{level} [{lower}]\n");
+        bomb += &line;
     }
     let wide: String = (0..2000).map(|index| format!("k{index}: 1\n")).collect();
     let flat = format!("- &a [{}]\n", "1,".repeat(20_000)) + &"- *a\n".repeat(20_000);

@@ -147,12 +147,16 @@ impl<'a> Given<'a> {
     }
 
     pub(super) fn socket(&self) -> Result<SocketAddr, ConfigError> {
-        self.text.parse().map_err(|_| {
-            self.error(
-                "is not an address",
-                "give an IP address and a port, for example 127.0.0.1:8080",
-            )
-        })
+        let address = self.text.parse().ok();
+        // Port 0 is any that is free, where nobody would look for it.
+        address
+            .filter(|address: &SocketAddr| address.port() > 0)
+            .ok_or_else(|| {
+                self.error(
+                    "is not an address",
+                    "give an IP address and a port, for example 127.0.0.1:8080",
+                )
+            })
     }
 
     /// A network, or a single address.

@@ -250,12 +250,12 @@ impl Config {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        Self::read(Source::text(source, text), environment)
+        Self::read(&Source::text(source, text), environment)
     }
 
-    fn read(source: Source, environment: Environment<'_>) -> Result<Self, ConfigError> {
+    fn read(source: &Source, environment: Environment<'_>) -> Result<Self, ConfigError> {
         let mut faults = Faults::default();
-        let raw = raw::RawConfig::read(&source, environment, &mut faults);
+        let raw = raw::RawConfig::read(source, environment, &mut faults);
         check::check(&source.name, raw, environment, faults)
     }
 
@@ -298,12 +298,12 @@ pub fn warnings(file: Option<&Path>) -> Vec<String> {
 /// With the process's environment, in which no variable may be misspelt.
 fn load<T>(
     file: Option<&Path>,
-    read: fn(Source, Environment<'_>) -> Result<T, ConfigError>,
+    read: fn(&Source, Environment<'_>) -> Result<T, ConfigError>,
 ) -> Result<T, ConfigError> {
     let source = Source::find(file, &environment::process)?;
     let mut faults = Faults::default();
     faults.note(environment::names(std::env::vars_os(), &source.texts));
-    match faults.note(read(source, &environment::process)) {
+    match faults.note(read(&source, &environment::process)) {
         Some(value) => faults.or(value),
         None => faults.error(),
     }

@@ -145,12 +145,12 @@ impl Monitor {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        Self::read(Source::text(source, text), environment)
+        Self::read(&Source::text(source, text), environment)
     }
 
-    pub(super) fn read(source: Source, environment: Environment<'_>) -> Result<Self, ConfigError> {
+    pub(super) fn read(source: &Source, environment: Environment<'_>) -> Result<Self, ConfigError> {
         let mut faults = Faults::default();
-        let raw = super::raw::RawConfig::read(&source, environment, &mut faults);
+        let raw = super::raw::RawConfig::read(source, environment, &mut faults);
         let at = At { file: &source.name };
         let read = given::Reader { at, environment };
         check::check(read, raw.monitor, &raw.outside_monitor, faults)

@@ -18,7 +18,7 @@ pub(super) const MAX_FILE: usize = 1 << 20;
 /// Of all values with their texts, so that anchors which name anchors do not take all memory.
 const MAX_SIZE: usize = 4 << 20;
 
-/// Tags that PyYAML gives a meaning, and of which the parser here tells nothing.
+/// Tags that `PyYAML` gives a meaning, and of which the parser here tells nothing.
 const PYTHON_TAGS: [&str; 6] = [
     "!!python/",
     "!!binary",
@@ -145,6 +145,11 @@ fn describe(text: &str, cause: &serde_yaml::Error) -> String {
         line.get(..indent)
             .is_some_and(|indent| indent.contains('\t'))
     });
+    let line = cause.location().map_or(0, |location| location.line());
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    if tab.is_none() && line.contains("${") {
+        return format!("{cause}; within braces or brackets write \"${{NAME}}\" in quotes");
+    }
     tab.map_or_else(
         || cause.to_string(),
         |line| {

@@ -147,9 +147,9 @@ impl<'a> Place<'a> {
     fn truth(&self) -> bool {
         let truth = match self.node {
             Node::Bool(value) => Some(*value),
-            Node::Number(number) if *number == 0.0 || *number == 1.0 => Some(*number == 1.0),
+            Node::Number(number) => scalar::truth(&number.to_string()),
             Node::Text(text) => scalar::truth(self.expanded(text).trim()),
-            Node::Null | Node::Number(_) | Node::List(_) | Node::Map(_) => None,
+            Node::Null | Node::List(_) | Node::Map(_) => None,
         };
         truth.unwrap_or_else(|| {
             self.fault("is neither true nor false", "give true or false");
