@@ -1,11 +1,10 @@
 //! A broker that is short of memory blocks all who publish: that is a stall of everybody (S3, S5).
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;
 
 use lvmbeat_tests::actor::Actor;
 use lvmbeat_tests::broker::Broker;
-use lvmbeat_tests::client::RawClient;
+use lvmbeat_tests::client::{RawClient, Reply};
 use lvmbeat_tests::config::ActorConfig;
 use lvmbeat_tests::ecp::FakeEcp;
 use lvmbeat_tests::port::Port;
@@ -60,7 +59,7 @@ async fn s3_s5_what_waited_while_the_broker_blocked_does_not_count_and_the_block
     let blocked = |line: &str| line.contains("the broker blocks all who publish (low on memory)");
     actor.process.wait_for_line_after(mark, SOON, blocked).await;
     // Sent while all is stalled: they arrive when it ends.
-    let mut waiting = Vec::new();
+    let (mut waiting, place) = (Vec::new(), actor.client.reply_count());
     for _ in 0..5 {
         let set = actor.client.outgoing("lvmbeat", "set overwatcher");
         waiting.push(set.id());
@@ -90,6 +89,11 @@ async fn s3_s5_what_waited_while_the_broker_blocked_does_not_count_and_the_block
         ecp.heartbeats().len() == emitted
     })
     .await;
+    let replies = actor.client.replies_since(place);
+    let counted = |reply: &Reply| {
+        reply.code() == ":" && waiting.contains(&reply.command_id().unwrap_or_default())
+    };
+    assert!(!replies.iter().any(counted), "{replies:?}");
     actor.client = RawClient::connect(&broker.url(), "another").await;
     actor.until_it_answers(SOON).await;
     assert_eq!(actor.status("/hold/fault").await, true);

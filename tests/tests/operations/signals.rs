@@ -102,8 +102,9 @@ async fn a_log_file_that_is_moved_away_is_replaced() {
 
 #[tokio::test]
 async fn the_brokers_library_is_quiet_unless_it_is_named() {
-    let nobody = Port::reserve();
-    let url = format!("amqp://guest:guest@{}/%2f", nobody.address());
+    let vhost = broker::inspectable_vhost().await;
+    // lapin says in its own words that the login is refused.
+    let url = vhost.url().replace("guest:guest", "guest:wrong");
     let config = chain::config(&url, 1);
     for (asked, heard) in [("info", false), ("info,lapin=info", true)] {
         let mut actor = Launch::lvmbeat(config.actor())

@@ -10,8 +10,12 @@ impl Node {
     pub(super) fn classify(&self, error: &lapin::Error) -> BusError {
         let address = self.address();
         let cause = error.to_string();
-        match error.kind() {
-            ErrorKind::ProtocolError(error) => match error.kind() {
+        if matches!(error.kind(), ErrorKind::ParsingError(_)) {
+            let cause = "what answers there does not speak AMQP".to_owned();
+            return BusError::Unreachable { address, cause };
+        }
+        if let ErrorKind::ProtocolError(error) = error.kind() {
+            return match error.kind() {
                 AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => BusError::Foreign {
                     what: "what this actor declares".to_owned(),
                     cause,
@@ -23,17 +27,14 @@ impl Node {
                 AMQPErrorKind::Soft(_) | AMQPErrorKind::Hard(_) => {
                     BusError::Unreachable { address, cause }
                 }
-            },
-            // A certificate that does not hold, or a login that is not offered.
-            ErrorKind::IOError(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                BusError::Refused { address, cause }
-            }
-            ErrorKind::ParsingError(_) => BusError::Unreachable {
-                address,
-                cause: "what answers there does not speak AMQP".to_owned(),
-            },
-            _ => BusError::Unreachable { address, cause },
+            };
         }
+        // A certificate that does not hold, or a login that is not offered.
+        if matches!(error.kind(), ErrorKind::IOError(error) if error.kind() == std::io::ErrorKind::InvalidData)
+        {
+            return BusError::Refused { address, cause };
+        }
+        BusError::Unreachable { address, cause }
     }
 }
 
