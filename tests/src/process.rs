@@ -48,6 +48,8 @@ impl Launch {
     pub fn program<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -> Self {
         let mut launch = Self::other(program::find(name));
         launch.command.args(arguments);
+        // Nor what he has written into his home folder for one.
+        launch.command.env("HOME", "/nonexistent");
         launch
     }
 

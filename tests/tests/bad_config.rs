@@ -42,58 +42,86 @@ const CORRECT_IT: &str = "correct it (config/config.yaml documents every key)";
 
 #[tokio::test]
 async fn x2_a_key_that_is_not_known_is_refused() {
-    for (text, key) in [
-        ("acto: {name: x}", "unknown field `acto`"),
-        ("actor: {nam: x}", "actor: unknown field `nam`"),
-        ("ecp: {cut_off: 3}", "ecp: unknown field `cut_off`"),
+    for (text, key, meant) in [
+        ("acto: {name: x}", "acto: ", "actor"),
+        ("actor: {nam: x}", "actor.nam: ", "actor.name"),
+        ("ecp: {cut_off: 3}", "ecp.cut_off: ", "ecp.cutoff"),
         (
             "heartbeats: [{name: a, crit: true}]",
-            "heartbeats[0]: unknown field `crit`",
+            "heartbeats[0].crit: ",
+            "heartbeats[0].critical",
         ),
-        ("network: {host: {}}", "network: unknown field `host`"),
+        ("network: {host: {}}", "network.host: ", "network.hosts"),
         (
             "outside_monitor: {urls: null}",
-            "outside_monitor: unknown field `urls`",
+            "outside_monitor.urls: ",
+            "outside_monitor.url",
         ),
     ] {
-        refused(text, key, "expected", CORRECT_IT).await;
+        let remedy = format!("did you mean {meant}?");
+        refused(text, key, "is not known", &remedy).await;
     }
 }
 
 #[tokio::test]
 async fn x2_a_value_of_the_wrong_type_is_refused() {
-    for (text, key, expected) in [
-        ("ecp: {cutoff: soon}", "ecp.cutoff: ", "expected a number"),
+    for (text, key, problem, remedy) in [
+        (
+            "ecp: {cutoff: soon}",
+            "ecp.cutoff: ",
+            "a number of seconds",
+            "for example 30",
+        ),
         (
             "actor: {port: 99999}",
             "actor.port: ",
-            "expected a whole number",
+            "a whole number from 0 to 65535",
+            "give one",
         ),
         (
             "network: {failures: 300}",
             "network.failures: ",
-            "expected a whole number from 0 to 255",
+            "a whole number from 0 to 255",
+            "give one",
         ),
-        ("heartbeats: {name: a}", "heartbeats: ", "expected a list"),
+        (
+            "heartbeats: {name: a}",
+            "heartbeats: ",
+            "where a list is expected",
+            "begin each entry with `- `",
+        ),
         (
             "heartbeats: [{name: a, critical: maybe}]",
             "heartbeats[0].critical: ",
-            "expected a boolean",
+            "neither true nor false",
+            "give true or false",
         ),
-        ("actor: [x]", "actor: ", "expected a mapping"),
-        ("just a text", "", "expected a mapping"),
+        (
+            "actor: [x]",
+            "actor: ",
+            "where a mapping of keys to values is expected",
+            "write `key: value`",
+        ),
+        (
+            "just a text",
+            "the whole file: ",
+            "where a mapping of keys to values is expected",
+            "write `key: value`",
+        ),
         (
             "outside_monitor: {url: {a: b}}",
             "outside_monitor.url: ",
-            "expected null, a URL or a list of URLs",
+            "where a text is expected",
+            "give one value",
         ),
         (
             "heartbeats: [{critical: true}]",
-            "heartbeats[0]: ",
-            "missing field `name`",
+            "heartbeats[0].name: ",
+            "is missing",
+            "give the word",
         ),
     ] {
-        refused(text, key, expected, CORRECT_IT).await;
+        refused(text, key, problem, remedy).await;
     }
 }
 
@@ -101,13 +129,8 @@ async fn x2_a_value_of_the_wrong_type_is_refused() {
 async fn x2_what_is_no_yaml_is_refused_with_its_place() {
     refused("actor: {name: x\n: y", "", "at line 2", CORRECT_IT).await;
     refused("actor:\n\tname: x", "", "at line 2", CORRECT_IT).await;
-    refused(
-        "ecp: {cutoff: 1}\necp: {cutoff: 2}",
-        "",
-        "duplicate",
-        CORRECT_IT,
-    )
-    .await;
+    let twice = "ecp: {cutoff: 1}\necp: {cutoff: 2}";
+    refused(twice, "ecp: ", "is given twice", "give it once").await;
 }
 
 #[tokio::test]
@@ -126,8 +149,8 @@ async fn x2_a_name_that_cannot_be_is_refused() {
     refused(
         "heartbeats: [{name: ''}]",
         "heartbeats[0].name: ",
-        "''",
-        "choose another one",
+        "is empty",
+        "give a value",
     )
     .await;
     refused(
@@ -361,7 +384,8 @@ async fn the_shipped_configuration_is_valid_and_so_are_none_and_an_empty_one() {
     ] {
         let checked = Launch::lvmbeat(arguments).finish(SOON).await;
         assert_eq!(checked.code(), Some(0), "{checked:?}");
-        assert_eq!(checked.stderr, "");
+        let warned = arguments == ["check"];
+        assert_eq!(checked.stderr.contains("WARN"), warned, "{checked:?}");
         let (effective, budget) = checked.stdout.split_once("\nS4  ").unwrap_or_default();
         assert!(effective.contains(": valid. In force:\n"), "{effective}");
         budgets.push(budget.to_owned());
@@ -388,7 +412,7 @@ async fn x1_check_prints_what_is_in_force_with_every_default_and_without_secrets
     let checked = Launch::lvmbeat(["check", "-c", &file]).finish(SOON).await;
     assert_eq!(checked.code(), Some(0), "{checked:?}");
     for part in [
-        "url: amqp://me:***@broker:5673/site",
+        "amqp://me:***@broker:5673/site",
         "name: guider",
         "timeout: 12.5",
         "critical: false",
@@ -410,4 +434,70 @@ async fn x1_check_prints_what_is_in_force_with_every_default_and_without_secrets
     let again = Launch::lvmbeat(["check", "-c", &again.display().to_string()]);
     let again = again.finish(SOON).await;
     assert_eq!(again.code(), Some(0), "{again:?}");
+}
+
+#[tokio::test]
+async fn s1_the_files_that_the_python_version_reads_are_read() {
+    let home = Scratch::new();
+    let two = "heartbeats: [{name: overwatcher}, {name: second}]";
+    let named = home.write("named.yaml", two);
+    let check = |arguments: &[&str]| {
+        let launch = Launch::lvmbeat(arguments.iter().copied());
+        launch.env("HOME", home.path())
+    };
+    let bare = check(&["check"]).finish(SOON).await;
+    for place in [
+        "LVMBEAT_CONFIG_PATH",
+        "~/.config/sdss/lvmbeat.yaml",
+        "~/.lvmbeat/lvmbeat.yml",
+    ] {
+        assert!(bare.stderr.contains(place), "{bare:?}");
+    }
+    assert_eq!(bare.stderr.lines().count(), 1, "{bare:?}");
+    assert!(bare.stderr.starts_with("lvmbeat: WARN: "), "{bare:?}");
+    let by_variable = check(&["check"]).env("LVMBEAT_CONFIG_PATH", &named);
+    let by_variable = by_variable.finish(SOON).await;
+    std::fs::create_dir_all(home.path().join(".config/sdss/lvmbeat")).expect("a folder");
+    home.write(".config/sdss/lvmbeat/lvmbeat.yml", two);
+    let at_home = check(&["check"]).finish(SOON).await;
+    let over = home
+        .write("over.yaml", "max_close_after: 170")
+        .display()
+        .to_string();
+    let merged = check(&["check", "-c", &over]).finish(SOON).await;
+    assert!(merged.stdout.contains("max_close_after: 170"), "{merged:?}");
+    for checked in [by_variable, at_home, merged] {
+        assert_eq!((checked.code(), checked.stderr.as_str()), (Some(0), ""));
+        assert!(checked.stdout.contains("name: second"), "{checked:?}");
+    }
+    // What is named has to be there.
+    let missing = check(&["actor"]).env("LVMBEAT_CONFIG_PATH", "/missing.yaml");
+    let missing = missing.finish(SOON).await;
+    let remedy = "name an existing file with LVMBEAT_CONFIG_PATH";
+    is_refused(&missing, "/missing.yaml", "cannot be read", "(", remedy);
+}
+
+#[tokio::test]
+async fn x2_all_faults_of_both_programs_and_of_the_environment_are_told() {
+    let scratch = Scratch::new();
+    let text = "actor: {prot: 1}\necp: {retry: 0}\nmonitor: {ping_every: 0}";
+    let file = scratch.write("site.yaml", text).display().to_string();
+    let checked = Launch::lvmbeat(["check", "-c", &file])
+        .env("LVMBEAT_PING_TOKN", "hunter2")
+        .env("LVMBEAT_PORT", "tcp://10.0.0.1:5672")
+        .env("LVMBEAT_MONITOR_SERVICE_HOST", "10.0.0.1");
+    let checked = checked.finish(SOON).await;
+    assert_eq!(checked.code(), Some(2), "{checked:?}");
+    let places: Vec<_> = checked
+        .stderr
+        .lines()
+        .map(|line| line.replace(&file, "FILE"))
+        .collect();
+    let expected = [
+        "lvmbeat: environment: LVMBEAT_PING_TOKN: is a variable that lvmbeat does not know; did you mean LVMBEAT_PING_TOKEN?",
+        "lvmbeat: FILE: actor.prot: is not known; did you mean actor.port?",
+        "lvmbeat: FILE: ecp.retry: 0 is not a usable time; give a number of seconds between 0.001 and 86400",
+        "lvmbeat: FILE: monitor.ping_every: 0 is not a usable time; give a number of seconds between 0.001 and 86400",
+    ];
+    assert_eq!(places, expected);
 }

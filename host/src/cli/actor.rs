@@ -11,17 +11,26 @@ use crate::clock::{BootClock, Clock};
 use crate::config::Config;
 use crate::telemetry::{health, http};
 
-pub(super) fn run(config: Config, verbosity: u8) -> Result<(), Failure> {
+pub(super) fn run(config: Config, warnings: Vec<String>, verbosity: u8) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
-    service::run(log_dir.as_deref(), verbosity, |stop| serve(config, stop))
+    service::run(log_dir.as_deref(), verbosity, |stop| {
+        serve(config, warnings, stop)
+    })
 }
 
-async fn serve(config: Config, stop: CancellationToken) -> Result<(), Failure> {
+async fn serve(
+    config: Config,
+    warnings: Vec<String>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     tracing::info!(
         version = actor::VERSION,
         config = config.source,
         "lvmbeat actor"
     );
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     for line in config.budget_report().lines() {
         tracing::info!("{line}");
     }

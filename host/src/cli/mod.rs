@@ -22,7 +22,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::monitor::Monitor;
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 
 /// Keeps a telescope dome open only while every program that must be alive says so.
 #[derive(Parser, Debug)]
@@ -31,7 +31,7 @@ use crate::config::{Config, ConfigError};
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer."
 )]
 struct Cli {
-    /// The configuration file [default: the built-in one, for a broker on localhost]
+    /// The configuration file, over the one that `LVMBEAT_CONFIG_PATH` names or that is in the home folder [default: the built-in one]
     #[arg(
         short,
         long = "config",
@@ -42,7 +42,7 @@ struct Cli {
     config: Option<PathBuf>,
 
     /// Log more; twice for everything (the variable `RUST_LOG` wins over it)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, env = "LVMBEAT_VERBOSE")]
     verbose: u8,
 
     #[command(subcommand)]
@@ -177,12 +177,16 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let text = failure.to_string();
-            if !text.is_empty() {
-                let _ = writeln!(io::stderr(), "lvmbeat: {text}");
-            }
+            say(&failure.to_string());
             failure.exit_code()
         }
+    }
+}
+
+/// To whoever started the program, beside the output.
+fn say(text: &str) {
+    for line in text.lines() {
+        let _ = writeln!(io::stderr(), "lvmbeat: {line}");
     }
 }
 
@@ -190,8 +194,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let file = cli.config.as_deref();
     // Each program reads its own part of the configuration, so that a slip in the other's does not keep it from starting.
     match cli.command {
-        Command::Actor(args) => actor::run(Config::load(file)?, cli.verbose.max(args.debug.into())),
-        Command::Monitor { listen } => monitor::run(Monitor::load(file)?, listen, cli.verbose),
+        Command::Actor(args) => {
+            let verbosity = cli.verbose.max(args.debug.into());
+            actor::run(Config::load(file)?, config::warnings(file), verbosity)
+        }
+        Command::Monitor { listen } => {
+            let warnings = config::warnings(file);
+            monitor::run(Monitor::load(file)?, warnings, listen, cli.verbose)
+        }
         Command::Status(wait) => own(file, "status", &wait),
         Command::Ping(wait) => own(file, "ping", &wait),
         Command::Set { name, wait } => {
@@ -208,7 +218,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
             &client::as_typed(&command)?,
             wait.timeout,
         ),
-        Command::Check => check(&Config::load(file)?, &Monitor::load(file)?),
+        Command::Check => match (Config::load(file), Monitor::load(file)) {
+            (Ok(config), Ok(monitor)) => check(file, &config, &monitor),
+            (config, monitor) => {
+                let errors = [config.err(), monitor.err()].into_iter().flatten();
+                Ok(ConfigError::all(errors)?)
+            }
+        },
         Command::Healthcheck { program, url } => healthcheck::run(file, program, url.as_deref()),
         Command::Completions { shell } => completions(shell),
     }
@@ -219,7 +235,10 @@ fn own(file: Option<&Path>, command: &str, wait: &Wait) -> Result<(), Failure> {
     client::send(&config, &config.actor.name, command, wait.timeout)
 }
 
-fn check(config: &Config, monitor: &Monitor) -> Result<(), Failure> {
+fn check(file: Option<&Path>, config: &Config, monitor: &Monitor) -> Result<(), Failure> {
+    for warning in config::warnings(file) {
+        say(&format!("WARN: {warning}"));
+    }
     print(&format!(
         "# {}: valid. In force:\n{}\n{}{}",
         config.source,

@@ -14,6 +14,7 @@ use crate::monitor;
 
 pub(super) fn run(
     mut config: Monitor,
+    warnings: Vec<String>,
     listen: Option<SocketAddr>,
     verbosity: u8,
 ) -> Result<(), Failure> {
@@ -25,11 +26,22 @@ pub(super) fn run(
     config.listen = listen.unwrap_or(config.listen);
     // Its log goes to standard output: whoever runs a container keeps that.
     let verbosity = verbosity.max(config.debug.into());
-    service::run(None, verbosity, |stop| serve(config, given_by, stop))
+    service::run(None, verbosity, |stop| {
+        serve(config, warnings, given_by, stop)
+    })
 }
 
-async fn serve(config: Monitor, given_by: &str, stop: CancellationToken) -> Result<(), Failure> {
+async fn serve(
+    config: Monitor,
+    warnings: Vec<String>,
+    given_by: &str,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let (listener, address) = service::listen(given_by, config.listen).await?;
+    // It can do without a file, so that these are no warnings here.
+    for warning in warnings {
+        tracing::info!("{warning}");
+    }
     // What is not configured, and what is lost by that, the monitor says itself.
     let state_file = config
         .state_file

@@ -5,11 +5,9 @@ use std::path::Path;
 use reqwest::Url;
 
 use super::check::{At, Environment};
+use super::environment::{ENVIRONMENT, secret_file, variable};
 use super::raw::RawActor;
-use super::{ConfigError, SecretUrl, Target, text_file};
-
-/// No secret and no URL is longer, in bytes.
-const LONGEST_SECRET: u64 = 64 * 1024;
+use super::{ConfigError, SecretUrl, Target};
 
 /// The port of the TCP probe where a host is named without one.
 const FALLBACK_PORT: u16 = 443;
@@ -18,38 +16,25 @@ const FALLBACK_PORT: u16 = 443;
 /// file.
 pub(super) fn brokers(
     at: At<'_>,
-    raw: RawActor,
+    raw: &RawActor,
     environment: Environment<'_>,
 ) -> Result<Vec<SecretUrl>, ConfigError> {
     let from_environment = variable("LVMBEAT_AMQP_URL", environment)?;
     let (at, key, texts) = if let Some(text) = from_environment {
-        let at = At {
-            file: "environment",
-        };
-        (at, "LVMBEAT_AMQP_URL", each_url(&text))
+        (ENVIRONMENT, "LVMBEAT_AMQP_URL", each_url(&text))
     } else if raw.url.0.is_empty() {
-        let host = raw.host.unwrap_or_else(|| "localhost".to_owned());
-        let host = if host.contains(':') && !host.starts_with('[') {
-            format!("[{host}]")
-        } else {
-            host
-        };
-        let port = raw.port.unwrap_or(5672);
-        (at, "actor.host", vec![format!("amqp://{host}:{port}")])
+        (at, "actor.host", vec![url_of_parts(raw)])
     } else {
-        if raw.host.is_some() || raw.port.is_some() {
+        if let Some(key) = beside_url(raw) {
             return Err(at.error(
                 "actor.url",
-                "is given beside actor.host or actor.port",
-                "give either the URL or host and port",
+                format!("is given beside actor.{key}"),
+                "give either the URL or its parts",
             ));
         }
-        (at, "actor.url", raw.url.0)
+        (at, "actor.url", raw.url.0.clone())
     };
-    let password = raw
-        .password_file
-        .map(|file| secret_file(at, "actor.password_file", &file.display().to_string()))
-        .transpose()?;
+    let password = password(at, raw)?;
     texts
         .iter()
         .map(|text| broker(at, key, text, raw.user.as_deref(), password.as_deref()))
@@ -128,6 +113,54 @@ fn broker(
     Ok(SecretUrl::new(url))
 }
 
+/// A key that says in part what a URL says as a whole.
+fn beside_url(raw: &RawActor) -> Option<&'static str> {
+    [
+        ("host", raw.host.is_some()),
+        ("port", raw.port.is_some()),
+        ("virtualhost", raw.virtualhost.is_some()),
+        ("ssl", raw.ssl.is_some()),
+    ]
+    .into_iter()
+    .find_map(|(key, given)| given.then_some(key))
+}
+
+/// From the keys that `AMQPActor.from_config` of sdss-clu takes.
+fn url_of_parts(raw: &RawActor) -> String {
+    let host = raw.host.as_deref().unwrap_or("localhost");
+    let host = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    let (scheme, port) = if raw.ssl == Some(true) {
+        ("amqps", 5671)
+    } else {
+        ("amqp", 5672)
+    };
+    // As it is written: a slash within is part of the name.
+    let path = match raw.virtualhost.as_deref() {
+        None | Some("/") => String::new(),
+        Some(name) => format!("/{}", name.replace('%', "%25").replace('/', "%2F")),
+    };
+    format!("{scheme}://{host}:{}{path}", raw.port.unwrap_or(port))
+}
+
+fn password(at: At<'_>, raw: &RawActor) -> Result<Option<String>, ConfigError> {
+    match (&raw.password, &raw.password_file) {
+        (Some(_), Some(_)) => Err(at.error(
+            "actor.password",
+            "is given beside actor.password_file",
+            "give one of both",
+        )),
+        (Some(password), None) => Ok(Some(password.clone())),
+        (None, Some(file)) => {
+            secret_file(at, "actor.password_file", &file.display().to_string()).map(Some)
+        }
+        (None, None) => Ok(None),
+    }
+}
+
 pub(super) fn target(at: At<'_>, key: &str, text: &str) -> Result<Target, ConfigError> {
     let bad = || {
         at.error(
@@ -180,6 +213,9 @@ pub(super) fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl
     if !matches!(url.scheme(), "http" | "https") {
         return Err(at.error(key, "is not an HTTP address", remedy));
     }
+    if url.port() == Some(0) {
+        return Err(at.error(key, "is port 0, where nothing can listen", remedy));
+    }
     if !url.path().contains("/heartbeat") {
         let path = format!("{}/heartbeat", url.path().trim_end_matches('/'));
         url.set_path(&path);
@@ -204,42 +240,4 @@ pub(super) fn monitor_token(
         )
     })
     .transpose()
-}
-
-/// An environment variable, or the file that the variable of the same name with `_FILE` names. An empty one counts as not set.
-pub(super) fn variable(
-    name: &str,
-    environment: Environment<'_>,
-) -> Result<Option<String>, ConfigError> {
-    if let Some(text) = environment(name).filter(|text| !text.trim().is_empty()) {
-        return Ok(Some(text.trim().to_owned()));
-    }
-    let file_variable = format!("{name}_FILE");
-    match environment(&file_variable) {
-        Some(file) => secret_file(
-            At {
-                file: "environment",
-            },
-            &file_variable,
-            &file,
-        )
-        .map(Some),
-        None => Ok(None),
-    }
-}
-
-pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
-    let text = text_file::read(Path::new(file), LONGEST_SECRET).map_err(|cause| {
-        at.error(
-            key,
-            format!("{file} cannot be read ({cause})"),
-            "name a file that this user can read",
-        )
-    })?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        let remedy = "write the secret into it, or leave the key out";
-        return Err(at.error(key, format!("{file} is empty"), remedy));
-    }
-    Ok(text.to_owned())
 }

@@ -7,18 +7,19 @@ use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
-use super::address::{brokers, monitor_token, monitor_url, target, variable};
+use super::address::{brokers, monitor_token, monitor_url, target};
+pub(super) use super::environment::Environment;
+use super::environment::{ENVIRONMENT, variable};
+use super::faults::Faults;
 use super::given::Reader;
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside, RawSerial};
 use super::{
     Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
-    Proof, Serial, core_duration, std_duration,
+    Proof, Serial, core_duration, scalar, std_duration,
 };
 
-pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// Nothing in lvmbeat is meant to take longer than a day; a larger number is a slip of the unit.
-const MAX_SECONDS: f64 = 86_400.0;
+/// S1: of a heartbeat, unless the file says otherwise.
+const TIMEOUT: f64 = 30.0;
 
 /// Says where a value stands, so that an error can name it.
 #[derive(Clone, Copy)]
@@ -33,10 +34,22 @@ impl At<'_> {
         problem: impl Into<String>,
         remedy: impl Into<String>,
     ) -> ConfigError {
+        // What is shown of a file is one line of a bounded length, whatever it holds (X2).
+        let shown = |text: &str| {
+            let line = text.chars().map(|c| match c {
+                c if c.is_control() => '\u{fffd}',
+                c => c,
+            });
+            brief(&line.collect::<String>())
+        };
         ConfigError::Value {
             file: self.file.to_owned(),
-            key: brief(key),
-            problem: brief(&problem.into()),
+            key: if key.is_empty() {
+                "the whole file".to_owned()
+            } else {
+                shown(key)
+            },
+            problem: shown(&problem.into()),
             remedy: remedy.into(),
         }
     }
@@ -49,15 +62,13 @@ impl At<'_> {
         default: f64,
     ) -> Result<Duration, ConfigError> {
         let seconds = value.unwrap_or(default);
-        // Below a millisecond everything would be stale at once, and RabbitMQ counts in milliseconds.
-        if !(0.001..=MAX_SECONDS).contains(&seconds) {
-            return Err(self.error(
+        scalar::time(seconds).ok_or_else(|| {
+            self.error(
                 key,
                 format!("{seconds} is not a usable time"),
                 "give a number of seconds between 0.001 and 86400",
-            ));
-        }
-        Ok(Duration::from_secs_f64(seconds))
+            )
+        })
     }
 }
 
@@ -77,26 +88,40 @@ pub(super) fn check(
     source: &str,
     raw: RawConfig,
     environment: Environment<'_>,
+    mut faults: Faults,
 ) -> Result<Config, ConfigError> {
     let at = At { file: source };
-    let actor = actor(at, raw.actor, environment)?;
-    let heartbeats = heartbeats(at, raw.heartbeats)?;
+    let actor = faults.note(actor(at, &raw.actor, environment));
+    let timeout = faults
+        .note(at.seconds("timeout", raw.timeout, TIMEOUT))
+        .unwrap_or(Duration::from_secs_f64(TIMEOUT));
+    let heartbeats = faults.keep(heartbeats(at, raw.heartbeats, timeout));
     let ecp = Ecp {
-        actor: word(at, "ecp.actor", raw.ecp.actor, "lvmecp")?,
-        cutoff: at.seconds("ecp.cutoff", raw.ecp.cutoff, 10.0)?,
-        retry: at.seconds("ecp.retry", raw.ecp.retry, 1.0)?,
-        expiration: at.seconds("ecp.expiration", raw.ecp.expiration, 5.0)?,
-        command_timeout: at.seconds("ecp.command_timeout", raw.ecp.command_timeout, 5.0)?,
-        plc_timeout: at.seconds("ecp.plc_timeout", raw.ecp.plc_timeout, 60.0)?,
+        actor: faults.keep(word(at, "ecp.actor", raw.ecp.actor, "lvmecp")),
+        cutoff: faults.keep(at.seconds("ecp.cutoff", raw.ecp.cutoff, 10.0)),
+        retry: faults.keep(at.seconds("ecp.retry", raw.ecp.retry, 1.0)),
+        expiration: faults.keep(at.seconds("ecp.expiration", raw.ecp.expiration, 5.0)),
+        command_timeout: faults.keep(at.seconds(
+            "ecp.command_timeout",
+            raw.ecp.command_timeout,
+            5.0,
+        )),
+        plc_timeout: faults.keep(at.seconds("ecp.plc_timeout", raw.ecp.plc_timeout, 60.0)),
     };
-    let serial = serial(
+    let serial = faults.keep(serial(
         at,
         raw.emit.and_then(|emit| emit.serial).unwrap_or_default(),
-        &actor.name,
-    )?;
-    let network = network(at, raw.network)?;
-    let outside = outside(at, raw.outside_monitor, environment)?;
-    let max_close_after = at.seconds("max_close_after", raw.max_close_after, 180.0)?;
+        actor.as_ref().map_or("lvmbeat", |actor| &actor.name),
+    ));
+    let network = faults.note(network(at, raw.network));
+    let outside = faults.note(outside(at, raw.outside_monitor, environment));
+    let max_close_after = faults.keep(at.seconds("max_close_after", raw.max_close_after, 180.0));
+    let (Some(actor), Some(network), Some(outside)) = (actor, network, outside) else {
+        return faults.error();
+    };
+    // What follows from several values is worked out of right ones only.
+    faults.or(())?;
+    let mut faults = Faults::default();
 
     // Names, numbers of rows and time-outs as the core sees them.
     let pace = Pace {
@@ -104,7 +129,7 @@ pub(super) fn check(
         retry: core_duration(ecp.retry),
         plc_timeout: core_duration(ecp.plc_timeout),
     };
-    supervisor(source, &actor, pace, &heartbeats, &network)?;
+    faults.note(supervisor(source, &actor, pace, &heartbeats, &network));
     let chain = Chain {
         burst: core_duration(actor.burst),
         // One proof is under way while the next is due.
@@ -115,9 +140,12 @@ pub(super) fn check(
         write: core_duration(ecp.command_timeout),
         plc: core_duration(ecp.plc_timeout),
     };
-    let budget = budget(at, &chain, &heartbeats, max_close_after)?;
-    let link_closing = link_closing(at, &ecp, &network, max_close_after)?;
-    Ok(Config {
+    let link_closing = faults.keep(link_closing(at, &ecp, &network, max_close_after));
+    let budget = faults.note(budget(at, &chain, &heartbeats, max_close_after));
+    let Some(budget) = budget else {
+        return faults.error();
+    };
+    faults.or(Config {
         source: source.to_owned(),
         actor,
         heartbeats,
@@ -139,30 +167,35 @@ fn budget(
     heartbeats: &[Heartbeat],
     max_close_after: Duration,
 ) -> Result<Budget, ConfigError> {
+    let mut faults = Faults::default();
     // Also a heartbeat that is not critical has to be able to be fresh.
     for (index, heartbeat) in heartbeats.iter().enumerate() {
         let source = heartbeat.source();
-        for (key, limit, needed) in [
+        let limits = [
             ("timeout", heartbeat.timeout, chain.silence(&source)),
             ("lateness", heartbeat.lateness, chain.lateness(&source)),
-        ] {
+        ];
+        // One is enough: without its own the lateness is the timeout.
+        let mut too_short = limits
+            .into_iter()
+            .filter(|(_, limit, needed)| core_duration(*limit) <= *needed);
+        if let Some((key, limit, needed)) = too_short.next() {
             let needed = std_duration(needed).as_secs_f64();
-            if limit.as_secs_f64() <= needed {
-                return Err(at.error(
-                    &format!("heartbeats[{index}].{key}"),
-                    format!(
-                        "{} s is too short for {}, which beats every {} s: each beat is confirmed by the next one, which takes up to {needed} s",
-                        limit.as_secs_f64(),
-                        heartbeat.name,
-                        heartbeat.interval.as_secs_f64()
-                    ),
-                    format!(
-                        "raise it, or set heartbeats[{index}].interval if the program beats more often than that"
-                    ),
-                ));
-            }
+            faults.push(at.error(
+                &format!("heartbeats[{index}].{key}"),
+                format!(
+                    "{} s is too short for {}, which beats every {} s: each beat is confirmed by the next one, which takes up to {needed} s",
+                    limit.as_secs_f64(),
+                    heartbeat.name,
+                    heartbeat.interval.as_secs_f64()
+                ),
+                format!(
+                    "raise it, or set heartbeats[{index}].interval if the program beats more often than that"
+                ),
+            ));
         }
     }
+    faults.or(())?;
     let critical: Vec<Source> = heartbeats
         .iter()
         .filter(|heartbeat| heartbeat.critical)
@@ -234,70 +267,88 @@ fn link_closing(
     Ok(Some(closing))
 }
 
-fn actor(at: At<'_>, raw: RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {
-    let name = word(at, "actor.name", raw.name.clone(), "lvmbeat")?;
+fn actor(at: At<'_>, raw: &RawActor, environment: Environment<'_>) -> Result<Actor, ConfigError> {
+    let mut faults = Faults::default();
     let http = Reader { at, environment }
-        .text("LVMBEAT_ACTOR_HTTP", "actor.http", raw.http.clone())?
-        .map(|given| given.socket());
+        .text("LVMBEAT_ACTOR_HTTP", "actor.http", raw.http.clone())
+        .and_then(|given| given.map(|given| given.socket()).transpose());
     // RabbitMQ counts in whole seconds, and 0 would switch detection off (S4).
     let amqp_heartbeat = raw.amqp_heartbeat.unwrap_or(4);
     if !(1..=60).contains(&amqp_heartbeat) {
-        return Err(at.error(
+        faults.push(at.error(
             "actor.amqp_heartbeat",
             format!("{amqp_heartbeat} s is not usable"),
             "give whole seconds from 1 to 60",
         ));
     }
-    Ok(Actor {
-        http: http.transpose()?,
-        amqp_heartbeat: Duration::from_secs(amqp_heartbeat.into()),
-        command_ttl: at.seconds("actor.command_ttl", raw.command_ttl, 5.0)?,
-        attention: at.seconds("actor.attention", raw.attention, 2.0)?,
-        burst: at.seconds("actor.burst", raw.burst, 1.0)?,
-        log_dir: raw.log_dir.clone(),
-        open_timeout: at.seconds("actor.open_timeout", raw.open_timeout, 30.0)?,
-        brokers: brokers(at, raw, environment)?,
+    let name = faults.keep(word(at, "actor.name", raw.name.clone(), "lvmbeat"));
+    let command_ttl = faults.keep(at.seconds("actor.command_ttl", raw.command_ttl, 5.0));
+    let burst = faults.keep(at.seconds("actor.burst", raw.burst, 1.0));
+    let attention = faults.keep(at.seconds("actor.attention", raw.attention, 2.0));
+    let http = faults.keep(http);
+    let log_dir = raw
+        .log_dir
+        .clone()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let open_timeout = faults.keep(at.seconds("actor.open_timeout", raw.open_timeout, 30.0));
+    let brokers = faults.keep(brokers(at, raw, environment));
+    faults.or(Actor {
         name,
+        brokers,
+        open_timeout,
+        amqp_heartbeat: Duration::from_secs(amqp_heartbeat.into()),
+        log_dir,
+        http,
+        command_ttl,
+        attention,
+        burst,
     })
 }
 
-fn heartbeats(at: At<'_>, raw: Option<Vec<RawHeartbeat>>) -> Result<Vec<Heartbeat>, ConfigError> {
+fn heartbeats(
+    at: At<'_>,
+    raw: Option<Vec<RawHeartbeat>>,
+    timeout: Duration,
+) -> Result<Vec<Heartbeat>, ConfigError> {
     let raw = raw.unwrap_or_else(|| {
         vec![RawHeartbeat {
             name: "overwatcher".to_owned(),
-            critical: None,
-            timeout: None,
-            interval: None,
-            lateness: None,
-            proof: None,
+            ..RawHeartbeat::default()
         }]
     });
-    raw.into_iter()
-        .enumerate()
-        .map(|(index, heartbeat)| {
-            let timeout = at.seconds(
-                &format!("heartbeats[{index}].timeout"),
-                heartbeat.timeout,
-                30.0,
-            )?;
-            Ok(Heartbeat {
-                critical: heartbeat.critical.unwrap_or(true),
-                timeout,
-                lateness: at.seconds(
-                    &format!("heartbeats[{index}].lateness"),
-                    heartbeat.lateness,
-                    timeout.as_secs_f64(),
-                )?,
-                proof: heartbeat.proof.unwrap_or_default(),
-                interval: at.seconds(
-                    &format!("heartbeats[{index}].interval"),
-                    heartbeat.interval,
-                    5.0,
-                )?,
-                name: heartbeat.name,
-            })
-        })
-        .collect()
+    let mut faults = Faults::default();
+    let mut heartbeats = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let key = |key: &str| format!("heartbeats[{index}].{key}");
+        if raw.name.is_empty() {
+            let remedy =
+                "give the word that the program beats with, as in `lvmbeat set overwatcher`";
+            faults.push(at.error(&key("name"), "is missing", remedy));
+        }
+        let timeout = at.seconds(&key("timeout"), raw.timeout, timeout.as_secs_f64());
+        let timeout = faults
+            .note(timeout)
+            .unwrap_or(Duration::from_secs_f64(TIMEOUT));
+        let lateness = at.seconds(&key("lateness"), raw.lateness, timeout.as_secs_f64());
+        let proof = match raw.proof.as_deref() {
+            None | Some("optional") => Ok(Proof::Optional),
+            Some("required") => Ok(Proof::Required),
+            Some(other) => Err(at.error(
+                &key("proof"),
+                format!("'{other}' is not known"),
+                "give optional or required",
+            )),
+        };
+        heartbeats.push(Heartbeat {
+            critical: raw.critical.unwrap_or(true),
+            timeout,
+            lateness: faults.keep(lateness),
+            proof: faults.keep(proof),
+            interval: faults.keep(at.seconds(&key("interval"), raw.interval, 5.0)),
+            name: raw.name,
+        });
+    }
+    faults.or(heartbeats)
 }
 
 /// A box, if one is named.
@@ -305,9 +356,10 @@ fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, Conf
     let Some(path) = raw.path else {
         return Ok(None);
     };
+    let mut faults = Faults::default();
     let baud = raw.baud.unwrap_or(115_200);
     if !(300..=4_000_000).contains(&baud) {
-        return Err(at.error(
+        faults.push(at.error(
             "emit.serial.baud",
             format!("{baud} bits per second is not usable"),
             "give the box's rate, from 300 to 4000000",
@@ -316,52 +368,56 @@ fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, Conf
     let key = "emit.serial.source";
     let source = raw.source.as_deref().unwrap_or(name);
     let source = lvmbeat_core::Name::new(source)
-        .map_err(|error| at.error(key, format!("'{source}': {error}"), "choose another one"))?;
-    Ok(Some(Serial {
+        .map_err(|error| at.error(key, format!("'{source}': {error}"), "choose another one"));
+    let timeout = faults.keep(at.seconds("emit.serial.timeout", raw.timeout, 2.0));
+    let Some(source) = faults.note(source) else {
+        return faults.error();
+    };
+    faults.or(Some(Serial {
         path,
         baud,
         source,
-        timeout: at.seconds("emit.serial.timeout", raw.timeout, 2.0)?,
+        timeout,
     }))
 }
 
 fn network(at: At<'_>, raw: RawNetwork) -> Result<Network, ConfigError> {
+    let mut faults = Faults::default();
     let failures = NonZeroU8::new(raw.failures.unwrap_or(3)).ok_or_else(|| {
         at.error(
             "network.failures",
             "0 failures would call every link down",
             "give a number from 1 to 255",
         )
-    })?;
-    let interval = at.seconds("network.interval", raw.interval, 15.0)?;
-    let timeout = at.seconds(
+    });
+    let interval = faults.keep(at.seconds("network.interval", raw.interval, 15.0));
+    let timeout = faults.keep(at.seconds(
         "network.timeout",
         raw.timeout,
-        interval.as_secs_f64().min(2.0),
-    )?;
+        interval.as_secs_f64().clamp(0.001, 2.0),
+    ));
+    let named = |name: &str, host: &str| (name.to_owned(), Some(host.to_owned()));
     let hosts = raw.hosts.map_or_else(
-        || {
-            vec![
-                ("lco".to_owned(), "10.8.8.46".to_owned()),
-                ("outside".to_owned(), "8.8.8.8".to_owned()),
-            ]
-        },
+        || vec![named("lco", "10.8.8.46"), named("outside", "8.8.8.8")],
         |hosts| hosts.0,
     );
-    let hosts = hosts
-        .into_iter()
-        .map(|(name, text)| {
-            Ok(Host {
-                target: target(at, &format!("network.hosts.{name}"), &text)?,
-                name,
-            })
-        })
-        .collect::<Result<_, ConfigError>>()?;
-    Ok(Network {
+    let mut links = Vec::new();
+    // A host that is null is not probed.
+    for (name, host) in hosts {
+        let key = format!("network.hosts.{name}");
+        let target = host.map(|host| target(at, &key, &host)).transpose();
+        if let Some(target) = faults.keep(target) {
+            links.push(Host { name, target });
+        }
+    }
+    let Some(failures) = faults.note(failures) else {
+        return faults.error();
+    };
+    faults.or(Network {
         interval,
         timeout,
         failures,
-        hosts,
+        hosts: links,
     })
 }
 
@@ -378,29 +434,26 @@ fn outside(
                 .filter(|url| !url.is_empty())
                 .map(str::to_owned)
                 .collect();
-            (
-                At {
-                    file: "environment",
-                },
-                "LVMBEAT_OUTSIDE_MONITOR_URL",
-                texts,
-            )
+            (ENVIRONMENT, "LVMBEAT_OUTSIDE_MONITOR_URL", texts)
         }
         None => (at, "outside_monitor.url", raw.url.0),
     };
-    let mut urls = texts
-        .iter()
-        .map(|text| monitor_url(url_at, key, text))
-        .collect::<Result<Vec<_>, _>>()?;
-    let token = monitor_token(at, raw.token_file.as_deref(), environment)?;
+    let mut faults = Faults::default();
+    let texts = texts.iter().filter(|text| !text.is_empty());
+    let mut urls: Vec<_> = texts
+        .filter_map(|text| faults.note(monitor_url(url_at, key, text)))
+        .collect();
+    let token = faults.keep(monitor_token(at, raw.token_file.as_deref(), environment));
     // One token is told to one monitor only, not to whoever else is beaten (X1).
     if let (Some(url), Some(token)) = (urls.first_mut(), token) {
         *url = url.clone().with_token(&token);
     }
-    Ok(Outside {
+    let interval = faults.keep(at.seconds("outside_monitor.interval", raw.interval, 15.0));
+    let timeout = faults.keep(at.seconds("outside_monitor.timeout", raw.timeout, 5.0));
+    faults.or(Outside {
         urls,
-        interval: at.seconds("outside_monitor.interval", raw.interval, 15.0)?,
-        timeout: at.seconds("outside_monitor.timeout", raw.timeout, 5.0)?,
+        interval,
+        timeout,
     })
 }
 
@@ -412,43 +465,34 @@ pub(super) fn supervisor(
     network: &Network,
 ) -> Result<supervisor::Config<MAX_HEARTBEATS, MAX_LINKS>, ConfigError> {
     let at = At { file: source };
+    let mut faults = Faults::default();
     let mut config = supervisor::Config::new(core_duration(actor.attention), pace)
         .with_path_limit(core_duration(actor.command_ttl))
         .with_burst(core_duration(actor.burst));
     for (index, heartbeat) in heartbeats.iter().enumerate() {
         let timeout = core_duration(heartbeat.timeout);
-        let id = config
-            .add_heartbeat(&heartbeat.name, heartbeat.critical, timeout)
-            .map_err(|error| {
-                core_error(
-                    at,
-                    "heartbeats",
-                    &format!("heartbeats[{index}].name"),
-                    &heartbeat.name,
-                    error,
-                    MAX_HEARTBEATS,
-                )
-            })?;
+        let name = &heartbeat.name;
+        let added = config.add_heartbeat(name, heartbeat.critical, timeout);
+        let added = faults.note(added.map_err(|error| {
+            let key = format!("heartbeats[{index}].name");
+            core_error(at, "heartbeats", &key, name, error, MAX_HEARTBEATS)
+        }));
+        let Some(id) = added else {
+            continue;
+        };
         config.limit_lateness(id, core_duration(heartbeat.lateness));
         if heartbeat.proof == Proof::Required {
             config.require_proof(id);
         }
     }
-    for host in &network.hosts {
-        config
-            .add_link(&host.name, network.failures)
-            .map_err(|error| {
-                core_error(
-                    at,
-                    "network.hosts",
-                    &format!("network.hosts.{}", host.name),
-                    &host.name,
-                    error,
-                    MAX_LINKS,
-                )
-            })?;
+    for Host { name, .. } in &network.hosts {
+        let added = config.add_link(name, network.failures);
+        faults.note(added.map_err(|error| {
+            let key = format!("network.hosts.{name}");
+            core_error(at, "network.hosts", &key, name, error, MAX_LINKS)
+        }));
     }
-    Ok(config)
+    faults.or(config)
 }
 
 fn core_error(

@@ -16,8 +16,8 @@ const EXAMPLES: [&str; 2] = [
     include_str!("../../../config/lvmbeat-monitor.service"),
 ];
 const CONTAINERFILE: &str = include_str!("../../../config/containers/Containerfile");
-/// Which no configuration reads.
-const OTHER_VARIABLES: [&str; 3] = ["LVMBEAT_CONFIG_FILE", "RUST_LOG", "SSL_CERT_FILE"];
+/// Which libraries read.
+const OTHERS_VARIABLES: [&str; 2] = ["RUST_LOG", "SSL_CERT_FILE"];
 
 /// Key, variable and default, where there is one each.
 fn table() -> Vec<[Option<String>; 3]> {
@@ -66,14 +66,7 @@ fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn every_key_is_in_the_readme_and_no_other() {
     let raw = RawConfig {
-        heartbeats: Some(vec![RawHeartbeat {
-            name: String::new(),
-            critical: None,
-            timeout: None,
-            interval: None,
-            lateness: None,
-            proof: None,
-        }]),
+        heartbeats: Some(vec![RawHeartbeat::default()]),
         emit: Some(RawEmit {
             serial: Some(RawSerial::default()),
         }),
@@ -84,12 +77,7 @@ fn every_key_is_in_the_readme_and_no_other() {
         monitor: RawMonitor {
             email: Some(RawEmail::default()),
             slack: Some(RawSlack::default()),
-            webhooks: Some(vec![RawWebhook {
-                name: String::new(),
-                url: None,
-                url_file: None,
-                token_file: None,
-            }]),
+            webhooks: Some(vec![RawWebhook::default()]),
             ..RawMonitor::default()
         },
         ..RawConfig::default()
@@ -100,8 +88,15 @@ fn every_key_is_in_the_readme_and_no_other() {
     assert_eq!(documented, known);
 }
 
-/// Every variable that is asked for.
+/// Every variable that has a meaning.
 fn variables() -> BTreeSet<String> {
+    let others = environment::OTHER_VARIABLES.into_iter();
+    let ours = environment::VARIABLES.into_iter().chain(others);
+    ours.chain(OTHERS_VARIABLES).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_variable_that_is_listed_is_read() {
     let asked = RefCell::new(BTreeSet::new());
     let environment = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
@@ -110,13 +105,12 @@ fn variables() -> BTreeSet<String> {
     };
     Config::parse("", "", &environment).unwrap();
     Monitor::parse("", "", &environment).unwrap();
-    let asked = asked.into_inner();
-    let is_file = |name: &str| {
-        name.strip_suffix("_FILE")
-            .is_some_and(|name| asked.contains(name))
-    };
-    let named = asked.iter().filter(|name| !is_file(name)).cloned();
-    named.chain(OTHER_VARIABLES.map(str::to_owned)).collect()
+    let unread = environment::VARIABLES.map(str::to_owned);
+    let unread: Vec<_> = unread
+        .iter()
+        .filter(|name| !asked.borrow().contains(*name))
+        .collect();
+    assert!(unread.is_empty(), "{unread:?}");
 }
 
 #[test]

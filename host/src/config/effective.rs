@@ -26,13 +26,13 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
         timeout: seconds(heartbeat.timeout),
         interval: seconds(heartbeat.interval),
         lateness: seconds(heartbeat.lateness),
-        proof: Some(heartbeat.proof),
+        proof: Some(heartbeat.proof.as_str().to_owned()),
     });
     let hosts = config
         .network
         .hosts
         .iter()
-        .map(|host| (host.name.clone(), host.target.to_string()));
+        .map(|host| (host.name.clone(), Some(host.target.to_string())));
     let raw = RawConfig {
         actor: RawActor {
             name: Some(config.actor.name.clone()),
@@ -53,6 +53,8 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             burst: seconds(config.actor.burst),
             ..RawActor::default()
         },
+        // Each heartbeat shows its own.
+        timeout: None,
         heartbeats: Some(heartbeats.collect()),
         ecp: RawEcp {
             actor: Some(config.ecp.actor.clone()),

@@ -8,13 +8,9 @@ use ipnet::IpNet;
 use lettre::message::Mailbox;
 use reqwest::Url;
 
-use super::address::{secret_file, variable};
 use super::check::{At, Environment};
-use super::{ConfigError, Secret};
-
-const ENVIRONMENT: At<'static> = At {
-    file: "environment",
-};
+use super::environment::{ENVIRONMENT, secret_file, variable};
+use super::{ConfigError, Secret, scalar};
 
 /// The file and the environment over it.
 #[derive(Clone, Copy)]
@@ -90,11 +86,16 @@ impl<'a> Reader<'a> {
                 .map(|seconds| self.at.seconds(key, Some(seconds), seconds))
                 .transpose();
         };
-        let seconds = text.parse().unwrap_or(f64::NAN);
+        let seconds = scalar::seconds(&text).ok_or_else(|| {
+            ENVIRONMENT.error(
+                name,
+                "is not a number of seconds",
+                "give one between 0.001 and 86400, for example 300, or 5m",
+            )
+        })?;
         ENVIRONMENT.seconds(name, Some(seconds), seconds).map(Some)
     }
 
-    /// `1`, `true`, `yes`, or `0`, `false`, `no`.
     pub(super) fn truth(
         self,
         name: &str,
@@ -103,7 +104,7 @@ impl<'a> Reader<'a> {
     ) -> Result<bool, ConfigError> {
         let given = self.text(name, "", None)?;
         given.map_or(Ok(value.unwrap_or(default)), |given| {
-            truth(&given.text).ok_or_else(|| {
+            scalar::truth(&given.text).ok_or_else(|| {
                 given.error(
                     "is neither yes nor no",
                     "give 1, true or yes, or 0, false or no",
@@ -132,14 +133,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn truth(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" => Some(true),
-        "0" | "false" | "no" => Some(false),
-        _ => None,
-    }
-}
-
 impl<'a> Given<'a> {
     fn new(at: At<'a>, key: &str, text: String) -> Self {
         Self {
@@ -154,12 +147,16 @@ impl<'a> Given<'a> {
     }
 
     pub(super) fn socket(&self) -> Result<SocketAddr, ConfigError> {
-        self.text.parse().map_err(|_| {
-            self.error(
-                "is not an address",
-                "give an IP address and a port, for example 127.0.0.1:8080",
-            )
-        })
+        let address = self.text.parse().ok();
+        // Port 0 is any that is free, where nobody would look for it.
+        address
+            .filter(|address: &SocketAddr| address.port() > 0)
+            .ok_or_else(|| {
+                self.error(
+                    "is not an address",
+                    "give an IP address and a port, for example 127.0.0.1:8080",
+                )
+            })
     }
 
     /// A network, or a single address.
@@ -211,11 +208,13 @@ impl<'a> Given<'a> {
             .text
             .parse()
             .map_err(|cause| self.error(&format!("is not a URL ({cause})"), remedy))?;
-        if matches!(url.scheme(), "http" | "https") {
-            Ok(url)
-        } else {
-            Err(self.error("is not an HTTP address", remedy))
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(self.error("is not an HTTP address", remedy));
         }
+        if url.port() == Some(0) {
+            return Err(self.error("is port 0, where nothing can listen", remedy));
+        }
+        Ok(url)
     }
 
     /// A token that an HTTP header can carry.

@@ -7,8 +7,11 @@ use std::path::Path;
 
 use super::ConfigError;
 use super::check::{At, Environment};
+use super::environment::process;
+use super::faults::Faults;
 use super::given::Reader;
 use super::raw::RawConfig;
+use super::source::Source;
 
 /// Where the monitor serves, if nothing says otherwise.
 pub(super) const MONITOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -28,10 +31,6 @@ pub fn monitor(file: Option<&Path>) -> Result<SocketAddr, ConfigError> {
     Ok(given.unwrap_or(MONITOR))
 }
 
-fn process(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 fn address(
     file: Option<&Path>,
     environment: Environment<'_>,
@@ -49,8 +48,9 @@ fn address(
     if let Some(address) = read("environment", None)? {
         return Ok(Some(address));
     }
-    let (source, text) = super::read(file)?;
-    read(&source, value(RawConfig::parse(&source, &text)?))
+    let source = Source::find(file, environment)?;
+    let raw = RawConfig::read(&source, environment, &mut Faults::default());
+    read(&source.name, value(raw))
 }
 
 #[cfg(test)]

@@ -7,13 +7,19 @@
 mod address;
 mod check;
 mod effective;
+mod environment;
+mod faults;
 mod given;
 pub mod health;
 pub mod monitor;
 mod raw;
+mod replaced;
+mod scalar;
 mod secret;
-mod syntax;
+mod source;
 pub mod text_file;
+mod tree;
+mod typed;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU8;
@@ -26,6 +32,9 @@ use lvmbeat_core::{Budget, supervisor};
 pub use secret::{Secret, SecretUrl};
 
 use crate::clu::amqp::{Amqp, UriError};
+use environment::Environment;
+use faults::Faults;
+use source::Source;
 
 /// How many heartbeats a configuration may hold.
 pub const MAX_HEARTBEATS: usize = 16;
@@ -97,8 +106,7 @@ impl Actor {
 }
 
 /// Whether a heartbeat has to prove when it was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Proof {
     /// It may; otherwise the next beat confirms it.
     #[default]
@@ -122,6 +130,16 @@ pub struct Heartbeat {
     pub lateness: Duration,
     /// S3: whether each beat has to prove when it was sent.
     pub proof: Proof,
+}
+
+impl Proof {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
 }
 
 impl Heartbeat {
@@ -214,19 +232,21 @@ pub struct Outside {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{file}: cannot be read ({cause}); name an existing file with -c")]
+    #[error("{file}: cannot be read ({cause}); name an existing file with {named_by}")]
     Unreadable {
         /// Which file.
         file: String,
         /// Why.
         cause: std::io::Error,
+        /// How another one would be named.
+        named_by: &'static str,
     },
-    /// The file is not YAML, or has an unknown key or a value of the wrong type.
+    /// The file is not YAML.
     #[error("{file}: {cause}; correct it (config/config.yaml documents every key)")]
     Syntax {
         /// Which file.
         file: String,
-        /// What the parser says; it names the key and the place, and no value (X1).
+        /// What the parser says; it names the place, and no value (X1).
         cause: String,
     },
     /// A value that cannot work.
@@ -241,6 +261,18 @@ pub enum ConfigError {
         /// What to do about it.
         remedy: String,
     },
+    /// More than one of these, one a line.
+    #[error("{}", faults::lines(.0))]
+    Several(Vec<ConfigError>),
+}
+
+impl ConfigError {
+    /// All that is wrong, if anything is.
+    pub fn all(errors: impl IntoIterator<Item = Self>) -> Result<(), Self> {
+        let mut faults = Faults::default();
+        errors.into_iter().for_each(|error| faults.push(error));
+        faults.or(())
+    }
 }
 
 impl Actor {
@@ -255,8 +287,7 @@ impl Actor {
 impl Config {
     /// Reads and checks the file, or the built-in configuration, with the process's environment over it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let (source, text) = read(file)?;
-        Self::parse(&source, &text, &|name| std::env::var(name).ok())
+        load(file, Self::read)
     }
 
     /// Checks a text, with an environment over it.
@@ -265,8 +296,13 @@ impl Config {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let raw = raw::RawConfig::parse(source, text)?;
-        check::check(source, raw, environment)
+        Self::read(&Source::text(source, text), environment)
+    }
+
+    fn read(source: &Source, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let mut faults = Faults::default();
+        let raw = raw::RawConfig::read(source, environment, &mut faults);
+        check::check(&source.name, raw, environment, faults)
     }
 
     /// The configuration as it is in force, as YAML, with every default written out and secrets hidden (X1) or left out.
@@ -300,18 +336,22 @@ impl Config {
     }
 }
 
-/// The longest configuration, in bytes. The documented one has some kilobytes.
-const LONGEST_FILE: u64 = 1 << 20;
+/// What people should know about where the configuration comes from.
+pub fn warnings(file: Option<&Path>) -> Vec<String> {
+    Source::find(file, &environment::process).map_or_else(|_| Vec::new(), |source| source.warnings)
+}
 
-/// The text of the file, or of the built-in configuration, and what errors call it.
-fn read(file: Option<&Path>) -> Result<(String, String), ConfigError> {
-    let Some(path) = file else {
-        return Ok(("built-in configuration".to_owned(), BUILT_IN.to_owned()));
-    };
-    let file = path.display().to_string();
-    match text_file::read(path, LONGEST_FILE) {
-        Ok(text) => Ok((file, text)),
-        Err(cause) => Err(ConfigError::Unreadable { file, cause }),
+/// With the process's environment, in which no variable may be misspelt.
+fn load<T>(
+    file: Option<&Path>,
+    read: fn(&Source, Environment<'_>) -> Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
+    let source = Source::find(file, &environment::process)?;
+    let mut faults = Faults::default();
+    faults.note(environment::names(std::env::vars_os(), &source.texts));
+    match faults.note(read(&source, &environment::process)) {
+        Some(value) => faults.or(value),
+        None => faults.error(),
     }
 }
 
@@ -328,6 +368,8 @@ pub fn std_duration(duration: embassy_time::Duration) -> Duration {
     Duration::from_micros(duration.as_micros())
 }
 
+#[cfg(test)]
+mod deployed;
 #[cfg(test)]
 mod documentation;
 #[cfg(test)]

@@ -19,8 +19,10 @@ use lettre::message::Mailbox;
 use lvmbeat_core::alarm;
 use reqwest::Url;
 
-use super::check::At;
+use super::check::{At, Environment};
+use super::faults::Faults;
 use super::given;
+use super::source::Source;
 use super::{ConfigError, Secret, SecretUrl, core_duration};
 
 /// The monitor outside.
@@ -136,8 +138,7 @@ pub struct Wording {
 impl Monitor {
     /// Reads and checks the monitor's part of the file, or of the built-in configuration, with the process's environment over it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let (source, text) = super::read(file)?;
-        Self::parse(&source, &text, &|name| std::env::var(name).ok())
+        super::load(file, Self::read)
     }
 
     /// Checks the monitor's part of a text, with an environment over it.
@@ -146,10 +147,15 @@ impl Monitor {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let raw = super::raw::RawConfig::parse(source, text)?;
-        let at = At { file: source };
+        Self::read(&Source::text(source, text), environment)
+    }
+
+    pub(super) fn read(source: &Source, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let mut faults = Faults::default();
+        let raw = super::raw::RawConfig::read(source, environment, &mut faults);
+        let at = At { file: &source.name };
         let read = given::Reader { at, environment };
-        check::check(read, raw.monitor, &raw.outside_monitor)
+        check::check(read, raw.monitor, &raw.outside_monitor, faults)
     }
 
     /// When to tell, as the core counts it.

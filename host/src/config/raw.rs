@@ -1,23 +1,25 @@
-//! The configuration file as it is written: every key optional, nothing checked but names and types.
+//! The keys of the configuration file: every one optional, nothing checked but names and types.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::check::{At, Environment};
+use super::faults::Faults;
 use super::monitor::raw::RawMonitor;
-use super::{ConfigError, Proof, syntax};
+use super::source::Source;
+use super::tree::Node;
+use super::typed;
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawConfig {
     pub actor: RawActor,
+    /// Of every heartbeat that has none of its own.
+    pub timeout: Option<f64>,
     pub heartbeats: Option<Vec<RawHeartbeat>>,
     pub ecp: RawEcp,
     pub emit: Option<RawEmit>,
@@ -28,29 +30,25 @@ pub(super) struct RawConfig {
 }
 
 impl RawConfig {
-    pub(super) fn parse(source: &str, text: &str) -> Result<Self, ConfigError> {
-        // An empty document is no mapping, but means: all defaults.
-        let raw: Option<Self> =
-            serde_yaml::from_str(text).map_err(|cause| ConfigError::Syntax {
-                file: source.to_owned(),
-                cause: syntax::describe(&cause),
-            })?;
-        Ok(raw.unwrap_or_default())
+    /// Notes all that is wrong with names and types.
+    pub(super) fn read(source: &Source, environment: Environment<'_>, faults: &mut Faults) -> Self {
+        let tree = Node::read(&source.texts, faults);
+        let at = At { file: &source.name };
+        typed::read(at, &tree, environment, faults)
     }
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawActor {
     pub name: Option<String>,
     pub host: Option<String>,
     pub port: Option<u16>,
     pub user: Option<String>,
+    pub password: Option<String>,
     pub password_file: Option<PathBuf>,
+    pub virtualhost: Option<String>,
+    pub ssl: Option<bool>,
     pub url: OneOrMany,
     pub log_dir: Option<PathBuf>,
     pub http: Option<String>,
@@ -61,28 +59,19 @@ pub(super) struct RawActor {
     pub burst: Option<f64>,
 }
 
-#[derive(Deserialize, Serialize, Debug)]
-#[serde(deny_unknown_fields, expecting = "a mapping with a name")]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawHeartbeat {
     pub name: String,
-    #[serde(default)]
     pub critical: Option<bool>,
-    #[serde(default)]
     pub timeout: Option<f64>,
-    #[serde(default)]
     pub interval: Option<f64>,
-    #[serde(default)]
     pub lateness: Option<f64>,
-    #[serde(default)]
-    pub proof: Option<Proof>,
+    pub proof: Option<String>,
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawEcp {
     pub actor: Option<String>,
     pub cutoff: Option<f64>,
@@ -92,22 +81,14 @@ pub(super) struct RawEcp {
     pub plc_timeout: Option<f64>,
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawEmit {
     pub serial: Option<RawSerial>,
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawSerial {
     pub path: Option<PathBuf>,
     pub baud: Option<u32>,
@@ -115,12 +96,8 @@ pub(super) struct RawSerial {
     pub timeout: Option<f64>,
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawNetwork {
     pub interval: Option<f64>,
     pub timeout: Option<f64>,
@@ -128,12 +105,8 @@ pub(super) struct RawNetwork {
     pub hosts: Option<InOrder>,
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(super) struct RawOutside {
     pub url: OneOrMany,
     pub token_file: Option<PathBuf>,
@@ -146,7 +119,7 @@ pub(super) struct RawOutside {
 }
 
 /// Nothing, one text, or a list of texts.
-#[derive(Default, Debug)]
+#[derive(Default)]
 pub(super) struct OneOrMany(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for OneOrMany {
@@ -185,9 +158,9 @@ impl Serialize for OneOrMany {
     }
 }
 
-/// A mapping of texts in the order of the file, which is the order in which first causes are looked for.
-#[derive(Default, Debug)]
-pub(super) struct InOrder(pub Vec<(String, String)>);
+/// A mapping of texts in the order of the file, which is the order in which first causes are looked for. `null` is nothing.
+#[derive(Default)]
+pub(super) struct InOrder(pub Vec<(String, Option<String>)>);
 
 impl<'de> Deserialize<'de> for InOrder {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -200,14 +173,9 @@ impl<'de> Deserialize<'de> for InOrder {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut hosts: Vec<(String, String)> = Vec::new();
-                while let Some((name, host)) = map.next_entry::<String, String>()? {
-                    if hosts.iter().any(|(known, _)| *known == name) {
-                        return Err(A::Error::custom(format!(
-                            "duplicate entry with key \"{name}\""
-                        )));
-                    }
-                    hosts.push((name, host));
+                let mut hosts = Vec::new();
+                while let Some(host) = map.next_entry()? {
+                    hosts.push(host);
                 }
                 Ok(InOrder(hosts))
             }

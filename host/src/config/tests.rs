@@ -152,7 +152,7 @@ fn s3_a_lateness_that_no_beat_could_keep_is_refused() {
 #[test]
 fn s4_a_closing_time_above_the_limit_is_refused() {
     assert_refused(
-        "max_close_after: 60",
+        "{max_close_after: 60, network: {hosts: {}}}",
         "max_close_after",
         "lower the timeouts",
     );
@@ -186,26 +186,27 @@ fn l1_a_margin_of_zero_or_less_is_refused() {
 
 #[test]
 fn x2_unknown_keys_and_wrong_types_are_refused_with_their_place() {
-    assert_refused("actor: {hots: x}", "hots", "documents every key");
-    assert_refused("hartbeats: []", "hartbeats", "documents every key");
+    assert_refused("actor: {hots: x}", "actor.hots", "did you mean actor.host?");
+    assert_refused("hartbeats: []", "hartbeats", "did you mean heartbeats?");
+    assert_refused("zzz: 1", "zzz", "the keys here are actor, timeout");
     assert_refused(
         "heartbeats: [{name: a, timeuot: 3}]",
-        "timeuot",
-        "documents every key",
+        "heartbeats[0].timeuot",
+        "did you mean heartbeats[0].timeout?",
     );
-    assert_refused("ecp: {cutoff: soon}", "ecp.cutoff", "documents every key");
-    assert_refused("actor: {port: 70000}", "actor.port", "documents every key");
+    assert_refused("ecp: {cutoff: soon}", "ecp.cutoff", "30, or 5m");
+    assert_refused("actor: {port: 70000}", "actor.port", "give one");
     assert_refused(
         "heartbeats: [{critical: true}]",
-        "name",
-        "documents every key",
+        "heartbeats[0].name",
+        "give the word",
     );
-    assert_refused("- a\n- b", "sequence", "documents every key");
+    assert_refused("- a\n- b", "is a list", "key: value");
     assert_refused("actor: [", "line", "documents every key");
     assert_refused(
         "network: {hosts: {a: h, a: i}}",
-        "network.hosts",
-        "documents every key",
+        "network.hosts.a",
+        "give it once",
     );
 }
 
@@ -249,7 +250,7 @@ fn x2_names_that_are_none_are_refused() {
     assert_refused(
         "heartbeats: [{name: ''}]",
         "heartbeats[0].name",
-        "choose another",
+        "give a value",
     );
     assert_refused(
         "heartbeats: [{name: two words}]",
@@ -346,7 +347,6 @@ fn hosts_are_read_in_every_form_and_in_their_order() {
 #[test]
 fn hosts_that_are_none_are_refused() {
     for host in [
-        "",
         "tcp://h",
         "icmp://h:1",
         "udp://h:1",
@@ -396,8 +396,9 @@ fn the_broker_is_given_by_host_or_by_url_and_the_environment_wins() {
 
 #[test]
 fn x2_what_is_long_or_no_file_is_refused_in_a_short_sentence() {
-    let long = "a".repeat(50_000_000);
+    let long = "a".repeat(1_000_000);
     for text in [
+        format!("actor: {{name: {}}}", long.repeat(50)),
         format!("actor: {{name: {long}}}"),
         format!("actor: {{host: '{long},b'}}"),
         format!("heartbeats: [{{name: {long}}}]"),
@@ -511,7 +512,7 @@ fn outside_monitors_are_none_one_or_many_and_get_their_path() {
     assert_refused(
         "outside_monitor: {url: 7}",
         "outside_monitor.url",
-        "documents every key",
+        "in quotes",
     );
 }
 
@@ -608,7 +609,7 @@ fn x1_a_value_in_the_wrong_place_is_not_shown() {
     assert!(
         error
             .to_string()
-            .starts_with("test: ecp.cutoff: invalid type: text, expected a number at line 1"),
+            .starts_with("test: ecp.cutoff: is a text, where a number of seconds is expected"),
         "{error}"
     );
 }

@@ -3,6 +3,7 @@
 mod server;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -13,6 +14,7 @@ use reqwest::Url;
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor, Slack, Webhook, Wording};
 use crate::config::check::At;
+use crate::config::faults::Faults;
 use crate::config::given::{Given, Reader};
 use crate::config::raw::RawOutside;
 use crate::config::{ConfigError, Secret, SecretUrl, health};
@@ -24,96 +26,104 @@ pub(super) fn check(
     read: Reader<'_>,
     raw: RawMonitor,
     outside: &RawOutside,
+    mut faults: Faults,
 ) -> Result<Monitor, ConfigError> {
     let at = read.at;
-    let alert_after = read
-        .seconds(
+    let alert_after = faults
+        .keep(read.seconds(
             "LVMBEAT_SEND_EMAIL_AFTER",
             "outside_monitor.send_email_after",
             outside.send_email_after,
-        )?
+        ))
         .unwrap_or(Duration::from_secs(300));
+    let listen = read
+        .text("LVMBEAT_LISTEN", "monitor.listen", raw.listen)
+        .and_then(|given| given.map_or(Ok(health::MONITOR), |given| given.socket()));
+    let time_zone = read
+        .text("LVMBEAT_TIME_ZONE", "monitor.time_zone", raw.time_zone)
+        .and_then(|given| {
+            let default = || read.key("monitor.time_zone", "America/Santiago");
+            time_zone(&given.unwrap_or_else(default))
+        });
+    let token = |name, key, file: Option<PathBuf>| {
+        let given = read.secret(Some(name), key, None, file.as_deref())?;
+        given.map(Given::token).transpose()
+    };
+    let networks = read.list(
+        "LVMBEAT_TRUSTED_PROXIES",
+        "monitor.trusted_proxies",
+        raw.trusted_proxies,
+    );
+    let ping_url = read.secret(
+        Some("LVMBEAT_PING_URL"),
+        "monitor.ping_url",
+        raw.ping_url,
+        raw.ping_url_file.as_deref(),
+    );
+    let page_url = read.text("LVMBEAT_PAGE_URL", "monitor.page_url", raw.page_url);
     let monitor = Monitor {
-        listen: read
-            .text("LVMBEAT_LISTEN", "monitor.listen", raw.listen)?
-            .map_or(Ok(health::MONITOR), |given| given.socket())?,
-        state_file: read
-            .text("LVMBEAT_STATE_FILE", "", None)?
+        listen: faults.note(listen).unwrap_or(health::MONITOR),
+        state_file: faults
+            .keep(read.text("LVMBEAT_STATE_FILE", "", None))
             .map(|given| given.text.into())
             .or(raw.state_file),
-        alerts: read.truth("LVMBEAT_START_MONITOR", raw.alerts, true)?,
-        debug: read.truth("LVMBEAT_DEBUG", raw.debug, false)?,
+        alerts: faults.keep(read.truth("LVMBEAT_START_MONITOR", raw.alerts, true)),
+        debug: faults.keep(read.truth("LVMBEAT_DEBUG", raw.debug, false)),
         alert_after,
-        check_every: at.seconds(
+        check_every: faults.keep(at.seconds(
             "outside_monitor.check_heartbeat_every",
             outside.check_heartbeat_every,
             120.0,
-        )?,
-        attention: at.seconds(
+        )),
+        attention: faults.keep(at.seconds(
             "monitor.attention",
             raw.attention,
             ATTENTION.min(alert_after).as_secs_f64(),
-        )?,
-        remind_every: read.seconds(
+        )),
+        remind_every: faults.keep(read.seconds(
             "LVMBEAT_REMIND_EVERY",
             "monitor.remind_every",
             raw.remind_every,
-        )?,
-        ping_token: read
-            .secret(
-                Some("LVMBEAT_PING_TOKEN"),
-                "monitor.ping_token",
-                None,
-                raw.ping_token_file.as_deref(),
-            )?
-            .map(Given::token)
-            .transpose()?,
-        admin_token: read
-            .secret(
-                Some("LVMBEAT_ADMIN_TOKEN"),
-                "monitor.admin_token",
-                None,
-                raw.admin_token_file.as_deref(),
-            )?
-            .map(Given::token)
-            .transpose()?,
-        trusted_proxies: read
-            .list(
-                "LVMBEAT_TRUSTED_PROXIES",
-                "monitor.trusted_proxies",
-                raw.trusted_proxies,
-            )?
+        )),
+        ping_token: faults.keep(token(
+            "LVMBEAT_PING_TOKEN",
+            "monitor.ping_token",
+            raw.ping_token_file,
+        )),
+        admin_token: faults.keep(token(
+            "LVMBEAT_ADMIN_TOKEN",
+            "monitor.admin_token",
+            raw.admin_token_file,
+        )),
+        trusted_proxies: faults
+            .keep(networks)
             .iter()
-            .map(Given::network)
-            .collect::<Result<_, _>>()?,
-        delivery_timeout: at.seconds("monitor.delivery_timeout", raw.delivery_timeout, 30.0)?,
-        email: email(read, raw.email.unwrap_or_default())?,
-        slack: slack(read, raw.slack.unwrap_or_default())?,
-        webhooks: webhooks(read, raw.webhooks.unwrap_or_default())?,
-        ping_url: read
-            .secret(
-                Some("LVMBEAT_PING_URL"),
-                "monitor.ping_url",
-                raw.ping_url,
-                raw.ping_url_file.as_deref(),
-            )?
-            .map(|given| given.http().map(SecretUrl::with_secret_path))
-            .transpose()?,
-        ping_every: at.seconds("monitor.ping_every", raw.ping_every, 60.0)?,
+            .filter_map(|given| faults.note(given.network()))
+            .collect(),
+        delivery_timeout: faults.keep(at.seconds(
+            "monitor.delivery_timeout",
+            raw.delivery_timeout,
+            30.0,
+        )),
+        email: faults.keep(email(read, raw.email.unwrap_or_default())),
+        slack: faults.keep(slack(read, raw.slack.unwrap_or_default())),
+        webhooks: faults.keep(webhooks(read, raw.webhooks.unwrap_or_default())),
+        ping_url: faults
+            .keep(ping_url)
+            .and_then(|given| faults.note(given.http()))
+            .map(SecretUrl::with_secret_path),
+        ping_every: faults.keep(at.seconds("monitor.ping_every", raw.ping_every, 60.0)),
         wording: Wording {
             subject: raw.subject.unwrap_or_else(|| "LCO internet".to_owned()),
             action: raw.action,
-            page: read
-                .text("LVMBEAT_PAGE_URL", "monitor.page_url", raw.page_url)?
-                .map(|given| page(&given))
-                .transpose()?,
-            time_zone: time_zone(
-                &read
-                    .text("LVMBEAT_TIME_ZONE", "monitor.time_zone", raw.time_zone)?
-                    .unwrap_or_else(|| read.key("monitor.time_zone", "America/Santiago")),
-            )?,
+            page: faults
+                .keep(page_url)
+                .and_then(|given| faults.note(page(&given))),
+            time_zone: faults.note(time_zone).unwrap_or(TimeZone::UTC),
         },
     };
+    // What follows from several values is worked out of right ones only.
+    let monitor = faults.or(monitor)?;
     monitor.alarm().map_err(|error| impossible(at, error))?;
     Ok(monitor)
 }

@@ -5,12 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The section `monitor`. Secrets are named by the file that holds them, so that this one can be shown to anybody (X1).
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(in crate::config) struct RawMonitor {
     pub listen: Option<String>,
     pub state_file: Option<PathBuf>,
@@ -34,12 +30,8 @@ pub(in crate::config) struct RawMonitor {
     pub time_zone: Option<String>,
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(in crate::config) struct RawEmail {
     pub recipients: Option<Vec<String>>,
     pub from: Option<String>,
@@ -52,12 +44,8 @@ pub(in crate::config) struct RawEmail {
     pub helo: Option<String>,
 }
 
-#[derive(Deserialize, Serialize, Default, Debug)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a mapping of keys to values"
-)]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(in crate::config) struct RawSlack {
     pub token_file: Option<PathBuf>,
     pub channel: Option<String>,
@@ -65,14 +53,11 @@ pub(in crate::config) struct RawSlack {
     pub api: Option<String>,
 }
 
-#[derive(Deserialize, Serialize, Debug)]
-#[serde(deny_unknown_fields, expecting = "a mapping with a name and a URL")]
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(in crate::config) struct RawWebhook {
     pub name: String,
-    #[serde(default)]
     pub url: Option<String>,
-    #[serde(default)]
     pub url_file: Option<PathBuf>,
-    #[serde(default)]
     pub token_file: Option<PathBuf>,
 }

@@ -247,7 +247,8 @@ fn x1_the_file_itself_holds_no_secret() {
     ] {
         let error = parse(text).unwrap_err().to_string();
         assert!(
-            error.contains("unknown field") && !error.contains("hunter2"),
+            error.contains("is not known; a secret does not belong here")
+                && !error.contains("hunter2"),
             "{error}"
         );
     }
@@ -360,7 +361,10 @@ fn x2_a_value_that_cannot_be_is_refused_with_its_place_and_a_remedy() {
         ("LVMBEAT_LISTEN", "hunter2", "for example 127.0.0.1:8080"),
         ("LVMBEAT_START_MONITOR", "maybe", "1, true or yes"),
         ("LVMBEAT_DEBUG", "2", "1, true or yes"),
-        ("LVMBEAT_SEND_EMAIL_AFTER", "5m", "between 0.001 and 86400"),
+        ("LVMBEAT_SEND_EMAIL_AFTER", "soon", "for example 300, or 5m"),
+        ("LVMBEAT_SEND_EMAIL_AFTER", "nan", "for example 300, or 5m"),
+        ("LVMBEAT_SEND_EMAIL_AFTER", "25h", "between 0.001 and 86400"),
+        ("LVMBEAT_PING_URL", "http://h:0", "give http://"),
         ("LVMBEAT_SEND_EMAIL_AFTER", "0", "between 0.001 and 86400"),
         ("LVMBEAT_REMIND_EVERY", "-1", "between 0.001 and 86400"),
         (
@@ -400,7 +404,7 @@ fn x2_a_value_that_cannot_be_is_refused_with_its_place_and_a_remedy() {
             "trusted_proxies[1]",
             "for example 10.0.0.0/8",
         ),
-        ("slack: {channel: ' '}", "slack.channel", "name or ID"),
+        ("slack: {channel: ' '}", "slack.channel", "give a value"),
         ("slack: {api: x}", "slack.api", "give http://"),
         ("webhooks: [{name: a}]", "webhooks[0].url", "url_file"),
         (

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::config::ConfigError;
-use crate::config::given::{Given, truth};
+use crate::config::given::Given;
 use crate::config::monitor::EmailTls;
+use crate::config::{ConfigError, scalar};
 
 /// A name or an address, and nothing beside it.
 pub(super) fn host(given: &Given<'_>) -> Result<String, ConfigError> {
@@ -41,7 +41,10 @@ pub(super) fn host(given: &Given<'_>) -> Result<String, ConfigError> {
 
 /// What is deployed knows only whether there is STARTTLS.
 pub(super) fn tls(given: &Given<'_>) -> Result<EmailTls, ConfigError> {
-    match (truth(&given.text), given.text.to_ascii_lowercase().as_str()) {
+    match (
+        scalar::truth(&given.text),
+        given.text.to_ascii_lowercase().as_str(),
+    ) {
         (Some(true), _) | (_, "starttls") => Ok(EmailTls::StartTls),
         (Some(false), _) | (_, "none") => Ok(EmailTls::None),
         (_, "implicit") => Ok(EmailTls::Implicit),
