@@ -25,19 +25,20 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::connection::{Connection, Step};
-use self::echo::Echo;
+use self::echo::{Echoes, Returned};
 pub use self::enclosure::Enclosure;
+use self::enclosure::Speaker;
 pub use self::network::{ProbeError, probe};
 use self::relay_box::{BoxEvent, Feeder};
 pub use self::snapshot::{BoxView, Counters, SessionState, Snapshot};
-use self::state::State;
+use self::state::{Foreign, State};
 use crate::clock::Clock;
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
-use crate::clu::client::Client;
+use crate::clu::client::{Client, Dispatched};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
-use crate::config::{Config, ConfigError, Supervisor, core_duration};
+use crate::config::{Config, ConfigError, Supervisor};
 use crate::telemetry::with_causes;
 
 /// The version that the actor reports.
@@ -127,7 +128,7 @@ pub async fn run(
 /// What lives as long as a session does.
 struct OpenSession {
     client: Client,
-    echo: Echo,
+    echoes: Echoes,
 }
 
 struct Actor {
@@ -230,23 +231,19 @@ impl Actor {
         self.state.log_cause();
     }
 
-    /// S3: keeps proving how old a command can be when it is received. A session on which not even the actor's own messages arrive is of
-    /// no use.
+    /// S3: keeps proving that the session's queues get what they should, and how old a command can be when it is received. A session
+    /// on which the actor's own messages do not arrive is of no use.
     fn echo(&mut self, now: Instant) {
+        let wall = self.state.wall();
         let Some(session) = &mut self.session else {
             return;
         };
-        if let Some(echo) = session.echo.due(now) {
+        let deaf = session.echoes.deaf(now);
+        for echo in session.echoes.due(now, wall) {
             self.send(echo);
         }
-        let limit = (self.state.config.actor.command_ttl * 2).max(DEAF_AFTER);
-        let age = self
-            .state
-            .supervisor
-            .path()
-            .and_then(|path| path.greatest_age(now));
-        if age.is_some_and(|age| age >= core_duration(limit)) {
-            self.session_over("the actor's own messages do not arrive");
+        if let Some(cause) = deaf {
+            self.session_over(cause);
             self.connection.restart();
         }
     }
@@ -278,10 +275,12 @@ impl Actor {
         let Some(publisher) = self.connection.publisher() else {
             return;
         };
-        let actor = &self.state.config.actor;
+        let (actor, ecp) = (&self.state.config.actor, &self.state.config.ecp.actor);
+        let deaf_after = (actor.command_ttl * 2).max(DEAF_AFTER);
+        let now = self.state.now();
         self.session = Some(OpenSession {
             client: Client::new(&actor.name, publisher),
-            echo: Echo::new(&actor.name, actor.command_ttl),
+            echoes: Echoes::new(&actor.name, ecp, actor.command_ttl, deaf_after, now),
         });
         self.state.session_opened(since);
     }
@@ -328,27 +327,37 @@ impl Actor {
     }
 
     fn reply(&mut self, message: &Message) {
-        // What is no reply is for nobody (X2).
-        let Ok(reply) = message::decode_reply(message) else {
+        let Some(session) = &mut self.session else {
             return;
         };
-        if reply.sender.as_deref() == Some(self.state.config.ecp.actor.as_str()) {
+        match session.echoes.reply_returned(message) {
+            Some(Returned::SentAt(_)) => return,
+            Some(Returned::Foreign) => return self.state.foreign(Foreign::Echo, message),
+            None => {}
+        }
+        let dispatched = session.client.dispatch(message);
+        let speaker = enclosure::speaker(message, &self.state.config.ecp.actor);
+        // Whoever else says that it is lvmecp is not heard (S1).
+        if dispatched == Dispatched::Foreign || speaker == Speaker::Stranger {
+            return self.state.foreign(Foreign::Reply, message);
+        }
+        if speaker == Speaker::Enclosure
+            && let Ok(reply) = message::decode_reply(message)
+        {
             let now = self.state.now();
             self.state.enclosure.observe(&reply.body, now);
-        }
-        if let Some(session) = &self.session {
-            session.client.dispatch(&reply);
         }
     }
 
     fn command(&mut self, message: &Message) {
-        if let Some(sent) = self
+        let returned = self
             .session
-            .as_ref()
-            .and_then(|session| session.echo.returned(message))
-        {
-            self.state.supervisor.path_proven(sent);
-            return;
+            .as_mut()
+            .and_then(|session| session.echoes.commands.returned(message));
+        match returned {
+            Some(Returned::SentAt(sent)) => return self.state.supervisor.path_proven(sent),
+            Some(Returned::Foreign) => return self.state.foreign(Foreign::Echo, message),
+            None => {}
         }
         let command = match message::decode_command(message) {
             Ok(command) => command,

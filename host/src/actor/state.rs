@@ -13,7 +13,7 @@ use super::snapshot::{
     BoxView, Counters, HeartbeatView, Hold, LinkView, OutsideView, SessionState, Snapshot,
 };
 use crate::clock::{Clock, seconds};
-use crate::clu::bus::BusError;
+use crate::clu::bus::{BusError, Message};
 use crate::config::{Config, Supervisor};
 
 pub(super) struct State {
@@ -32,6 +32,17 @@ pub(super) struct State {
     cause: Option<Cause>,
     /// The pace that was last logged.
     pace: Option<&'static str>,
+    /// Which foreign messages this session has been told of.
+    told_foreign: Vec<Foreign>,
+}
+
+/// A message that passes for one that it is not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Foreign {
+    /// For one of the actor's own echoes.
+    Echo,
+    /// For an answer of the enclosure.
+    Reply,
 }
 
 /// A first cause without its numbers, so that only changes are logged.
@@ -64,6 +75,7 @@ impl State {
             }),
             cause: None,
             pace: None,
+            told_foreign: Vec::new(),
             clock,
             config,
         }
@@ -146,6 +158,7 @@ impl State {
         self.supervisor.forget(self.now());
         self.supervisor.path_proven(since);
         self.counters.sessions += 1;
+        self.told_foreign.clear();
         self.session = SessionState::Open;
         self.session_error = None;
         tracing::info!(broker = %self.config.actor.broker, name = self.config.actor.name, "session open, waiting for heartbeats");
@@ -176,6 +189,23 @@ impl State {
         // Whatever is under way has lost its connection; its end is not worth waiting for (S5).
         self.supervisor.forget(self.now());
         tracing::warn!(cause, "session lost, opening another");
+    }
+
+    /// A message was refused that passes for one that it is not. Said once a session.
+    pub(super) fn foreign(&mut self, what: Foreign, message: &Message) {
+        let (count, passes_for) = match what {
+            Foreign::Echo => (&mut self.counters.foreign_echoes, "lvmbeat's own message"),
+            Foreign::Reply => (&mut self.counters.foreign_replies, "an answer of the enclosure"),
+        };
+        *count += 1;
+        if self.told_foreign.contains(&what) {
+            return;
+        }
+        self.told_foreign.push(what);
+        tracing::warn!(
+            routing_key = message.routing_key,
+            "somebody's message passes for {passes_for}, and is refused; SECURITY.md says how the broker keeps strangers out"
+        );
     }
 
     pub(super) fn beaten_outside(&mut self, index: usize, failure: Option<String>) {

@@ -126,6 +126,8 @@ pub struct Message {
     pub timestamp: Option<u64>,
     /// How long the message may wait in a queue.
     pub expiration: Option<Duration>,
+    /// It was delivered by way of another exchange than [`EXCHANGE`], where others say who may publish what.
+    pub from_elsewhere: bool,
     /// The headers.
     pub headers: BTreeMap<String, Header>,
     /// The body.

@@ -431,7 +431,6 @@ pub fn encode_command(
         correlation_id: Some(command_id.to_owned()),
         reply_to: Some(format!("{client}_replies")),
         message_id: Some(message_id()),
-        timestamp: None,
         expiration,
         headers: BTreeMap::from([
             header("command_id", text_header(command_id)),
@@ -440,7 +439,13 @@ pub fn encode_command(
             header("write_to_log", Header::Bool(true)),
         ]),
         body: body::bytes(&keyword("command_string", command_string)),
+        ..Message::default()
     }
+}
+
+/// The routing key of what `actor` replies to a command of `client`, as [`encode_command`] makes it.
+pub fn reply_key(client: &str, actor: &str) -> String {
+    format!("reply.{client}.{actor}")
 }
 
 /// A new command id, as CLU's clients make them.

@@ -60,6 +60,7 @@ fn a_command_is_on_the_wire_as_a_clu_client_sends_it() {
         message_id: message.message_id.clone(),
         timestamp: None,
         expiration: None,
+        from_elsewhere: false,
         headers: headers([
             ("command_id", text_of(&id)),
             ("commander_id", text_of("wireclient.lvmbeat")),
@@ -94,6 +95,7 @@ fn the_replies_to_a_ping_are_on_the_wire_as_python_sends_them() {
             message_id: message.message_id.clone(),
             timestamp: Some(1_795_343_868),
             expiration: None,
+            from_elsewhere: false,
             headers: headers([
                 ("command_id", text_of(id)),
                 ("commander_id", text_of("wireclient.lvmbeat")),
