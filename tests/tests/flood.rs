@@ -17,7 +17,12 @@ struct Flood {
 }
 
 impl Flood {
-    async fn start(vhost: &Vhost, commanders: usize, body: &'static str, rate: Option<u32>) -> Self {
+    async fn start(
+        vhost: &Vhost,
+        commanders: usize,
+        body: &'static str,
+        rate: Option<u32>,
+    ) -> Self {
         let mut raw = RawConnection::unconfirmed(vhost.address(), vhost.name()).await;
         let sent = Arc::<AtomicU64>::default();
         let count = Arc::clone(&sent);
@@ -41,17 +46,44 @@ impl Flood {
 async fn measure() {
     let vhost = broker::vhost().await;
     let mut chain = Chain::observing(&vhost.url(), 1).await;
-    let body: &'static str = Box::leak(std::env::var("BODY").unwrap_or("{\"command_string\": \"status\"}".to_owned()).into_boxed_str());
+    let body: &'static str = Box::leak(
+        std::env::var("BODY")
+            .unwrap_or("{\"command_string\": \"status\"}".to_owned())
+            .into_boxed_str(),
+    );
     let rate = std::env::var("RATE").ok().and_then(|r| r.parse().ok());
-    let n: usize = std::env::var("COMMANDERS").ok().and_then(|r| r.parse().ok()).unwrap_or(1);
+    let n: usize = std::env::var("COMMANDERS")
+        .ok()
+        .and_then(|r| r.parse().ok())
+        .unwrap_or(1);
     let flood = Flood::start(&vhost, n, body, rate).await;
     for _ in 0..10 {
         let before = flood.sent.load(Ordering::Relaxed);
         let hb = chain.dome.events("heartbeat_received").len();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let depth = if true { vhost.queue_length("lvmbeat_commands").await } else { None };
-        println!("sent/s {} heartbeats {} depth {:?} dome {}", flood.sent.load(Ordering::Relaxed) - before, chain.dome.events("heartbeat_received").len() - hb, depth, chain.dome.state().await);
+        let depth = if true {
+            vhost.queue_length("lvmbeat_commands").await
+        } else {
+            None
+        };
+        println!(
+            "sent/s {} heartbeats {} depth {:?} dome {}",
+            flood.sent.load(Ordering::Relaxed) - before,
+            chain.dome.events("heartbeat_received").len() - hb,
+            depth,
+            chain.dome.state().await
+        );
     }
     flood.task.abort();
-    println!("{:#?}", chain.actor.lines().iter().rev().take(12).map(|l| l.text.clone()).collect::<Vec<_>>());
+    println!(
+        "{:#?}",
+        chain
+            .actor
+            .lines()
+            .iter()
+            .rev()
+            .take(12)
+            .map(|l| l.text.clone())
+            .collect::<Vec<_>>()
+    );
 }

@@ -18,7 +18,8 @@ use crate::clu::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
 
 /// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox means a connection that has
 /// stopped moving.
-const OUTBOX: usize = 256;
+const FIRST: usize = 1024;
+const LATER: usize = 2048;
 /// The first and the longest pause between two attempts to open a session.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
@@ -41,6 +42,15 @@ pub(super) enum Step {
     Reply(Message),
 }
 
+/// In which order messages are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lane {
+    /// Before all others: echoes, and what is owed to whoever sends no more than its share (L1).
+    First,
+    /// When nothing else waits.
+    Later,
+}
+
 pub(super) struct Connection {
     bus: Arc<dyn Bus>,
     spec: SessionSpec,
@@ -58,8 +68,42 @@ enum Phase {
 
 struct Open {
     session: Session,
-    outbox: mpsc::Sender<Message>,
+    outbox: Outbox,
     sender: AbortOnDropHandle<BusError>,
+}
+
+struct Outbox {
+    first: mpsc::Sender<Message>,
+    later: mpsc::Sender<Message>,
+}
+
+struct Waiting {
+    first: mpsc::Receiver<Message>,
+    later: mpsc::Receiver<Message>,
+}
+
+impl Outbox {
+    fn new() -> (Self, Waiting) {
+        let (first, next) = mpsc::channel(FIRST);
+        let (later, last) = mpsc::channel(LATER);
+        let waiting = Waiting {
+            first: next,
+            later: last,
+        };
+        (Self { first, later }, waiting)
+    }
+}
+
+impl Waiting {
+    /// `None` when there is nothing left, and nobody to add anything.
+    async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            biased;
+            Some(message) = self.first.recv() => Some(message),
+            Some(message) = self.later.recv() => Some(message),
+            else => None,
+        }
+    }
 }
 
 impl Open {
@@ -101,7 +145,7 @@ impl Connection {
             Phase::Opening(opening) => match opening.await {
                 (since, Ok(session)) => {
                     self.pause = FIRST_PAUSE;
-                    let (outbox, waiting) = mpsc::channel(OUTBOX);
+                    let (outbox, waiting) = Outbox::new();
                     let sender = tokio::spawn(send(session.publisher.clone(), waiting));
                     let sender = AbortOnDropHandle::new(sender);
                     self.phase = Phase::Open(Open {
@@ -162,12 +206,16 @@ impl Connection {
         }));
     }
 
-    /// Hands a reply over for sending, without waiting (S6). False if it had to be dropped.
-    pub(super) fn send(&self, message: Message) -> bool {
-        match &self.phase {
-            Phase::Open(open) => open.outbox.try_send(message).is_ok(),
-            Phase::Opening(_) => false,
-        }
+    /// Hands a message over for sending, without waiting (S6). False if it had to be dropped.
+    pub(super) fn send(&self, message: Message, lane: Lane) -> bool {
+        let Phase::Open(open) = &self.phase else {
+            return false;
+        };
+        let outbox = match lane {
+            Lane::First => &open.outbox.first,
+            Lane::Later => &open.outbox.later,
+        };
+        outbox.try_send(message).is_ok()
     }
 
     /// The publisher of the open session.
@@ -187,10 +235,10 @@ impl Connection {
 }
 
 /// Sends what is in the outbox, in its order. Ends with the first failure, and so does the session.
-async fn send(publisher: Arc<dyn Publisher>, mut waiting: mpsc::Receiver<Message>) -> BusError {
-    while let Some(message) = waiting.recv().await {
+async fn send(publisher: Arc<dyn Publisher>, mut waiting: Waiting) -> BusError {
+    while let Some(message) = waiting.next().await {
         if let Err(error) = publisher.post(message).await {
-            tracing::debug!(%error, "a reply could not be sent");
+            tracing::warn!(%error, "a message could not be sent");
             return error;
         }
     }
@@ -215,7 +263,7 @@ mod tests {
         });
         let mut sender = AbortOnDropHandle::new(ending);
         (&mut sender).await.unwrap();
-        let (outbox, _) = mpsc::channel(1);
+        let (outbox, _) = Outbox::new();
         let open = Open {
             session,
             outbox,

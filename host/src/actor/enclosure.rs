@@ -150,7 +150,8 @@ mod tests {
                 }
             })
         };
-        let key = |key: &str| forged(&|message: &mut Message| key.clone_into(&mut message.routing_key));
+        let key =
+            |key: &str| forged(&|message: &mut Message| key.clone_into(&mut message.routing_key));
         assert_eq!(header("sender", Some("gort")), Speaker::Stranger);
         assert_eq!(header("sender", None), Speaker::Stranger);
         assert_eq!(header("commander_id", Some("x.lvmecp")), Speaker::Stranger);

@@ -8,6 +8,7 @@ mod connection;
 mod echo;
 mod ecp;
 mod enclosure;
+mod intake;
 mod network;
 mod outside;
 mod relay_box;
@@ -18,16 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
+use futures_util::FutureExt as _;
 use lvmbeat_core::{Decision, LinkChange, LinkId, Reason, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use self::connection::{Connection, Step};
+use self::connection::{Connection, Lane, Step};
 use self::echo::{Echoes, Returned};
 pub use self::enclosure::Enclosure;
 use self::enclosure::Speaker;
+use self::intake::{Admission, Intake};
 pub use self::network::{ProbeError, probe};
 use self::relay_box::{BoxEvent, Feeder};
 pub use self::snapshot::{BoxView, Counters, SessionState, Snapshot};
@@ -47,6 +50,10 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 /// A session is given up if the actor's own messages take this long, or twice what a command may take.
 const DEAF_AFTER: Duration = Duration::from_secs(5);
+/// So many messages are taken before the loop looks at anything else.
+const BATCH: usize = 256;
+/// So many commands may be on their way from the broker to this process. They do not expire there: the echo tells their age (S3).
+const PREFETCH: u16 = 128;
 /// Reports of the tasks that wait to be taken; each task waits for the last one to be taken.
 const EVENTS: usize = 64;
 
@@ -115,7 +122,14 @@ pub async fn run(
             Some(ended) = tasks.join_next() => return Err(ActorError::TaskDied(describe(ended))),
             Some(ended) = actor.emissions.join_next() => actor.emission_ended(ended),
             Some(event) = reports.recv() => actor.event(event),
-            step = actor.connection.next() => actor.step(step),
+            step = actor.connection.next() => {
+                actor.step(step);
+                // What has arrived already: a flood is taken faster so (L1).
+                for _ in 1..BATCH {
+                    let Some(step) = actor.connection.next().now_or_never() else { break };
+                    actor.step(step);
+                }
+            }
         }
     }
     tracing::info!("stopping");
@@ -135,6 +149,7 @@ struct Actor {
     state: State,
     connection: Connection,
     grammar: Grammar<Request>,
+    intake: Intake,
     session: Option<OpenSession>,
     events: mpsc::Sender<Event>,
     emissions: JoinSet<ecp::Ended>,
@@ -160,10 +175,12 @@ impl Actor {
             commands,
             // What the enclosure says of itself, to whomever (see `enclosure`).
             overhears: Some(format!("#.{}", config.ecp.actor)),
+            prefetch: PREFETCH,
         };
         Ok(Self {
             connection: Connection::new(bus, spec, clock.clone()),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
+            intake: Intake::new(clock.now()),
             state: State::new(config, supervisor, clock),
             session: None,
             events,
@@ -240,7 +257,7 @@ impl Actor {
         };
         let deaf = session.echoes.deaf(now);
         for echo in session.echoes.due(now, wall) {
-            self.send(echo);
+            self.send(echo, Lane::First);
         }
         if let Some(cause) = deaf {
             self.session_over(cause);
@@ -359,54 +376,69 @@ impl Actor {
             Some(Returned::Foreign) => return self.state.foreign(Foreign::Echo, message),
             None => {}
         }
+        let admission = self.intake.admit(message, self.state.now());
+        let lane = match admission {
+            Admission::Admitted => Lane::First,
+            // L1: it may be a heartbeat that the dome stays open by.
+            Admission::Busy | Admission::Unanswered if intake::may_be_set(message) => Lane::Later,
+            Admission::Busy | Admission::Unanswered => return self.refuse(message, admission),
+        };
         let command = match message::decode_command(message) {
             Ok(command) => command,
+            Err(_) if admission != Admission::Admitted => return self.refuse(message, admission),
             Err(malformed) => {
-                self.state.counters.malformed += 1;
-                tracing::warn!(routing_key = message.routing_key, cause = %malformed.cause, "a message that is no command");
+                self.state.malformed(message, &malformed.cause);
                 for reply in malformed.replies(&self.state.config.actor.name, self.state.wall()) {
-                    self.send(reply);
+                    self.send(reply, lane);
                 }
                 return;
             }
         };
+        let critical = self.state.critical(&command.command_string);
+        if critical.is_none() && admission != Admission::Admitted {
+            return self.refuse(message, admission);
+        }
         self.state.counters.commands += 1;
         tracing::trace!(
             command = command.command_string,
             commander = command.address.commander_id,
             "command"
         );
-        self.answer(
-            &command.address,
-            &Answer {
-                code: Code::Running,
-                body: message::Keywords::new(),
-                internal: true,
-            },
-        );
+        let running = Answer::new(Code::Running, message::Keywords::new());
+        self.answer(&command.address, &running, lane);
+        if let Some(heartbeat) = critical {
+            return self.set(&command.address, &heartbeat, lane);
+        }
         match self.grammar.handle(&command.command_string) {
             Handled::Answered(answers) => {
                 for answer in &answers {
-                    self.answer(&command.address, answer);
+                    self.answer(&command.address, answer, Lane::Later);
                 }
             }
             Handled::Request(Request::Status) => {
                 let body = self.state.snapshot().keywords();
-                self.answer(
-                    &command.address,
-                    &Answer {
-                        code: Code::Done,
-                        body,
-                        internal: false,
-                    },
-                );
+                let status = Answer::new(Code::Done, body);
+                self.answer(&command.address, &status, Lane::Later);
             }
-            Handled::Request(Request::Set { heartbeat }) => self.set(&command.address, &heartbeat),
+            Handled::Request(Request::Set { heartbeat }) => {
+                self.set(&command.address, &heartbeat, lane);
+            }
+        }
+    }
+
+    /// Refuses a command without decoding it.
+    fn refuse(&mut self, message: &Message, admission: Admission) {
+        self.state.busy();
+        let address = ReplyAddress::of(message);
+        if admission == Admission::Busy && !address.is_anonymous() {
+            let error = "lvmbeat is busy: more commands come than it answers. Send fewer, and this one again.";
+            let busy = Answer::new(Code::Failed, keyword("error", error));
+            self.answer(&address, &busy, Lane::Later);
         }
     }
 
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with the enclosure.
-    fn set(&mut self, address: &ReplyAddress, heartbeat: &str) {
+    fn set(&mut self, address: &ReplyAddress, heartbeat: &str, lane: Lane) {
         let decided = self.state.now();
         let decision = self.state.beat(heartbeat);
         let (code, body) = match &decision {
@@ -425,14 +457,7 @@ impl Actor {
                 (Code::Done, keyword("text", "Heartbeat set."))
             }
         };
-        self.answer(
-            address,
-            &Answer {
-                code,
-                body,
-                internal: false,
-            },
-        );
+        self.answer(address, &Answer::new(code, body), lane);
         match decision {
             Some(Decision::Emit(ticket)) => self.emit(ticket, decided),
             Some(Decision::Hold(Reason::NotAttentive(_))) => self.lapsed(),
@@ -471,13 +496,13 @@ impl Actor {
         }
     }
 
-    fn answer(&mut self, address: &ReplyAddress, answer: &Answer) {
+    fn answer(&mut self, address: &ReplyAddress, answer: &Answer, lane: Lane) {
         let reply = answer.encode(&self.state.config.actor.name, address, self.state.wall());
-        self.send(reply);
+        self.send(reply, lane);
     }
 
-    fn send(&mut self, reply: Message) {
-        if !self.connection.send(reply) {
+    fn send(&mut self, message: Message, lane: Lane) {
+        if !self.connection.send(message, lane) {
             self.state.counters.dropped_replies += 1;
             tracing::debug!("a reply was dropped: the connection does not move");
         }

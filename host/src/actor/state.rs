@@ -1,5 +1,6 @@
 //! Everything that the actor knows, owned by its one loop, and the view of it that is shown.
 
+use std::mem;
 use std::sync::Arc;
 
 use embassy_time::Instant;
@@ -14,6 +15,7 @@ use super::snapshot::{
 };
 use crate::clock::{Clock, seconds};
 use crate::clu::bus::{BusError, Message};
+use crate::clu::message::MalformedCause;
 use crate::config::{Config, Supervisor};
 
 pub(super) struct State {
@@ -34,6 +36,8 @@ pub(super) struct State {
     pace: Option<&'static str>,
     /// Which foreign messages this session has been told of.
     told_foreign: Vec<Foreign>,
+    told_malformed: bool,
+    told_busy: bool,
 }
 
 /// A message that passes for one that it is not.
@@ -76,6 +80,8 @@ impl State {
             cause: None,
             pace: None,
             told_foreign: Vec::new(),
+            told_malformed: false,
+            told_busy: false,
             clock,
             config,
         }
@@ -159,6 +165,7 @@ impl State {
         self.supervisor.path_proven(since);
         self.counters.sessions += 1;
         self.told_foreign.clear();
+        (self.told_malformed, self.told_busy) = (false, false);
         self.session = SessionState::Open;
         self.session_error = None;
         tracing::info!(broker = %self.config.actor.broker, name = self.config.actor.name, "session open, waiting for heartbeats");
@@ -191,11 +198,42 @@ impl State {
         tracing::warn!(cause, "session lost, opening another");
     }
 
+    /// The critical heartbeat that this command sets, if it is written as CLU's clients write it. Spares the parser.
+    pub(super) fn critical(&self, command_string: &str) -> Option<String> {
+        let name = command_string.strip_prefix("set ")?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let heartbeat = self.config.heartbeats.iter().find(|it| it.name == name)?;
+        (heartbeat.critical && name.bytes().all(plain)).then(|| name.to_owned())
+    }
+
+    /// A message in the command queue was no command. Said once a session.
+    pub(super) fn malformed(&mut self, message: &Message, cause: &MalformedCause) {
+        self.counters.malformed += 1;
+        if mem::replace(&mut self.told_malformed, true) {
+            tracing::debug!(routing_key = message.routing_key, %cause, "a message that is no command");
+        } else {
+            tracing::warn!(routing_key = message.routing_key, %cause, "a message that is no command");
+        }
+    }
+
+    /// A command was refused because too many come. Said once a session.
+    pub(super) fn busy(&mut self) {
+        self.counters.busy += 1;
+        if !mem::replace(&mut self.told_busy, true) {
+            tracing::warn!(
+                "more commands come than are answered; only those that beat are taken for sure"
+            );
+        }
+    }
+
     /// A message was refused that passes for one that it is not. Said once a session.
     pub(super) fn foreign(&mut self, what: Foreign, message: &Message) {
         let (count, passes_for) = match what {
             Foreign::Echo => (&mut self.counters.foreign_echoes, "lvmbeat's own message"),
-            Foreign::Reply => (&mut self.counters.foreign_replies, "an answer of the enclosure"),
+            Foreign::Reply => (
+                &mut self.counters.foreign_replies,
+                "an answer of the enclosure",
+            ),
         };
         *count += 1;
         if self.told_foreign.contains(&what) {

@@ -1,8 +1,9 @@
 //! The bus on RabbitMQ, by lapin.
 //!
 //! lapin is never asked to recover by itself: an error or the end of a stream ends the session, and whoever opened it
-//! opens another (see [`Bus`]). Three channels share a connection: one consumes, one publishes with confirms
-//! (`publish`), one without (`post`).
+//! opens another (see [`Bus`]). Three channels share a connection: one consumes commands, one consumes replies and publishes with
+//! confirms (`publish`), one publishes without (`post`). Each has one consumer at most, so that one acknowledgement is for all
+//! messages before it.
 //!
 //! **Nothing is left behind, and nothing arrives late (S3).** lapin by itself waits for the broker's farewell before it
 //! gives up a socket, and on a path that has stalled that never comes: thread, socket, and the messages in its buffer
@@ -16,12 +17,15 @@
 //! others.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, unfold};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, Stream, unfold};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
@@ -30,7 +34,8 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 use lapin::{
-    Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind, ExchangeKind,
+    Acker, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
+    ExchangeKind,
 };
 use tokio::time::timeout;
 
@@ -148,7 +153,7 @@ impl Amqp {
         let unconfirmed = connection.create_channel().await.map_err(at)?;
         let line = Arc::new(Line {
             connection,
-            confirmed: tokio::sync::Mutex::new(confirmed),
+            confirmed: tokio::sync::Mutex::new(confirmed.clone()),
             unconfirmed,
             socket: Arc::clone(socket),
         });
@@ -159,12 +164,15 @@ impl Amqp {
             spec,
         };
         queues.exchange().await?;
-        queues.prefetch_one().await?;
         let commands = match spec.commands {
             Some(queue) => Some(queues.commands(queue).await?),
             None => None,
         };
-        let replies = queues.replies().await?;
+        let replies = Queues {
+            channel: &confirmed,
+            ..queues
+        };
+        let replies = replies.replies().await?;
         line.confirmed
             .lock()
             .await
@@ -286,14 +294,6 @@ impl Queues<'_> {
             .map_err(|error| self.amqp.classify(&error))
     }
 
-    /// One message at a time for each consumer that follows, so that what waits, waits where it can expire (S3).
-    async fn prefetch_one(&self) -> Result<(), BusError> {
-        self.channel
-            .basic_qos(1, BasicQosOptions::default())
-            .await
-            .map_err(|error| self.amqp.classify(&error))
-    }
-
     async fn commands(&self, queue: CommandQueue) -> Result<Consumer, BusError> {
         let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
         let mut arguments = FieldTable::default();
@@ -348,6 +348,11 @@ impl Queues<'_> {
                 .await
                 .map_err(|error| self.amqp.classify(&error))?;
         }
+        // What waits, waits where it can expire (S3), but for that many messages.
+        self.channel
+            .basic_qos(self.spec.prefetch, BasicQosOptions::default())
+            .await
+            .map_err(|error| self.amqp.classify(&error))?;
         self.channel
             .basic_consume(
                 queue,
@@ -366,20 +371,59 @@ fn is_locked(error: &lapin::Error) -> bool {
 }
 
 /// The messages of one queue, each acknowledged when it is taken. Any error ends it.
+///
+/// An acknowledgement is not waited for; the next one, of all that were taken meanwhile, is sent after it. So one that does not get
+/// through stops the deliveries when the prefetch is used up, and ends the session after [`PUBLISH_LIMIT`].
 fn deliveries(consumer: Consumer, lease: Arc<Lease>) -> BoxStream<'static, Message> {
-    unfold((consumer, lease), |(mut consumer, lease)| async move {
-        let delivery = consumer.next().await?.ok()?;
-        let acked = timeout(
-            PUBLISH_LIMIT,
-            delivery.acker.ack(BasicAckOptions::default()),
-        );
-        match acked.await {
-            Ok(Ok(true)) => Some((wire::decode(delivery), (consumer, lease))),
-            Ok(Ok(false) | Err(_)) | Err(_) => None,
+    let deliveries = Deliveries {
+        consumer,
+        taken: None,
+        acknowledging: None,
+        _lease: lease,
+    };
+    deliveries.fuse().boxed()
+}
+
+struct Deliveries {
+    consumer: Consumer,
+    /// The newest message that was taken and is not acknowledged.
+    taken: Option<Acker>,
+    /// Whether that went well.
+    acknowledging: Option<BoxFuture<'static, bool>>,
+    _lease: Arc<Lease>,
+}
+
+impl Stream for Deliveries {
+    type Item = Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        loop {
+            if let Some(acknowledging) = &mut self.acknowledging {
+                match acknowledging.as_mut().poll(context) {
+                    Poll::Ready(true) => self.acknowledging = None,
+                    Poll::Ready(false) => return Poll::Ready(None),
+                    Poll::Pending => break,
+                }
+            }
+            let Some(acker) = self.taken.take() else {
+                break;
+            };
+            self.acknowledging = Some(Box::pin(acknowledge(acker)));
         }
-    })
-    .fuse()
-    .boxed()
+        match ready!(self.consumer.poll_next_unpin(context)) {
+            Some(Ok(delivery)) => {
+                self.taken = Some(delivery.acker.clone());
+                Poll::Ready(Some(wire::decode(delivery)))
+            }
+            Some(Err(_)) | None => Poll::Ready(None),
+        }
+    }
+}
+
+/// Acknowledges that message and all before it on its channel, which has one consumer only.
+async fn acknowledge(acker: Acker) -> bool {
+    let acked = acker.ack(BasicAckOptions { multiple: true });
+    matches!(timeout(PUBLISH_LIMIT, acked).await, Ok(Ok(true)))
 }
 
 /// A connection with what is needed to publish on it.

@@ -40,15 +40,18 @@ pub struct SessionSpec {
     /// Whose replies to hear beside those to this name and the broadcasts: a pattern of commander ids, as a topic exchange
     /// understands it. `#.lvmecp` is all that lvmecp answers to anybody; `#` is everything.
     pub overhears: Option<String>,
+    /// How many messages of each queue may be on their way to this process, where they do not expire.
+    pub prefetch: u16,
 }
 
 impl SessionSpec {
-    /// For one that only sends commands, and hears what it is answered.
+    /// For one that only sends commands, and hears what it is answered, one message at a time.
     pub fn client(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             commands: None,
             overhears: None,
+            prefetch: 1,
         }
     }
 

@@ -288,7 +288,10 @@ pub async fn connect(bus: &dyn Bus, name: &str) -> Result<Connected, BusError> {
             match listener.dispatch(&message) {
                 Dispatched::Taken | Dispatched::Unclaimed => {}
                 Dispatched::Foreign => {
-                    tracing::debug!(routing_key = message.routing_key, "a foreign reply is dropped");
+                    tracing::debug!(
+                        routing_key = message.routing_key,
+                        "a foreign reply is dropped"
+                    );
                 }
                 Dispatched::Unusable(error) => {
                     tracing::debug!(%error, routing_key = message.routing_key, "a reply is dropped");

@@ -163,7 +163,9 @@ impl ReplyAddress {
         self.commander_id.is_none() && self.command_id.is_none()
     }
 
-    fn from_headers(headers: &BTreeMap<String, Header>) -> Self {
+    /// Of that command, whatever its body holds.
+    pub fn of(message: &Message) -> Self {
+        let headers = &message.headers;
         let commander_id = match headers.get("commander_id") {
             Some(Header::Text(text)) if "reply.".len() + text.len() <= MAX_SHORT_STRING => {
                 Some(text.clone())
@@ -273,7 +275,7 @@ pub enum MalformedCause {
 
 /// Reads a message from the command queue.
 pub fn decode_command(message: &Message) -> Result<Command, Malformed> {
-    let address = ReplyAddress::from_headers(&message.headers);
+    let address = ReplyAddress::of(message);
     match command_string(message) {
         Ok(command_string) => Ok(Command {
             command_string,
