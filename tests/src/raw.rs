@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 
 use crate::client::EXCHANGE;
 
@@ -63,18 +63,13 @@ impl RawConnection {
         raw
     }
 
-    /// Publishes these commands one after the other, again and again, `rate` of them a second or as fast as the broker takes them.
-    /// Adds to `count` how many it has published. Never ends.
-    pub async fn flood(&mut self, commands: &[Command<'_>], rate: Option<u32>, count: &AtomicU64) {
+    /// Publishes these commands one after the other, again and again, as fast as the broker takes them. Adds to `count` how many it
+    /// has published. Never ends.
+    pub async fn flood(&mut self, commands: &[Command<'_>], count: &AtomicU64) {
         let once: Vec<u8> = commands.iter().flat_map(Command::frames).collect();
-        let each = u32::try_from(commands.len()).expect("it is a few");
-        let mut ticks = rate.map(|rate| interval(Duration::from_secs(1) * each / rate));
         loop {
-            if let Some(ticks) = &mut ticks {
-                ticks.tick().await;
-            }
             self.write(&once).await;
-            count.fetch_add(each.into(), Ordering::Relaxed);
+            count.fetch_add(commands.len() as u64, Ordering::Relaxed);
         }
     }
 

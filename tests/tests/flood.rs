@@ -1,12 +1,10 @@
 //! One client's flood starves nobody else.
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use lvmbeat_tests::broker::{self, Vhost};
-use lvmbeat_tests::chain::Chain;
+use lvmbeat_tests::chain::{Chain, PLC_TIMEOUT};
 use lvmbeat_tests::raw::{Command, RawConnection};
 use tokio::task::JoinHandle;
 
@@ -26,6 +24,7 @@ impl Flood {
         let mut raw = RawConnection::unconfirmed(vhost.address(), vhost.name()).await;
         let sent = Arc::<AtomicU64>::default();
         let count = Arc::clone(&sent);
+        let body = format!("{{\"command_string\": \"{command}\"}}");
         let task = tokio::spawn(async move {
             let names: Vec<String> = (0..commanders.max(50))
                 .map(|number| format!("flood{}.lvmbeat", number % commanders))
@@ -36,54 +35,41 @@ impl Flood {
                 body: body.as_bytes(),
             };
             let commands: Vec<Command<'_>> = names.iter().map(|name| command(name)).collect();
-            raw.flood(&commands, rate, &count).await;
+            raw.flood(&commands, &count).await;
         });
         Self { sent, task }
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn measure() {
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// L1: the dome stays open while somebody sends more than has ever been answered.
+async fn stays_open(commanders: usize, command: &'static str) {
     let vhost = broker::vhost().await;
     let mut chain = Chain::observing(&vhost.url(), 1).await;
-    let body: &'static str = Box::leak(
-        std::env::var("BODY")
-            .unwrap_or("{\"command_string\": \"status\"}".to_owned())
-            .into_boxed_str(),
-    );
-    let rate = std::env::var("RATE").ok().and_then(|r| r.parse().ok());
-    let n: usize = std::env::var("COMMANDERS")
-        .ok()
-        .and_then(|r| r.parse().ok())
-        .unwrap_or(1);
-    let flood = Flood::start(&vhost, n, body, rate).await;
-    for _ in 0..10 {
-        let before = flood.sent.load(Ordering::Relaxed);
-        let hb = chain.dome.events("heartbeat_received").len();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let depth = if true {
-            vhost.queue_length("lvmbeat_commands").await
-        } else {
-            None
-        };
-        println!(
-            "sent/s {} heartbeats {} depth {:?} dome {}",
-            flood.sent.load(Ordering::Relaxed) - before,
-            chain.dome.events("heartbeat_received").len() - hb,
-            depth,
-            chain.dome.state().await
-        );
-    }
-    flood.task.abort();
-    println!(
-        "{:#?}",
-        chain
-            .actor
-            .lines()
-            .iter()
-            .rev()
-            .take(12)
-            .map(|l| l.text.clone())
-            .collect::<Vec<_>>()
-    );
+    let flood = Flood::start(&vhost, commanders, command).await;
+    chain.stays_open(2 * PLC_TIMEOUT).await;
+    // What starved everybody was 4000 a second.
+    let sent = flood.sent.load(Ordering::Relaxed);
+    assert!(sent > 4000 * 2 * PLC_TIMEOUT.as_secs(), "{sent}");
+    assert!(chain.actor.is_running());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l1_the_dome_stays_open_while_one_client_floods_with_status() {
+    stays_open(1, "status").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l1_the_dome_stays_open_while_a_client_of_many_names_floods() {
+    stays_open(5000, "status").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l1_the_dome_stays_open_while_one_client_floods_with_sets() {
+    stays_open(1, "set nobody").await;
 }

@@ -4,6 +4,7 @@
 //! The exclusive command queue dies with its session, and with it whatever waited there (S3).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use embassy_time::Instant;
@@ -216,6 +217,14 @@ impl Connection {
             Lane::Later => &open.outbox.later,
         };
         outbox.try_send(message).is_ok()
+    }
+
+    /// How many commands the session has refused by itself since this was last asked.
+    pub(super) fn refused(&self) -> u64 {
+        match &self.phase {
+            Phase::Open(open) => open.session.refused.swap(0, Ordering::Relaxed),
+            Phase::Opening(_) => 0,
+        }
     }
 
     /// The publisher of the open session.

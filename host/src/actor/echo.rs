@@ -14,11 +14,10 @@ use embassy_time::Instant;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::clu::bus::{Header, Message};
+use crate::clu::bus::{ECHO, Header, Message};
 use crate::clu::message::{Code, Keywords, ReplyAddress, encode_reply};
 use crate::config::core_duration;
 
-const HEADER: &str = "lvmbeat_echo";
 /// With so many echoes within the limit, a message is not taken for too old because one echo came a little late.
 const WITHIN_LIMIT: u32 = 8;
 const SHORTEST_PERIOD: Duration = Duration::from_millis(25);
@@ -159,13 +158,13 @@ impl Echo {
         message.expiration = Some(self.expiration);
         message
             .headers
-            .insert(HEADER.to_owned(), Header::Text(number));
+            .insert(ECHO.to_owned(), Header::Text(number));
         Some(message)
     }
 
     /// Takes a message. `None` if it does not even say that it is an echo.
     pub(super) fn returned(&mut self, message: &Message) -> Option<Returned> {
-        let header = message.headers.get(HEADER)?;
+        let header = message.headers.get(ECHO)?;
         let place = self
             .under_way
             .iter()
@@ -264,7 +263,7 @@ mod tests {
         // Another session's, and what somebody makes up; with the largest of times, too.
         let mut others = self::echoes();
         let other = command(&mut others, at(1000));
-        let Some(Header::Text(number)) = message.headers.get(HEADER) else {
+        let Some(Header::Text(number)) = message.headers.get(ECHO) else {
             panic!("{message:?}")
         };
         let mut made_up: Vec<Header> = [
@@ -280,10 +279,10 @@ mod tests {
         .into();
         made_up.retain(|header| *header != Header::Text(number.clone()));
         made_up.extend([Header::Null, Header::Int(i64::MAX), Header::Other]);
-        made_up.extend(other.headers.get(HEADER).cloned());
+        made_up.extend(other.headers.get(ECHO).cloned());
         for header in made_up {
             let mut forged = message.clone();
-            forged.headers.insert(HEADER.to_owned(), header);
+            forged.headers.insert(ECHO.to_owned(), header);
             let returned = echoes.commands.returned(&forged);
             assert_eq!(returned, Some(Returned::Foreign), "{forged:?}");
         }
@@ -321,7 +320,7 @@ mod tests {
         let mut echoes = echoes();
         let first = command(&mut echoes, at(1000));
         let second = command(&mut echoes, at(1500));
-        assert_ne!(first.headers.get(HEADER), second.headers.get(HEADER));
+        assert_ne!(first.headers.get(ECHO), second.headers.get(ECHO));
     }
 
     /// The one rule: unless it is known that something came back within the limit, the session is given up.

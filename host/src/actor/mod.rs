@@ -53,7 +53,7 @@ const DEAF_AFTER: Duration = Duration::from_secs(5);
 /// So many messages are taken before the loop looks at anything else.
 const BATCH: usize = 256;
 /// So many commands may be on their way from the broker to this process. They do not expire there: the echo tells their age (S3).
-const PREFETCH: u16 = 128;
+const PREFETCH: u16 = 512;
 /// Reports of the tasks that wait to be taken; each task waits for the last one to be taken.
 const EVENTS: usize = 64;
 
@@ -245,6 +245,7 @@ impl Actor {
             self.lapsed();
         }
         self.echo(now);
+        self.state.busy(self.connection.refused());
         self.state.log_cause();
     }
 
@@ -380,7 +381,9 @@ impl Actor {
         let lane = match admission {
             Admission::Admitted => Lane::First,
             // L1: it may be a heartbeat that the dome stays open by.
-            Admission::Busy | Admission::Unanswered if intake::may_be_set(message) => Lane::Later,
+            Admission::Busy | Admission::Unanswered if message::may_be_set(&message.body) => {
+                Lane::Later
+            }
             Admission::Busy | Admission::Unanswered => return self.refuse(message, admission),
         };
         let command = match message::decode_command(message) {
@@ -428,7 +431,7 @@ impl Actor {
 
     /// Refuses a command without decoding it.
     fn refuse(&mut self, message: &Message, admission: Admission) {
-        self.state.busy();
+        self.state.busy(1);
         let address = ReplyAddress::of(message);
         if admission == Admission::Busy && !address.is_anonymous() {
             let error = "lvmbeat is busy: more commands come than it answers. Send fewer, and this one again.";

@@ -216,10 +216,10 @@ impl State {
         }
     }
 
-    /// A command was refused because too many come. Said once a session.
-    pub(super) fn busy(&mut self) {
-        self.counters.busy += 1;
-        if !mem::replace(&mut self.told_busy, true) {
+    /// Commands were refused because too many come. Said once a session.
+    pub(super) fn busy(&mut self, commands: u64) {
+        self.counters.busy += commands;
+        if commands > 0 && !mem::replace(&mut self.told_busy, true) {
             tracing::warn!(
                 "more commands come than are answered; only those that beat are taken for sure"
             );

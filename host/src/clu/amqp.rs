@@ -47,6 +47,7 @@ mod filter;
 mod stream;
 mod wire;
 
+use filter::{COMMANDS, Gate, Shared};
 use stream::Socket;
 
 /// For TCP and TLS to connect, and for the resolver before them.
@@ -55,6 +56,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 /// For the broker to confirm a message, and for a congested connection to take one.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// Commands that wait in the broker, and their bytes.
+const QUEUE: i64 = 4096;
+const QUEUE_BYTES: i64 = 64 << 20;
+/// Replies on their way to this process: they may be long.
+const REPLIES_PREFETCH: u16 = 32;
+/// With a smaller prefetch every command is let through to lapin.
+const LEAST_GATED: u16 = 8;
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -126,15 +134,24 @@ impl Amqp {
         Ok(Self { uri })
     }
 
-    async fn connect(&self, name: &str, socket: &Arc<Socket>) -> lapin::Result<Connection> {
+    async fn connect(
+        &self,
+        spec: &SessionSpec,
+        socket: &Arc<Socket>,
+        shared: &Arc<Shared>,
+    ) -> lapin::Result<Connection> {
         let properties = ConnectionProperties::default()
-            .with_connection_name(format!("lvmbeat: {name}").into())
+            .with_connection_name(format!("lvmbeat: {}", spec.name).into())
             .with_client_property("product".into(), "lvmbeat".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let socket = Arc::clone(socket);
+        let (socket, shared) = (Arc::clone(socket), Arc::clone(shared));
+        // Where several messages are acknowledged at once, some can be refused unseen.
+        let prefetch = spec.commands.map(|_| spec.prefetch);
+        let prefetch = prefetch.filter(|prefetch| *prefetch >= LEAST_GATED);
         // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP likes.
         let dial = async move |uri, _| {
-            let dialled = timeout(CONNECT_LIMIT, stream::dial(&uri, &socket)).await;
+            let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(&shared)));
+            let dialled = timeout(CONNECT_LIMIT, stream::dial(&uri, &socket, gate)).await;
             Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
         };
         Connection::connector(self.uri.clone(), stream::runtime(), dial, properties).await
@@ -146,7 +163,8 @@ impl Amqp {
         socket: &Arc<Socket>,
     ) -> Result<Session, BusError> {
         let at = |error| self.classify(&error);
-        let connection = self.connect(&spec.name, socket).await.map_err(at)?;
+        let shared = Arc::<Shared>::default();
+        let connection = self.connect(spec, socket, &shared).await.map_err(at)?;
         // From here on, whatever goes wrong ends the connection.
         let consuming = connection.create_channel().await.map_err(at)?;
         let confirmed = connection.create_channel().await.map_err(at)?;
@@ -180,7 +198,10 @@ impl Amqp {
             .await
             .map_err(at)?;
         Ok(Session {
-            publisher: Arc::new(Sender(line)),
+            publisher: Arc::new(Sender {
+                line,
+                shared: Arc::clone(&shared),
+            }),
             commands: commands.map_or_else(
                 || {
                     // It holds the session open like any other, and never yields.
@@ -190,6 +211,7 @@ impl Amqp {
                 |consumer| deliveries(consumer, Arc::clone(&lease)),
             ),
             replies: deliveries(replies, Arc::clone(&lease)),
+            refused: Arc::clone(&shared.dropped),
         })
     }
 
@@ -298,8 +320,14 @@ impl Queues<'_> {
         let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
         let mut arguments = FieldTable::default();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
+        // L1: beyond that the oldest are dropped, so that what is delivered has not waited for long.
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(QUEUE));
+        arguments.insert(
+            "x-max-length-bytes".into(),
+            AMQPValue::LongLongInt(QUEUE_BYTES),
+        );
         let binding = format!("command.{}.#", self.spec.name);
-        self.consume("commands", &[binding], arguments).await
+        self.consume(COMMANDS, &[binding], arguments).await
     }
 
     async fn replies(&self) -> Result<Consumer, BusError> {
@@ -349,14 +377,19 @@ impl Queues<'_> {
                 .map_err(|error| self.amqp.classify(&error))?;
         }
         // What waits, waits where it can expire (S3), but for that many messages.
+        let prefetch = match kind {
+            COMMANDS => self.spec.prefetch,
+            _ => self.spec.prefetch.min(REPLIES_PREFETCH),
+        };
         self.channel
-            .basic_qos(self.spec.prefetch, BasicQosOptions::default())
+            .basic_qos(prefetch, BasicQosOptions::default())
             .await
             .map_err(|error| self.amqp.classify(&error))?;
         self.channel
             .basic_consume(
                 queue,
-                ShortString::default(),
+                // By which the filter knows them.
+                short(kind)?,
                 BasicConsumeOptions::default(),
                 FieldTable::default(),
             )
@@ -480,13 +513,16 @@ impl Line {
     }
 }
 
-struct Sender(Arc<Line>);
+struct Sender {
+    line: Arc<Line>,
+    shared: Arc<Shared>,
+}
 
 #[async_trait]
 impl Publisher for Sender {
     async fn publish(&self, message: Message) -> Result<Routing, BusError> {
         // As a task, because a publish that is given up half-way would leave its confirm to the next one.
-        let line = Arc::clone(&self.0);
+        let line = Arc::clone(&self.line);
         let task = tokio::spawn(async move { line.publish_confirmed(&message).await });
         task.await.unwrap_or_else(|_| {
             Err(BusError::Closed {
@@ -499,7 +535,8 @@ impl Publisher for Sender {
         let Ok(key) = ShortString::try_new(message.routing_key.as_str()) else {
             return Ok(());
         };
-        let posted = self.0.unconfirmed.basic_publish(
+        self.shared.sends(&message);
+        let posted = self.line.unconfirmed.basic_publish(
             EXCHANGE.into(),
             key,
             BasicPublishOptions::default(),
@@ -510,7 +547,7 @@ impl Publisher for Sender {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(closed(&error)),
             Err(_) => {
-                self.0.socket.reset();
+                self.line.socket.reset();
                 Err(BusError::TimedOut {
                     doing: "handing over a message",
                 })
@@ -519,7 +556,7 @@ impl Publisher for Sender {
     }
 
     async fn close(&self) {
-        self.0.farewell().await;
+        self.line.farewell().await;
     }
 }
 

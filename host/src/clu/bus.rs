@@ -12,6 +12,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +21,9 @@ use futures_util::stream::BoxStream;
 
 /// The topic exchange of every SDSS actor: not durable, deleted with its last queue.
 pub const EXCHANGE: &str = "sdss_exchange";
+
+/// The header of a message that a session sends to itself, and of nobody else's. It holds a number that nobody can guess.
+pub const ECHO: &str = "lvmbeat_echo";
 
 /// A broker that sessions can be opened with.
 #[async_trait]
@@ -81,12 +86,14 @@ pub struct CommandQueue {
 /// [`Publisher::close`] does so in order.
 pub struct Session {
     /// Sends messages; can be cloned and kept, but is of no use after the session.
-    pub publisher: std::sync::Arc<dyn Publisher>,
+    pub publisher: Arc<dyn Publisher>,
     /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2). Never yields if the
     /// session owns no command queue.
     pub commands: BoxStream<'static, Message>,
     /// The replies to this name, the broadcasts, and what it [overhears](SessionSpec::overhears), likewise.
     pub replies: BoxStream<'static, Message>,
+    /// How many commands were refused before they got here, because too many came.
+    pub refused: Arc<AtomicU64>,
 }
 
 /// Sends messages on the exchange.

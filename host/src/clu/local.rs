@@ -164,6 +164,7 @@ impl Bus for LocalBroker {
                 stream::unfold(lease, |_lease| std::future::pending()).boxed()
             },
             replies: self.consume(replies, lease),
+            refused: Arc::default(),
         })
     }
 

@@ -273,6 +273,12 @@ pub enum MalformedCause {
     },
 }
 
+/// Whether it is worth decoding that body because it may be a `set`, as CLU's clients write it. Costs one look at a short body.
+pub(crate) fn may_be_set(body: &[u8]) -> bool {
+    const LONGEST: usize = 512;
+    body.len() <= LONGEST && str::from_utf8(body).is_ok_and(|body| body.contains("\"set "))
+}
+
 /// Reads a message from the command queue.
 pub fn decode_command(message: &Message) -> Result<Command, Malformed> {
     let address = ReplyAddress::of(message);

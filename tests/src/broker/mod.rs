@@ -29,6 +29,7 @@ use uuid::Uuid;
 pub use control::Control;
 pub use node::Broker;
 
+use crate::client::EXCHANGE;
 use crate::eventually;
 use control::binary;
 
@@ -238,6 +239,22 @@ impl Vhost {
                  true = is_pid(Owner), \
                  ok = rabbit_networking:close_connection(Owner, \"closed by a test\")",
                 queue = binary(queue)
+            ))
+            .await;
+    }
+
+    /// Removes a binding of a queue to CLU's exchange, as anybody with the right to can.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn unbind(&self, queue: &str, key: &str) {
+        let (control, vhost) = self.node();
+        control
+            .eval(&format!(
+                "ok = rabbit_binding:remove({{binding, rabbit_misc:r({vhost}, exchange, {exchange}), \
+                 <<\"{key}\">>, rabbit_misc:r({vhost}, queue, {queue}), []}}, <<\"tests\">>)",
+                exchange = binary(EXCHANGE),
+                queue = binary(queue),
             ))
             .await;
     }

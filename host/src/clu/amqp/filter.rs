@@ -12,6 +12,10 @@
 
 use std::ops::Range;
 
+mod gate;
+
+pub(super) use gate::{COMMANDS, Gate, Shared};
+
 /// A frame's kind, channel and length.
 const FRAME_HEADER: usize = 7;
 /// A content header's class, weight and body size; its properties follow.
@@ -26,6 +30,7 @@ const MAX_FRAME: usize = 1024 * 1024;
 
 const METHOD: u8 = 1;
 const CONTENT: u8 = 2;
+const BODY: u8 = 3;
 
 /// What was read from the broker, on its way to lapin.
 #[derive(Default)]
@@ -39,9 +44,19 @@ pub(super) struct Filter {
     ready: Vec<u8>,
     pulled: usize,
     changed: u64,
+    /// For a session that takes commands.
+    gate: Option<Gate>,
 }
 
 impl Filter {
+    /// One that lets through what the gate does.
+    pub(super) fn with(gate: Option<Gate>) -> Self {
+        Self {
+            gate,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes in the order in which they arrived.
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -90,7 +105,7 @@ impl Filter {
     /// How many bytes have to be held before something can be done with them.
     fn wanted(&self) -> usize {
         match self.held.first_chunk::<FRAME_HEADER>() {
-            Some(&header) if is_inspected(header) => FRAME_HEADER + payload_length(header) + 1,
+            Some(&header) if self.is_inspected(header) => FRAME_HEADER + payload_length(header) + 1,
             _ => FRAME_HEADER,
         }
     }
@@ -101,15 +116,22 @@ impl Filter {
             return;
         };
         let length = payload_length(header);
-        if is_inspected(header) {
+        if self.is_inspected(header) {
             let payload = self.held.get(FRAME_HEADER..FRAME_HEADER + length);
             let payload = payload.unwrap_or_default();
             if header.first() == Some(&METHOD) {
                 if let Some(range) = foreign_routing_key(payload) {
                     self.replace_foreign(range);
                 }
-            } else if payload.len() > CONTENT_HEADER && !properties_can_be_read(payload) {
+            } else if header.first() == Some(&CONTENT)
+                && payload.len() > CONTENT_HEADER
+                && !properties_can_be_read(payload)
+            {
                 self.strip_properties();
+            }
+            if let Some(gate) = &mut self.gate {
+                gate.frame(&mut self.held, &mut self.ready);
+                self.held.clear();
             }
         } else if matches!(header.first(), Some(1..=8)) && length <= MAX_FRAME {
             self.passing = length + 1;
@@ -117,6 +139,14 @@ impl Filter {
             self.foreign = true;
         }
         self.ready.append(&mut self.held);
+    }
+
+    /// Whether a frame with that header is looked at.
+    fn is_inspected(&self, header: [u8; FRAME_HEADER]) -> bool {
+        let kind = header.first();
+        let bodies = self.gate.as_ref().is_some_and(Gate::wants_bodies);
+        (matches!(kind, Some(&METHOD | &CONTENT)) || bodies && kind == Some(&BODY))
+            && payload_length(header) <= MAX_FRAME
     }
 
     fn replace_foreign(&mut self, key: Range<usize>) {
@@ -140,11 +170,6 @@ impl Filter {
         self.held.extend(end);
         self.changed += 1;
     }
-}
-
-/// Whether a frame with that header is looked at.
-fn is_inspected(header: [u8; FRAME_HEADER]) -> bool {
-    matches!(header.first(), Some(&METHOD | &CONTENT)) && payload_length(header) <= MAX_FRAME
 }
 
 fn payload_length(header: [u8; FRAME_HEADER]) -> usize {

@@ -19,13 +19,17 @@ use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use tokio::net::TcpStream;
 
-use super::filter::Filter;
+use super::filter::{Filter, Gate};
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// Connects, and leaves a handle on the socket with `socket`.
-pub(super) async fn dial(uri: &AMQPUri, socket: &Socket) -> io::Result<AsyncTcpStream<Filtered>> {
+/// Connects, and leaves a handle on the socket with `socket`. Commands have to get through the gate, if there is one.
+pub(super) async fn dial(
+    uri: &AMQPUri,
+    socket: &Socket,
+    gate: Option<Gate>,
+) -> io::Result<AsyncTcpStream<Filtered>> {
     let host = uri.authority.host.as_str();
     let stream = TcpStream::connect((host, uri.authority.port)).await?;
     stream.set_nodelay(true)?;
@@ -38,7 +42,7 @@ pub(super) async fn dial(uri: &AMQPUri, socket: &Socket) -> io::Result<AsyncTcpS
             stream.into_tls(host, config.as_ref()).await?
         }
     };
-    Ok(AsyncTcpStream::Plain(Filtered::new(stream)))
+    Ok(AsyncTcpStream::Plain(Filtered::new(stream, gate)))
 }
 
 /// A second handle on a connection's socket, to end it with.
@@ -77,10 +81,10 @@ pub(super) struct Filtered {
 }
 
 impl Filtered {
-    pub(super) fn new(stream: AsyncTcpStream<Compat<TcpStream>>) -> Self {
+    pub(super) fn new(stream: AsyncTcpStream<Compat<TcpStream>>, gate: Option<Gate>) -> Self {
         Self {
             stream,
-            filter: Filter::default(),
+            filter: Filter::with(gate),
             chunk: vec![0; CHUNK].into_boxed_slice(),
         }
     }
@@ -187,6 +191,6 @@ impl Reactor for FilteredTokio {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connect = self.0.tcp_connect_addr(address);
-        async move { Ok(Filtered::new(AsyncTcpStream::Plain(connect.await?))) }
+        async move { Ok(Filtered::new(AsyncTcpStream::Plain(connect.await?), None)) }
     }
 }

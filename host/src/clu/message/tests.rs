@@ -407,6 +407,14 @@ fn a_task_is_answered_by_a_broadcast_as_in_python() {
 }
 
 #[test]
+fn what_may_be_a_set_is_told_from_its_bytes() {
+    assert!(may_be_set(br#"{"command_string": "set overwatcher"}"#));
+    assert!(!may_be_set(br#"{"command_string": "status"}"#));
+    assert!(!may_be_set(b"\xff\"set x\""));
+    assert!(!may_be_set(&[b"\"set x\"", &[b' '; 600][..]].concat()));
+}
+
+#[test]
 fn a_reply_is_read_back_as_it_was_sent() {
     let address = address(Some("gort.lvmbeat"), Some("id".into()), false);
     let body = keyword("text", "Heartbeat set.");
