@@ -15,12 +15,7 @@ struct Flood {
 }
 
 impl Flood {
-    async fn start(
-        vhost: &Vhost,
-        commanders: usize,
-        body: &'static str,
-        rate: Option<u32>,
-    ) -> Self {
+    async fn start(vhost: &Vhost, commanders: usize, command: &str) -> Self {
         let mut raw = RawConnection::unconfirmed(vhost.address(), vhost.name()).await;
         let sent = Arc::<AtomicU64>::default();
         let count = Arc::clone(&sent);

@@ -95,7 +95,7 @@ async fn s1_an_answer_that_lvmecp_did_not_send_ends_no_emission() {
     let status = status.with_header("command_id", text("another"));
     assert!(actor.client.publish(&status).await);
     assert_eq!(actor.status("/ecp/in_flight").await, true);
-    assert_eq!(actor.status("/enclosure").await, json!(null));
+    assert_eq!(actor.status("/enclosure/dome_open").await, json!(null));
     // The real one does.
     assert!(
         actor

@@ -81,6 +81,10 @@ async fn x1_with_the_permissions_of_security_md_lvmbeat_works_and_nobody_speaks_
     let status = Launch::lvmbeat(["status", "-c", &file]).finish(SOON).await;
     assert_eq!(status.code(), Some(0), "{}", status.stderr);
 
+    let nothing = "may do nothing that was looked for and lvmbeat does not need";
+    let said = check(&file).await;
+    assert!(said.contains(nothing), "{said}");
+
     // Being refused costs a channel: each attempt has a connection of its own.
     client.close().await;
     for key in [
@@ -101,4 +105,32 @@ async fn x1_with_the_permissions_of_security_md_lvmbeat_works_and_nobody_speaks_
     // Nor by another name, nor by an exchange of its own.
     let other = RawClient::try_connect(&url, "lvmbeat").await;
     assert!(other.unwrap_err().contains("ACCESS_REFUSED"));
+}
+
+async fn check(file: &str) -> String {
+    let checked = Launch::lvmbeat(["check", "--broker", "-c", file])
+        .finish(SOON)
+        .await;
+    assert_eq!(checked.code(), Some(0), "{}", checked.stderr);
+    checked.stdout
+}
+
+#[tokio::test]
+async fn x1_check_says_what_the_brokers_user_may_do_without_need() {
+    let vhost = broker::inspectable_vhost().await;
+    let config = ActorConfig::new(&vhost.url());
+    let file = config.write().display().to_string();
+    let ear = RawClient::connect(&vhost.url(), "ear").await;
+    let said = check(&file).await;
+    for excess in [
+        "publish answers in the name of lvmecp",
+        "put messages into any queue",
+        "read and empty any queue",
+        "make and delete any queue",
+    ] {
+        assert!(said.contains(excess), "{said}");
+    }
+    // Nothing was sent by trying.
+    assert_eq!(ear.reply_count(), 0);
+    assert_eq!(vhost.queues().await, ["ear_replies"]);
 }

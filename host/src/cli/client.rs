@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Failure, print};
 use crate::clock::{BootClock, Clock as _};
 use crate::clu::message::{Code, Reply};
-use crate::clu::{Amqp, CommandError, CommandOptions, client};
+use crate::clu::{Amqp, CommandError, CommandOptions, SessionSpec, client};
 use crate::config::Config;
 
 /// Makes one command string of words, each quoted where it has to be.
@@ -37,6 +37,35 @@ pub(super) fn send(
     // A name lookup that hangs must not keep the program from ending.
     runtime.shutdown_background();
     result
+}
+
+/// What the broker's user may do although lvmbeat does not need it, as `check` says it.
+pub(super) fn permissions(config: &Config) -> Result<String, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+    let excess = runtime.block_on(async {
+        let bus = Amqp::new(
+            config.actor.broker.reveal().as_str(),
+            config.actor.amqp_heartbeat,
+        )
+        .map_err(|error| Failure::NoAnswer(error.to_string()))?;
+        let spec = SessionSpec::client(&config.actor.name);
+        bus.excess(&spec, &config.ecp.actor)
+            .await
+            .map_err(|error| Failure::NoAnswer(error.to_string()))
+    });
+    runtime.shutdown_background();
+    let lines: String = excess?.iter().map(|what| format!("    {what}\n")).collect();
+    Ok(if lines.is_empty() {
+        "X1  The broker's user may do nothing that was looked for and lvmbeat does not need.\n"
+            .to_owned()
+    } else {
+        format!(
+            "X1  The broker's user may do what lvmbeat does not need; SECURITY.md says how to take it away:\n{lines}"
+        )
+    })
 }
 
 async fn conversation(

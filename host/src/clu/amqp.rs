@@ -43,6 +43,7 @@ use super::bus::{
     Bus, BusError, CommandQueue, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec,
 };
 
+mod excess;
 mod filter;
 mod stream;
 mod wire;
