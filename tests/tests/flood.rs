@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lvmbeat_tests::broker::{self, Vhost};
 use lvmbeat_tests::chain::{Chain, PLC_TIMEOUT};
 use lvmbeat_tests::raw::{Command, RawConnection};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 /// A client that sends as much as it can, from a thread of its own.
@@ -42,8 +43,12 @@ impl Drop for Flood {
     }
 }
 
+/// One flood at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// L1: the dome stays open while somebody sends more than has ever been answered.
 async fn stays_open(commanders: usize, command: &'static str) {
+    let _turn = TURN.lock().await;
     let vhost = broker::vhost().await;
     let mut chain = Chain::observing(&vhost.url(), 1).await;
     let flood = Flood::start(&vhost, commanders, command).await;

@@ -182,7 +182,7 @@ impl Echo {
     /// S3: whether it is not known that something came back within the limit. A clock that is behind the last proof knows nothing.
     fn is_deaf(&self, now: Instant) -> bool {
         let age = now.checked_duration_since(self.proven);
-        !age.is_some_and(|age| age < core_duration(self.deaf_after))
+        age.is_none_or(|age| age >= core_duration(self.deaf_after))
     }
 }
 

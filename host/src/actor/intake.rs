@@ -16,15 +16,15 @@ const COMMANDER: Limit = Limit {
     burst: 500,
     each: Duration::from_millis(5),
 };
-/// Commands of all commanders together: 1000 a second.
+/// Commands of all commanders together: 250 a second.
 const EVERYBODY: Limit = Limit {
-    burst: 2000,
-    each: Duration::from_millis(1),
+    burst: 1000,
+    each: Duration::from_millis(4),
 };
-/// Replies that say that the actor is busy: 200 a second.
+/// Replies that say that the actor is busy: 100 a second.
 const BUSY: Limit = Limit {
-    burst: 500,
-    each: Duration::from_millis(5),
+    burst: 300,
+    each: Duration::from_millis(10),
 };
 
 /// What to do with a command.
@@ -86,8 +86,8 @@ mod tests {
         let flood: Vec<_> = (0..5000).map(|_| admit("flood.lvmbeat")).collect();
         let count = |what| flood.iter().filter(|it| **it == what).count();
         assert_eq!(count(Admission::Admitted), 500);
-        assert_eq!(count(Admission::Busy), 500);
-        assert_eq!(count(Admission::Unanswered), 4000);
+        assert_eq!(count(Admission::Busy), 300);
+        assert_eq!(count(Admission::Unanswered), 4200);
         assert_eq!(admit("gort.lvmbeat"), Admission::Admitted);
     }
 }

@@ -456,8 +456,8 @@ impl Stream for Deliveries {
 
 /// Acknowledges that message and all before it on its channel, which has one consumer only.
 async fn acknowledge(acker: Acker) -> bool {
-    let acked = acker.ack(BasicAckOptions { multiple: true });
-    matches!(timeout(PUBLISH_LIMIT, acked).await, Ok(Ok(true)))
+    let sent = acker.ack(BasicAckOptions { multiple: true });
+    matches!(timeout(PUBLISH_LIMIT, sent).await, Ok(Ok(true)))
 }
 
 /// A connection with what is needed to publish on it.

@@ -97,8 +97,10 @@ async fn publish(channel: &Channel, exchange: &str, key: &str) -> lapin::Result<
     channel.tx_select().await?;
     let options = BasicPublishOptions::default();
     let properties = BasicProperties::default();
-    let _ = channel
+    let confirm = channel
         .basic_publish(exchange.into(), key.into(), options, b"", properties)
         .await?;
+    // There is none to wait for.
+    drop(confirm);
     channel.tx_rollback().await
 }

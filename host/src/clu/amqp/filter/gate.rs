@@ -27,8 +27,8 @@ const COMMANDER: Limit = Limit {
 };
 /// Commands of all commanders together.
 const EVERYBODY: Limit = Limit {
-    burst: 3000,
-    each: Duration::from_micros(800),
+    burst: 1500,
+    each: Duration::from_micros(2500),
 };
 /// A command with a longer body arrives without it. One with a longer body than is taken is told so, if it is no longer than this.
 const LONGEST_COMMAND: usize = 2 * MAX_COMMAND_BYTES;
@@ -289,7 +289,8 @@ impl Reader<'_> {
             let name = table.short_string()?;
             if name == b"commander_id" && table.0.first() == Some(&b'S') {
                 table.byte()?;
-                sender.commander = str::from_utf8(table.long()?).unwrap_or_default().to_owned();
+                let commander = str::from_utf8(table.long()?).unwrap_or_default();
+                commander.clone_into(&mut sender.commander);
                 continue;
             }
             if name == ECHO.as_bytes() && table.0.first() == Some(&b'S') {
