@@ -253,9 +253,11 @@ struct Waiting {
 
 impl Waiting {
     fn is_answered_by(&self, message: &Message) -> bool {
+        let is = |name, value| matches!(message.headers.get(name), Some(Header::Text(text)) if Some(text) == value);
         !message.from_elsewhere
             && message.routing_key == self.routing_key
-            && matches!(message.headers.get("sender"), Some(Header::Text(sender)) if *sender == self.actor)
+            && is("sender", Some(&self.actor))
+            && is("command_id", message.correlation_id.as_ref())
     }
 }
 

@@ -121,12 +121,13 @@ async fn s1_each_command_gets_its_own_replies_and_no_forged_ones() {
     let dispatch = |id: &Option<String>, text| client.dispatch(&reply(id, text));
     assert_eq!(dispatch(&ids[1], "second"), Dispatched::Taken);
     // S1: of another sender, by another key, or by way of another exchange, it is somebody else's.
-    let forgeries: [fn(&mut Message); 5] = [
+    let forgeries: [fn(&mut Message); 6] = [
         |message| {
             let sender = Header::Text("stranger".to_owned());
             message.headers.insert("sender".to_owned(), sender);
         },
         |message| drop(message.headers.remove("sender")),
+        |message| drop(message.headers.remove("command_id")),
         |message| "reply.tester.stranger".clone_into(&mut message.routing_key),
         |message| "reply.broadcast".clone_into(&mut message.routing_key),
         |message| message.from_elsewhere = true,
