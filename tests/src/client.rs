@@ -240,6 +240,11 @@ impl RawClient {
         self.session.publish(message).await
     }
 
+    /// The same where the broker may refuse it.
+    pub async fn try_publish(&self, message: &Outgoing) -> Result<bool, String> {
+        self.session.try_publish(message).await
+    }
+
     /// Publishes without waiting for anything.
     pub async fn post(&self, message: &Outgoing) {
         self.session.post(message).await;

@@ -1,10 +1,13 @@
 //! AMQP 0-9-1 by the byte: messages that no library would send.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::client::EXCHANGE;
 
 /// For the broker to answer.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -14,7 +17,7 @@ const METHOD: u8 = 1;
 const CONTENT: u8 = 2;
 const BODY: u8 = 3;
 
-/// A connection with one channel in confirm mode.
+/// A connection with one channel, in confirm mode unless it is one to [flood](RawConnection::flood) with.
 #[derive(Debug)]
 pub struct RawConnection {
     stream: TcpStream,
@@ -25,7 +28,18 @@ impl RawConnection {
     ///
     /// # Panics
     /// If the broker does not take it.
-    pub async fn open((host, port): (String, u16), vhost: &str) -> Self {
+    pub async fn open(address: (String, u16), vhost: &str) -> Self {
+        let mut raw = Self::unconfirmed(address, vhost).await;
+        raw.method(1, (85, 10), &[0]).await;
+        raw.expect((85, 11)).await;
+        raw
+    }
+
+    /// The same without confirms: nobody has to read what the broker says.
+    ///
+    /// # Panics
+    /// If the broker does not take it.
+    pub async fn unconfirmed((host, port): (String, u16), vhost: &str) -> Self {
         let stream = TcpStream::connect((host.as_str(), port)).await;
         let mut raw = Self {
             stream: stream.expect("the broker listens"),
@@ -46,9 +60,17 @@ impl RawConnection {
         raw.expect((10, 41)).await;
         raw.method(1, (20, 10), &[0]).await;
         raw.expect((20, 11)).await;
-        raw.method(1, (85, 10), &[0]).await;
-        raw.expect((85, 11)).await;
         raw
+    }
+
+    /// Publishes these commands one after the other, again and again, as fast as the broker takes them. Adds to `count` how many it
+    /// has published. Never ends.
+    pub async fn flood(&mut self, commands: &[Command<'_>], count: &AtomicU64) {
+        let once: Vec<u8> = commands.iter().flat_map(Command::frames).collect();
+        loop {
+            self.write(&once).await;
+            count.fetch_add(commands.len() as u64, Ordering::Relaxed);
+        }
     }
 
     /// Publishes, and waits until the broker has taken it. `flags` and `properties` are the property flags and list of a
@@ -77,20 +99,12 @@ impl RawConnection {
         self.expect((60, 80)).await;
     }
 
-    async fn method(&mut self, channel: u16, (class, method): (u16, u16), arguments: &[u8]) {
-        let mut payload = class.to_be_bytes().to_vec();
-        payload.extend(method.to_be_bytes());
-        payload.extend(arguments);
-        self.frame(METHOD, channel, &payload).await;
+    async fn method(&mut self, channel: u16, method: (u16, u16), arguments: &[u8]) {
+        self.write(&method_frame(channel, method, arguments)).await;
     }
 
     async fn frame(&mut self, kind: u8, channel: u16, payload: &[u8]) {
-        let mut frame = vec![kind];
-        frame.extend(channel.to_be_bytes());
-        frame.extend(long(payload.len()));
-        frame.extend(payload);
-        frame.push(0xce);
-        self.write(&frame).await;
+        self.write(&frame(kind, channel, payload)).await;
     }
 
     async fn write(&mut self, bytes: &[u8]) {
@@ -151,6 +165,61 @@ pub fn field(name: &[u8], kind: u8, value: &[u8]) -> Vec<u8> {
     bytes.push(kind);
     bytes.extend(value);
     bytes
+}
+
+fn method_frame(channel: u16, (class, method): (u16, u16), arguments: &[u8]) -> Vec<u8> {
+    let mut payload = class.to_be_bytes().to_vec();
+    payload.extend(method.to_be_bytes());
+    payload.extend(arguments);
+    frame(METHOD, channel, &payload)
+}
+
+fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![kind];
+    frame.extend(channel.to_be_bytes());
+    frame.extend(long(payload.len()));
+    frame.extend(payload);
+    frame.push(0xce);
+    frame
+}
+
+/// A command as a CLU client sends it, for [`RawConnection::flood`].
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// `command.ACTOR`
+    pub routing_key: &'a str,
+    /// `CLIENT.ACTOR`
+    pub commander: &'a str,
+    /// Any bytes.
+    pub body: &'a [u8],
+}
+
+impl Command<'_> {
+    fn frames(&self) -> Vec<u8> {
+        let mut publish = vec![0, 0];
+        publish.extend(short(EXCHANGE.as_bytes()));
+        publish.extend(short(self.routing_key.as_bytes()));
+        publish.push(0);
+        let mut frames = method_frame(1, (60, 40), &publish);
+        let text = |text: &str| long_string(text.as_bytes());
+        let headers = [
+            field(b"command_id", b'S', &text("flood")),
+            field(b"commander_id", b'S', &text(self.commander)),
+        ]
+        .concat();
+        let mut content = vec![0, 60, 0, 0];
+        content.extend((self.body.len() as u64).to_be_bytes());
+        content.extend((HEADERS | CORRELATION_ID).to_be_bytes());
+        content.extend(long_string(&headers));
+        content.extend(short(b"flood"));
+        frames.extend(frame(CONTENT, 1, &content));
+        frames.extend(
+            self.body
+                .chunks(FRAME)
+                .flat_map(|part| frame(BODY, 1, part)),
+        );
+        frames
+    }
 }
 
 fn long(number: usize) -> Vec<u8> {

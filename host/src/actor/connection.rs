@@ -4,6 +4,7 @@
 //! The exclusive command queue dies with its session, and with it whatever waited there (S3).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use embassy_time::Instant;
@@ -18,7 +19,8 @@ use crate::clu::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
 
 /// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox means a connection that has
 /// stopped moving.
-const OUTBOX: usize = 256;
+const FIRST: usize = 1024;
+const LATER: usize = 2048;
 /// The first and the longest pause between two attempts to open a session.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
@@ -45,6 +47,15 @@ pub(super) enum Step {
     Reply(Message),
 }
 
+/// In which order messages are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lane {
+    /// Before all others: echoes, and what is owed to whoever sends no more than its share (L1).
+    First,
+    /// When nothing else waits.
+    Later,
+}
+
 pub(super) struct Connection {
     bus: Arc<dyn Bus>,
     spec: SessionSpec,
@@ -66,8 +77,42 @@ enum Phase {
 
 struct Open {
     session: Session,
-    outbox: mpsc::Sender<Message>,
+    outbox: Outbox,
     sender: AbortOnDropHandle<BusError>,
+}
+
+struct Outbox {
+    first: mpsc::Sender<Message>,
+    later: mpsc::Sender<Message>,
+}
+
+struct Waiting {
+    first: mpsc::Receiver<Message>,
+    later: mpsc::Receiver<Message>,
+}
+
+impl Outbox {
+    fn new() -> (Self, Waiting) {
+        let (first, next) = mpsc::channel(FIRST);
+        let (later, last) = mpsc::channel(LATER);
+        let waiting = Waiting {
+            first: next,
+            later: last,
+        };
+        (Self { first, later }, waiting)
+    }
+}
+
+impl Waiting {
+    /// `None` when there is nothing left, and nobody to add anything.
+    async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            biased;
+            Some(message) = self.first.recv() => Some(message),
+            Some(message) = self.later.recv() => Some(message),
+            else => None,
+        }
+    }
 }
 
 impl Open {
@@ -112,7 +157,7 @@ impl Connection {
                     self.pause = FIRST_PAUSE;
                     self.blocked = None;
                     let broker = session.broker.clone();
-                    let (outbox, waiting) = mpsc::channel(OUTBOX);
+                    let (outbox, waiting) = Outbox::new();
                     let sender = tokio::spawn(send(session.publisher.clone(), waiting));
                     let sender = AbortOnDropHandle::new(sender);
                     self.phase = Phase::Open(Open {
@@ -197,11 +242,23 @@ impl Connection {
         }));
     }
 
-    /// Hands a reply over for sending, without waiting (S6). False if it had to be dropped.
-    pub(super) fn send(&self, message: Message) -> bool {
+    /// Hands a message over for sending, without waiting (S6). False if it had to be dropped.
+    pub(super) fn send(&self, message: Message, lane: Lane) -> bool {
+        let Phase::Open(open) = &self.phase else {
+            return false;
+        };
+        let outbox = match lane {
+            Lane::First => &open.outbox.first,
+            Lane::Later => &open.outbox.later,
+        };
+        outbox.try_send(message).is_ok()
+    }
+
+    /// How many commands the session has refused by itself since this was last asked.
+    pub(super) fn refused(&self) -> u64 {
         match &self.phase {
-            Phase::Open(open) => open.outbox.try_send(message).is_ok(),
-            Phase::Opening(_) | Phase::Blocked(_) => false,
+            Phase::Open(open) => open.session.refused.swap(0, Ordering::Relaxed),
+            Phase::Opening(_) | Phase::Blocked(_) => 0,
         }
     }
 
@@ -222,10 +279,10 @@ impl Connection {
 }
 
 /// Sends what is in the outbox, in its order. Ends with the first failure, and so does the session.
-async fn send(publisher: Arc<dyn Publisher>, mut waiting: mpsc::Receiver<Message>) -> BusError {
-    while let Some(message) = waiting.recv().await {
+async fn send(publisher: Arc<dyn Publisher>, mut waiting: Waiting) -> BusError {
+    while let Some(message) = waiting.next().await {
         if let Err(error) = publisher.post(message).await {
-            tracing::debug!(%error, "a reply could not be sent");
+            tracing::warn!(%error, "a message could not be sent");
             return error;
         }
     }
@@ -250,7 +307,7 @@ mod tests {
         });
         let mut sender = AbortOnDropHandle::new(ending);
         (&mut sender).await.unwrap();
-        let (outbox, _) = mpsc::channel(1);
+        let (outbox, _) = Outbox::new();
         let open = Open {
             session,
             outbox,
@@ -269,7 +326,7 @@ mod tests {
     #[async_trait::async_trait]
     impl Bus for Blocking {
         async fn open(&self, spec: &SessionSpec) -> Result<Session, BusError> {
-            if self.locked.load(std::sync::atomic::Ordering::SeqCst) {
+            if self.locked.load(Ordering::SeqCst) {
                 let queue = "lvmbeat_commands".to_owned();
                 return Err(BusError::Locked { queue });
             }
@@ -304,11 +361,13 @@ mod tests {
         assert!(
             matches!(&told, Step::Blocked(error) if error.to_string().contains("(low on disk)"))
         );
-        assert!(connection.publisher().is_none() && !connection.send(Message::default()));
+        assert!(
+            connection.publisher().is_none() && !connection.send(Message::default(), Lane::First)
+        );
         let still = timeout(Duration::from_secs(3600), connection.next()).await;
         assert!(still.is_err(), "it waits for the end");
 
-        bus.locked.store(true, std::sync::atomic::Ordering::SeqCst);
+        bus.locked.store(true, Ordering::SeqCst);
         drop(block);
         assert!(matches!(connection.next().await, Step::Unblocked));
         let failed = connection.next().await;
@@ -316,9 +375,9 @@ mod tests {
             matches!(failed, Step::Failed(BusError::Blocked { .. })),
             "it is its own queue"
         );
-        bus.locked.store(false, std::sync::atomic::Ordering::SeqCst);
+        bus.locked.store(false, Ordering::SeqCst);
         assert!(matches!(connection.next().await, Step::Opened { .. }));
-        bus.locked.store(true, std::sync::atomic::Ordering::SeqCst);
+        bus.locked.store(true, Ordering::SeqCst);
         connection.restart();
         let failed = connection.next().await;
         assert!(

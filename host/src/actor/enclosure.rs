@@ -2,12 +2,13 @@
 //!
 //! lvmecp sends itself `status` every 30 s, and the actor overhears what lvmecp answers to anybody: so it knows, without
 //! asking, whether the PLC acknowledges the heartbeat, whether the dome is open, and whether engineering mode holds it open in
-//! spite of lvmbeat (lvmecp 1.3). Shown only; nothing is decided on it.
+//! spite of lvmbeat (lvmecp 1.3). Shown only; nothing is decided on it, and nobody else's word counts ([`speaker`]).
 
 use embassy_time::Instant;
 use serde_json::{Map, Value, json};
 
 use crate::clock::seconds;
+use crate::clu::bus::{Header, Message};
 use crate::report::EnclosureReport;
 
 /// What is known of the enclosure; nothing until it speaks.
@@ -28,6 +29,35 @@ pub struct Enclosure {
     /// Whether lvmecp beats to the PLC by itself, whatever lvmbeat decides.
     pub engineering_mode: Option<bool>,
     heartbeat_ack: Option<String>,
+}
+
+/// Whose word a reply is that names the enclosure as its sender, or was published where the enclosure alone should.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Speaker {
+    /// The enclosure's: the sender, the routing key and the commander's id fit.
+    Enclosure,
+    /// Somebody else's, who says that it is the enclosure.
+    Stranger,
+    /// Somebody else's; or a broadcast, which anybody may send and which tells nothing that is needed.
+    Other,
+}
+
+/// Who speaks in that message, if the enclosure is called `ecp`.
+pub(super) fn speaker(message: &Message, ecp: &str) -> Speaker {
+    let is = |name: &str, value: &str| matches!(message.headers.get(name), Some(Header::Text(text)) if text == value);
+    let commander = message.routing_key.strip_prefix("reply.");
+    let commander = commander.unwrap_or_default();
+    let by_key = commander
+        .strip_suffix(ecp)
+        .is_some_and(|client| client.ends_with('.'));
+    let by_sender = is("sender", ecp);
+    if by_key && by_sender && is("commander_id", commander) && !message.from_elsewhere {
+        Speaker::Enclosure
+    } else if by_key || by_sender && commander != "broadcast" {
+        Speaker::Stranger
+    } else {
+        Speaker::Other
+    }
 }
 
 impl Enclosure {
@@ -87,10 +117,51 @@ impl Enclosure {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::clu::message::{Code, Keywords, ReplyAddress, encode_reply};
 
     fn observe(enclosure: &mut Enclosure, keywords: &Value, seconds: u64) {
         enclosure.observe(keywords.as_object().unwrap(), Instant::from_secs(seconds));
+    }
+
+    #[test]
+    fn x2_the_enclosures_word_is_what_it_alone_can_have_published() {
+        let address = ReplyAddress {
+            commander_id: Some("gort.x.lvmecp".to_owned()),
+            ..ReplyAddress::default()
+        };
+        let (body, wall) = (Keywords::new(), Timestamp::UNIX_EPOCH);
+        let message = encode_reply("lvmecp", &address, Code::Info, &body, wall);
+        assert_eq!(speaker(&message, "lvmecp"), Speaker::Enclosure);
+        assert_eq!(speaker(&message, "ecp"), Speaker::Other);
+        let text = |text: &str| Header::Text(text.to_owned());
+        let forged = |forge: &dyn Fn(&mut Message)| {
+            let mut message = message.clone();
+            forge(&mut message);
+            speaker(&message, "lvmecp")
+        };
+        let header = |name: &str, value: Option<&str>| {
+            forged(&|message: &mut Message| {
+                message.headers.remove(name);
+                if let Some(value) = value {
+                    message.headers.insert(name.to_owned(), text(value));
+                }
+            })
+        };
+        let key =
+            |key: &str| forged(&|message: &mut Message| key.clone_into(&mut message.routing_key));
+        assert_eq!(header("sender", Some("gort")), Speaker::Stranger);
+        assert_eq!(header("sender", None), Speaker::Stranger);
+        assert_eq!(header("commander_id", Some("x.lvmecp")), Speaker::Stranger);
+        assert_eq!(header("commander_id", None), Speaker::Stranger);
+        assert_eq!(key("reply.gort.x.lvmbeat"), Speaker::Stranger);
+        assert_eq!(key("lvmbeat_replies"), Speaker::Stranger);
+        let elsewhere = forged(&|message| message.from_elsewhere = true);
+        assert_eq!(elsewhere, Speaker::Stranger);
+        // CLU's actors broadcast, too, and anybody may.
+        assert_eq!(key("reply.broadcast"), Speaker::Other);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod connection;
 mod echo;
 mod ecp;
 mod enclosure;
+mod intake;
 mod network;
 mod outside;
 mod relay_box;
@@ -19,27 +20,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
+use futures_util::FutureExt as _;
 use lvmbeat_core::{BeatError, Decision, LinkChange, LinkId, Reason, Ticket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use self::connection::{Connection, Step};
-use self::echo::Echo;
+use self::connection::{Connection, Lane, Step};
+use self::echo::{Echoes, Returned};
 pub use self::enclosure::Enclosure;
+use self::enclosure::Speaker;
+use self::intake::{Admission, Intake};
 pub use self::network::{ProbeError, probe};
 use self::relay_box::{BoxEvent, Feeder};
 use self::seen::Seen;
 pub use self::snapshot::{BoxView, Counters, SessionState, Snapshot};
-use self::state::State;
+use self::state::{Foreign, State};
 use crate::clock::Clock;
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
-use crate::clu::client::Client;
+use crate::clu::client::{Client, Dispatched};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
-use crate::config::{Config, ConfigError, Supervisor, core_duration};
+use crate::config::{Config, ConfigError, Supervisor};
 use crate::monitor::notify::peer::Secrets;
 use crate::telemetry::with_causes;
 
@@ -49,6 +53,10 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 /// A session is given up if the actor's own messages take this long, or twice what a command may take.
 const DEAF_AFTER: Duration = Duration::from_secs(5);
+/// So many messages are taken before the loop looks at anything else.
+const BATCH: usize = 256;
+/// So many commands may be on their way from the broker to this process. They do not expire there: the echo tells their age (S3).
+const PREFETCH: u16 = 512;
 /// Reports of the tasks that wait to be taken; each task waits for the last one to be taken.
 const EVENTS: usize = 64;
 
@@ -117,7 +125,14 @@ pub async fn run(
             Some(ended) = tasks.join_next() => return Err(ActorError::TaskDied(describe(ended))),
             Some(ended) = actor.emissions.join_next() => actor.emission_ended(ended),
             Some(event) = reports.recv() => actor.event(event),
-            step = actor.connection.next() => actor.step(step),
+            step = actor.connection.next() => {
+                actor.step(step);
+                // What has arrived already: a flood is taken faster so (L1).
+                for _ in 1..BATCH {
+                    let Some(step) = actor.connection.next().now_or_never() else { break };
+                    actor.step(step);
+                }
+            }
         }
     }
     tracing::info!("stopping");
@@ -130,16 +145,15 @@ pub async fn run(
 /// What lives as long as a session does.
 struct OpenSession {
     client: Client,
-    echo: Echo,
+    echoes: Echoes,
     seen: Seen,
-    /// With a broker that is far, its queue is older by then than an echo may be.
-    opened: Instant,
 }
 
 struct Actor {
     state: State,
     connection: Connection,
     grammar: Grammar<Request>,
+    intake: Intake,
     session: Option<OpenSession>,
     events: mpsc::Sender<Event>,
     emissions: JoinSet<ecp::Ended>,
@@ -165,10 +179,12 @@ impl Actor {
             commands,
             // What the enclosure says of itself, to whomever (see `enclosure`).
             overhears: Some(format!("#.{}", config.ecp.actor)),
+            prefetch: PREFETCH,
         };
         Ok(Self {
             connection: Connection::new(bus, spec, clock.clone()),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
+            intake: Intake::new(clock.now()),
             state: State::new(config, supervisor, clock),
             session: None,
             events,
@@ -235,29 +251,23 @@ impl Actor {
             self.lapsed();
         }
         self.echo(now);
+        self.state.busy(self.connection.refused());
         self.state.log_cause();
     }
 
-    /// S3: keeps proving how old a command can be when it is received. A session on which not even the actor's own messages arrive is of
-    /// no use.
+    /// S3: keeps proving that the session's queues get what they should, and how old a command can be when it is received. A session
+    /// on which the actor's own messages do not arrive is of no use.
     fn echo(&mut self, now: Instant) {
+        let wall = self.state.wall();
         let Some(session) = &mut self.session else {
             return;
         };
-        let echo = session.echo.due(now);
-        let limit = (self.state.config.actor.command_ttl * 2).max(DEAF_AFTER);
-        let open_for = now.checked_duration_since(session.opened);
-        if let Some(echo) = echo {
-            self.send(echo);
+        let deaf = session.echoes.deaf(now);
+        for echo in session.echoes.due(now, wall) {
+            self.send(echo, Lane::First);
         }
-        let age = self
-            .state
-            .supervisor
-            .path()
-            .and_then(|path| path.greatest_age(now))
-            .map(|age| age.min(open_for.unwrap_or(age)));
-        if age.is_some_and(|age| age >= core_duration(limit)) {
-            self.session_over("the actor's own messages do not arrive");
+        if let Some(cause) = deaf {
+            self.session_over(cause);
             self.connection.restart();
         }
     }
@@ -294,12 +304,20 @@ impl Actor {
         let Some(publisher) = self.connection.publisher() else {
             return;
         };
-        let actor = &self.state.config.actor;
+        let (actor, ecp) = (&self.state.config.actor, &self.state.config.ecp.actor);
+        let deaf_after = (actor.command_ttl * 2).max(DEAF_AFTER);
+        let now = self.state.now();
         self.session = Some(OpenSession {
             client: Client::new(&actor.name, publisher),
-            echo: Echo::new(&actor.name, actor.echo_period(), actor.command_ttl),
+            echoes: Echoes::new(
+                &actor.name,
+                ecp,
+                actor.echo_period(),
+                actor.command_ttl,
+                deaf_after,
+                now,
+            ),
             seen: Seen::new(),
-            opened: self.state.now(),
         });
         self.state.session_opened(since, broker);
     }
@@ -346,78 +364,103 @@ impl Actor {
     }
 
     fn reply(&mut self, message: &Message) {
-        // What is no reply is for nobody (X2).
-        let Ok(reply) = message::decode_reply(message) else {
+        let Some(session) = &mut self.session else {
             return;
         };
-        if reply.sender.as_deref() == Some(self.state.config.ecp.actor.as_str()) {
+        match session.echoes.reply_returned(message) {
+            Some(Returned::SentAt(_)) => return,
+            Some(Returned::Foreign) => return self.state.foreign(Foreign::Echo, message),
+            None => {}
+        }
+        let dispatched = session.client.dispatch(message);
+        let speaker = enclosure::speaker(message, &self.state.config.ecp.actor);
+        // Whoever else says that it is lvmecp is not heard (S1).
+        if dispatched == Dispatched::Foreign || speaker == Speaker::Stranger {
+            return self.state.foreign(Foreign::Reply, message);
+        }
+        if speaker == Speaker::Enclosure
+            && let Ok(reply) = message::decode_reply(message)
+        {
             let now = self.state.now();
             self.state.enclosure.observe(&reply.body, now);
-        }
-        if let Some(session) = &self.session {
-            session.client.dispatch(&reply);
         }
     }
 
     fn command(&mut self, message: &Message) {
-        if let Some(sent) = self
+        let returned = self
             .session
-            .as_ref()
-            .and_then(|session| session.echo.returned(message))
-        {
-            self.state.supervisor.path_proven(sent);
-            return;
+            .as_mut()
+            .and_then(|session| session.echoes.commands.returned(message));
+        match returned {
+            Some(Returned::SentAt(sent)) => return self.state.supervisor.path_proven(sent),
+            Some(Returned::Foreign) => return self.state.foreign(Foreign::Echo, message),
+            None => {}
         }
+        let admission = self.intake.admit(message, self.state.now());
+        let lane = match admission {
+            Admission::Admitted => Lane::First,
+            // L1: it may be a heartbeat that the dome stays open by.
+            Admission::Busy | Admission::Unanswered if message::may_be_set(&message.body) => {
+                Lane::Later
+            }
+            Admission::Busy | Admission::Unanswered => return self.refuse(message, admission),
+        };
         let command = match message::decode_command(message) {
             Ok(command) => command,
+            Err(_) if admission != Admission::Admitted => return self.refuse(message, admission),
             Err(malformed) => {
-                self.state.counters.malformed += 1;
-                tracing::warn!(routing_key = message.routing_key, cause = %malformed.cause, "a message that is no command");
+                self.state.malformed(message, &malformed.cause);
                 for reply in malformed.replies(&self.state.config.actor.name, self.state.wall()) {
-                    self.send(reply);
+                    self.send(reply, lane);
                 }
                 return;
             }
         };
+        let critical = self.state.critical(&command.command_string);
+        if critical.is_none() && admission != Admission::Admitted {
+            return self.refuse(message, admission);
+        }
         self.state.counters.commands += 1;
         tracing::trace!(
             command = command.command_string,
             commander = command.address.commander_id,
             "command"
         );
-        self.answer(
-            &command.address,
-            &Answer {
-                code: Code::Running,
-                body: message::Keywords::new(),
-                internal: true,
-            },
-        );
+        let running = Answer::new(Code::Running, message::Keywords::new());
+        self.answer(&command.address, &running, lane);
+        if let Some((heartbeat, seen)) = critical {
+            return self.set(&command.address, heartbeat, seen, lane);
+        }
         match self.grammar.handle(&command.command_string) {
             Handled::Answered(answers) => {
                 for answer in &answers {
-                    self.answer(&command.address, answer);
+                    self.answer(&command.address, answer, Lane::Later);
                 }
             }
             Handled::Request(Request::Status) => {
                 let body = self.state.snapshot().keywords();
-                self.answer(
-                    &command.address,
-                    &Answer {
-                        code: Code::Done,
-                        body,
-                        internal: false,
-                    },
-                );
+                let status = Answer::new(Code::Done, body);
+                self.answer(&command.address, &status, Lane::Later);
             }
             Handled::Request(Request::Set { heartbeat, seen }) => {
-                self.set(&command.address, &heartbeat, seen.as_deref());
+                self.set(&command.address, &heartbeat, seen.as_deref(), lane);
             }
         }
     }
 
+    /// Refuses a command without decoding it.
+    fn refuse(&mut self, message: &Message, admission: Admission) {
+        self.state.busy(1);
+        let address = ReplyAddress::of(message);
+        if admission == Admission::Busy && !address.is_anonymous() {
+            let error = "lvmbeat is busy: more commands come than it answers. Send fewer, and this one again.";
+            let busy = Answer::new(Code::Failed, keyword("error", error));
+            self.answer(&address, &busy, Lane::Later);
+        }
+    }
+
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with the enclosure.
-    fn set(&mut self, address: &ReplyAddress, heartbeat: &str, seen: Option<&str>) {
+    fn set(&mut self, address: &ReplyAddress, heartbeat: &str, seen: Option<&str>, lane: Lane) {
         let decided = self.state.now();
         let values = self.session.as_ref().map(|session| &session.seen);
         let sent_after = values
@@ -429,14 +472,7 @@ impl Actor {
         if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {
             body.insert("seen".to_owned(), value.into());
         }
-        self.answer(
-            address,
-            &Answer {
-                code,
-                body,
-                internal: false,
-            },
-        );
+        self.answer(address, &Answer::new(code, body), lane);
         match decision {
             Ok(Decision::Emit(ticket)) => self.emit(ticket, decided),
             Ok(Decision::Hold(Reason::NotAttentive(_))) => self.lapsed(),
@@ -502,13 +538,13 @@ impl Actor {
         }
     }
 
-    fn answer(&mut self, address: &ReplyAddress, answer: &Answer) {
+    fn answer(&mut self, address: &ReplyAddress, answer: &Answer, lane: Lane) {
         let reply = answer.encode(&self.state.config.actor.name, address, self.state.wall());
-        self.send(reply);
+        self.send(reply, lane);
     }
 
-    fn send(&mut self, reply: Message) {
-        if !self.connection.send(reply) {
+    fn send(&mut self, message: Message, lane: Lane) {
+        if !self.connection.send(message, lane) {
             self.state.counters.dropped_replies += 1;
             tracing::debug!("a reply was dropped: the connection does not move");
         }

@@ -63,6 +63,12 @@ pub struct Counters {
     pub commands: u64,
     /// Messages that were not.
     pub malformed: u64,
+    /// Commands that were refused because too many came.
+    pub busy: u64,
+    /// Messages that pass for the actor's own, and are not.
+    pub foreign_echoes: u64,
+    /// Messages that pass for answers of the enclosure, and are not.
+    pub foreign_replies: u64,
     /// Heartbeats that were received, whether or not they counted.
     pub beats: u64,
     /// Decisions to hold, by reason, in the order of [`Reason::NAMES`].

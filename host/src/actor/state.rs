@@ -1,5 +1,6 @@
 //! Everything that the actor knows, owned by its one loop, and the view of it that is shown.
 
+use std::mem;
 use std::sync::Arc;
 
 use embassy_time::Instant;
@@ -13,7 +14,8 @@ use super::snapshot::{
     BoxView, Counters, HeartbeatView, Hold, LinkView, OutsideView, SessionState, Snapshot,
 };
 use crate::clock::{Clock, seconds};
-use crate::clu::bus::BusError;
+use crate::clu::bus::{BusError, Message};
+use crate::clu::message::MalformedCause;
 use crate::config::{Config, Supervisor};
 
 /// Causes that are said while there is no session; one that changes all the time must not fill the log.
@@ -38,6 +40,19 @@ pub(super) struct State {
     cause: Option<Cause>,
     /// The pace that was last logged.
     pace: Option<&'static str>,
+    /// Which foreign messages this session has been told of.
+    told_foreign: Vec<Foreign>,
+    told_malformed: bool,
+    told_busy: bool,
+}
+
+/// A message that passes for one that it is not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Foreign {
+    /// For one of the actor's own echoes.
+    Echo,
+    /// For an answer of the enclosure.
+    Reply,
 }
 
 /// A first cause without its numbers, so that only changes are logged.
@@ -72,6 +87,9 @@ impl State {
             }),
             cause: None,
             pace: None,
+            told_foreign: Vec::new(),
+            told_malformed: false,
+            told_busy: false,
             clock,
             config,
         }
@@ -162,6 +180,8 @@ impl State {
         self.supervisor.forget(self.now());
         self.supervisor.path_proven(since);
         self.counters.sessions += 1;
+        self.told_foreign.clear();
+        (self.told_malformed, self.told_busy) = (false, false);
         self.session = SessionState::Open;
         self.session_error = None;
         tracing::info!(
@@ -205,6 +225,66 @@ impl State {
         // Whatever is under way has lost its connection; its end is not worth waiting for (S5).
         self.supervisor.forget(self.now());
         tracing::warn!(cause, "session lost, opening another");
+    }
+
+    /// The critical heartbeat that this command sets, and the value by which it proves itself, if it is written as CLU's clients
+    /// write it. Spares the parser.
+    pub(super) fn critical<'a>(
+        &self,
+        command_string: &'a str,
+    ) -> Option<(&'a str, Option<&'a str>)> {
+        let words = command_string.strip_prefix("set ")?;
+        let (name, seen) = match words.split_once(" --seen ") {
+            Some((name, value)) => (name, Some(value.trim_matches('\''))),
+            None => (words, None),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+        let all_plain = name
+            .bytes()
+            .chain(seen.unwrap_or_default().bytes())
+            .all(plain);
+        let heartbeat = self.config.heartbeats.iter().find(|it| it.name == name)?;
+        (heartbeat.critical && all_plain).then_some((name, seen))
+    }
+
+    /// A message in the command queue was no command. Said once a session.
+    pub(super) fn malformed(&mut self, message: &Message, cause: &MalformedCause) {
+        self.counters.malformed += 1;
+        if mem::replace(&mut self.told_malformed, true) {
+            tracing::debug!(routing_key = message.routing_key, %cause, "a message that is no command");
+        } else {
+            tracing::warn!(routing_key = message.routing_key, %cause, "a message that is no command");
+        }
+    }
+
+    /// Commands were refused because too many come. Said once a session.
+    pub(super) fn busy(&mut self, commands: u64) {
+        self.counters.busy += commands;
+        if commands > 0 && !mem::replace(&mut self.told_busy, true) {
+            tracing::warn!(
+                "more commands come than are answered; only those that beat are taken for sure"
+            );
+        }
+    }
+
+    /// A message was refused that passes for one that it is not. Said once a session.
+    pub(super) fn foreign(&mut self, what: Foreign, message: &Message) {
+        let (count, passes_for) = match what {
+            Foreign::Echo => (&mut self.counters.foreign_echoes, "lvmbeat's own message"),
+            Foreign::Reply => (
+                &mut self.counters.foreign_replies,
+                "an answer of the enclosure",
+            ),
+        };
+        *count += 1;
+        if self.told_foreign.contains(&what) {
+            return;
+        }
+        self.told_foreign.push(what);
+        tracing::warn!(
+            routing_key = message.routing_key,
+            "somebody's message passes for {passes_for}, and is refused; SECURITY.md says how the broker keeps strangers out"
+        );
     }
 
     pub(super) fn beaten_outside(&mut self, index: usize, failure: Option<String>) {

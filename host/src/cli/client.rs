@@ -6,7 +6,7 @@ use super::{Failure, print, service};
 use crate::clock::{BootClock, Clock as _};
 use crate::clu::client::{self, Client};
 use crate::clu::message::{Code, Reply};
-use crate::clu::{CommandError, CommandOptions};
+use crate::clu::{CommandError, CommandOptions, SessionSpec};
 use crate::config::Config;
 
 /// Makes one command string of words, each quoted where it has to be.
@@ -30,7 +30,6 @@ pub(super) fn send(
     command: &str,
     limit: Duration,
 ) -> Result<(), Failure> {
-    service::authorities()?;
     with_client(config, async |client| {
         let mut running = client.begin(actor, command, options(limit)).await?;
         let mut last = None;
@@ -90,17 +89,32 @@ fn ended(last: Option<Code>) -> Result<(), Failure> {
     }
 }
 
+/// What the broker's user may do although lvmbeat does not need it, as `check` says it.
+pub(super) fn permissions(config: &Config) -> Result<String, Failure> {
+    let excess = on_a_runtime(async {
+        let bus = config.actor.bus().map_err(|error| no_answer(&error))?;
+        let spec = SessionSpec::client(&config.actor.name);
+        bus.excess(&spec, &config.ecp.actor)
+            .await
+            .map_err(|error| no_answer(&error))
+    })?;
+    let lines: String = excess.iter().map(|what| format!("    {what}\n")).collect();
+    Ok(if lines.is_empty() {
+        "X1  The broker's user may do nothing that was looked for and lvmbeat does not need.\n"
+            .to_owned()
+    } else {
+        format!(
+            "X1  The broker's user may do what lvmbeat does not need; SECURITY.md says how to take it away:\n{lines}"
+        )
+    })
+}
+
 /// What became of a conversation that did not fail by itself.
 type Said = Result<Result<(), Failure>, CommandError>;
 
 /// Opens a session, talks, and closes it.
 fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
-    let no_answer = |error: &dyn std::fmt::Display| Failure::NoAnswer(error.to_string());
-    let result = runtime.block_on(async {
+    on_a_runtime(async {
         let bus = config.actor.bus().map_err(|error| no_answer(&error))?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
@@ -110,7 +124,20 @@ fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Resu
         let result = talk(&session.client).await;
         session.close().await;
         result.unwrap_or_else(|error| Err(no_answer(&error)))
-    });
+    })
+}
+
+fn no_answer(error: &dyn std::fmt::Display) -> Failure {
+    Failure::NoAnswer(error.to_string())
+}
+
+fn on_a_runtime<T>(talk: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    service::authorities()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+    let result = runtime.block_on(talk);
     // A name lookup that hangs must not keep the program from ending.
     runtime.shutdown_background();
     result

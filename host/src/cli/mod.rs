@@ -81,7 +81,11 @@ enum Command {
         command: Vec<String>,
     },
     /// Validate the configuration; print the one in force and how long closing takes in the worst case
-    Check,
+    Check {
+        /// Ask the broker, too, whether its user may do more than lvmbeat needs
+        #[arg(long)]
+        broker: bool,
+    },
     /// Ask the actor or monitor of this machine whether it is well, for containers: exit code 0 or 1
     Healthcheck {
         /// Which of both [default: the actor if it serves HTTP, else the monitor]
@@ -218,8 +222,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
             &client::as_typed(&command)?,
             wait.timeout,
         ),
-        Command::Check => match (Config::load(file), Monitor::load(file)) {
-            (Ok(config), Ok(monitor)) => check(file, &config, &monitor),
+        Command::Check { broker } => match (Config::load(file), Monitor::load(file)) {
+            (Ok(config), Ok(monitor)) => {
+                check(file, &config, &monitor)?;
+                if broker {
+                    print(&client::permissions(&config)?)?;
+                }
+                Ok(())
+            }
             (config, monitor) => {
                 let errors = [config.err(), monitor.err()].into_iter().flatten();
                 Ok(ConfigError::all(errors)?)

@@ -16,29 +16,33 @@
 //! others.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use futures_util::future::{OptionFuture, join5, try_join3};
-use futures_util::stream::{BoxStream, unfold};
+use futures_util::future::{BoxFuture, OptionFuture, join5, try_join3};
+use futures_util::stream::{BoxStream, Stream, unfold};
 use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use lapin::{Acker, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use tokio::time::{Instant, timeout};
 
 use super::bus::{Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec};
 use crate::monitor::notify::peer::Secrets;
 
+mod excess;
 mod filter;
 mod queues;
 mod refusal;
 mod stream;
 mod wire;
 
+use filter::{Gate, Shared};
 use queues::Queues;
 use refusal::{closed, is_locked};
 use stream::Socket;
@@ -53,6 +57,8 @@ const SILENCE_SHARE: u32 = 5;
 const CHANNELS: u16 = 3;
 /// For the broker to confirm a message, and for a congested connection to take one. No round trip may be longer.
 pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// With a smaller prefetch every command is let through to lapin.
+const LEAST_GATED: u16 = 8;
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -231,18 +237,24 @@ impl Node {
 
     async fn connect(
         &self,
-        name: &str,
+        spec: &SessionSpec,
         socket: &Arc<Socket>,
+        shared: &Arc<Shared>,
         limit: Duration,
     ) -> lapin::Result<Connection> {
         let properties = ConnectionProperties::default()
-            .with_connection_name(format!("lvmbeat: {name}").into())
+            .with_connection_name(format!("lvmbeat: {}", spec.name).into())
             .with_client_property("product".into(), "lvmbeat".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
         let (socket, first) = (Arc::clone(socket), self.failed.load(Ordering::Relaxed));
+        let shared = Arc::clone(shared);
+        // Where several messages are acknowledged at once, some can be refused unseen.
+        let prefetch = spec.commands.map(|_| spec.prefetch);
+        let prefetch = prefetch.filter(|prefetch| *prefetch >= LEAST_GATED);
         // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP likes.
         let dial = async move |uri, _| {
-            let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket)).await;
+            let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(&shared)));
+            let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket, gate)).await;
             Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
         };
         Connection::connector(self.uri.clone(), stream::runtime(), dial, properties).await
@@ -256,8 +268,9 @@ impl Node {
         dial_limit: Duration,
     ) -> Result<Session, BusError> {
         let at = |error| self.classify(&error);
+        let shared = Arc::<Shared>::default();
         let connection = self
-            .connect(&spec.name, socket, dial_limit)
+            .connect(spec, socket, &shared, dial_limit)
             .await
             .map_err(at)?;
         // From here on, whatever goes wrong ends the connection.
@@ -290,21 +303,27 @@ impl Node {
             node: self,
             channel: &consuming,
             spec,
+            round_trip,
+        };
+        // Each consumer has a channel of its own, as it acknowledges several messages at once.
+        let replies = Queues {
+            channel: &confirmed,
+            ..queues
         };
         let commands = spec
             .commands
             .map(|queue| queues.commands(queue))
             .transpose()?;
-        let (exchange, prefetch, commands, replies, confirms) = join5(
+        let (exchange, declared, commands, replies, confirms) = join5(
             queues.exchange(),
-            queues.prefetch(round_trip),
+            replies.exchange(),
             OptionFuture::from(commands),
-            queues.replies()?,
+            replies.replies()?,
             confirmed.confirm_select(ConfirmSelectOptions::default()),
         )
         .await;
         let opened = exchange
-            .and(prefetch)
+            .and(declared)
             .and(confirms)
             .and_then(|()| Ok((commands.transpose()?, replies?)));
         let (commands, replies) = match opened {
@@ -314,7 +333,10 @@ impl Node {
         };
         Ok(Session {
             broker: self.address(),
-            publisher: Arc::new(Sender(line)),
+            publisher: Arc::new(Sender {
+                line,
+                shared: Arc::clone(&shared),
+            }),
             commands: commands.map_or_else(
                 || {
                     // It holds the session open like any other, and never yields.
@@ -325,6 +347,7 @@ impl Node {
             ),
             replies: deliveries(replies, Arc::clone(&lease)),
             blockades: socket.blockades().fuse().boxed(),
+            refused: Arc::clone(&shared.dropped),
         })
     }
 
@@ -349,20 +372,59 @@ impl Node {
 }
 
 /// The messages of one queue, each acknowledged when it is taken. Any error ends it.
+///
+/// An acknowledgement is not waited for; the next one, of all that were taken meanwhile, is sent after it. So one that does not get
+/// through stops the deliveries when the prefetch is used up, and ends the session after [`PUBLISH_LIMIT`].
 fn deliveries(consumer: Consumer, lease: Arc<Lease>) -> BoxStream<'static, Message> {
-    unfold((consumer, lease), |(mut consumer, lease)| async move {
-        let delivery = consumer.next().await?.ok()?;
-        let acked = timeout(
-            PUBLISH_LIMIT,
-            delivery.acker.ack(BasicAckOptions::default()),
-        );
-        match acked.await {
-            Ok(Ok(true)) => Some((wire::decode(delivery), (consumer, lease))),
-            Ok(Ok(false) | Err(_)) | Err(_) => None,
+    let deliveries = Deliveries {
+        consumer,
+        taken: None,
+        acknowledging: None,
+        _lease: lease,
+    };
+    deliveries.fuse().boxed()
+}
+
+struct Deliveries {
+    consumer: Consumer,
+    /// The newest message that was taken and is not acknowledged.
+    taken: Option<Acker>,
+    /// Whether that went well.
+    acknowledging: Option<BoxFuture<'static, bool>>,
+    _lease: Arc<Lease>,
+}
+
+impl Stream for Deliveries {
+    type Item = Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        loop {
+            if let Some(acknowledging) = &mut self.acknowledging {
+                match acknowledging.as_mut().poll(context) {
+                    Poll::Ready(true) => self.acknowledging = None,
+                    Poll::Ready(false) => return Poll::Ready(None),
+                    Poll::Pending => break,
+                }
+            }
+            let Some(acker) = self.taken.take() else {
+                break;
+            };
+            self.acknowledging = Some(Box::pin(acknowledge(acker)));
         }
-    })
-    .fuse()
-    .boxed()
+        match ready!(self.consumer.poll_next_unpin(context)) {
+            Some(Ok(delivery)) => {
+                self.taken = Some(delivery.acker.clone());
+                Poll::Ready(Some(wire::decode(delivery)))
+            }
+            Some(Err(_)) | None => Poll::Ready(None),
+        }
+    }
+}
+
+/// Acknowledges that message and all before it on its channel, which has one consumer only.
+async fn acknowledge(acker: Acker) -> bool {
+    let sent = acker.ack(BasicAckOptions { multiple: true });
+    matches!(timeout(PUBLISH_LIMIT, sent).await, Ok(Ok(true)))
 }
 
 /// A connection with what is needed to publish on it.
@@ -425,13 +487,16 @@ impl Line {
     }
 }
 
-struct Sender(Arc<Line>);
+struct Sender {
+    line: Arc<Line>,
+    shared: Arc<Shared>,
+}
 
 #[async_trait]
 impl Publisher for Sender {
     async fn publish(&self, message: Message) -> Result<Routing, BusError> {
         // As a task, because a publish that is given up half-way would leave its confirm to the next one.
-        let line = Arc::clone(&self.0);
+        let line = Arc::clone(&self.line);
         let task = tokio::spawn(async move { line.publish_confirmed(&message).await });
         task.await.unwrap_or_else(|_| {
             Err(BusError::Closed {
@@ -444,7 +509,8 @@ impl Publisher for Sender {
         let Ok(key) = ShortString::try_new(message.routing_key.as_str()) else {
             return Ok(());
         };
-        let posted = self.0.unconfirmed.basic_publish(
+        self.shared.sends(&message);
+        let posted = self.line.unconfirmed.basic_publish(
             EXCHANGE.into(),
             key,
             BasicPublishOptions::default(),
@@ -455,7 +521,7 @@ impl Publisher for Sender {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(closed(&error)),
             Err(_) => {
-                self.0.give_up();
+                self.line.give_up();
                 Err(BusError::TimedOut {
                     doing: "handing over a message",
                 })
@@ -464,7 +530,7 @@ impl Publisher for Sender {
     }
 
     async fn close(&self) {
-        self.0.farewell().await;
+        self.line.farewell().await;
     }
 }
 

@@ -12,6 +12,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +21,9 @@ use futures_util::stream::BoxStream;
 
 /// The topic exchange of every SDSS actor: not durable, deleted with its last queue.
 pub const EXCHANGE: &str = "sdss_exchange";
+
+/// The header of a message that a session sends to itself, and of nobody else's. It holds a number that nobody can guess.
+pub const ECHO: &str = "lvmbeat_echo";
 
 /// A broker that sessions can be opened with.
 #[async_trait]
@@ -40,15 +45,18 @@ pub struct SessionSpec {
     /// Whose replies to hear beside those to this name and the broadcasts: a pattern of commander ids, as a topic exchange
     /// understands it. `#.lvmecp` is all that lvmecp answers to anybody; `#` is everything.
     pub overhears: Option<String>,
+    /// How many messages of each queue may be on their way to this process, where they do not expire.
+    pub prefetch: u16,
 }
 
 impl SessionSpec {
-    /// For one that only sends commands, and hears what it is answered.
+    /// For one that only sends commands, and hears what it is answered, one message at a time.
     pub fn client(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             commands: None,
             overhears: None,
+            prefetch: 1,
         }
     }
 
@@ -80,7 +88,7 @@ pub struct Session {
     /// Which broker it is with, for people; without secrets.
     pub broker: String,
     /// Sends messages; can be cloned and kept, but is of no use after the session.
-    pub publisher: std::sync::Arc<dyn Publisher>,
+    pub publisher: Arc<dyn Publisher>,
     /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2). Never yields if the
     /// session owns no command queue.
     pub commands: BoxStream<'static, Message>,
@@ -89,6 +97,8 @@ pub struct Session {
     /// Yields why the broker takes no messages from anybody when it begins not to, for want of memory or disk. From then on
     /// the session is dead, and this ends when the broker takes messages again, or is gone.
     pub blockades: BoxStream<'static, String>,
+    /// How many commands were refused before they got here, because too many came.
+    pub refused: Arc<AtomicU64>,
 }
 
 /// Sends messages on the exchange.
@@ -131,6 +141,8 @@ pub struct Message {
     pub timestamp: Option<u64>,
     /// How long the message may wait in a queue.
     pub expiration: Option<Duration>,
+    /// It was delivered by way of another exchange than [`EXCHANGE`], where others say who may publish what.
+    pub from_elsewhere: bool,
     /// The headers.
     pub headers: BTreeMap<String, Header>,
     /// The body.

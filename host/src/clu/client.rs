@@ -10,8 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::bus::{Bus, BusError, Publisher, Routing, SessionSpec};
-use super::message::{Code, Reply, decode_reply, encode_command, new_command_id};
+use super::bus::{Bus, BusError, Header, Message, Publisher, Routing, SessionSpec};
+use super::message::{
+    Code, Reply, Unusable, decode_reply, encode_command, new_command_id, reply_key,
+};
 
 /// How many replies of one command wait to be taken. Beyond them only the final one is kept.
 const REPLIES: usize = 256;
@@ -79,24 +81,35 @@ impl Client {
         }
     }
 
-    /// Hands a reply to the command of this client that it answers. Whether there is one. Costs one look-up, and never
-    /// waits.
-    pub fn dispatch(&self, reply: &Reply) -> bool {
-        let Some(id) = &reply.command_id else {
-            return false;
+    /// Hands a reply to the command of this client that it answers. Costs one look-up, and never waits; what answers no command
+    /// of this client is not even decoded.
+    ///
+    /// Anybody can send a reply with a command's id: it counts only if its routing key and its sender are those of the actor that was
+    /// commanded, too. What a broker lets others publish is its to say (SECURITY.md); what it delivers says where it was published.
+    pub fn dispatch(&self, message: &Message) -> Dispatched {
+        let Some(id) = &message.correlation_id else {
+            return Dispatched::Unclaimed;
         };
         let mut pending = self.pending.lock();
-        let Some(replies) = pending.get(id) else {
-            return false;
+        let Some(waiting) = pending.get(id) else {
+            return Dispatched::Unclaimed;
         };
-        // One place is always left for the final reply.
-        if reply.code.is_final() || replies.capacity() > 1 {
-            let _ = replies.try_send(reply.clone());
+        if !waiting.is_answered_by(message) {
+            return Dispatched::Foreign;
         }
-        if reply.code.is_final() {
+        let reply = match decode_reply(message) {
+            Ok(reply) => reply,
+            Err(cause) => return Dispatched::Unusable(cause),
+        };
+        let is_final = reply.code.is_final();
+        // One place is always left for the final reply.
+        if is_final || waiting.replies.capacity() > 1 {
+            let _ = waiting.replies.try_send(reply);
+        }
+        if is_final {
             pending.remove(id);
         }
-        true
+        Dispatched::Taken
     }
 
     /// Ends every command under way: no reply will come any more.
@@ -135,7 +148,12 @@ impl Client {
         let id = new_command_id();
         let message = encode_command(&self.name, actor, command_string, &id, internal, expiration);
         let (sender, replies) = mpsc::channel(REPLIES);
-        self.pending.lock().insert(id.clone(), sender);
+        let waiting = Waiting {
+            actor: actor.to_owned(),
+            routing_key: reply_key(&self.name, actor),
+            replies: sender,
+        };
+        self.pending.lock().insert(id.clone(), waiting);
         let running = Running {
             actor: actor.to_owned(),
             limit,
@@ -211,12 +229,44 @@ impl Drop for Running {
     }
 }
 
+/// What became of a message from the replies queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Dispatched {
+    /// It answers a command of this client, which has it now.
+    Taken,
+    /// It answers no command that is under way here.
+    Unclaimed,
+    /// It has the id of a command of this client, and was not sent by the actor that was commanded.
+    Foreign,
+    /// It answers a command of this client, and cannot be read.
+    Unusable(Unusable),
+}
+
+/// A command that waits for replies.
+struct Waiting {
+    actor: String,
+    /// Of its replies.
+    routing_key: String,
+    replies: mpsc::Sender<Reply>,
+}
+
+impl Waiting {
+    fn is_answered_by(&self, message: &Message) -> bool {
+        let is = |name, value| matches!(message.headers.get(name), Some(Header::Text(text)) if Some(text) == value);
+        !message.from_elsewhere
+            && message.routing_key == self.routing_key
+            && is("sender", Some(&self.actor))
+            && is("command_id", message.correlation_id.as_ref())
+    }
+}
+
 /// The commands under way, by their id.
 #[derive(Clone, Default)]
-struct Pending(Arc<Mutex<HashMap<String, mpsc::Sender<Reply>>>>);
+struct Pending(Arc<Mutex<HashMap<String, Waiting>>>);
 
 impl Pending {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<Reply>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -237,11 +287,15 @@ pub async fn connect(bus: &dyn Bus, name: &str) -> Result<Connected, BusError> {
     let listener = client.clone();
     let pump = tokio::spawn(async move {
         while let Some(message) = session.replies.next().await {
-            match decode_reply(&message) {
-                Ok(reply) => {
-                    listener.dispatch(&reply);
+            match listener.dispatch(&message) {
+                Dispatched::Taken | Dispatched::Unclaimed => {}
+                Dispatched::Foreign => {
+                    tracing::debug!(
+                        routing_key = message.routing_key,
+                        "a foreign reply is dropped"
+                    );
                 }
-                Err(error) => {
+                Dispatched::Unusable(error) => {
                     tracing::debug!(%error, routing_key = message.routing_key, "a reply is dropped");
                 }
             }

@@ -65,7 +65,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn new(code: Code, body: Keywords) -> Self {
+    /// As internal as the command.
+    pub fn new(code: Code, body: Keywords) -> Self {
         Self {
             code,
             body,

@@ -58,6 +58,7 @@ bodies! {
                 message_id: Some("f02fc86758ba4f0dba90c505133e9051".to_owned()),
                 timestamp: Some(1_795_000_000),
                 expiration: Some(LONG),
+                from_elsewhere: false,
                 headers: BTreeMap::from([
                     ("text".to_owned(), Header::Text("töxt".to_owned())),
                     ("empty".to_owned(), Header::Text(String::new())),

@@ -3,8 +3,8 @@
 //!
 //! - Routing by topic, to every queue that is bound; what fits no queue is unroutable.
 //! - A queue is exclusive: it belongs to one session, nobody else may declare it, and it dies with that session.
-//! - First in, first out, prefetch 1: one message is handed over and waits at the consumer, where it does not expire;
-//!   the next one follows when that is taken.
+//! - First in, first out, with a prefetch: so many messages are handed over and wait at the consumer, where they do not expire;
+//!   the next one follows when one of them is taken.
 //! - A message expires by the queue's TTL or by its own, whichever is shorter. It is dropped when it comes to be handed over.
 //!
 //! What is different: nothing takes any time, and a queue holds at most [`QUEUE_LIMIT`] messages; then the oldest ones are
@@ -47,8 +47,9 @@ struct Queue {
     session: u64,
     bindings: Vec<String>,
     ttl: Option<Duration>,
+    prefetch: usize,
     /// Handed over, and not taken yet.
-    prefetched: Option<Message>,
+    prefetched: VecDeque<Message>,
     waiting: VecDeque<(Message, Option<Instant>)>,
     consumer: Option<Waker>,
 }
@@ -89,7 +90,7 @@ impl LocalBroker {
     pub fn depth(&self, queue: &str) -> Option<usize> {
         let state = self.lock();
         let queue = state.queues.get(queue)?;
-        Some(queue.waiting.len() + usize::from(queue.prefetched.is_some()))
+        Some(queue.waiting.len() + queue.prefetched.len())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -140,10 +141,10 @@ impl Bus for LocalBroker {
             state.sessions.insert(session, spec.name.clone());
             if let Some(queue) = spec.commands {
                 let binding = format!("command.{}.#", spec.name);
-                let queue = Queue::new(session, vec![binding], Some(queue.ttl));
+                let queue = Queue::new(session, vec![binding], Some(queue.ttl), spec.prefetch);
                 state.queues.insert(commands.clone(), queue);
             }
-            let queue = Queue::new(session, spec.reply_bindings(), None);
+            let queue = Queue::new(session, spec.reply_bindings(), None, spec.prefetch);
             state.queues.insert(replies.clone(), queue);
             session
         };
@@ -165,6 +166,7 @@ impl Bus for LocalBroker {
             },
             replies: self.consume(replies, lease),
             blockades: stream::pending().boxed(),
+            refused: Arc::default(),
         })
     }
 
@@ -216,12 +218,13 @@ impl State {
 }
 
 impl Queue {
-    fn new(session: u64, bindings: Vec<String>, ttl: Option<Duration>) -> Self {
+    fn new(session: u64, bindings: Vec<String>, ttl: Option<Duration>, prefetch: u16) -> Self {
         Self {
             session,
             bindings,
             ttl,
-            prefetched: None,
+            prefetch: usize::from(prefetch).max(1),
+            prefetched: VecDeque::new(),
             waiting: VecDeque::new(),
             consumer: None,
         }
@@ -234,22 +237,23 @@ impl Queue {
             self.waiting.pop_front();
         }
         self.waiting.push_back((message, expires));
-        // Behind a message that is not taken yet it waits; otherwise it is handed over at once, even with a TTL of zero.
-        if self.prefetched.is_none() {
-            self.prefetched = self.waiting.pop_front().map(|(message, _)| message);
+        // Behind messages that are not taken yet it waits; otherwise it is handed over at once, even with a TTL of zero.
+        if self.prefetched.len() < self.prefetch {
+            self.prefetched
+                .extend(self.waiting.pop_front().map(|(message, _)| message));
         }
         self.wake();
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<Message>> {
-        let Some(message) = self.prefetched.take() else {
+        let Some(message) = self.prefetched.pop_front() else {
             self.consumer = Some(context.waker().clone());
             return Poll::Pending;
         };
         let now = Instant::now();
         while let Some((next, expires)) = self.waiting.pop_front() {
             if expires.is_none_or(|expires| now < expires) {
-                self.prefetched = Some(next);
+                self.prefetched.push_back(next);
                 break;
             }
         }

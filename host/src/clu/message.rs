@@ -163,7 +163,9 @@ impl ReplyAddress {
         self.commander_id.is_none() && self.command_id.is_none()
     }
 
-    fn from_headers(headers: &BTreeMap<String, Header>) -> Self {
+    /// Of that command, whatever its body holds.
+    pub fn of(message: &Message) -> Self {
+        let headers = &message.headers;
         let commander_id = match headers.get("commander_id") {
             Some(Header::Text(text)) if "reply.".len() + text.len() <= MAX_SHORT_STRING => {
                 Some(text.clone())
@@ -271,9 +273,15 @@ pub enum MalformedCause {
     },
 }
 
+/// Whether it is worth decoding that body because it may be a `set`, as CLU's clients write it. Costs one look at a short body.
+pub(crate) fn may_be_set(body: &[u8]) -> bool {
+    const LONGEST: usize = 512;
+    body.len() <= LONGEST && str::from_utf8(body).is_ok_and(|body| body.contains("\"set "))
+}
+
 /// Reads a message from the command queue.
 pub fn decode_command(message: &Message) -> Result<Command, Malformed> {
-    let address = ReplyAddress::from_headers(&message.headers);
+    let address = ReplyAddress::of(message);
     match command_string(message) {
         Ok(command_string) => Ok(Command {
             command_string,
@@ -431,7 +439,6 @@ pub fn encode_command(
         correlation_id: Some(command_id.to_owned()),
         reply_to: Some(format!("{client}_replies")),
         message_id: Some(message_id()),
-        timestamp: None,
         expiration,
         headers: BTreeMap::from([
             header("command_id", text_header(command_id)),
@@ -440,7 +447,13 @@ pub fn encode_command(
             header("write_to_log", Header::Bool(true)),
         ]),
         body: body::bytes(&keyword("command_string", command_string)),
+        ..Message::default()
     }
+}
+
+/// The routing key of what `actor` replies to a command of `client`, as [`encode_command`] makes it.
+pub fn reply_key(client: &str, actor: &str) -> String {
+    format!("reply.{client}.{actor}")
 }
 
 /// A new command id, as CLU's clients make them.

@@ -8,6 +8,7 @@
 //! | [`command`] | an actor's command language |
 //! | [`schema`] | the JSON schema of lvmbeat's replies |
 //! | [`client`] | commanding other actors |
+//! | `quota` | what each sender may have |
 //!
 //! An actor's way: `Bus::open` → `Session::commands` → [`message::decode_command`] → reply [`message::Code::Running`] →
 //! [`command::Grammar::handle`] → further replies, the last of them final.
@@ -20,6 +21,7 @@ pub mod command;
 pub mod contract;
 pub mod local;
 pub mod message;
+pub(crate) mod quota;
 pub mod schema;
 
 pub use amqp::Amqp;

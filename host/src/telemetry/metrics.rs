@@ -249,6 +249,21 @@ fn process(registry: &mut Registry, snapshot: &Snapshot) {
             counters.malformed,
         ),
         (
+            "busy_commands",
+            "Commands refused because too many came",
+            counters.busy,
+        ),
+        (
+            "foreign_echoes",
+            "Messages that pass for the actor's own, and are not",
+            counters.foreign_echoes,
+        ),
+        (
+            "foreign_replies",
+            "Messages that pass for answers of the enclosure, and are not",
+            counters.foreign_replies,
+        ),
+        (
             "amqp_sessions",
             "Sessions opened with the broker",
             counters.sessions,

@@ -12,7 +12,7 @@ use lvmbeat::clu::bus::{Bus, CommandQueue, Message, Publisher, Session, SessionS
 use lvmbeat::clu::client::{Client, CommandOptions};
 use lvmbeat::clu::command::{Answer, Grammar, Handled};
 use lvmbeat::clu::message::{
-    Code, Command, Keywords, ReplyAddress, decode_command, decode_reply, encode_reply, keyword,
+    Code, Command, Keywords, ReplyAddress, decode_command, encode_reply, keyword,
 };
 use serde_json::Value;
 use tokio::sync::{broadcast, watch};
@@ -144,10 +144,8 @@ impl Context {
                 },
                 reply = session.replies.next() => match reply {
                     Some(message) => {
-                        // What is no reply is for nobody.
-                        if let Ok(reply) = decode_reply(&message) {
-                            client.dispatch(&reply);
-                        }
+                        // What answers no command of ours is for nobody.
+                        let _ = client.dispatch(&message);
                     }
                     None => break "the replies queue is gone",
                 },

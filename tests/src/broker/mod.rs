@@ -29,6 +29,7 @@ use uuid::Uuid;
 pub use control::Control;
 pub use node::Broker;
 
+use crate::client::EXCHANGE;
 use crate::eventually;
 use control::binary;
 
@@ -268,6 +269,87 @@ impl Vhost {
             .await;
     }
 
+    /// Its URL for a user that [`add_bare_user`](Self::add_bare_user) has made.
+    pub fn url_as(&self, user: &str) -> String {
+        let Self {
+            host, port, path, ..
+        } = self;
+        let user = self.user(user);
+        format!("amqp://{user}:{user}@{host}:{port}/{path}")
+    }
+
+    /// Users are the broker's, so each virtual host has its own.
+    fn user(&self, user: &str) -> String {
+        match user {
+            "guest" => user.to_owned(),
+            user => format!("{}-{user}", self.path),
+        }
+    }
+
+    /// Makes a user that may do nothing yet. It goes with the virtual host.
+    pub async fn add_bare_user(&self, user: &str) {
+        let (control, _) = self.node();
+        let user = binary(&self.user(user));
+        control
+            .eval(&format!(
+                "rabbit_auth_backend_internal:add_user({user}, {user}, <<\"tests\">>)"
+            ))
+            .await;
+    }
+
+    /// `rabbitmqctl set_permissions`: what it may configure, write and read.
+    pub async fn permit(&self, user: &str, patterns: [&str; 3]) {
+        let (control, vhost) = self.node();
+        let user = binary(&self.user(user));
+        let [configure, write, read] = patterns.map(pattern);
+        control
+            .eval(&format!(
+                "ok = rabbit_auth_backend_internal:set_permissions(\
+                 {user}, {vhost}, {configure}, {write}, {read}, <<\"tests\">>)"
+            ))
+            .await;
+    }
+
+    /// `rabbitmqctl set_topic_permissions`: which routing keys it may write and read.
+    pub async fn permit_topics(&self, user: &str, exchange: &str, patterns: [&str; 2]) {
+        let (control, vhost) = self.node();
+        let (user, exchange) = (binary(&self.user(user)), binary(exchange));
+        let [write, read] = patterns.map(pattern);
+        control
+            .eval(&format!(
+                "ok = rabbit_auth_backend_internal:set_topic_permissions(\
+                 {user}, {vhost}, {exchange}, {write}, {read}, <<\"tests\">>)"
+            ))
+            .await;
+    }
+
+    /// `rabbitmqctl clear_permissions`.
+    pub async fn forbid(&self, user: &str) {
+        let (control, vhost) = self.node();
+        let user = binary(&self.user(user));
+        control
+            .eval(&format!(
+                "ok = rabbit_auth_backend_internal:clear_permissions({user}, {vhost}, <<\"tests\">>)"
+            ))
+            .await;
+    }
+
+    /// Removes a binding of a queue to CLU's exchange, as anybody with the right to can.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn unbind(&self, queue: &str, key: &str) {
+        let (control, vhost) = self.node();
+        control
+            .eval(&format!(
+                "ok = rabbit_binding:remove({{binding, rabbit_misc:r({vhost}, exchange, {exchange}), \
+                 <<\"{key}\">>, rabbit_misc:r({vhost}, queue, {queue}), []}}, <<\"tests\">>)",
+                exchange = binary(EXCHANGE),
+                queue = binary(queue),
+            ))
+            .await;
+    }
+
     /// Deletes a queue, even an exclusive one: its consumers are cancelled, its connection stays.
     ///
     /// # Panics
@@ -294,6 +376,11 @@ impl Drop for Vhost {
             ));
         }
     }
+}
+
+/// A regular expression as an Erlang binary.
+fn pattern(pattern: &str) -> String {
+    format!("<<\"{}\">>", pattern.replace('\\', "\\\\"))
 }
 
 /// After the test, whose thread carries its name.

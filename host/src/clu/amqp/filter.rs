@@ -16,6 +16,10 @@ use std::ops::Range;
 
 use crate::clu::message::MAX_REPLY_BYTES;
 
+mod gate;
+
+pub(super) use gate::{COMMANDS, Gate, Shared};
+
 /// A frame's kind, channel and length.
 const FRAME_HEADER: usize = 7;
 /// A content header's class, weight and body size; its properties follow.
@@ -60,6 +64,8 @@ pub(super) struct Filter {
     changed: u64,
     logins: Option<String>,
     blocking: Option<Blocking>,
+    /// For a session that takes commands.
+    gate: Option<Gate>,
 }
 
 /// What the broker says of publishers.
@@ -72,6 +78,14 @@ pub(super) enum Blocking {
 }
 
 impl Filter {
+    /// One that lets through what the gate does.
+    pub(super) fn with(gate: Option<Gate>) -> Self {
+        Self {
+            gate,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes in the order in which they arrived.
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -142,9 +156,6 @@ impl Filter {
         };
         let length = payload_length(header);
         if self.is_inspected(header) {
-            if header.first() == Some(&BODY) {
-                return self.cut_body(header);
-            }
             let payload = self.held.get(FRAME_HEADER..FRAME_HEADER + length);
             let payload = payload.unwrap_or_default();
             if header.first() == Some(&METHOD) {
@@ -153,11 +164,17 @@ impl Filter {
                 if let Some(range) = foreign_routing_key(payload) {
                     self.replace_foreign(range);
                 }
-            } else {
+            } else if header.first() == Some(&CONTENT) {
                 if payload.len() > CONTENT_HEADER && !properties_can_be_read(payload) {
                     self.strip_properties();
                 }
                 self.cut_content(header);
+            } else {
+                self.cut_body(header);
+            }
+            if let Some(gate) = &mut self.gate {
+                gate.frame(&mut self.held, &mut self.ready);
+                self.held.clear();
             }
         } else if matches!(header.first(), Some(1..=8)) && length <= MAX_FRAME {
             self.passing = length + 1;
@@ -173,7 +190,10 @@ impl Filter {
         payload_length(header) <= MAX_FRAME
             && match kind {
                 METHOD | CONTENT => true,
-                BODY => self.cut.contains_key(&channel),
+                BODY => {
+                    self.cut.contains_key(&channel)
+                        || self.gate.as_ref().is_some_and(Gate::wants_bodies)
+                }
                 _ => false,
             }
     }
@@ -221,10 +241,9 @@ impl Filter {
             length.copy_from_slice(&shorter);
         }
         self.held.extend(end);
-        if passes > 0 {
-            self.ready.append(&mut self.held);
+        if passes == 0 {
+            self.held.clear();
         }
-        self.held.clear();
     }
 
     fn replace_foreign(&mut self, key: Range<usize>) {

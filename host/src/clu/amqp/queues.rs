@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join_all, join4};
 use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
     QueueDeclareOptions,
@@ -10,8 +10,15 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ExchangeKind};
 
+use super::filter::COMMANDS;
 use super::{Line, Node};
 use crate::clu::bus::{BusError, CommandQueue, EXCHANGE, SessionSpec};
+
+/// Commands that wait in the broker, and their bytes.
+const QUEUE: i64 = 4096;
+const QUEUE_BYTES: i64 = 64 << 20;
+/// Replies on their way to this process: they may be long.
+const REPLIES_PREFETCH: u16 = 32;
 
 /// Declares and consumes the queues of one session. All of it is sent before the first answer comes; one failure on a channel
 /// makes all that follows fail with the same error.
@@ -19,6 +26,7 @@ pub(super) struct Queues<'a> {
     pub(super) node: &'a Node,
     pub(super) channel: &'a Channel,
     pub(super) spec: &'a SessionSpec,
+    pub(super) round_trip: Duration,
 }
 
 impl Queues<'_> {
@@ -34,14 +42,6 @@ impl Queues<'_> {
             .await
     }
 
-    /// One message at a time for each consumer that follows, so that what waits, waits where it can expire (S3). With a
-    /// broker that is far that would be one each round trip, so there it is as many as may be under way.
-    pub(super) async fn prefetch(&self, round_trip: Duration) -> lapin::Result<()> {
-        self.channel
-            .basic_qos(prefetch(round_trip), BasicQosOptions::default())
-            .await
-    }
-
     pub(super) fn commands(
         &self,
         queue: CommandQueue,
@@ -49,15 +49,22 @@ impl Queues<'_> {
         let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
         let mut arguments = FieldTable::default();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
+        // L1: beyond that the oldest are dropped, so that what is delivered has not waited for long.
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(QUEUE));
+        arguments.insert(
+            "x-max-length-bytes".into(),
+            AMQPValue::LongLongInt(QUEUE_BYTES),
+        );
         let binding = format!("command.{}.#", self.spec.name);
-        self.consume("commands", &[binding], arguments)
+        self.consume(COMMANDS, &[binding], arguments, self.spec.prefetch)
     }
 
     pub(super) fn replies(
         &self,
     ) -> Result<impl Future<Output = lapin::Result<Consumer>> + use<>, BusError> {
         let bindings = self.spec.reply_bindings();
-        self.consume("replies", &bindings, FieldTable::default())
+        let prefetch = self.spec.prefetch.min(REPLIES_PREFETCH);
+        self.consume("replies", &bindings, FieldTable::default(), prefetch)
     }
 
     fn consume(
@@ -65,6 +72,7 @@ impl Queues<'_> {
         kind: &str,
         bindings: &[String],
         arguments: FieldTable,
+        prefetch: u16,
     ) -> Result<impl Future<Output = lapin::Result<Consumer>> + use<>, BusError> {
         let queue = self.short(&self.name(kind))?;
         let bindings = bindings.iter().map(|binding| self.short(binding));
@@ -73,6 +81,11 @@ impl Queues<'_> {
             exclusive: true,
             ..QueueDeclareOptions::default()
         };
+        // By which the filter knows the messages.
+        let tag = self.short(kind)?;
+        // What waits, waits where it can expire (S3), but for so many messages. Where the broker is far, one would be one
+        // in each round trip.
+        let prefetch = prefetch.max(under_way(self.round_trip));
         let channel = self.channel.clone();
         Ok(async move {
             let declared = channel.queue_declare(queue.clone(), options, arguments);
@@ -85,14 +98,17 @@ impl Queues<'_> {
                     FieldTable::default(),
                 )
             });
+            let prefetch = channel.basic_qos(prefetch, BasicQosOptions::default());
             let consumer = channel.basic_consume(
                 queue.clone(),
-                ShortString::default(),
+                tag,
                 BasicConsumeOptions::default(),
                 FieldTable::default(),
             );
-            let (declared, bound, consumer) = join3(declared, join_all(bound), consumer).await;
+            let (declared, bound, prefetch, consumer) =
+                join4(declared, join_all(bound), prefetch, consumer).await;
             declared?;
+            prefetch?;
             bound.into_iter().collect::<lapin::Result<()>>()?;
             consumer
         })
@@ -143,8 +159,8 @@ impl Queues<'_> {
     }
 }
 
-/// How many messages may have been delivered and not be acknowledged: one where the broker is near.
-fn prefetch(round_trip: Duration) -> u16 {
+/// How many messages may be under way: one where the broker is near.
+fn under_way(round_trip: Duration) -> u16 {
     const EACH: Duration = Duration::from_millis(50);
     let many = round_trip.as_millis() / EACH.as_millis();
     u16::try_from(many).unwrap_or(u16::MAX).clamp(1, 64)

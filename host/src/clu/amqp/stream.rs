@@ -22,19 +22,20 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant as Deadline, timeout};
 
-use super::filter::{Blocking, Filter};
+use super::filter::{Blocking, Filter, Gate};
 use crate::dial;
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
 
 /// Connects, and leaves a handle on the socket with `socket`. Of a name with several addresses, another one comes first with
-/// each `turn`.
+/// each `turn`. Commands have to get through the gate, if there is one.
 pub(super) async fn dial(
     uri: &AMQPUri,
     turn: usize,
     limit: Duration,
     socket: &Arc<Socket>,
+    gate: Option<Gate>,
 ) -> io::Result<AsyncTcpStream<Filtered>> {
     let host = uri.authority.host.as_str();
     let end = Deadline::now() + limit;
@@ -53,7 +54,7 @@ pub(super) async fn dial(
             stream.into_tls(host, config.as_ref()).await?
         }
     };
-    let mut filtered = Filtered::new(stream);
+    let mut filtered = Filtered::new(stream, gate);
     filtered.login = uri.query.auth_mechanism.unwrap_or_default().name();
     filtered.socket = Some(Arc::clone(socket));
     Ok(AsyncTcpStream::Plain(filtered))
@@ -142,10 +143,10 @@ pub(super) struct Filtered {
 }
 
 impl Filtered {
-    pub(super) fn new(stream: AsyncTcpStream<Compat<TcpStream>>) -> Self {
+    pub(super) fn new(stream: AsyncTcpStream<Compat<TcpStream>>, gate: Option<Gate>) -> Self {
         Self {
             stream,
-            filter: Filter::default(),
+            filter: Filter::with(gate),
             chunk: vec![0; CHUNK].into_boxed_slice(),
             login: SASLMechanism::default().name(),
             socket: None,
@@ -305,6 +306,6 @@ impl Reactor for FilteredTokio {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connect = self.0.tcp_connect_addr(address);
-        async move { Ok(Filtered::new(AsyncTcpStream::Plain(connect.await?))) }
+        async move { Ok(Filtered::new(AsyncTcpStream::Plain(connect.await?), None)) }
     }
 }

@@ -6,7 +6,7 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
-use crate::clu::bus::{Header, Message};
+use crate::clu::bus::{EXCHANGE, Header, Message};
 
 /// CLU's messages are not kept over a restart of the broker.
 const TRANSIENT: u8 = 1;
@@ -61,6 +61,7 @@ pub(super) fn decode(delivery: Delivery) -> Message {
         expiration: text(properties.expiration())
             .and_then(|milliseconds| milliseconds.parse().ok())
             .map(Duration::from_millis),
+        from_elsewhere: delivery.exchange.as_str() != EXCHANGE,
         headers: properties
             .headers()
             .iter()

@@ -5,7 +5,9 @@ use serde_json::json;
 use super::*;
 use crate::clu::LocalBroker;
 use crate::clu::bus::{CommandQueue, Message, Session};
-use crate::clu::message::{Keywords, decode_command, encode_reply, keyword};
+use crate::clu::message::{
+    CommandId, Keywords, ReplyAddress, decode_command, encode_reply, keyword,
+};
 
 const OPTIONS: CommandOptions = CommandOptions {
     internal: false,
@@ -95,7 +97,7 @@ async fn replies_are_taken_one_by_one_and_end_after_the_final_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_command_gets_its_own_replies() {
+async fn s1_each_command_gets_its_own_replies_and_no_forged_ones() {
     let broker = LocalBroker::new();
     let mut actor = open(&broker, "echo").await;
     let connected = connect(&broker, "tester").await.unwrap();
@@ -107,20 +109,40 @@ async fn each_command_gets_its_own_replies() {
         answer(&mut actor, &[]).await.correlation_id,
         answer(&mut actor, &[]).await.correlation_id,
     ];
-    let reply = |id: &Option<String>, text: &str| Reply {
-        sender: None,
-        command_id: id.clone(),
-        commander_id: None,
-        code: Code::Done,
-        internal: false,
-        body: keyword("text", text),
+    let reply = |id: &Option<String>, text: &str| {
+        let address = ReplyAddress {
+            commander_id: Some("tester.echo".to_owned()),
+            command_id: id.as_deref().map(CommandId::from),
+            internal: false,
+        };
+        let body = keyword("text", text);
+        encode_reply("echo", &address, Code::Done, &body, Timestamp::UNIX_EPOCH)
     };
-    assert!(client.dispatch(&reply(&ids[1], "second")));
-    assert!(client.dispatch(&reply(&ids[0], "first")));
+    let dispatch = |id: &Option<String>, text| client.dispatch(&reply(id, text));
+    assert_eq!(dispatch(&ids[1], "second"), Dispatched::Taken);
+    // S1: of another sender, by another key, or by way of another exchange, it is somebody else's.
+    let forgeries: [fn(&mut Message); 6] = [
+        |message| {
+            let sender = Header::Text("stranger".to_owned());
+            message.headers.insert("sender".to_owned(), sender);
+        },
+        |message| drop(message.headers.remove("sender")),
+        |message| drop(message.headers.remove("command_id")),
+        |message| "reply.tester.stranger".clone_into(&mut message.routing_key),
+        |message| "reply.broadcast".clone_into(&mut message.routing_key),
+        |message| message.from_elsewhere = true,
+    ];
+    for forge in forgeries {
+        let mut message = reply(&ids[0], "forged");
+        forge(&mut message);
+        assert_eq!(client.dispatch(&message), Dispatched::Foreign);
+    }
+    assert_eq!(dispatch(&ids[0], "first"), Dispatched::Taken);
     // Too late, of somebody else, and of nobody.
-    assert!(!client.dispatch(&reply(&ids[0], "again")));
-    assert!(!client.dispatch(&reply(&Some("other".to_owned()), "x")));
-    assert!(!client.dispatch(&reply(&None, "x")));
+    assert_eq!(dispatch(&ids[0], "again"), Dispatched::Unclaimed);
+    let other = Some("other".to_owned());
+    assert_eq!(dispatch(&other, "x"), Dispatched::Unclaimed);
+    assert_eq!(dispatch(&None, "x"), Dispatched::Unclaimed);
     assert_eq!(first.next().await.unwrap().unwrap().body["text"], "first");
     assert_eq!(second.next().await.unwrap().unwrap().body["text"], "second");
 }

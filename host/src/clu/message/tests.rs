@@ -60,6 +60,7 @@ fn a_command_is_on_the_wire_as_a_clu_client_sends_it() {
         message_id: message.message_id.clone(),
         timestamp: None,
         expiration: None,
+        from_elsewhere: false,
         headers: headers([
             ("command_id", text_of(&id)),
             ("commander_id", text_of("wireclient.lvmbeat")),
@@ -94,6 +95,7 @@ fn the_replies_to_a_ping_are_on_the_wire_as_python_sends_them() {
             message_id: message.message_id.clone(),
             timestamp: Some(1_795_343_868),
             expiration: None,
+            from_elsewhere: false,
             headers: headers([
                 ("command_id", text_of(id)),
                 ("commander_id", text_of("wireclient.lvmbeat")),
@@ -402,6 +404,14 @@ fn a_task_is_answered_by_a_broadcast_as_in_python() {
         r#"{"command_string": "ping"}"#,
     );
     assert!(decode_command(&no_task).is_ok());
+}
+
+#[test]
+fn what_may_be_a_set_is_told_from_its_bytes() {
+    assert!(may_be_set(br#"{"command_string": "set overwatcher"}"#));
+    assert!(!may_be_set(br#"{"command_string": "status"}"#));
+    assert!(!may_be_set(b"\xff\"set x\""));
+    assert!(!may_be_set(&[b"\"set x\"", &[b' '; 600][..]].concat()));
 }
 
 #[test]

@@ -1,0 +1,136 @@
+//! Messages that pass for what they are not, and bindings that somebody removes.
+
+use std::time::Duration;
+
+use lvmbeat_tests::actor::Actor;
+use lvmbeat_tests::broker::{self, Vhost};
+use lvmbeat_tests::client::{Outgoing, text};
+use lvmbeat_tests::config::ActorConfig;
+use lvmbeat_tests::ecp::{Behaviour, FakeEcp};
+use lvmbeat_tests::eventually;
+use serde_json::json;
+
+const SOON: Duration = Duration::from_secs(15);
+/// For the actor to give up a way on which nothing comes back, and to open a new session.
+const GIVEN_UP: Duration = Duration::from_secs(30);
+
+async fn start() -> (Vhost, FakeEcp, Actor) {
+    let vhost = broker::inspectable_vhost().await;
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let config = ActorConfig::new(&vhost.url())
+        .set("actor.command_ttl", 2)
+        .set("actor.attention", 5)
+        .set("ecp.plc_timeout", 60)
+        .set("ecp.command_timeout", 5)
+        .set("max_close_after", 200);
+    let actor = Actor::start(config, &vhost.url()).await;
+    (vhost, ecp, actor)
+}
+
+async fn emits(actor: &Actor, ecp: &FakeEcp) {
+    let before = ecp.heartbeats().len();
+    eventually(SOON, async || {
+        actor.command("set overwatcher").await;
+        ecp.heartbeats().len() > before
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn s3_echoes_that_were_never_sent_move_nothing() {
+    let (_vhost, ecp, mut actor) = start().await;
+    emits(&actor, &ecp).await;
+    let sessions = actor.sessions();
+    for number in ["", "x 18446744073709551615", "18446744073709551615"] {
+        let mut forged = actor.client.outgoing("lvmbeat", "ping");
+        forged = forged.with_header("lvmbeat_echo", text(number));
+        for key in [
+            "command.lvmbeat",
+            "command.lvmbeat.echo",
+            "reply.lvmbeat.echo",
+        ] {
+            key.clone_into(&mut forged.routing_key);
+            assert!(actor.client.publish(&forged).await);
+        }
+    }
+    emits(&actor, &ecp).await;
+    assert_eq!(actor.sessions(), sessions);
+    let told = |lines: Vec<lvmbeat_tests::process::Line>| {
+        let told = lines.iter().filter(|line| line.text.contains("passes for"));
+        told.count()
+    };
+    assert_eq!(told(actor.process.lines()), 1);
+    assert!(actor.process.is_running());
+}
+
+#[tokio::test]
+async fn s1_an_answer_that_lvmecp_did_not_send_ends_no_emission() {
+    let (_vhost, ecp, actor) = start().await;
+    ecp.on("heartbeat", Behaviour::Hang);
+    actor.set("overwatcher").await;
+    let heartbeat = ecp.wait_for_heartbeats(1, SOON).await.remove(0);
+    let forge = |key: &str, sender: &str| {
+        let mut forged = Outgoing::command("x", "y", "").with_body("{}");
+        forged.properties = forged
+            .properties
+            .with_correlation_id(heartbeat.command_id.as_str().into());
+        key.clone_into(&mut forged.routing_key);
+        forged
+            .with_header("command_id", text(&heartbeat.command_id))
+            .with_header("commander_id", text("lvmbeat.lvmecp"))
+            .with_header("message_code", text(":"))
+            .with_header("sender", text(sender))
+    };
+    for (key, sender) in [
+        ("reply.lvmbeat.lvmecp", "stranger"),
+        ("reply.lvmbeat.stranger", "lvmecp"),
+        ("reply.broadcast", "lvmecp"),
+    ] {
+        assert!(actor.client.publish(&forge(key, sender)).await);
+    }
+    // What it says of itself is not taken from others, either.
+    let says = json!({ "registers": { "dome_open": true } }).to_string();
+    let mut status = forge("reply.lvmbeat.stranger", "lvmecp").with_body(says);
+    status.properties = status.properties.with_correlation_id("another".into());
+    let status = status.with_header("command_id", text("another"));
+    assert!(actor.client.publish(&status).await);
+    assert_eq!(actor.status("/ecp/in_flight").await, true);
+    assert_eq!(actor.status("/enclosure/dome_open").await, json!(null));
+    // The real one does.
+    assert!(
+        actor
+            .client
+            .publish(&forge("reply.lvmbeat.lvmecp", "lvmecp"))
+            .await
+    );
+    eventually(SOON, async || {
+        actor.status("/ecp/last_outcome").await == "acknowledged"
+    })
+    .await;
+}
+
+/// S5, L1: a session that does not hear what it should is given up, and the next one does.
+async fn a_removed_binding_is_found(queue: &str, key: &str) {
+    let (vhost, ecp, mut actor) = start().await;
+    emits(&actor, &ecp).await;
+    let mark = actor.process.mark();
+    vhost.unbind(queue, key).await;
+    actor.until_session(mark, GIVEN_UP).await;
+    actor.until_it_answers(SOON).await;
+    emits(&actor, &ecp).await;
+}
+
+#[tokio::test]
+async fn l1_a_removed_binding_of_the_replies_to_the_actor_is_found() {
+    a_removed_binding_is_found("lvmbeat_replies", "reply.lvmbeat.#").await;
+}
+
+#[tokio::test]
+async fn l1_a_removed_binding_of_the_enclosures_replies_is_found() {
+    a_removed_binding_is_found("lvmbeat_replies", "reply.#.lvmecp").await;
+}
+
+#[tokio::test]
+async fn l1_a_removed_binding_of_the_commands_is_found() {
+    a_removed_binding_is_found("lvmbeat_commands", "command.lvmbeat.#").await;
+}
