@@ -62,7 +62,7 @@ impl Chain {
     /// whose beats may be, even if one is half an interval late, is confirmed once in a burst and a beat.
     fn between_confirming(&self, source: &Source) -> Duration {
         let apart = sum([self.burst, self.echo].into_iter());
-        if source.interval / 2 >= apart {
+        if source.interval >= sum([apart, apart].into_iter()) {
             source.interval
         } else {
             sum([apart, source.interval].into_iter())

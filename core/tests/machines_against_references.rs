@@ -211,7 +211,7 @@ proptest! {
             for (index, (timeout, lateness, interval, proves)) in sources.iter().enumerate() {
                 let confirmed_every = match *interval {
                     _ if *proves => *interval,
-                    slow if slow / 2 >= burst + echo => slow,
+                    slow if slow >= 2 * (burst + echo) => slow,
                     fast => fast + burst + echo,
                 };
                 let echo = if *proves { 0 } else { echo };
