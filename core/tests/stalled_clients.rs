@@ -1,6 +1,11 @@
 //! The rule that says when a beat was sent, in a world that knows it: clients whose connections stall and let go, a queue that is slow, and
 //! clients that die meanwhile (S1, S3, S4, L1).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 use std::collections::VecDeque;
 
 use embassy_time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! A beat that waited on its client's side of the broker counts from when it was sent, not from when it came (S3, S4).
+#![expect(clippy::expect_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;
 
@@ -45,9 +46,9 @@ async fn beats_until_the_dome_hears(client: &RawClient, ecp: &FakeEcp) {
 async fn beats_in_vain(client: &RawClient, lasts: Duration) -> usize {
     let mut sent = 0;
     while INTERVAL * sent < lasts {
-        let set = client.outgoing("lvmbeat", "set overwatcher");
+        let beat = client.outgoing("lvmbeat", "set overwatcher");
         // A broker without memory keeps a client from sending more than one.
-        let _ = timeout(INTERVAL, client.post(&set)).await;
+        let _ = timeout(INTERVAL, client.post(&beat)).await;
         sleep(INTERVAL).await;
         sent += 1;
     }
@@ -138,9 +139,9 @@ async fn s3_a_first_beat_knocks_and_the_next_one_counts() {
     assert_eq!(knock.codes(), ">:");
     let held = "heartbeat overwatcher has been received once; its next beat confirms it";
     assert_eq!(knock.keyword("held"), Some(&json!(held)));
-    let hold = actor.status("/hold").await;
-    assert_eq!(hold["reason"], "heartbeat_unconfirmed");
-    assert_eq!(hold["text"], held);
+    let shown = actor.status("/hold").await;
+    assert_eq!(shown["reason"], "heartbeat_unconfirmed");
+    assert_eq!(shown["text"], held);
     assert_eq!(actor.status("/heartbeats/overwatcher/current").await, false);
     throughout(Duration::from_millis(500), async || {
         ecp.received().is_empty()

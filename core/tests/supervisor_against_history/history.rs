@@ -10,11 +10,11 @@ pub(crate) struct Setup {
     pub(crate) attention: u64,
     /// Limit of the age of what is received.
     pub(crate) path: Option<u64>,
+    /// Beats closer together than this count as one; `None`: each counts as sent when it is received.
+    pub(crate) burst: Option<u64>,
     pub(crate) cutoff: u64,
     pub(crate) retry: u64,
     pub(crate) plc: u64,
-    /// Beats closer together than this count as one; `None`: each counts as sent when it is received.
-    pub(crate) burst: Option<u64>,
     pub(crate) heartbeats: Vec<Source>,
     /// Failures to down.
     pub(crate) links: Vec<u8>,

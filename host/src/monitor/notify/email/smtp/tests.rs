@@ -438,8 +438,7 @@ async fn m2_logins_are_made_as_servers_want_them() {
             _ => None,
         }),
         ("AUTH LOGIN", |said| match said {
-            "AUTH LOGIN" => Some("334".into()),
-            USER => Some("334".into()),
+            "AUTH LOGIN" | USER => Some("334".into()),
             PASS => Some("235".into()),
             said if said.starts_with("AUTH") => Some("504 no".into()),
             _ => None,
