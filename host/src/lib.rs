@@ -10,5 +10,6 @@ pub mod clu;
 pub mod config;
 pub mod dial;
 pub mod monitor;
+mod peer;
 pub mod report;
 pub mod telemetry;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::config::{MAX_HEARTBEATS, MAX_LINKS};
-use crate::monitor::notify::peer::{self, Secrets};
+use crate::peer::{self, Secrets};
 
 /// The actor's report, the body of `POST /heartbeat`. All ages, margins and times are seconds.
 ///

@@ -44,7 +44,7 @@ use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
-use crate::monitor::notify::peer::Secrets;
+use crate::peer::Secrets;
 use crate::telemetry::with_causes;
 
 /// The version that the actor reports.

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::{Event, Snapshot};
 use crate::config::SecretUrl;
 use crate::dial;
-use crate::monitor::notify::peer::{Secrets, shown};
+use crate::peer::{Secrets, shown};
 use crate::report::Report;
 use crate::telemetry::with_causes;
 

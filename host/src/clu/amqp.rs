@@ -33,7 +33,7 @@ use lapin::{Acker, Channel, Confirmation, Connection, ConnectionProperties, Cons
 use tokio::time::{Instant, timeout};
 
 use super::bus::{Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec};
-use crate::monitor::notify::peer::Secrets;
+use crate::peer::Secrets;
 
 mod excess;
 mod filter;

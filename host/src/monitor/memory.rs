@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::history::History;
 use super::notice::{Event, Silence};
-use super::notify::peer::Secrets;
 use super::notify::{Channel, Failure, Undelivered};
 use super::outbox::{self, Delivery, Outbox, Queue, Way};
 use super::store::Loaded;
@@ -20,6 +19,7 @@ use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
 use crate::clock::{Clock, seconds};
 use crate::config::monitor::Monitor;
 use crate::config::{core_duration, std_duration};
+use crate::peer::Secrets;
 use crate::report::Report;
 
 /// One moment by both clocks.

@@ -30,10 +30,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::notify::Channel;
-use self::notify::peer::Secrets;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
+use crate::peer::Secrets;
 use crate::telemetry::http::serve;
 
 /// Why the monitor did not start, or ended although nobody asked it to.

@@ -25,9 +25,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::notice::{Event, Notice, NoticeId};
-use super::notify::peer::{self, Secrets};
 use super::notify::{Failure, Undelivered};
 use crate::config::core_duration;
+use crate::peer::{self, Secrets};
 
 /// Notices that one channel may have pending.
 pub(super) const MAX_PENDING: usize = 32;

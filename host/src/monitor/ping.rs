@@ -13,11 +13,11 @@ use reqwest::Client;
 use tokio::sync::watch;
 use tokio::time::{Instant as Deadline, sleep_until};
 
-use super::notify::peer::{Secrets, shown};
 use super::view::{OwnBeat, View};
 use crate::clock::Clock;
 use crate::config::SecretUrl;
 use crate::dial;
+use crate::peer::{Secrets, shown};
 use crate::telemetry::with_causes;
 
 /// The loop shows itself several times a second; one that has not for this long does not run.

@@ -20,7 +20,6 @@ use uuid::Uuid;
 use super::MonitorError;
 use super::handle::{Handle, Request};
 use super::memory::{Memory, Moment};
-use super::notify::peer::Secrets;
 use super::notify::{Channel, DeliveryError, Message, Undelivered};
 use super::outbox::{Delivery, Way};
 use super::saving::Saving;
@@ -29,6 +28,7 @@ use super::view::{OwnBeat, View};
 use crate::clock::Clock;
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
+use crate::peer::Secrets;
 use promises::Promises;
 
 /// Requests that are taken before a check: no more than can wait.

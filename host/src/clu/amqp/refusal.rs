@@ -5,7 +5,7 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use super::Node;
 use crate::clu::bus::BusError;
-use crate::monitor::notify::peer::shown;
+use crate::peer::shown;
 
 impl Node {
     pub(super) fn classify(&self, error: &lapin::Error) -> BusError {

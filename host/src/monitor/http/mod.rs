@@ -33,10 +33,10 @@ use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::handle::Handle;
-use super::notify::peer::Secrets;
 use super::page;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
+use crate::peer::Secrets;
 use crate::telemetry::http::Limits;
 use doors::{Doors, Need};
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lettre::Address;
 
-use super::peer::{Secrets, masked};
 use super::text::Text;
 use super::{Channel, ChannelsError, DeliveryError, Kind, Message, Undelivered};
 use crate::config::monitor::{Email, Wording};
+use crate::peer::{Secrets, masked};
 use smtp::{Letters, Server};
 
 /// One recipient of e-mail.

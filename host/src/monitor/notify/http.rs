@@ -10,9 +10,9 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;
 
 use super::DeliveryError;
-use super::peer::{Secrets, shown};
 use crate::config::Secret;
 use crate::dial;
+use crate::peer::{Secrets, shown};
 use crate::telemetry::with_causes;
 
 /// What is read of an answer; the rest is left.

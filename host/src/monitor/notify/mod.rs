@@ -4,7 +4,6 @@
 
 mod email;
 mod http;
-pub(crate) mod peer;
 #[cfg(test)]
 mod sample;
 mod slack;
@@ -20,7 +19,7 @@ use async_trait::async_trait;
 
 use super::notice::Notice;
 use crate::config::monitor::{Monitor, Wording};
-use peer::Secrets;
+use crate::peer::Secrets;
 use slack::Slack;
 use text::Text;
 use webhook::Webhook;

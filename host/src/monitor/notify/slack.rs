@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use reqwest::{Client, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
-use super::peer::{Secrets, shown};
 use super::text::Text;
 use super::{Channel, DeliveryError, Kind, Message, http};
 use crate::config::Secret;
 use crate::config::monitor::{self, Wording};
+use crate::peer::{Secrets, shown};
 
 /// A channel of Slack.
 #[derive(Debug)]

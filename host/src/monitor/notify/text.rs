@@ -12,10 +12,9 @@ use reqwest::Url;
 use super::Message;
 use crate::config::monitor::Wording;
 use crate::monitor::notice::{Event, Notice, Silence};
+use crate::peer::one_line;
 use outages::Outage;
 use words::{span, time};
-
-pub(super) use words::one_line;
 
 /// Earlier outages that are told one by one; there may be more if a channel failed for days.
 const TOLD: usize = 10;

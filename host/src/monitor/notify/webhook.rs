@@ -7,12 +7,12 @@ use reqwest::Client;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::peer::Secrets;
 use super::text::{About, Text};
 use super::{Channel, DeliveryError, Kind, Message, http};
 use crate::config::monitor::{self, Wording};
 use crate::config::{Secret, SecretUrl};
 use crate::monitor::notice::Notice;
+use crate::peer::Secrets;
 
 /// A webhook.
 #[derive(Debug)]

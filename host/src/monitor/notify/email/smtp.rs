@@ -20,11 +20,11 @@ use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
-use super::super::peer::{Secrets, shown};
 use super::super::{DeliveryError, Failure, Undelivered};
 use super::ChannelsError;
 use crate::config::monitor::{Email, EmailTls};
 use crate::dial::dial;
+use crate::peer::{Secrets, shown};
 use login::Login;
 use reply::Reply;
 use session::{ANSWER, Failed, Mail, Problem, Session, Step, VERDICT};

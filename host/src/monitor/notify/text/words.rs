@@ -49,27 +49,6 @@ pub(super) fn span(seconds: f64) -> String {
     }
 }
 
-/// What came from elsewhere, as one line without control characters, and not longer than some characters (X2).
-pub(in super::super) fn one_line(text: &str, longest: usize) -> String {
-    let visible = text.replace(is_invisible, "");
-    let words = visible
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= longest {
-        return line;
-    }
-    let mut cut: String = line.chars().take(longest.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
-}
-
-/// What takes no room on a screen, or turns the direction of what follows (Unicode's category Cf).
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,11 +92,5 @@ mod tests {
             assert_eq!(span(seconds), text);
         }
         assert!(span(f64::INFINITY).ends_with(" h"));
-    }
-
-    #[test]
-    fn x2_foreign_words_are_one_line_of_bounded_length() {
-        assert_eq!(one_line(" a\r\nb\t\u{1b}[31mc ", 9), "a b [31mc");
-        assert_eq!(one_line("ääää", 3), "ää…");
     }
 }

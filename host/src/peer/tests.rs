@@ -194,3 +194,9 @@ mod any {
         }
     }
 }
+
+#[test]
+fn x2_foreign_words_are_one_line_of_bounded_length() {
+    assert_eq!(one_line(" a\r\nb\t\u{1b}[31mc ", 9), "a b [31mc");
+    assert_eq!(one_line("ääää", 3), "ää…");
+}

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use lettre::Address;
 
-use super::text::one_line;
 use crate::config::monitor::Monitor;
 use crate::config::{Config, SecretUrl};
 
@@ -103,7 +102,7 @@ pub(crate) fn shown(text: &[u8], secrets: &Secrets) -> String {
 }
 
 /// An address that those can recognize who know it (X1).
-pub(super) fn masked(address: &Address) -> String {
+pub(crate) fn masked(address: &Address) -> String {
     let first = address.user().chars().next().unwrap_or('?');
     format!("{first}…@{}", address.domain())
 }
@@ -334,6 +333,27 @@ fn number(text: &[u8], least: usize, base: u32, most: usize) -> Option<(u8, &[u8
         .or(rest.strip_prefix(b"}"))
         .unwrap_or(rest);
     Some((u8::try_from(value).unwrap_or(b' '), rest))
+}
+
+/// What came from elsewhere, as one line without control characters, and not longer than some characters (X2).
+pub(crate) fn one_line(text: &str, longest: usize) -> String {
+    let visible = text.replace(is_invisible, "");
+    let words = visible
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= longest {
+        return line;
+    }
+    let mut cut: String = line.chars().take(longest.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// What takes no room on a screen, or turns the direction of what follows (Unicode's category Cf).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
