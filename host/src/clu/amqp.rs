@@ -322,10 +322,12 @@ impl Node {
             confirmed.confirm_select(ConfirmSelectOptions::default()),
         )
         .await;
-        let opened = exchange
-            .and(declared)
-            .and(confirms)
-            .and_then(|()| Ok((commands.transpose()?, replies?)));
+        // The command queue's error first: if another actor is active, both queues are locked.
+        let opened = exchange.and(declared).and_then(|()| {
+            let commands = commands.transpose()?;
+            let replies = replies?;
+            confirms.map(|()| (commands, replies))
+        });
         let (commands, replies) = match opened {
             Ok(opened) => opened,
             Err(error) if is_locked(&error) => return Err(queues.locked(&line, &error).await),

@@ -76,6 +76,31 @@ async fn l1_the_dome_stays_open_for_two_hours_and_the_margin_is_the_budgets() {
     assert_eq!(world.snapshot().counters.lapses, 0);
 }
 
+/// Each has to be received twice in a new session, and loses a beat with the old one: three intervals, of the 60 s that the PLC waits.
+#[tokio::test(start_paused = true)]
+async fn l1_clients_of_every_pace_keep_the_dome_open_through_a_reconnection() {
+    let rows = [("fast", 1), ("overwatcher", 5), ("slow", 15)];
+    let heartbeats: String = rows
+        .iter()
+        .map(|(name, every)| format!("  - {{name: {name}, interval: {every}, timeout: 45}}\n"))
+        .collect();
+    let mut world = World::new(&format!("heartbeats:\n{heartbeats}")).await;
+    for (name, every) in rows {
+        world.beat(name, Duration::from_secs(every));
+    }
+    world.run(Duration::from_secs(25)).await;
+    world.open_dome().await;
+    for phase in 0..8 {
+        world
+            .run(Duration::from_millis(60_000 + 2600 * phase))
+            .await;
+        world.broker.kill_sessions();
+        world.run(Duration::from_secs(60)).await;
+        assert_eq!(world.dome(), DomeState::Open, "phase {phase}");
+        assert_eq!(world.fault(), None, "phase {phase}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn s2_without_a_set_nothing_is_ever_emitted() {
     let mut world = World::new(&clients(1)).await;
