@@ -127,8 +127,7 @@ pub(super) fn budget(config: &Config) -> String {
          + a {a} inattentive + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
          {link}At most {limit} s are allowed (max_close_after).\n\
          L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
-         = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n\
-         {far}",
+         = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
         closing = s(config.budget.closing),
         a = s(chain.attention),
         e = s(chain.expiration),
@@ -145,7 +144,6 @@ pub(super) fn budget(config: &Config) -> String {
         limit = config.max_close_after.as_secs_f64(),
         gap = s(config.budget.gap),
         margin = s(config.budget.margin),
-        far = far(config),
         beats = s(config.budget.gap) - s(chain.expiration) - s(chain.write),
     );
     for heartbeat in &config.heartbeats {
@@ -160,7 +158,7 @@ pub(super) fn budget(config: &Config) -> String {
             left = timeout - silence,
         );
     }
-    report
+    report + &far(config)
 }
 
 /// S3, S4: what a broker that is far costs. The age of what arrives is measured by a round trip, eight times within q.
@@ -172,8 +170,7 @@ fn far(config: &Config) -> String {
     ];
     let most = most.into_iter().min().unwrap_or_default();
     format!(
-        "If the broker is far, a round trip r to it counts as age (S3), and closing may take r/2 longer: \
-         half of it lies between e and the broker.\n    \
+        "    With a round trip of r to the broker, what arrives counts as r older (S3), and closing may take r/2 longer. \
          From r = {} s on nothing is emitted.\n",
         (most.as_secs_f64() * 10.0).floor() / 10.0
     )

@@ -106,12 +106,14 @@ pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, C
     Ok(text.to_owned())
 }
 
-/// Refuses `LVMBEAT_…` variables that nothing reads, as unknown keys of the file are. One that the file names may have any name.
+/// Refuses `LVMBEAT_…` variables that are misspelt, as unknown keys of the file are. One that the file names may have any name.
+/// Gives those that are like none of lvmbeat's: somebody else's, which people should know of.
 pub(super) fn names(
     variables: impl IntoIterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
     texts: &[(String, String)],
-) -> Result<(), ConfigError> {
+) -> Result<Vec<String>, ConfigError> {
     let mut faults = Faults::default();
+    let mut strange = Vec::new();
     let mut variables: Vec<_> = variables.into_iter().collect();
     variables.sort();
     for (name, value) in variables {
@@ -139,20 +141,22 @@ pub(super) fn names(
             continue;
         }
         let known = VARIABLES.iter().chain(&OTHER_VARIABLES);
-        let remedy = replaced::variable(&name).map_or_else(
-            || {
-                // Compared without what all begin with.
-                let known = known.filter_map(|known| known.strip_prefix("LVMBEAT_"));
-                replaced::closest(rest, known).map_or_else(
-                    || "rename it, or take it away (README, \"Every setting\")".to_owned(),
-                    |known| format!("did you mean LVMBEAT_{known}?"),
-                )
-            },
-            str::to_owned,
-        );
-        faults.push(ENVIRONMENT.error(&name, "is a variable that lvmbeat does not know", remedy));
+        let remedy = replaced::variable(&name).map(str::to_owned).or_else(|| {
+            // Compared without what all begin with.
+            let known = known.filter_map(|known| known.strip_prefix("LVMBEAT_"));
+            let known = replaced::closest(rest, known)?;
+            Some(format!("did you mean LVMBEAT_{known}?"))
+        });
+        let problem = "is a variable that lvmbeat does not know";
+        match remedy {
+            Some(remedy) => faults.push(ENVIRONMENT.error(&name, problem, remedy)),
+            None => strange.push(format!(
+                "environment: {}: {problem}, and ignores; README, \"Every setting\", has those that it knows",
+                super::check::brief(&name)
+            )),
+        }
     }
-    faults.or(())
+    faults.or(strange)
 }
 
 /// What Kubernetes sets for a Service called `lvmbeat` or `lvmbeat-…`, without the prefix: `SERVICE_HOST`, `PORT_80_TCP_ADDR`, ….
@@ -178,7 +182,8 @@ mod tests {
     fn refused(variables: &[(&str, &str)], text: &str) -> String {
         let variables = variables.iter().map(|(n, v)| ((*n).into(), (*v).into()));
         let texts = [("f".to_owned(), text.to_owned())];
-        names(variables, &texts).map_or_else(|error| error.to_string(), |()| String::new())
+        names(variables, &texts)
+            .map_or_else(|error| error.to_string(), |strange| strange.join("\n"))
     }
 
     #[test]
@@ -199,7 +204,6 @@ mod tests {
                 "did you mean LVMBEAT_CONFIG_FILE?",
             ),
             ("LVMBEAT_ACTOR_START_LOG_FILE", "actor.log_dir"),
-            ("LVMBEAT_XYZ", "rename it"),
         ] {
             let said = refused(&[(name, "hunter2")], "");
             assert!(
@@ -208,8 +212,18 @@ mod tests {
             );
             assert!(said.contains(remedy) && !said.contains("hunter2"), "{said}");
         }
-        let both = refused(&[("LVMBEAT_A", "1"), ("LVMBEAT_B", "1")], "");
+        let both = refused(&[("LVMBEAT_LISTN", "1"), ("LVMBEAT_DEBUGG", "1")], "");
         assert_eq!(both.lines().count(), 2, "{both}");
+    }
+
+    #[test]
+    fn a_variable_like_none_of_ours_is_named_and_stops_nothing() {
+        let variables = [("LVMBEAT_XYZ", "hunter2"), ("LVMBEAT_VERSION", "0.1.0")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let strange = names(variables, &[]).unwrap();
+        assert_eq!(strange.len(), 2);
+        assert!(strange[0].starts_with("environment: LVMBEAT_VERSION: is a variable"));
+        assert!(!strange[1].contains("hunter2"), "{strange:?}");
     }
 
     #[test]

@@ -338,7 +338,11 @@ impl Config {
 
 /// What people should know about where the configuration comes from.
 pub fn warnings(file: Option<&Path>) -> Vec<String> {
-    Source::find(file, &environment::process).map_or_else(|_| Vec::new(), |source| source.warnings)
+    let Ok(source) = Source::find(file, &environment::process) else {
+        return Vec::new();
+    };
+    let strange = environment::names(std::env::vars_os(), &source.texts).unwrap_or_default();
+    source.warnings.into_iter().chain(strange).collect()
 }
 
 /// With the process's environment, in which no variable may be misspelt.
@@ -348,6 +352,7 @@ fn load<T>(
 ) -> Result<T, ConfigError> {
     let source = Source::find(file, &environment::process)?;
     let mut faults = Faults::default();
+    // Those that are like none of ours are warned of.
     faults.note(environment::names(std::env::vars_os(), &source.texts));
     match faults.note(read(&source, &environment::process)) {
         Some(value) => faults.or(value),
