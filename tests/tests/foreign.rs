@@ -18,6 +18,7 @@ async fn start() -> (Vhost, FakeEcp, Actor) {
     let vhost = broker::inspectable_vhost().await;
     let ecp = FakeEcp::start(&vhost.url()).await;
     let config = ActorConfig::new(&vhost.url())
+        .timeout(4.0)
         .set("actor.command_ttl", 2)
         .set("actor.attention", 5)
         .set("ecp.plc_timeout", 60)
@@ -30,7 +31,7 @@ async fn start() -> (Vhost, FakeEcp, Actor) {
 async fn emits(actor: &Actor, ecp: &FakeEcp) {
     let before = ecp.heartbeats().len();
     eventually(SOON, async || {
-        actor.command("set overwatcher").await;
+        actor.set("overwatcher").await;
         ecp.heartbeats().len() > before
     })
     .await;
