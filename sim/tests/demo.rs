@@ -94,7 +94,7 @@ fn s4_a_night_goes_as_promised_and_is_told_in_order() {
             "            | LCO internet is up again since ",
             "6. The overwatcher dies",
             "! overwatcher  has died",
-            "! lvmbeat      holds the dome heartbeat; heartbeat overwatcher was last received",
+            "! lvmbeat      holds the dome heartbeat; heartbeat overwatcher may have been sent",
             "! PLC          watchdog expired: no heartbeat for 60 s",
             "! PLC          dome closing (no heartbeat)",
             "PLC          dome closed",

@@ -99,7 +99,10 @@ async fn s1_l1_a_wall_clock_that_is_stepped_changes_nothing() {
     })
     .await;
     let stale = last.elapsed();
-    assert!(stale >= TIMEOUT && stale < TIMEOUT + BUSY, "{stale:?}");
+    // It counts from when it was sent at the earliest: two bursts, beats and echoes before, at these times.
+    let earlier = Duration::from_secs(2);
+    let in_time = TIMEOUT.saturating_sub(earlier)..TIMEOUT + BUSY;
+    assert!(in_time.contains(&stale), "{stale:?}");
     let emitted = ecp.heartbeats().len();
     set_step(STEP);
     throughout(Duration::from_secs(1), async || {
