@@ -137,7 +137,7 @@ async fn s3_a_first_beat_knocks_and_the_next_one_counts() {
     let actor = Actor::start(config(&vhost.url()), &vhost.url()).await;
     let knock = actor.command("set overwatcher").await;
     assert_eq!(knock.codes(), ">:");
-    let held = "heartbeat overwatcher has been received once; its next beat confirms it";
+    let held = "heartbeat overwatcher has been received, and its next beat confirms it";
     assert_eq!(knock.keyword("held"), Some(&json!(held)));
     let shown = actor.status("/hold").await;
     assert_eq!(shown["reason"], "heartbeat_unconfirmed");
