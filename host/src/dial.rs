@@ -4,6 +4,8 @@
 //! failed, or has been silent for a moment; the first that answers wins. So a dead address costs a moment, not the
 //! connection, and all of them are tried within the limit.
 
+mod http;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -14,6 +16,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, sleep_until, timeout};
+
+pub(crate) use http::failure;
+pub use http::http_client;
 
 /// What an address is given before the next one has its turn, too (RFC 8305, 5).
 const MOMENT: Duration = Duration::from_millis(250);
@@ -98,12 +103,6 @@ pub async fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStr
     race(addresses, limit, TcpStream::connect)
         .await
         .map_err(DialError::Unreached)
-}
-
-/// An HTTP client that reaches any of a name's addresses within half of the limit for the whole request: each has its share
-/// of that. Without a limit of its own, hyper would wait for the first one until the request's has passed.
-pub fn http_client(limit: Duration) -> reqwest::ClientBuilder {
-    reqwest::Client::builder().connect_timeout(limit / 2)
 }
 
 /// The addresses of a host in the order in which they are to be tried; at least one.

@@ -12,7 +12,6 @@ use crate::config::SecretUrl;
 use crate::dial;
 use crate::peer::{Secrets, shown};
 use crate::report::Report;
-use crate::telemetry::with_causes;
 
 /// A monitor that does not take the report is given this many beats without, and is then offered one again: it may have been
 /// replaced by one that does. Ten minutes at the usual pace.
@@ -132,7 +131,7 @@ impl Monitor {
         match request.send().await {
             Ok(response) => Ok(response.status()),
             Err(error) => {
-                let error = with_causes(&error.without_url());
+                let error = dial::failure(error);
                 Err(shown(error.as_bytes(), &self.secrets))
             }
         }

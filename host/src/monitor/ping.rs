@@ -18,7 +18,6 @@ use crate::clock::Clock;
 use crate::config::SecretUrl;
 use crate::dial;
 use crate::peer::{Secrets, shown};
-use crate::telemetry::with_causes;
 
 /// The loop shows itself several times a second; one that has not for this long does not run.
 const FRESH: embassy_time::Duration = embassy_time::Duration::from_secs(5);
@@ -100,7 +99,7 @@ impl Service {
     /// Beats once, or says why it was not taken: by code, and with the other side's words as they may be shown (X1).
     async fn beat(&self) -> Result<(), String> {
         let (status, body) = self.ask().await.map_err(|error| {
-            let error = with_causes(&error.without_url());
+            let error = dial::failure(error);
             format!(
                 "it cannot be reached: {}",
                 shown(error.as_bytes(), &self.secrets)

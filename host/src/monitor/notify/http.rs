@@ -59,7 +59,7 @@ pub(super) async fn post(
             return DeliveryError::new(format!("{whom} did not answer in time"));
         }
         // The names in a certificate are a peer's words, too.
-        let error = shown(with_causes(&error.without_url()).as_bytes(), secrets);
+        let error = shown(dial::failure(error).as_bytes(), secrets);
         DeliveryError::new(format!("{whom} cannot be reached: {error}"))
     };
     if token.is_some() {
