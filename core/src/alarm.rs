@@ -1,44 +1,47 @@
 //! Has the observatory gone silent, and who has to hear of it? The machine of the monitor outside.
 //!
-//! It waits for beats, adds up the silence that it observes, and says when people must be told. Whoever owns it
-//! delivers what it says.
+//! It waits for beats, adds up the silence that it observes, and says when people must be told.
+//! Whoever owns it delivers what it says.
 //!
 //! # What counts as silence
 //!
-//! Only silence that the monitor was listening to (M3). Each call with an instant says that the process is listening
-//! then; the stretch between two calls counts if it is shorter than the attention limit, and not at all if it is as
-//! long as that or if the clock went back. What was observed is kept: over such a lapse, over a restart, and while
-//! disabled. Only a beat ends it, or a person who says that all is well. So a process that was stopped, a machine that
-//! was suspended, a clock that was stepped or a restart raises no alarm by itself (no single gap that counts is as long
-//! as `alert_after`), and puts none off for longer than it lasted. A monitor that has never heard a beat observes
-//! silence like any other, and alarms.
+//! Only silence that the monitor was listening to (M3). Each call with an instant says that the
+//! process is listening then; the stretch between two calls counts if it is shorter than the
+//! attention limit, and not at all if it is as long as that or if the clock went back. What was
+//! observed is kept: over such a lapse, over a restart, and while disabled. Only a beat ends it, or
+//! a person who says that all is well. So a process that was stopped, a machine that was suspended,
+//! a clock that was stepped or a restart raises no alarm by itself (no single gap that counts is as
+//! long as `alert_after`), and puts none off for longer than it lasted. A monitor that has never
+//! heard a beat observes silence like any other, and alarms.
 //!
-//! A process that never calls within the attention limit observes nothing, and will never alarm. So take many lapses in
-//! a row from [`Alarm::tick`] for a fault of the monitor.
+//! A process that never calls within the attention limit observes nothing, and will never alarm. So
+//! take many lapses in a row from [`Alarm::tick`] for a fault of the monitor.
 //!
 //! # What to call
 //!
-//! [`tick`](Alarm::tick) several times a second; [`beat`](Alarm::beat) for each beat; [`check`](Alarm::check) until it
-//! gives `None` once each check interval, which may be as short as that of the ticks. Silence of exactly `alert_after`
-//! is an alarm (M1). A beat that comes before the check ends the silence without an alarm, however long it was: so an
-//! outage may go untold that is shorter than `alert_after` and one check interval. After a lapse take the beats that
+//! [`tick`](Alarm::tick) several times a second; [`beat`](Alarm::beat) for each beat;
+//! [`check`](Alarm::check) until it gives `None` once each check interval, which may be as short as
+//! that of the ticks. Silence of exactly `alert_after` is an alarm (M1). A beat that comes before
+//! the check ends the silence without an alarm, however long it was: so an outage may go untold
+//! that is shorter than `alert_after` and one check interval. After a lapse take the beats that
 //! wait before the next check.
 //!
-//! When a call gives a notification, write it down together with what [`save`](Alarm::save) gives, in one step, before
-//! anything else is done: then a crash before that step finds the transition still ahead (M2), and one after it does
-//! not find it again (M4). Save after each command too, and every few seconds: the silence that was observed since is
-//! lost in a crash, and a monitor that is killed again and again before it saves never gets anywhere.
+//! When a call gives a notification, write it down together with what [`save`](Alarm::save) gives,
+//! in one step, before anything else is done: then a crash before that step finds the transition
+//! still ahead (M2), and one after it does not find it again (M4). Save after each command too, and
+//! every few seconds: the silence that was observed since is lost in a crash, and a monitor that is
+//! killed again and again before it saves never gets anywhere.
 //!
-//! After a start, [`restore`](Alarm::restore). Boot-time instants mean nothing after a restart, so only durations are
-//! saved. How long the monitor was not running is known to the wall clock alone, and that is the owner's business: see
-//! [`Saved::aged`].
+//! After a start, [`restore`](Alarm::restore). Boot-time instants mean nothing after a restart, so
+//! only durations are saved. How long the monitor was not running is known to the wall clock alone,
+//! and that is the owner's business: see [`Saved::aged`].
 //!
 //! # Down and up
 //!
-//! `Down` and `Up` are told in turns, across restarts too. The exception is what is forced by hand although people know
-//! it already; it changes nothing but the time of the next reminder. While disabled nothing is raised and nobody is
-//! reminded, but who was told `Down` is told `Up`. A beat counts even if it waited through a lapse: it was sent after
-//! the last one that was received.
+//! `Down` and `Up` are told in turns, across restarts too. The exception is what is forced by hand
+//! although people know it already; it changes nothing but the time of the next reminder. While
+//! disabled nothing is raised and nobody is reminded, but who was told `Down` is told `Up`. A beat
+//! counts even if it waited through a lapse: it was sent after the last one that was received.
 
 mod config;
 mod saved;
@@ -113,7 +116,8 @@ pub enum State {
 pub struct Status {
     /// What is known of the observatory.
     pub state: State,
-    /// Whether alarms are raised; if not for some time, for how long from now. Never `DisabledFor` nothing.
+    /// Whether alarms are raised; if not for some time, for how long from now. Never `DisabledFor`
+    /// nothing.
     pub mode: Mode,
     /// Whether there ever was a beat.
     pub ever_seen: bool,
@@ -124,9 +128,10 @@ pub struct Status {
 
 /// Decides when people are told that the observatory is silent, and that it is not any more.
 ///
-/// What to call, and what counts: see [the module](self). Every call costs a constant number of steps. An instant
-/// before one of an earlier call is a lapse: nothing is observed, and a timed disable does not move. So let whoever
-/// owns it read the clock, just before each call. Sums of durations stop at the longest one.
+/// What to call, and what counts: see [the module](self). Every call costs a constant number of
+/// steps. An instant before one of an earlier call is a lapse: nothing is observed, and a timed
+/// disable does not move. So let whoever owns it read the clock, just before each call. Sums of
+/// durations stop at the longest one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Alarm {
@@ -144,8 +149,8 @@ impl Alarm {
         Self::restore(config, Saved::default(), now)
     }
 
-    /// Goes on from what was saved, and begins to listen at `now`. What was told is not told again (M4), and what was
-    /// observed counts (M3), by the thresholds of this configuration.
+    /// Goes on from what was saved, and begins to listen at `now`. What was told is not told again
+    /// (M4), and what was observed counts (M3), by the thresholds of this configuration.
     pub fn restore(config: Config, saved: Saved, now: Instant) -> Self {
         Self {
             config,
@@ -160,15 +165,17 @@ impl Alarm {
         &self.config
     }
 
-    /// Says that the process is listening at `now`. A lapse is returned once: by the `tick` that notices it, or by the
-    /// first one after another call noticed it; the last of several stands for all.
+    /// Says that the process is listening at `now`. A lapse is returned once: by the `tick` that
+    /// notices it, or by the first one after another call noticed it; the last of several
+    /// stands for all.
     pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
         self.listen(now);
         self.untold.take().map_or(Ok(()), Err)
     }
 
-    /// Decides; to be called until it gives `None`. At one instant it gives at most two: that a timed disable ended,
-    /// and then an alarm (M1) or a reminder. However late a reminder is, there is one, and the next counts from it.
+    /// Decides; to be called until it gives `None`. At one instant it gives at most two: that a
+    /// timed disable ended, and then an alarm (M1) or a reminder. However late a reminder is,
+    /// there is one, and the next counts from it.
     #[must_use = "a notification that is dropped is lost (M2)"]
     pub fn check(&mut self, now: Instant) -> Option<Notification> {
         self.listen(now);
@@ -204,12 +211,12 @@ impl Alarm {
         all_clear
     }
 
-    /// Raises no alarm and no reminder from `now` on, for good or for some time; replaces whatever was said before. The
-    /// end of such a time is `now` plus it: at exactly that instant alarms are enabled again, and the next `check` says
-    /// so. The time goes on while nobody listens.
+    /// Raises no alarm and no reminder from `now` on, for good or for some time; replaces whatever
+    /// was said before. The end of such a time is `now` plus it: at exactly that instant alarms
+    /// are enabled again, and the next `check` says so. The time goes on while nobody listens.
     ///
-    /// Silence is observed all the same. If it goes on when alarms are enabled again, by hand or by time, the next
-    /// `check` alarms.
+    /// Silence is observed all the same. If it goes on when alarms are enabled again, by hand or by
+    /// time, the next `check` alarms.
     pub fn disable(&mut self, period: Option<Duration>, now: Instant) {
         self.listen(now);
         self.memory.mode = period.map_or(Mode::DisabledForGood, Mode::DisabledFor);
@@ -225,16 +232,18 @@ impl Alarm {
         was_disabled
     }
 
-    /// Somebody wants people told that it is down, also while disabled. If they know already, this happens only by
-    /// `force`, and then only the next reminder moves. The next beat ends it as any alarm.
+    /// Somebody wants people told that it is down, also while disabled. If they know already, this
+    /// happens only by `force`, and then only the next reminder moves. The next beat ends it as
+    /// any alarm.
     #[must_use = "a notification that is dropped is lost (M2)"]
     pub fn notify_down(&mut self, force: bool, now: Instant) -> Option<Notification> {
         self.listen(now);
         (force || !self.memory.down).then(|| self.tell_down(true))
     }
 
-    /// Somebody wants people told that it is up, also while disabled. If it was down, the silence begins anew: it
-    /// alarms again `alert_after` later. If it was not, this happens only by `force`, and changes nothing.
+    /// Somebody wants people told that it is up, also while disabled. If it was down, the silence
+    /// begins anew: it alarms again `alert_after` later. If it was not, this happens only by
+    /// `force`, and changes nothing.
     #[must_use = "a notification that is dropped is lost (M2)"]
     pub fn notify_up(&mut self, force: bool, now: Instant) -> Option<Notification> {
         self.listen(now);

@@ -1,7 +1,7 @@
 //! How durations are shown and saved: whole milliseconds.
 //!
-//! They are rounded down when written and up to a tick when read: what is written, read and written again stays the
-//! same, and none gets longer on the way.
+//! They are rounded down when written and up to a tick when read: what is written, read and written
+//! again stays the same, and none gets longer on the way.
 
 use embassy_time::{Duration, TICK_HZ};
 use serde::{Deserialize, Deserializer, Serializer};
@@ -28,7 +28,8 @@ fn from_millis(millis: u64) -> Duration {
     )
 }
 
-/// As `Duration::as_millis`, which overflows for long durations where a tick is not a fraction of a millisecond.
+/// As `Duration::as_millis`, which overflows for long durations where a tick is not a fraction of a
+/// millisecond.
 fn millis(value: Duration) -> u64 {
     let seconds = value.as_ticks() / TICK_HZ;
     let rest = value.as_ticks() % TICK_HZ;

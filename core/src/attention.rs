@@ -1,9 +1,10 @@
 //! Was the process listening all the time between then and now?
 //!
-//! A process that was stopped, swapped out, suspended with its machine or blocked finds, when it goes on, messages that
-//! may be old, and silence that it may have slept through. So it stamps this machine several times a second; a gap
-//! between two stamps that is longer than the limit is a [`Lapse`]. The actor then discards what waited (S3), the monitor
-//! does not count the gap as silence (M3).
+//! A process that was stopped, swapped out, suspended with its machine or blocked finds, when it
+//! goes on, messages that may be old, and silence that it may have slept through. So it stamps this
+//! machine several times a second; a gap between two stamps that is longer than the limit is a
+//! [`Lapse`]. The actor then discards what waited (S3), the monitor does not count the gap as
+//! silence (M3).
 
 use embassy_time::{Duration, Instant};
 
@@ -36,8 +37,8 @@ pub enum Lapse {
 
 /// Watches the gaps between stamps. Every call costs a constant number of steps.
 ///
-/// Let whoever owns it read the clock, just before each call: an instant that was read before another one, but is told
-/// after it, looks like a clock that went back.
+/// Let whoever owns it read the clock, just before each call: an instant that was read before
+/// another one, but is told after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Attention {
@@ -78,16 +79,16 @@ impl Attention {
         }
     }
 
-    /// Looks at the clock for another purpose than to stamp it: the same as [`Self::check`], but a clock that is behind
-    /// `now` later is a lapse then.
+    /// Looks at the clock for another purpose than to stamp it: the same as [`Self::check`], but a
+    /// clock that is behind `now` later is a lapse then.
     pub fn look(&mut self, now: Instant) -> Result<Duration, Lapse> {
         let gap = self.check(now);
         self.seen = self.seen.max(now);
         gap
     }
 
-    /// Says that the process is listening at `now`, and gives the gap since it last said so. After a lapse the
-    /// process counts as attentive again from `now` on.
+    /// Says that the process is listening at `now`, and gives the gap since it last said so. After
+    /// a lapse the process counts as attentive again from `now` on.
     pub fn stamp(&mut self, now: Instant) -> Result<Duration, Lapse> {
         let gap = self.check(now);
         *self = Self::new(self.limit, now);

@@ -1,5 +1,5 @@
-//! Two numbers that follow from a configuration: the worst-case time until the dome begins to close (S4), and the margin
-//! with which it stays open while all is well (L1).
+//! Two numbers that follow from a configuration: the worst-case time until the dome begins to close
+//! (S4), and the margin with which it stays open while all is well (L1).
 
 use embassy_time::Duration;
 
@@ -40,8 +40,8 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The greatest age that a beat of this source can have when it is received, while all is well: a beat is as old as the one that
-    /// confirms it, or as what it repeats.
+    /// The greatest age that a beat of this source can have when it is received, while all is well:
+    /// a beat is as old as the one that confirms it, or as what it repeats.
     pub fn lateness(&self, source: &Source) -> Duration {
         if source.proves {
             return source.interval;
@@ -49,7 +49,8 @@ impl Chain {
         sum([self.between_confirming(source), self.echo].into_iter())
     }
 
-    /// The longest time, while all is well, for which nothing newer proves this source alive: until the beat after that comes.
+    /// The longest time, while all is well, for which nothing newer proves this source alive: until
+    /// the beat after that comes.
     pub fn silence(&self, source: &Source) -> Duration {
         if source.proves {
             return sum([source.interval; 2].into_iter());
@@ -58,8 +59,9 @@ impl Chain {
         sum([between, between, self.echo].into_iter())
     }
 
-    /// How far two beats are apart of which the second confirms the first. Beats that are closer than a burst count as one: a client
-    /// whose beats may be, even if one is half an interval late, is confirmed once in a burst and a beat.
+    /// How far two beats are apart of which the second confirms the first. Beats that are closer
+    /// than a burst count as one: a client whose beats may be, even if one is half an interval
+    /// late, is confirmed once in a burst and a beat.
     fn between_confirming(&self, source: &Source) -> Duration {
         let apart = sum([self.burst, self.echo].into_iter());
         if source.interval >= sum([apart, apart].into_iter()) {
@@ -74,11 +76,12 @@ impl Chain {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Budget {
-    /// S4: after the last beat that a critical client sent, the dome has begun to close at the latest after this time,
-    /// whatever single part dies.
+    /// S4: after the last beat that a critical client sent, the dome has begun to close at the
+    /// latest after this time, whatever single part dies.
     pub closing: Duration,
-    /// The part of `closing` for which that beat may count: T of the slowest source, for which the others may still emit; with a single
-    /// critical source, whose own beat alone can emit, its L.
+    /// The part of `closing` for which that beat may count: T of the slowest source, for which the
+    /// others may still emit; with a single critical source, whose own beat alone can emit,
+    /// its L.
     pub counts: Duration,
     /// L1: while all is well, two writes to the controller are at most this far apart.
     pub gap: Duration,
@@ -92,11 +95,14 @@ pub struct Budget {
 pub enum Impossible {
     /// No heartbeat is critical.
     NothingCritical,
-    /// The source with this number (from 0) beats too seldom for its timeout ([`Chain::silence`]), or never.
+    /// The source with this number (from 0) beats too seldom for its timeout ([`Chain::silence`]),
+    /// or never.
     TimeoutTooShort(usize),
-    /// The source with this number (from 0) beats too seldom for its lateness ([`Chain::lateness`]).
+    /// The source with this number (from 0) beats too seldom for its lateness
+    /// ([`Chain::lateness`]).
     LatenessTooShort(usize),
-    /// The dome would close although all is well: the gap between two writes is as long as P or longer.
+    /// The dome would close although all is well: the gap between two writes is as long as P or
+    /// longer.
     NoMargin {
         /// The gap.
         gap: Duration,
@@ -148,11 +154,12 @@ impl Budget {
     }
 }
 
-/// The longest time from an emission to the first beat that the cut-off lets through: (⌊c/p⌋ + 1)·p. A beat that is due
-/// just when the cut-off ends may come a little early and miss it, so a whole period is added even if p divides c.
+/// The longest time from an emission to the first beat that the cut-off lets through: (⌊c/p⌋ +
+/// 1)·p. A beat that is due just when the cut-off ends may come a little early and miss it, so a
+/// whole period is added even if p divides c.
 ///
-/// An emission that is still under way when the cut-off ends holds the next one, too, but makes no longer gap between two
-/// writes: it ends with its own write, and the next beat is at most p later.
+/// An emission that is still under way when the cut-off ends holds the next one, too, but makes no
+/// longer gap between two writes: it ends with its own write, and the next beat is at most p later.
 fn first_beat_after(cutoff: Duration, interval: Duration) -> Duration {
     let beats = cutoff
         .as_ticks()
@@ -295,7 +302,8 @@ mod tests {
         assert_eq!(PARTS.silence(&source(30, 7)), secs(7 + 7 + 2));
         assert_eq!(PARTS.lateness(&source(30, 7)), secs(7 + 2));
         assert_eq!(PARTS.silence(&source(30, 6)), secs(6 + 6 + 2));
-        // More often than once in two bursts and echoes: confirmed once in a burst, an echo and a beat.
+        // More often than once in two bursts and echoes: confirmed once in a burst, an echo and a
+        // beat.
         assert_eq!(PARTS.silence(&source(30, 5)), secs(8 + 8 + 2));
         assert_eq!(PARTS.silence(&source(30, 1)), secs(4 + 4 + 2));
         assert_eq!(PARTS.lateness(&source(30, 1)), secs(4 + 2));

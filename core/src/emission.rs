@@ -1,4 +1,5 @@
-//! When may a heartbeat be sent to the dome: one at a time, not too often, and what became of the last one.
+//! When may a heartbeat be sent to the dome: one at a time, not too often, and what became of the
+//! last one.
 
 use embassy_time::{Duration, Instant};
 
@@ -10,9 +11,11 @@ use crate::heartbeat::saturating_sub;
 pub struct Pace {
     /// No emission for this long after the start of the last one that succeeded.
     pub cutoff: Duration,
-    /// No attempt for this long after the end of one that failed, so that a broken enclosure is not hammered.
+    /// No attempt for this long after the end of one that failed, so that a broken enclosure is
+    /// not hammered.
     pub retry: Duration,
-    /// The dome's controller closes when it hears nothing for this long; only for [`Emission::smallest_margin`].
+    /// The dome's controller closes when it hears nothing for this long; only for
+    /// [`Emission::smallest_margin`].
     pub plc_timeout: Duration,
 }
 
@@ -141,9 +144,10 @@ struct Success {
 /// The emissions of one supervisor.
 ///
 /// They start with [`Supervisor::beat`](crate::Supervisor::beat) and end with
-/// [`Supervisor::emission_ended`](crate::Supervisor::emission_ended); an answer to an older ticket changes nothing. Every
-/// call costs a constant number of steps. A clock that goes back makes the waiting longer, never shorter, until the
-/// supervisor is told to forget: from then on no waiting time is longer than its whole length again.
+/// [`Supervisor::emission_ended`](crate::Supervisor::emission_ended); an answer to an older ticket
+/// changes nothing. Every call costs a constant number of steps. A clock that goes back makes the
+/// waiting longer, never shorter, until the supervisor is told to forget: from then on no waiting
+/// time is longer than its whole length again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Emission {
@@ -223,16 +227,17 @@ impl Emission {
         true
     }
 
-    /// A reason other than the pace withheld the heartbeat: the time until the next success says nothing about L1.
+    /// A reason other than the pace withheld the heartbeat: the time until the next success says
+    /// nothing about L1.
     pub(crate) fn break_streak(&mut self) {
         if let Some(success) = &mut self.last_success {
             success.streak = false;
         }
     }
 
-    /// Abandons what is in flight; its late answer will change nothing. The cut-off goes on. What happened later than
-    /// `now`, on a clock that went back since, counts from `now`: otherwise everything was held until that clock has
-    /// caught up (L1).
+    /// Abandons what is in flight; its late answer will change nothing. The cut-off goes on. What
+    /// happened later than `now`, on a clock that went back since, counts from `now`: otherwise
+    /// everything was held until that clock has caught up (L1).
     pub(crate) fn abandon(&mut self, now: Instant) {
         self.ended(self.newest, Outcome::Lost, now);
         if let Some(success) = &mut self.last_success {
@@ -272,16 +277,17 @@ impl Emission {
         &self.counts
     }
 
-    /// L1: the controller's timeout minus the longest time between two acknowledgements, of those between which
-    /// nothing but the pace withheld the heartbeat. `None` until there are two such.
+    /// L1: the controller's timeout minus the longest time between two acknowledgements, of those
+    /// between which nothing but the pace withheld the heartbeat. `None` until there are two
+    /// such.
     pub fn smallest_margin(&self) -> Option<Duration> {
         self.longest_gap
             .map(|gap| saturating_sub(self.pace.plc_timeout, gap))
     }
 }
 
-/// What is left at `now` of a waiting time that began at `start`; `None` once it is over. If the clock went back, all
-/// of it is left.
+/// What is left at `now` of a waiting time that began at `start`; `None` once it is over. If the
+/// clock went back, all of it is left.
 fn rest(length: Duration, start: Instant, now: Instant) -> Option<Duration> {
     let elapsed = now.checked_duration_since(start).unwrap_or(Duration::MIN);
     length

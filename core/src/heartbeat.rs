@@ -31,7 +31,8 @@ pub(crate) struct Received {
     pub(crate) now: Instant,
     /// It entered the way to here after then.
     pub(crate) entered: Instant,
-    /// Whether an earlier beat has to confirm this one: what a stall lets go arrives within so long. `None`: it counts as sent at `now`.
+    /// Whether an earlier beat has to confirm this one: what a stall lets go arrives within so
+    /// long. `None`: it counts as sent at `now`.
     pub(crate) burst: Option<Duration>,
     /// It was sent after then, for sure.
     pub(crate) proof: Option<Instant>,
@@ -73,8 +74,8 @@ impl Heartbeat {
         self.timeout
     }
 
-    /// A beat emits only if it is known to have been sent less than this long before it was received; never longer than the
-    /// timeout.
+    /// A beat emits only if it is known to have been sent less than this long before it was
+    /// received; never longer than the timeout.
     pub fn lateness(&self) -> Duration {
         self.lateness
     }
@@ -89,36 +90,40 @@ impl Heartbeat {
         self.sent_after.last()
     }
 
-    /// The last beat was sent after then (S3). `None`: nothing is known of that yet in this session.
+    /// The last beat was sent after then (S3). `None`: nothing is known of that yet in this
+    /// session.
     pub fn sent_after(&self) -> Option<Instant> {
         self.sent_after.get()
     }
 
-    /// The timeout minus the longest time in this process for which nothing newer proved it alive, between two beats of one session;
-    /// zero if it ever went stale so. `None` before the first such pair.
+    /// The timeout minus the longest time in this process for which nothing newer proved it alive,
+    /// between two beats of one session; zero if it ever went stale so. `None` before the first
+    /// such pair.
     pub fn smallest_margin(&self) -> Option<Duration> {
         self.smallest_margin
     }
 
-    /// Time since the last beat was received. `None` if there was none, or if the clock is behind it (a broken clock).
+    /// Time since the last beat was received. `None` if there was none, or if the clock is behind
+    /// it (a broken clock).
     pub fn age(&self, now: Instant) -> Option<Duration> {
         now.checked_duration_since(self.last_seen()?)
     }
 
-    /// The greatest age that the last beat can have, counted from its sending. `None` if nothing is known of that, or if the clock is
-    /// behind it (a broken clock).
+    /// The greatest age that the last beat can have, counted from its sending. `None` if nothing is
+    /// known of that, or if the clock is behind it (a broken clock).
     pub fn greatest_age(&self, now: Instant) -> Option<Duration> {
         self.age(now)?;
         now.checked_duration_since(self.sent_after.get()?)
     }
 
-    /// Whether it counts as alive (S1): its last beat is for sure younger than the timeout. What may be as old as that does not count;
-    /// neither does a beat from the future.
+    /// Whether it counts as alive (S1): its last beat is for sure younger than the timeout. What
+    /// may be as old as that does not count; neither does a beat from the future.
     pub fn is_fresh(&self, now: Instant) -> bool {
         self.greatest_age(now).is_some_and(|age| age < self.timeout)
     }
 
-    /// Whether the last beat was received too late to emit, or nothing was known of its age then (S3).
+    /// Whether the last beat was received too late to emit, or nothing was known of its age then
+    /// (S3).
     pub fn is_unconfirmed(&self) -> bool {
         self.last_seen().is_some_and(|at| {
             let age = self.greatest_age(at);
@@ -150,7 +155,8 @@ impl Heartbeat {
     }
 }
 
-/// Up to `N` heartbeats, in the order of the configuration. Every operation costs at most one pass over them.
+/// Up to `N` heartbeats, in the order of the configuration. Every operation costs at most one pass
+/// over them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Table<const N: usize> {

@@ -1,8 +1,8 @@
 //! The decision core of lvmbeat: may the telescope dome stay open?
 //!
-//! Everything here is a pure state machine. Time is an argument, the tables have a fixed capacity, and nothing
-//! allocates, blocks, logs or panics. The same code runs in the `lvmbeat` actor, in the PLC simulator and on a
-//! microcontroller.
+//! Everything here is a pure state machine. Time is an argument, the tables have a fixed capacity,
+//! and nothing allocates, blocks, logs or panics. The same code runs in the `lvmbeat` actor, in the
+//! PLC simulator and on a microcontroller.
 //!
 //! | module | question that it answers |
 //! |---|---|
@@ -20,9 +20,10 @@
 //!
 //! # Rules that hold for every machine
 //!
-//! * **Time** is an [`embassy_time::Instant`] on a clock that is never stepped and that counts suspend (boot time). An
-//!   instant earlier than one already seen is a broken clock, and every machine answers it with the safe side: hold,
-//!   trip, or take nothing for observed. No sum of instants can overflow: only differences are formed.
+//! * **Time** is an [`embassy_time::Instant`] on a clock that is never stepped and that counts
+//!   suspend (boot time). An instant earlier than one already seen is a broken clock, and every
+//!   machine answers it with the safe side: hold, trip, or take nothing for observed. No sum of
+//!   instants can overflow: only differences are formed.
 //! * **Equality** is the safe side too: what is as old as its limit is too old.
 //! * **Spurious calls** do nothing.
 //!
@@ -31,7 +32,8 @@
 //! # Features
 //!
 //! * `defmt`: `defmt::Format` on every public type.
-//! * `serde`: `Serialize` on what is shown, and `Deserialize` too on what is saved (durations as milliseconds).
+//! * `serde`: `Serialize` on what is shown, and `Deserialize` too on what is saved (durations as
+//!   milliseconds).
 #![no_std]
 #![deny(missing_docs, clippy::indexing_slicing)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]

@@ -19,8 +19,8 @@ pub struct LinkId(pub(crate) u8);
     serde(rename_all = "snake_case")
 )]
 pub enum LinkState {
-    /// No probe has succeeded yet, and too few have failed to call it down. The dome heartbeat is withheld, as S5 asks
-    /// of everything that is not known; it is not reported as a failure.
+    /// No probe has succeeded yet, and too few have failed to call it down. The dome heartbeat is
+    /// withheld, as S5 asks of everything that is not known; it is not reported as a failure.
     Unproven,
     /// The host answered, and since then fewer probes failed in a row than make it down.
     Up,

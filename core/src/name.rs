@@ -5,8 +5,8 @@ use core::fmt;
 /// The longest name in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 32;
 
-/// A name of 1 to [`MAX_NAME_BYTES`] bytes without white space or control characters, so that it can be one word of a
-/// command (`set NAME`) and one word of a log line.
+/// A name of 1 to [`MAX_NAME_BYTES`] bytes without white space or control characters, so that it
+/// can be one word of a command (`set NAME`) and one word of a log line.
 #[derive(Clone, Eq)]
 pub struct Name {
     length: u8,
@@ -59,7 +59,8 @@ impl Name {
     }
 }
 
-/// In two halves, each a number: where there is little code, `==` on texts goes byte by byte, and names are looked for in every decision.
+/// In two halves, each a number: where there is little code, `==` on texts goes byte by byte, and
+/// names are looked for in every decision.
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
         let half = |bytes: Option<&[u8; 16]>| bytes.copied().map(u128::from_ne_bytes);

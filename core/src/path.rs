@@ -1,10 +1,12 @@
 //! How old can a message be that is received now?
 //!
-//! A message may have waited anywhere on its way: in the broker's queue, in a send buffer of a connection that has stalled, in the socket of
-//! a process that was stopped. No time-out of one of these places bounds the sum. But the way keeps the order: so the receiver
-//! sends an *echo* to itself the same way, several times a second, and remembers when. Whatever it receives after an echo was
-//! on the way for no longer than since that echo was sent, or it would have come first. If the newest echo that came back was sent too long
-//! ago, what is received may be too old, and does not count (S3).
+//! A message may have waited anywhere on its way: in the broker's queue, in a send buffer of a
+//! connection that has stalled, in the socket of a process that was stopped. No time-out of one of
+//! these places bounds the sum. But the way keeps the order: so the receiver sends an *echo* to
+//! itself the same way, several times a second, and remembers when. Whatever it receives after an
+//! echo was on the way for no longer than since that echo was sent, or it would have come first. If
+//! the newest echo that came back was sent too long ago, what is received may be too old, and does
+//! not count (S3).
 
 use embassy_time::{Duration, Instant};
 
@@ -25,8 +27,8 @@ impl Path {
         }
     }
 
-    /// What is received from now on was sent after `sent`: an echo of that moment has come back, or the way did not exist
-    /// before. An older proof than the newest changes nothing.
+    /// What is received from now on was sent after `sent`: an echo of that moment has come back, or
+    /// the way did not exist before. An older proof than the newest changes nothing.
     pub fn proven(&mut self, sent: Instant) {
         self.newest = self.newest.max(Some(sent));
     }
@@ -41,13 +43,14 @@ impl Path {
         self.newest
     }
 
-    /// The greatest age of a message that is received at `now`. `None` if nothing is known of it: without a proof, or if the clock is behind
-    /// it (a broken clock).
+    /// The greatest age of a message that is received at `now`. `None` if nothing is known of it:
+    /// without a proof, or if the clock is behind it (a broken clock).
     pub fn greatest_age(&self, now: Instant) -> Option<Duration> {
         now.checked_duration_since(self.newest?)
     }
 
-    /// Whether whatever is received at `now` is younger than the limit. What may be as old as that is not.
+    /// Whether whatever is received at `now` is younger than the limit. What may be as old as that
+    /// is not.
     pub fn is_prompt(&self, now: Instant) -> bool {
         self.greatest_age(now).is_some_and(|age| age < self.limit)
     }

@@ -1,15 +1,19 @@
 //! When was a beat sent, at the earliest?
 //!
-//! A beat may have waited in its client, on the client's connection, or in the broker while that does not read. None of this is seen from
-//! here. But a connection keeps the order, and a stall that ends lets everything go at once. So when a beat *j* has come in, whatever its
-//! client had sent before comes in within a short while too, the *burst*. A beat *i* that comes in later than that was sent after *j* was
-//! received: it proves that its client lived then. Of a first beat, and of a burst, nothing is known; the next beat confirms it (S3).
+//! A beat may have waited in its client, on the client's connection, or in the broker while that
+//! does not read. None of this is seen from here. But a connection keeps the order, and a stall
+//! that ends lets everything go at once. So when a beat *j* has come in, whatever its client had
+//! sent before comes in within a short while too, the *burst*. A beat *i* that comes in later than
+//! that was sent after *j* was received: it proves that its client lived then. Of a first beat, and
+//! of a burst, nothing is known; the next beat confirms it (S3).
 //!
-//! The [path](crate::path) says when a beat came in at the earliest (`entered`); it came in at the latest when it was received. With these, the
-//! rule is: *i* was sent after *j* had entered if *j* was received at least one burst before *i* entered.
+//! The [path](crate::path) says when a beat came in at the earliest (`entered`); it came in at the
+//! latest when it was received. With these, the rule is: *i* was sent after *j* had entered if *j*
+//! was received at least one burst before *i* entered.
 //!
-//! It does not hold for a connection that stalls again before it has let everything go. A client that can repeat a value that it was given
-//! proves exactly when it sent (`proof`), whatever its connection does.
+//! It does not hold for a connection that stalls again before it has let everything go. A client
+//! that can repeat a value that it was given proves exactly when it sent (`proof`), whatever its
+//! connection does.
 
 use embassy_time::{Duration, Instant};
 
@@ -22,8 +26,8 @@ pub struct SentAfter(Option<Beats>);
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Beats {
     last: Instant,
-    /// This one will confirm those that come in at least a burst later. Of beats that are closer together only the first is kept: what
-    /// it proves is older, and so safe.
+    /// This one will confirm those that come in at least a burst later. Of beats that are closer
+    /// together only the first is kept: what it proves is older, and so safe.
     candidate: Received,
     newest: Option<Instant>,
 }
@@ -36,7 +40,8 @@ struct Received {
 }
 
 impl SentAfter {
-    /// A beat was received at `now`, and had come in after `entered`. Without a `burst` nothing is made of that.
+    /// A beat was received at `now`, and had come in after `entered`. Without a `burst` nothing is
+    /// made of that.
     pub(crate) fn received(&mut self, entered: Instant, now: Instant, burst: Option<Duration>) {
         let this = Received { entered, at: now };
         let Some(beats) = &mut self.0 else {

@@ -53,31 +53,36 @@ impl<const H: usize, const L: usize> Config<H, L> {
         }
     }
 
-    /// Beats come by a way on which they may wait: one counts only if it is [proven](Supervisor::path_proven) to have been on its
-    /// way for less than `limit` (S3). Without this, whatever is received counts as sent just now.
+    /// Beats come by a way on which they may wait: one counts only if it is
+    /// [proven](Supervisor::path_proven) to have been on its way for less than `limit` (S3).
+    /// Without this, whatever is received counts as sent just now.
     #[must_use]
     pub fn with_path_limit(mut self, limit: Duration) -> Self {
         self.path_limit = Some(limit);
         self
     }
 
-    /// Beats may wait where the path does not see it: in their client, or between it and the broker. So each has to be confirmed by an
-    /// earlier one that was received at least `burst` before (see [`sent_after`](crate::sent_after)), where `burst` is how long a stall
-    /// that ends takes to let everything go (S3). Without this, what is received counts as sent just now.
+    /// Beats may wait where the path does not see it: in their client, or between it and the
+    /// broker. So each has to be confirmed by an earlier one that was received at least `burst`
+    /// before (see [`sent_after`](crate::sent_after)), where `burst` is how long a stall
+    /// that ends takes to let everything go (S3). Without this, what is received counts as sent
+    /// just now.
     #[must_use]
     pub fn with_burst(mut self, burst: Duration) -> Self {
         self.burst = Some(burst);
         self
     }
 
-    /// A beat of this source emits only if it was for sure sent less than `lateness` before; without this, less than the timeout.
+    /// A beat of this source emits only if it was for sure sent less than `lateness` before;
+    /// without this, less than the timeout.
     pub fn limit_lateness(&mut self, id: HeartbeatId, lateness: Duration) {
         if let Some(heartbeat) = self.heartbeats.get_mut(id) {
             heartbeat.limit_lateness(lateness);
         }
     }
 
-    /// Only beats of this source count that prove when they were sent ([`Supervisor::beat_proven`]).
+    /// Only beats of this source count that prove when they were sent
+    /// ([`Supervisor::beat_proven`]).
     pub fn require_proof(&mut self, id: HeartbeatId) {
         if let Some(heartbeat) = self.heartbeats.get_mut(id) {
             heartbeat.require_proof();
@@ -129,12 +134,13 @@ pub enum Decision {
     Noted,
 }
 
-/// The first cause why no heartbeat goes to the dome. The order of the cases is the order in which they are looked for.
+/// The first cause why no heartbeat goes to the dome. The order of the cases is the order in which
+/// they are looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reason {
-    /// The process was not listening. Until [`Supervisor::forget`] nothing counts (S3); after it this is why nothing is known, until a
-    /// critical heartbeat has been received.
+    /// The process was not listening. Until [`Supervisor::forget`] nothing counts (S3); after it
+    /// this is why nothing is known, until a critical heartbeat has been received.
     NotAttentive(Lapse),
     /// What is received now may have waited for too long; for so long, if that is known (S3).
     PathSlow(Option<Duration>),
@@ -142,11 +148,13 @@ pub enum Reason {
     NothingCritical,
     /// This critical heartbeat was not received yet in this session (S5).
     NeverSeen(HeartbeatId),
-    /// This critical heartbeat was received, but may have been sent too long ago: the next one confirms it (S3).
+    /// This critical heartbeat was received, but may have been sent too long ago: the next one
+    /// confirms it (S3).
     Unconfirmed {
         /// Which.
         heartbeat: HeartbeatId,
-        /// The greatest age that it can have had when it was received, if anything is known of that.
+        /// The greatest age that it can have had when it was received, if anything is known of
+        /// that.
         sent_before: Option<Duration>,
     },
     /// This critical heartbeat is too old (S1).
@@ -246,19 +254,21 @@ pub enum BeatError {
 
 /// Decides whether the dome's controller is told that all is well.
 ///
-/// Call [`tick`](Self::tick) several times a second, and [`beat`](Self::beat) for each heartbeat as it is received; only
-/// `beat` ever says `Emit` (S2), and only for a critical source. After `Emit` ask [`may_send`](Self::may_send) just before
-/// sending, and call [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and after
-/// every [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
+/// Call [`tick`](Self::tick) several times a second, and [`beat`](Self::beat) for each heartbeat as
+/// it is received; only `beat` ever says `Emit` (S2), and only for a critical source. After `Emit`
+/// ask [`may_send`](Self::may_send) just before sending, and call
+/// [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and
+/// after every [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
 ///
-/// Each call costs at most two passes over the heartbeats and one over the links. An instant before one of an earlier call is a
-/// lapse of attention: everything is held until `forget`. So let whoever owns the supervisor read the clock, just before
-/// each call.
+/// Each call costs at most two passes over the heartbeats and one over the links. An instant before
+/// one of an earlier call is a lapse of attention: everything is held until `forget`. So let
+/// whoever owns the supervisor read the clock, just before each call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Supervisor<const H: usize, const L: usize> {
     attention: Attention,
-    /// The last lapse, until a critical heartbeat is received after the `forget` that ends it: until then it is why none is known.
+    /// The last lapse, until a critical heartbeat is received after the `forget` that ends it:
+    /// until then it is why none is known.
     lapse: Option<Lapse>,
     /// That lapse holds everything, until `forget`.
     lapsed: bool,
@@ -287,9 +297,9 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         }
     }
 
-    /// Says that the process is listening at `now`. A lapse forgets every heartbeat and holds everything until
-    /// [`forget`](Self::forget). It is returned once: by the `tick` that notices it, or by the first `tick` after another
-    /// call noticed it.
+    /// Says that the process is listening at `now`. A lapse forgets every heartbeat and holds
+    /// everything until [`forget`](Self::forget). It is returned once: by the `tick` that
+    /// notices it, or by the first `tick` after another call noticed it.
     pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
         if let Err(lapse) = self.attention.stamp(now) {
             self.note_lapse(lapse, now);
@@ -302,12 +312,14 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
 
     /// Takes a heartbeat that was received at `now`, and decides.
     ///
-    /// A beat that is found after a lapse of attention does not count, whether or not `tick` noticed the lapse first.
+    /// A beat that is found after a lapse of attention does not count, whether or not `tick`
+    /// noticed the lapse first.
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
         self.beat_with(name, None, now)
     }
 
-    /// The same for a beat that proves that it was sent after `sent_after`, because it repeats what its client was told then (S3).
+    /// The same for a beat that proves that it was sent after `sent_after`, because it repeats what
+    /// its client was told then (S3).
     pub fn beat_proven(
         &mut self,
         name: &str,
@@ -354,7 +366,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         let not_fresh = self.heartbeats.first_not_fresh(now);
         let not_fresh = not_fresh.map(|(id, heartbeat)| Reason::not_fresh(id, heartbeat, now));
         if was_stale || not_fresh.is_some() {
-            // It went stale before this beat: the pause is the client's, and no measure of the margin (L1).
+            // It went stale before this beat: the pause is the client's, and no measure of the
+            // margin (L1).
             self.emission.break_streak();
         }
         if !critical {
@@ -371,18 +384,20 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         })
     }
 
-    /// Whether the heartbeat of this ticket may still be sent at `now`: it is the one under way, and no fault came up since
-    /// the decision.
+    /// Whether the heartbeat of this ticket may still be sent at `now`: it is the one under way,
+    /// and no fault came up since the decision.
     ///
-    /// To be asked just before the heartbeat is handed to the network. Between the decision and that moment the process
-    /// may have been stopped, for as long as you like (S1, S3). After a false do not send, and tell
-    /// [`emission_ended`](Self::emission_ended) that it was [`Lost`](Outcome::Lost).
+    /// To be asked just before the heartbeat is handed to the network. Between the decision and
+    /// that moment the process may have been stopped, for as long as you like (S1, S3). After a
+    /// false do not send, and tell [`emission_ended`](Self::emission_ended) that it was
+    /// [`Lost`](Outcome::Lost).
     #[must_use = "a heartbeat that may not be sent any more must not be sent"]
     pub fn may_send(&self, ticket: Ticket, now: Instant) -> bool {
         self.emission.is_in_flight(ticket) && self.fault(now).is_none()
     }
 
-    /// Takes the outcome of an emission. Gives false for a ticket that is not the one under way; its answer changes nothing.
+    /// Takes the outcome of an emission. Gives false for a ticket that is not the one under way;
+    /// its answer changes nothing.
     pub fn emission_ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) -> bool {
         self.look(now);
         self.emission.ended(ticket, outcome, now)
@@ -393,9 +408,10 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.links.get_mut(usize::from(link.0))?.probed(reached)
     }
 
-    /// S5: a new session knows nothing. Forgets all heartbeats, ends a lapse of attention, and abandons the emission
-    /// that is under way. What was waiting unread must be gone before. All statistics stay, and so do the links' states:
-    /// a link that failed in the meantime is found by its probes, as at any other time.
+    /// S5: a new session knows nothing. Forgets all heartbeats, ends a lapse of attention, and
+    /// abandons the emission that is under way. What was waiting unread must be gone before.
+    /// All statistics stay, and so do the links' states: a link that failed in the meantime is
+    /// found by its probes, as at any other time.
     pub fn forget(&mut self, now: Instant) {
         self.heartbeats.forget();
         self.emission.abandon(now);
@@ -407,22 +423,24 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.attention = Attention::new(self.attention.limit(), now);
     }
 
-    /// What is received from now on was sent after `sent`: the way is no older than that, or an echo that was sent then has come
-    /// back on it (see [`path`](crate::path)).
+    /// What is received from now on was sent after `sent`: the way is no older than that, or an
+    /// echo that was sent then has come back on it (see [`path`](crate::path)).
     pub fn path_proven(&mut self, sent: Instant) {
         if let Some(path) = &mut self.path {
             path.proven(sent);
         }
     }
 
-    /// The first cause why no heartbeat goes to the dome at `now`. `None`: any critical beat that arrives now will emit, unless it is
-    /// itself late ([`Heartbeat::lateness`]).
+    /// The first cause why no heartbeat goes to the dome at `now`. `None`: any critical beat that
+    /// arrives now will emit, unless it is itself late ([`Heartbeat::lateness`]).
     ///
-    /// A heartbeat that only waits for its next beat is not a cause until it is stale. If the cause is that one alone was
-    /// never seen or is stale, its own next beat ends the cause and may emit; or the one after that, which confirms it.
+    /// A heartbeat that only waits for its next beat is not a cause until it is stale. If the cause
+    /// is that one alone was never seen or is stale, its own next beat ends the cause and may
+    /// emit; or the one after that, which confirms it.
     ///
-    /// The same as [`beat`](Self::beat) would decide on, with one difference: what is not known because of a lapse of attention, that
-    /// lapse stands for, also after `forget`, until a critical heartbeat is received.
+    /// The same as [`beat`](Self::beat) would decide on, with one difference: what is not known
+    /// because of a lapse of attention, that lapse stands for, also after `forget`, until a
+    /// critical heartbeat is received.
     pub fn hold(&self, now: Instant) -> Option<Reason> {
         let cause = self
             .fault(now)

@@ -1,7 +1,8 @@
 //! The dome's side: a timer that has to be fed.
 //!
-//! The PLC closes the dome when nobody feeds it; a watchdog box drops its relay. Both are this machine, either
-//! self-clearing (the next feed gives the permit back) or latching (somebody has to re-arm it first).
+//! The PLC closes the dome when nobody feeds it; a watchdog box drops its relay. Both are this
+//! machine, either self-clearing (the next feed gives the permit back) or latching (somebody has to
+//! re-arm it first).
 
 use embassy_time::{Duration, Instant};
 
@@ -64,12 +65,13 @@ impl State {
 
 /// A timer that withholds its permit unless it is fed.
 ///
-/// Call [`feed`](Self::feed) for each heartbeat and [`poll`](Self::poll) as often as the expiry has to be noticed. The permit
-/// ends when the last feed is as old as the timeout, or when the clock goes back behind an instant that one of the two was
-/// told. With a timeout of zero there is never a permit. Every call costs a constant number of steps.
+/// Call [`feed`](Self::feed) for each heartbeat and [`poll`](Self::poll) as often as the expiry has
+/// to be noticed. The permit ends when the last feed is as old as the timeout, or when the clock
+/// goes back behind an instant that one of the two was told. With a timeout of zero there is never
+/// a permit. Every call costs a constant number of steps.
 ///
-/// Let whoever owns it read the clock, just before each call: an instant that was read before another one, but is told
-/// after it, looks like a clock that went back.
+/// Let whoever owns it read the clock, just before each call: an instant that was read before
+/// another one, but is told after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Watchdog {
@@ -96,8 +98,9 @@ impl Watchdog {
 
     /// A heartbeat was received at `now`.
     ///
-    /// If the last one was too old by then, the permit had ended, whether or not `poll` noticed. This feed then only
-    /// reports the expiry, as `poll` would have, and does not count: no permit goes on over a gap that is too long.
+    /// If the last one was too old by then, the permit had ended, whether or not `poll` noticed.
+    /// This feed then only reports the expiry, as `poll` would have, and does not count: no
+    /// permit goes on over a gap that is too long.
     pub fn feed(&mut self, now: Instant) -> Option<Change> {
         let expired = self.poll(now);
         if expired.is_some() || self.timeout == Duration::MIN {

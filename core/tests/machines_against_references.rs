@@ -1,5 +1,6 @@
-//! The small machines against references that read the whole history again for each answer, and the budget against the
-//! same formulas in other arithmetic. Durations are a few ticks long, so that equality is met all the time.
+//! The small machines against references that read the whole history again for each answer, and the
+//! budget against the same formulas in other arithmetic. Durations are a few ticks long, so that
+//! equality is met all the time.
 
 use std::num::NonZeroU8;
 

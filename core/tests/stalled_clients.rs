@@ -1,5 +1,5 @@
-//! The rule that says when a beat was sent, in a world that knows it: clients whose connections stall and let go, a queue that is slow, and
-//! clients that die meanwhile (S1, S3, S4, L1).
+//! The rule that says when a beat was sent, in a world that knows it: clients whose connections
+//! stall and let go, a queue that is slow, and clients that die meanwhile (S1, S3, S4, L1).
 
 #![expect(
     clippy::unwrap_used,
@@ -66,7 +66,8 @@ enum Message {
     },
 }
 
-/// A connection that keeps the order. When a stall ends, what it holds comes out within less than a burst.
+/// A connection that keeps the order. When a stall ends, what it holds comes out within less than a
+/// burst.
 #[derive(Default)]
 struct Connection {
     holds: VecDeque<(u64, Message)>,

@@ -1,7 +1,8 @@
 //! Time: a boot-time clock for decisions, a wall clock for showing.
 //!
-//! Decisions use `CLOCK_BOOTTIME`: it is not stepped by NTP or by hand, and it counts the time that the machine was
-//! suspended, so that what is old after a suspend is seen to be old (S3, M3). The wall clock is only ever shown.
+//! Decisions use `CLOCK_BOOTTIME`: it is not stepped by NTP or by hand, and it counts the time that
+//! the machine was suspended, so that what is old after a suspend is seen to be old (S3, M3). The
+//! wall clock is only ever shown.
 
 use embassy_time::{Duration, Instant};
 use jiff::Timestamp;

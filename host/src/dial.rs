@@ -1,8 +1,8 @@
 //! Connecting to a host by name, of whose addresses some may be dead (RFC 8305).
 //!
-//! The addresses are tried in the resolver's order, families by turns. The next one has its turn when the one before has
-//! failed, or has been silent for a moment; the first that answers wins. So a dead address costs a moment, not the
-//! connection, and all of them are tried within the limit.
+//! The addresses are tried in the resolver's order, families by turns. The next one has its turn
+//! when the one before has failed, or has been silent for a moment; the first that answers wins. So
+//! a dead address costs a moment, not the connection, and all of them are tried within the limit.
 
 mod http;
 
@@ -91,7 +91,8 @@ impl From<DialError> for io::Error {
     }
 }
 
-/// Connects to the first address of a host that answers. Takes at most the limit, the lookup included.
+/// Connects to the first address of a host that answers. Takes at most the limit, the lookup
+/// included.
 pub async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
     let end = Instant::now() + limit;
     let addresses = lookup(host, port, limit).await?;
@@ -149,8 +150,9 @@ fn by_turns(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     addresses
 }
 
-/// Tries these addresses, each a moment after the one before or when that has failed, and gives the first success; or what
-/// became of each. The moment is shorter where the limit would otherwise pass before the last one's turn.
+/// Tries these addresses, each a moment after the one before or when that has failed, and gives the
+/// first success; or what became of each. The moment is shorter where the limit would otherwise
+/// pass before the last one's turn.
 pub(crate) async fn race<T, E, F>(
     addresses: &[SocketAddr],
     limit: Duration,

@@ -335,7 +335,8 @@ fn number(text: &[u8], least: usize, base: u32, most: usize) -> Option<(u8, &[u8
     Some((u8::try_from(value).unwrap_or(b' '), rest))
 }
 
-/// What came from elsewhere, as one line without control characters, and not longer than some characters (X2).
+/// What came from elsewhere, as one line without control characters, and not longer than some
+/// characters (X2).
 pub(crate) fn one_line(text: &str, longest: usize) -> String {
     let visible = text.replace(is_invisible, "");
     let words = visible

@@ -1,4 +1,5 @@
-//! What the actor tells the monitor outside with a beat: enough for people to see from outside what the observatory last knew.
+//! What the actor tells the monitor outside with a beat: enough for people to see from outside what
+//! the observatory last knew.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,7 +9,8 @@ use crate::peer::{self, Secrets};
 
 /// The actor's report, the body of `POST /heartbeat`. All ages, margins and times are seconds.
 ///
-/// A field that is missing is not known; one that is unknown is ignored, so that actor and monitor may be of different versions.
+/// A field that is missing is not known; one that is unknown is ignored, so that actor and monitor
+/// may be of different versions.
 #[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
 #[serde(default)]
 pub struct Report {

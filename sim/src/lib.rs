@@ -1,4 +1,5 @@
-//! The dome's side of the heartbeat chain, simulated: its PLC behind Modbus TCP, and the actor that commands it.
+//! The dome's side of the heartbeat chain, simulated: its PLC behind Modbus TCP, and the actor that
+//! commands it.
 //!
 //! | module | what lives there |
 //! |---|---|

@@ -10,7 +10,8 @@ use tokio::sync::broadcast;
 
 use crate::plc::{Fault, Plc, PlcConfig, Record, Snapshot};
 
-/// How often the PLC is looked at when nobody accesses it, so that what happens by itself is told in time.
+/// How often the PLC is looked at when nobody accesses it, so that what happens by itself is told
+/// in time.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How many events a slow listener may be behind before it misses some.
@@ -18,7 +19,8 @@ const EVENTS: usize = 4096;
 
 /// A PLC whose time runs, by default as fast as the clock's.
 ///
-/// Cloning shares it. An access locks it for as long as the access takes, which is short: nobody waits while holding it.
+/// Cloning shares it. An access locks it for as long as the access takes, which is short: nobody
+/// waits while holding it.
 #[derive(Clone)]
 pub struct LivePlc {
     shared: Arc<Shared>,
@@ -50,7 +52,8 @@ impl LivePlc {
     /// Accesses the PLC at the present moment.
     pub fn access<T>(&self, access: impl FnOnce(&mut Plc) -> T) -> T {
         let shared = &*self.shared;
-        // A panic elsewhere has left the PLC between two of its steps at worst; each call brings it up to date.
+        // A panic elsewhere has left the PLC between two of its steps at worst; each call brings it
+        // up to date.
         let mut plc = shared.plc.lock().unwrap_or_else(PoisonError::into_inner);
         plc.advance(shared.now());
         let result = access(&mut plc);
@@ -81,7 +84,8 @@ impl LivePlc {
         self.access(|plc| plc.faults().has(fault))
     }
 
-    /// Looks at the PLC now and then, for ever. Without it nothing happens between accesses; afterwards it has.
+    /// Looks at the PLC now and then, for ever. Without it nothing happens between accesses;
+    /// afterwards it has.
     pub async fn keep_looking(self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -1,14 +1,16 @@
-//! Modbus TCP without a network: a request's bytes in, the answer's bytes out (Modbus application protocol 1.1b3, Modbus
-//! messaging on TCP/IP 1.0b).
+//! Modbus TCP without a network: a request's bytes in, the answer's bytes out (Modbus application
+//! protocol 1.1b3, Modbus messaging on TCP/IP 1.0b).
 //!
-//! The framing is done here and not by `tokio-modbus`'s server, because that one (0.17.0) cannot give the exact exceptions:
-//! it closes the connection where a request's value or count is illegal, and a write of multiple coils with more bits than bytes
-//! (or of more than 32 767 registers) panics in its decoder. The simulator is talked to by it all the same: it is the client
+//! The framing is done here and not by `tokio-modbus`'s server, because that one (0.17.0) cannot
+//! give the exact exceptions: it closes the connection where a request's value or count is illegal,
+//! and a write of multiple coils with more bits than bytes (or of more than 32 767 registers)
+//! panics in its decoder. The simulator is talked to by it all the same: it is the client
 //! here, in the tests and in the `lvmecp` stand-in.
 //!
-//! Functions 1, 3, 5, 6, 15 and 16 are offered; everything else is an illegal function. Of an offered one, in this order: a
-//! length, count or value that the function does not allow is an illegal value; an address that does not exist or cannot be
-//! written is an illegal address; and then it is done.
+//! Functions 1, 3, 5, 6, 15 and 16 are offered; everything else is an illegal function. Of an
+//! offered one, in this order: a length, count or value that the function does not allow is an
+//! illegal value; an address that does not exist or cannot be written is an illegal address; and
+//! then it is done.
 
 use crate::plc::{Exception, Plc};
 
@@ -40,7 +42,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Understands a header; `None` if it is none, and then nothing that follows on that connection can be understood.
+    /// Understands a header; `None` if it is none, and then nothing that follows on that connection
+    /// can be understood.
     pub fn parse(bytes: [u8; HEADER_BYTES]) -> Option<Self> {
         let [t1, t2, p1, p2, l1, l2, unit] = bytes;
         let length = usize::from(u16::from_be_bytes([l1, l2]));
@@ -72,7 +75,8 @@ impl Header {
     }
 }
 
-/// Does what a request asks for, and gives the answer, which may be an exception. There is an answer to any bytes.
+/// Does what a request asks for, and gives the answer, which may be an exception. There is an
+/// answer to any bytes.
 pub fn answer(plc: &mut Plc, request: &[u8]) -> Vec<u8> {
     let (function, data) = request
         .split_first()

@@ -9,14 +9,15 @@ use tokio::sync::oneshot;
 /// How many lines may wait for a slow reader before the next ones are lost.
 const LINES: usize = 8192;
 
-/// Prints on the standard output, from a thread of its own: a reader that does not read holds up nothing else.
+/// Prints on the standard output, from a thread of its own: a reader that does not read holds up
+/// nothing else.
 pub(crate) struct Printer {
     lines: SyncSender<String>,
 }
 
 impl Printer {
-    /// Starts to print. The receiver resolves when nothing can be printed any more: the reader has gone, or the printer was
-    /// dropped and everything is printed.
+    /// Starts to print. The receiver resolves when nothing can be printed any more: the reader has
+    /// gone, or the printer was dropped and everything is printed.
     pub(crate) fn start() -> io::Result<(Self, oneshot::Receiver<()>)> {
         let (lines, waiting) = mpsc::sync_channel::<String>(LINES);
         let (open, closed) = oneshot::channel();

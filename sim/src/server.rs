@@ -1,8 +1,8 @@
 //! The PLC on the network: Modbus TCP.
 //!
-//! Nothing that a client does can stop it or make it grow: there is a limit to the connections (one too many is closed at
-//! once), a time limit to everything that is waited for on one, and one request at a time on each. An error when accepting
-//! is waited out.
+//! Nothing that a client does can stop it or make it grow: there is a limit to the connections (one
+//! too many is closed at once), a time limit to everything that is waited for on one, and one
+//! request at a time on each. An error when accepting is waited out.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +19,8 @@ use crate::live::LivePlc;
 use crate::modbus::{self, HEADER_BYTES, Header, MAX_PDU_BYTES};
 use crate::plc::Fault;
 
-/// How long nothing is accepted after an error when accepting, so that being out of files is not a busy loop.
+/// How long nothing is accepted after an error when accepting, so that being out of files is not a
+/// busy loop.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
 /// How often a half-open connection is looked at, to see whether the fault is over.

@@ -11,7 +11,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-/// A night in some eighteen seconds, in which a machine that stands still for a second does not close the dome.
+/// A night in some eighteen seconds, in which a machine that stands still for a second does not
+/// close the dome.
 const FAST: &str = "30";
 
 fn demo(arguments: &[&str]) -> Command {
@@ -188,7 +189,8 @@ fn the_monitors_page_can_be_watched_while_the_night_goes_by() {
     child.wait().unwrap();
 }
 
-/// Somebody has told the monitor to be quiet, and the demonstration has to notice that nobody is told.
+/// Somebody has told the monitor to be quiet, and the demonstration has to notice that nobody is
+/// told.
 #[test]
 fn m1_a_monitor_that_tells_nobody_is_a_failure() {
     let mut child = demo(&["--speed", FAST]).spawn().unwrap();
@@ -213,7 +215,8 @@ fn m1_a_monitor_that_tells_nobody_is_a_failure() {
     );
 }
 
-/// Somebody else beats to the PLC while the overwatcher is dead: the dome does not close, and the demonstration has to notice.
+/// Somebody else beats to the PLC while the overwatcher is dead: the dome does not close, and the
+/// demonstration has to notice.
 #[test]
 fn s4_a_dome_that_does_not_close_is_a_failure() {
     let mut child = demo(&["--speed", FAST]).spawn().unwrap();

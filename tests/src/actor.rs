@@ -26,7 +26,8 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Starts it, and waits until it answers. The client connects to `url`; the actor to what its configuration says.
+    /// Starts it, and waits until it answers. The client connects to `url`; the actor to what its
+    /// configuration says.
     pub async fn start(config: ActorConfig, url: &str) -> Self {
         let process = Launch::lvmbeat(config.actor()).start();
         let client = RawClient::connect(url, "tester").await;

@@ -27,7 +27,8 @@ impl Authority {
         Self::of("localhost")
     }
 
-    /// A new one, with a server of that name. No two are called alike, lest a client takes one for the other, forged.
+    /// A new one, with a server of that name. No two are called alike, lest a client takes one for
+    /// the other, forged.
     pub fn of(server_name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -49,7 +50,8 @@ impl Authority {
         }
     }
 
-    /// A server that is its own authority, as `openssl req -x509` makes it: its name stands only as the common name.
+    /// A server that is its own authority, as `openssl req -x509` makes it: its name stands only as
+    /// the common name.
     ///
     /// # Panics
     /// If it cannot be made.

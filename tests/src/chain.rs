@@ -1,4 +1,5 @@
-//! The whole chain on real parts: clients, the actor, `lvmecp`, the PLC. Each part is a process of its own, so that each can die alone.
+//! The whole chain on real parts: clients, the actor, `lvmecp`, the PLC. Each part is a process of
+//! its own, so that each can die alone.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,8 +27,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often clients beat in [`config`].
 pub const INTERVAL: Duration = Duration::from_millis(300);
 
-/// An actor with that many critical heartbeats, `c0` and so on. A heartbeat reaches the PLC once a second or so, and the PLC closes after
-/// four: a busy machine may be late by three seconds before a dome closes that should stay open.
+/// An actor with that many critical heartbeats, `c0` and so on. A heartbeat reaches the PLC once a
+/// second or so, and the PLC closes after four: a busy machine may be late by three seconds before
+/// a dome closes that should stay open.
 pub fn config(url: &str, critical: usize) -> ActorConfig {
     let config = ActorConfig::new(url)
         .set("heartbeats", serde_json::json!([]))
@@ -146,8 +148,8 @@ impl Chain {
         client.kill().await
     }
 
-    /// S4: the dome begins to close within the budget that `lvmbeat check` has printed, counted from that moment, because the PLC has
-    /// waited in vain; and not before it has.
+    /// S4: the dome begins to close within the budget that `lvmbeat check` has printed, counted
+    /// from that moment, because the PLC has waited in vain; and not before it has.
     pub async fn closes_in_time(&mut self, mark: u64, since: Instant) {
         let closing = self
             .dome

@@ -261,7 +261,8 @@ impl RawClient {
         }
     }
 
-    /// A heartbeat that proves when it was sent, by the value with which a first one is answered. Gives the second answer.
+    /// A heartbeat that proves when it was sent, by the value with which a first one is answered.
+    /// Gives the second answer.
     ///
     /// # Panics
     /// As [`Self::command`].

@@ -16,8 +16,8 @@ pub struct ActorConfig {
 }
 
 impl ActorConfig {
-    /// An actor on that broker with one critical heartbeat, `overwatcher`, no network to probe, and times that make a test
-    /// take seconds: beats every 0.5 s, the PLC closes after 6 s.
+    /// An actor on that broker with one critical heartbeat, `overwatcher`, no network to probe, and
+    /// times that make a test take seconds: beats every 0.5 s, the PLC closes after 6 s.
     pub fn new(url: &str) -> Self {
         let value = json!({
             "actor": {
@@ -53,7 +53,8 @@ impl ActorConfig {
         self
     }
 
-    /// Another timeout for the overwatcher's heartbeat, in seconds: longer where commands may be longer on their way.
+    /// Another timeout for the overwatcher's heartbeat, in seconds: longer where commands may be
+    /// longer on their way.
     #[must_use]
     pub fn timeout(mut self, seconds: f64) -> Self {
         self.value["heartbeats"][0]["timeout"] = seconds.into();

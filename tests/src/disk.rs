@@ -1,7 +1,7 @@
 //! A small disk for one program, which can be full or read-only.
 //!
-//! It is a tmpfs in a mount namespace that a child process keeps. So nobody else sees it, and it is gone with that child, however the
-//! test ends.
+//! It is a tmpfs in a mount namespace that a child process keeps. So nobody else sees it, and it is
+//! gone with that child, however the test ends.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -84,7 +84,8 @@ impl Disk {
     /// If it cannot be mounted like that.
     pub async fn read_only(&self, yes: bool) {
         let options = if yes { "remount,ro" } else { "remount,rw" };
-        // With a source, the present options are not given once more: a user's namespace does not know the owner among them.
+        // With a source, the present options are not given once more: a user's namespace does not
+        // know the owner among them.
         let mount = Launch::other("mount".into())
             .args(["-o", options, "tmpfs"])
             .args([self.path()]);

@@ -18,8 +18,8 @@ pub struct Dome {
 }
 
 impl Dome {
-    /// Starts it with further arguments: `--timeout`, `--travel`, `--speed`, `--fault`, `--ecp`. The dome is closed, and the
-    /// countdown runs.
+    /// Starts it with further arguments: `--timeout`, `--travel`, `--speed`, `--fault`, `--ecp`.
+    /// The dome is closed, and the countdown runs.
     pub async fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let mut process = Launch::sim(["--listen", "127.0.0.1:0", "--json", "--control"])
             .args(arguments)
@@ -43,7 +43,8 @@ impl Dome {
         self.process.mark()
     }
 
-    /// Orders something (`dome open`, `fault heartbeat-ignored on`), and gives its `status` after that.
+    /// Orders something (`dome open`, `fault heartbeat-ignored on`), and gives its `status` after
+    /// that.
     ///
     /// # Panics
     /// If it does not know the order.

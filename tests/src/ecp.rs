@@ -1,4 +1,5 @@
-//! An `lvmecp` that behaves as a test wants: it answers, fails or hangs, freezes, and counts what it gets.
+//! An `lvmecp` that behaves as a test wants: it answers, fails or hangs, freezes, and counts what
+//! it gets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,7 +94,8 @@ impl FakeEcp {
         let serving = tokio::spawn(async move {
             let mut frozen = ours.frozen.subscribe();
             while let Some(Ok(delivery)) = commands.next().await {
-                // Like a stopped process: the one message that was fetched is not acknowledged, the others wait.
+                // Like a stopped process: the one message that was fetched is not acknowledged, the
+                // others wait.
                 if frozen.wait_for(|frozen| !frozen).await.is_err() {
                     return;
                 }
@@ -115,7 +117,8 @@ impl FakeEcp {
         }
     }
 
-    /// From now on, the command (`heartbeat`, `ping`) gets this. In the beginning all get [`Behaviour::Done`].
+    /// From now on, the command (`heartbeat`, `ping`) gets this. In the beginning all get
+    /// [`Behaviour::Done`].
     pub fn on(&self, command: &str, behaviour: Behaviour) {
         self.shared
             .behaviours
@@ -124,7 +127,8 @@ impl FakeEcp {
             .insert(command.to_owned(), behaviour);
     }
 
-    /// From now on it takes nothing, like a stopped process. What it answers later than it took, it still answers.
+    /// From now on it takes nothing, like a stopped process. What it answers later than it took, it
+    /// still answers.
     pub fn freeze(&self) {
         self.shared.frozen.send_replace(true);
     }

@@ -28,8 +28,8 @@
 //!
 //! # Rules
 //!
-//! * A missing part (RabbitMQ, Python, Chromium, a program that is not built, or is older than its sources) fails the test and says
-//!   what to do. Nothing is skipped.
+//! * A missing part (RabbitMQ, Python, Chromium, a program that is not built, or is older than its
+//!   sources) fails the test and says what to do. Nothing is skipped.
 //! * Nothing outlives the test process, however it ends: see [`reaper`].
 //! * Nothing is shared between two tests but a broker, on which each has a virtual host.
 //!

@@ -241,7 +241,8 @@ impl Monitor {
         .await;
     }
 
-    /// From now on the disk does not answer, whatever is written: a pipe that nobody reads is in the place of the new file.
+    /// From now on the disk does not answer, whatever is written: a pipe that nobody reads is in
+    /// the place of the new file.
     pub async fn hang_disk(&self) {
         eventually(LIMIT, async || {
             mknodat(CWD, self.new_file(), FileType::Fifo, Mode::RWXU, 0)

@@ -1,8 +1,9 @@
 //! Ports that stay free for a test while nobody listens on them.
 //!
-//! A port from `bind(0)` can be taken by anybody as soon as its listener is closed, for instance by an outgoing connection
-//! while a broker restarts. These lie below the range that the system gives to outgoing connections, and no two tests,
-//! of whatever process, have the same one at a time: an abstract socket, which vanishes with its process, is the lock.
+//! A port from `bind(0)` can be taken by anybody as soon as its listener is closed, for instance by
+//! an outgoing connection while a broker restarts. These lie below the range that the system gives
+//! to outgoing connections, and no two tests, of whatever process, have the same one at a time: an
+//! abstract socket, which vanishes with its process, is the lock.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::linux::net::SocketAddrExt as _;

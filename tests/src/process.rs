@@ -1,7 +1,8 @@
 //! The real programs as child processes.
 //!
-//! A program is looked for beside the test executable (`target/PROFILE/`). `cargo test` does not build it; `tests/run` does,
-//! and so does `cargo build --workspace`. A program that is missing, or older than its sources, fails the test.
+//! A program is looked for beside the test executable (`target/PROFILE/`). `cargo test` does not
+//! build it; `tests/run` does, and so does `cargo build --workspace`. A program that is missing, or
+//! older than its sources, fails the test.
 
 mod output;
 mod program;
@@ -197,7 +198,8 @@ impl Event {
     }
 }
 
-/// A running program. It is killed, with whatever it has started, when this is dropped and when the test process ends.
+/// A running program. It is killed, with whatever it has started, when this is dropped and when the
+/// test process ends.
 #[derive(Debug)]
 pub struct Process {
     group: Group,
@@ -236,7 +238,8 @@ impl Process {
         self.output.mark()
     }
 
-    /// The first line of all that it has printed for which this holds; waits for one if there is none yet.
+    /// The first line of all that it has printed for which this holds; waits for one if there is
+    /// none yet.
     ///
     /// # Panics
     /// With the end of its output, if none comes within the limit or before it ends.
@@ -261,8 +264,8 @@ impl Process {
         }
     }
 
-    /// The first line after a place that is a JSON object with that `event`, as those of `sim --json` and of the Python
-    /// scripts are. For any event of that name give place 0.
+    /// The first line after a place that is a JSON object with that `event`, as those of `sim
+    /// --json` and of the Python scripts are. For any event of that name give place 0.
     ///
     /// # Panics
     /// Like [`Self::wait_for_line`].

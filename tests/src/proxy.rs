@@ -1,7 +1,7 @@
 //! A TCP proxy that breaks connections in every way that a network can.
 //!
-//! It stands between a client and its server on a port of its own. What it does, it does until told otherwise, to the
-//! connections there are and to those that come:
+//! It stands between a client and its server on a port of its own. What it does, it does until told
+//! otherwise, to the connections there are and to those that come:
 //!
 //! | [`Flow`], for each direction | what the ends see |
 //! |---|---|
@@ -10,7 +10,8 @@
 //! | [`Stall`](Flow::Stall) | no byte moves and none is lost; the sender's socket fills up |
 //! | [`Swallow`](Flow::Swallow) | the sender may send for ever, nothing arrives, and nobody learns that the other end has hung up |
 //!
-//! A connection that lost bytes by `Swallow` stays a black hole for good, as its stream would be corrupt: it is *half open*.
+//! A connection that lost bytes by `Swallow` stays a black hole for good, as its stream would be
+//! corrupt: it is *half open*.
 
 mod pump;
 
@@ -75,7 +76,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts one before that server, which may be absent for now: then clients get an end of stream.
+    /// Starts one before that server, which may be absent for now: then clients get an end of
+    /// stream.
     pub async fn start(server: (&str, u16)) -> Self {
         let server = lookup_host(server)
             .await
@@ -141,7 +143,8 @@ impl Proxy {
         self.end_all(false);
     }
 
-    /// Makes black holes of all connections there are: sockets stay open, nothing passes ever again. New ones pass.
+    /// Makes black holes of all connections there are: sockets stay open, nothing passes ever
+    /// again. New ones pass.
     pub fn half_open(&self) {
         let next = self.shared.next.load(Ordering::SeqCst);
         self.shared

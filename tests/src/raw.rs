@@ -17,7 +17,8 @@ const METHOD: u8 = 1;
 const CONTENT: u8 = 2;
 const BODY: u8 = 3;
 
-/// A connection with one channel, in confirm mode unless it is one to [flood](RawConnection::flood) with.
+/// A connection with one channel, in confirm mode unless it is one to [flood](RawConnection::flood)
+/// with.
 #[derive(Debug)]
 pub struct RawConnection {
     stream: TcpStream,
@@ -63,8 +64,8 @@ impl RawConnection {
         raw
     }
 
-    /// Publishes these commands one after the other, again and again, as fast as the broker takes them. Adds to `count` how many it
-    /// has published. Never ends.
+    /// Publishes these commands one after the other, again and again, as fast as the broker takes
+    /// them. Adds to `count` how many it has published. Never ends.
     pub async fn flood(&mut self, commands: &[Command<'_>], count: &AtomicU64) {
         let once: Vec<u8> = commands.iter().flat_map(Command::frames).collect();
         loop {
@@ -73,9 +74,10 @@ impl RawConnection {
         }
     }
 
-    /// Publishes, and waits until the broker has taken it. `flags` and `properties` are the property flags and list of a
-    /// content header (AMQP 0-9-1, 4.2.6.1), as they go over the wire. The exchange without a name puts a message into the queue
-    /// that the routing key names.
+    /// Publishes, and waits until the broker has taken it. `flags` and `properties` are the
+    /// property flags and list of a content header (AMQP 0-9-1, 4.2.6.1), as they go over the
+    /// wire. The exchange without a name puts a message into the queue that the routing key
+    /// names.
     pub async fn publish(
         &mut self,
         (exchange, routing_key): (&str, &[u8]),

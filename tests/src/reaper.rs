@@ -1,8 +1,9 @@
 //! Ends what a test process leaves behind, however that process ends.
 //!
-//! Values that clean up when they are dropped are not enough: statics are never dropped, and a process that is killed
-//! drops nothing. So one small shell for each test process, in a process group of its own so that Ctrl-C does not reach
-//! it, reads from a pipe what there is to end. The pipe closes with this process, and then it does.
+//! Values that clean up when they are dropped are not enough: statics are never dropped, and a
+//! process that is killed drops nothing. So one small shell for each test process, in a process
+//! group of its own so that Ctrl-C does not reach it, reads from a pipe what there is to end. The
+//! pipe closes with this process, and then it does.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -67,7 +68,8 @@ impl Group {
             .is_some_and(|group| kill_process_group(group, signal).is_ok())
     }
 
-    /// Kills it. To be called before its leader is waited for: after that, the number may become somebody else's.
+    /// Kills it. To be called before its leader is waited for: after that, the number may become
+    /// somebody else's.
     pub fn end(&mut self) {
         self.signal(Signal::KILL);
         if let Some(group) = self.0.take() {

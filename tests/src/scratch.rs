@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::reaper;
 
-/// A new folder that only this user can enter, removed when this is dropped, and when the test process ends.
+/// A new folder that only this user can enter, removed when this is dropped, and when the test
+/// process ends.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 

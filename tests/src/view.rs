@@ -51,7 +51,8 @@ pub async fn metric_reason(address: SocketAddr) -> Result<String, String> {
     Ok(reason)
 }
 
-/// The log lines after a place that say why the dome heartbeat is held, or that it no longer is: the reason's name, or `released`.
+/// The log lines after a place that say why the dome heartbeat is held, or that it no longer is:
+/// the reason's name, or `released`.
 pub fn logged_reasons(actor: &Process, mark: u64) -> Vec<String> {
     let lines = actor.lines().into_iter();
     lines

@@ -1,4 +1,5 @@
-//! A heartbeat that waited does not count, wherever it waited: in a stopped actor, in the queue before it, on the way (S3).
+//! A heartbeat that waited does not count, wherever it waited: in a stopped actor, in the queue
+//! before it, on the way (S3).
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ async fn emit(actor: &Actor, ecp: &FakeEcp) {
     eventually(SOON, async || actor.status("/ecp/in_flight").await == false).await;
 }
 
-/// Stops the actor for that long, with `set`s waiting that were sent all the time, and shows that none of them counts.
+/// Stops the actor for that long, with `set`s waiting that were sent all the time, and shows that
+/// none of them counts.
 async fn sets_of_a_stop_do_not_count(vhost: &Vhost, mut actor: Actor, stop: Duration) {
     let ecp = FakeEcp::start(&vhost.url()).await;
     emit(&actor, &ecp).await;
@@ -121,7 +123,8 @@ async fn s3_a_set_that_was_held_on_a_stalled_connection_does_not_count() {
     let (emitted, asked) = (ecp.heartbeats().len(), ecp.received().len());
     let sessions = actor.sessions();
 
-    // With none of the actor's own messages under way the `set` is the one that is on the connection, where the broker cannot drop it.
+    // With none of the actor's own messages under way the `set` is the one that is on the
+    // connection, where the broker cannot drop it.
     eventually(SOON, async || {
         proxy.set_to_server(Flow::Stall);
         if vhost.queue_length("lvmbeat_commands").await == Some(0) {

@@ -1,4 +1,5 @@
-//! A configuration that cannot work is refused before anything runs, with one sentence that says where, what, and what to do.
+//! A configuration that cannot work is refused before anything runs, with one sentence that says
+//! where, what, and what to do.
 
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use lvmbeat_tests::scratch::Scratch;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Both `check` and `actor` refuse the text: exit code 2, nothing on standard output, one line on standard error, which names the file,
-/// the key, the problem and the remedy, and shows no secret.
+/// Both `check` and `actor` refuse the text: exit code 2, nothing on standard output, one line on
+/// standard error, which names the file, the key, the problem and the remedy, and shows no secret.
 async fn refused(text: &str, key: &str, problem: &str, remedy: &str) {
     refused_by(&["check", "actor"], text, key, problem, remedy).await;
 }
@@ -263,7 +264,8 @@ async fn l1_a_timeout_below_the_clients_rate_and_a_margin_of_nothing_are_refused
         let problem = "which beats every 5 s: each beat is confirmed by the next one";
         refused(&text, "heartbeats[0].timeout: ", problem, "raise it").await;
     }
-    // Beats through the cut-off 50 + expiration 5 + writing 5 are the PLC's 60: not one second is left.
+    // Beats through the cut-off 50 + expiration 5 + writing 5 are the PLC's 60: not one second is
+    // left.
     let problem = "two heartbeats may be 60 s apart, and it waits for 60 s";
     refused(
         "ecp: {cutoff: 45}",

@@ -1,4 +1,5 @@
-//! Whatever happens to RabbitMQ or to the way to it, the actor is back soon, and knows nothing (S5).
+//! Whatever happens to RabbitMQ or to the way to it, the actor is back soon, and knows nothing
+//! (S5).
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ const SOON: Duration = Duration::from_secs(15);
 const BACK: Duration = Duration::from_secs(5);
 const AMQP_HEARTBEAT: Duration = Duration::from_secs(2);
 
-/// Two critical heartbeats that last longer than any test, so that only a new session can make the actor forget them.
+/// Two critical heartbeats that last longer than any test, so that only a new session can make the
+/// actor forget them.
 fn config(url: &str) -> ActorConfig {
     let heartbeat =
         |name| serde_json::json!({ "name": name, "critical": true, "timeout": 100, "interval": 1 });
@@ -86,7 +88,8 @@ impl Scene {
         }
     }
 
-    /// A new session is open after that place in the output, answers within the limit from `whole`, and knows nothing.
+    /// A new session is open after that place in the output, answers within the limit from `whole`,
+    /// and knows nothing.
     async fn is_back(&mut self, mark: u64, whole: Instant, limit: Duration) {
         self.actor.until_session(mark, limit).await;
         self.actor

@@ -1,4 +1,5 @@
-//! The bus on RabbitMQ keeps the contract that the broker in memory keeps: the same test bodies on both.
+//! The bus on RabbitMQ keeps the contract that the broker in memory keeps: the same test bodies on
+//! both.
 #![expect(clippy::panic, reason = "a broken contract fails the test")]
 
 use std::time::Duration;

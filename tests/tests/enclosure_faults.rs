@@ -38,7 +38,8 @@ fn config(vhost: &Vhost) -> ActorConfig {
         .set("max_close_after", 200)
 }
 
-/// Fifty `set`s are answered, each before a `ping` that was sent after it, and all while the one emission is under way.
+/// Fifty `set`s are answered, each before a `ping` that was sent after it, and all while the one
+/// emission is under way.
 async fn sets_are_answered_during_one_emission(actor: &Actor, vhost: &Vhost, ecp: &FakeEcp) {
     for _ in 0..50 {
         let (set, ping) = tokio::join!(actor.command("set overwatcher"), actor.command("ping"));
@@ -105,7 +106,8 @@ async fn s6_nothing_piles_up_before_a_frozen_lvmecp() {
     ecp.freeze();
     throughout(Duration::from_secs(5), async || {
         actor.set("overwatcher").await;
-        // One that was fetched, one that has not expired, and one in whose place it has come but that the broker has not dropped.
+        // One that was fetched, one that has not expired, and one in whose place it has come but
+        // that the broker has not dropped.
         let length = vhost.queue_length("lvmecp_commands").await;
         length.filter(|length| *length <= 3).ok_or(length)
     })
@@ -113,7 +115,8 @@ async fn s6_nothing_piles_up_before_a_frozen_lvmecp() {
     assert_eq!(actor.status("/ecp/last_outcome").await, "timed_out");
 }
 
-/// The greatest age that a heartbeat can have had when it arrived: its ping was sent when it was decided on.
+/// The greatest age that a heartbeat can have had when it arrived: its ping was sent when it was
+/// decided on.
 async fn age(tap: &Tap, command_id: &str, arrived: Instant) -> Duration {
     let passed = eventually(SOON, async || {
         let passed = tap.passed();
@@ -132,7 +135,8 @@ async fn s3_no_heartbeat_reaches_lvmecp_late_after_a_freeze() {
     let ecp = FakeEcp::start(&vhost.url()).await;
     let tap = Tap::on(&vhost.url(), "lvmecp").await;
     let actor = Actor::start(config(&vhost), &vhost.url()).await;
-    // Freezes that begin at many moments of the pace and last shorter than, about as long as, and longer than the expiration.
+    // Freezes that begin at many moments of the pace and last shorter than, about as long as, and
+    // longer than the expiration.
     for (moment, freeze) in [
         (0, 500),
         (120, 900),
@@ -146,7 +150,8 @@ async fn s3_no_heartbeat_reaches_lvmecp_late_after_a_freeze() {
             true
         })
         .await;
-        // Not between the answer to a ping and its heartbeat, milliseconds which no actor can do anything about.
+        // Not between the answer to a ping and its heartbeat, milliseconds which no actor can do
+        // anything about.
         eventually(SOON, async || actor.status("/ecp/in_flight").await == false).await;
         ecp.freeze();
         let before = ecp.heartbeats().len();
@@ -310,7 +315,8 @@ async fn an_lvmecp_that_refuses_is_asked_again_and_never_hammered() {
     for pair in refused.windows(2) {
         assert!(pair[1].at - pair[0].at >= retry, "{pair:?}");
     }
-    // The cut-off counts from the last success; there has been none, so the next is not put off by it.
+    // The cut-off counts from the last success; there has been none, so the next is not put off by
+    // it.
     ecp.on("heartbeat", Behaviour::Done);
     let start = Instant::now();
     eventually(Duration::from_secs(4), async || {

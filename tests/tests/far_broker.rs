@@ -1,4 +1,5 @@
-//! A broker that is far: a session opens, and heartbeats count, with round trips of half a second and of two.
+//! A broker that is far: a session opens, and heartbeats count, with round trips of half a second
+//! and of two.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The harness does what the other tests rely on: a tool that breaks nothing would let everything pass.
+//! The harness does what the other tests rely on: a tool that breaks nothing would let everything
+//! pass.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;

@@ -14,7 +14,8 @@ use lvmbeat_tests::{eventually, throughout, view};
 const SOON: Duration = Duration::from_secs(20);
 const FAILURES: usize = 4;
 
-/// How many probes have failed since that place, up to the first line after it for which this holds.
+/// How many probes have failed since that place, up to the first line after it for which this
+/// holds.
 async fn failures_until(actor: &mut Process, mark: u64, what: &str) -> (usize, String) {
     let end = actor
         .wait_for_line_after(mark, SOON, |line| line.contains(what))
@@ -27,7 +28,8 @@ async fn failures_until(actor: &mut Process, mark: u64, what: &str) -> (usize, S
     (failures, end.text)
 }
 
-/// Of the reasons that were logged, those that are faults: the pace goes on all the time, and `-v` shows it too.
+/// Of the reasons that were logged, those that are faults: the pace goes on all the time, and `-v`
+/// shows it too.
 fn logged_faults(actor: &Process, mark: u64) -> Vec<String> {
     let mut reasons = view::logged_reasons(actor, mark);
     reasons.retain(|reason| !matches!(reason.as_str(), "in_flight" | "cut_off" | "retry"));
@@ -102,7 +104,8 @@ async fn s1_a_link_is_down_after_so_many_failures_in_a_row_and_up_after_one_succ
     let link_up = async || view::metric(http.address(), "lvmbeat_link_up{name=\"lco\"}").await;
     assert_eq!(link_up().await, Ok(0.0));
 
-    // S1: the client beats, and nothing is emitted; nor is anything said again, though its number of failures grows.
+    // S1: the client beats, and nothing is emitted; nor is anything said again, though its number
+    // of failures grows.
     let emitted = ecp.heartbeats().len();
     throughout(Duration::from_secs(2), async || {
         ecp.heartbeats().len() == emitted

@@ -73,7 +73,8 @@ async fn fifty_thousand_sets_are_answered_in_flat_memory_with_one_emission_per_c
     let (early, late) = (early.iter().min().unwrap(), late.iter().min().unwrap());
     assert!(late.saturating_sub(*early) < MIB, "{samples:?}");
 
-    // L1: what lvmecp answers is not lost among everybody's replies, nor is more than one heartbeat emitted in a cut-off.
+    // L1: what lvmecp answers is not lost among everybody's replies, nor is more than one heartbeat
+    // emitted in a cut-off.
     let heartbeats = ecp.heartbeats();
     let most = took.as_secs_f64() / CUTOFF.as_secs_f64() + 1.0;
     let count = u32::try_from(heartbeats.len()).unwrap();

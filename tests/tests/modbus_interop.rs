@@ -1,5 +1,5 @@
-//! The real pymodbus reads and writes the simulated PLC as lvmecp does: a new connection for each access, all coils in one
-//! read of 1023, holding registers in blocks.
+//! The real pymodbus reads and writes the simulated PLC as lvmecp does: a new connection for each
+//! access, all coils in one read of 1023, holding registers in blocks.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The commands of SECURITY.md, tried on RabbitMQ: who they keep out, and that lvmbeat works with what they leave it.
+//! The commands of SECURITY.md, tried on RabbitMQ: who they keep out, and that lvmbeat works with
+//! what they leave it.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! For every reason to hold the dome heartbeat: `status`, the log (once for each change) and the metric name the first cause.
+//! For every reason to hold the dome heartbeat: `status`, the log (once for each change) and the
+//! metric name the first cause.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;
@@ -102,7 +103,8 @@ impl Watched {
         view::metric(self.http.address(), name).await.unwrap()
     }
 
-    /// Until the log has said just that since that place, of what is wrong. It is written in the background.
+    /// Until the log has said just that since that place, of what is wrong. It is written in the
+    /// background.
     async fn until_logged(&self, mark: u64, expected: &[&str]) {
         eventually(SOON, async || {
             let logged = self.logged(mark);
@@ -276,7 +278,8 @@ async fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
         let name = format!("lvmbeat_holds_total{{reason=\"{reason}\"}}");
         eventually(SOON, async || watched.metric(&name).await >= 1.0).await;
     }
-    // That is the pace, and no fault: it is only said, once each, to those who ask for more. The log tells the outcome instead, once.
+    // That is the pace, and no fault: it is only said, once each, to those who ask for more. The
+    // log tells the outcome instead, once.
     watched
         .until_logged_with_pace(
             mark,
@@ -337,7 +340,8 @@ async fn s3_a_process_that_was_stopped_says_so_and_counts_nothing_that_waited() 
     watched.ecp.wait_for_heartbeats(1, SOON).await;
     watched.actor.freeze();
     let mark = watched.actor.mark();
-    // For longer than the attention of 1.5 s, and than the cut-off; sets wait in the broker and in the socket meanwhile.
+    // For longer than the attention of 1.5 s, and than the cut-off; sets wait in the broker and in
+    // the socket meanwhile.
     throughout(Duration::from_secs(2), async || {
         let set = watched.client.outgoing("lvmbeat", "set c0");
         watched.client.post(&set).await;
@@ -541,7 +545,8 @@ async fn s3_a_status_that_came_by_a_slow_way_names_it() {
     })
     .await;
     let mark = watched.until_waiting().await;
-    // With none of the actor's own messages under way the `status` is the one that is on the connection, where the broker cannot drop it.
+    // With none of the actor's own messages under way the `status` is the one that is on the
+    // connection, where the broker cannot drop it.
     eventually(SOON, async || {
         watched.proxy.set_to_server(Flow::Stall);
         if watched.vhost.queue_length("lvmbeat_commands").await == Some(0) {

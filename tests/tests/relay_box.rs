@@ -1,4 +1,5 @@
-//! The actor feeds the watchdog box: the firmware as it is shipped, in QEMU, on a serial line that is a pseudo-terminal.
+//! The actor feeds the watchdog box: the firmware as it is shipped, in QEMU, on a serial line that
+//! is a pseudo-terminal.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::fs::OpenOptions;
@@ -21,7 +22,8 @@ const SOON: Duration = Duration::from_secs(30);
 const NEXT: Duration = Duration::from_secs(45);
 /// The relay drops this long after the last heartbeat that counted: `site.rs` of the firmware.
 const BOX_TIMEOUT: Duration = Duration::from_secs(60);
-/// A heartbeat counts for the box once in so long, and so the last one may be so much older than the last beat.
+/// A heartbeat counts for the box once in so long, and so the last one may be so much older than
+/// the last beat.
 const BOX_CUTOFF: Duration = Duration::from_secs(10);
 
 /// The box, whose program tests/run builds.

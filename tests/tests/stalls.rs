@@ -1,4 +1,5 @@
-//! A beat that waited on its client's side of the broker counts from when it was sent, not from when it came (S3, S4).
+//! A beat that waited on its client's side of the broker counts from when it was sent, not from
+//! when it came (S3, S4).
 #![expect(clippy::expect_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! The wall clock is stepped by minutes, as NTP or an operator can do it, and decides nothing.
 //!
-//! The actor runs under libfaketime, which gives it a wall clock that the test can step. The clock of decisions is boot time, which the
-//! library does not touch, and neither does a step of the real one.
+//! The actor runs under libfaketime, which gives it a wall clock that the test can step. The clock
+//! of decisions is boot time, which the library does not touch, and neither does a step of the real
+//! one.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -99,7 +100,8 @@ async fn s1_l1_a_wall_clock_that_is_stepped_changes_nothing() {
     })
     .await;
     let stale = last.elapsed();
-    // It counts from when it was sent at the earliest: two bursts, beats and echoes before, at these times.
+    // It counts from when it was sent at the earliest: two bursts, beats and echoes before, at
+    // these times.
     let earlier = Duration::from_secs(2);
     let in_time = TIMEOUT.saturating_sub(earlier)..TIMEOUT + BUSY;
     assert!(in_time.contains(&stale), "{stale:?}");

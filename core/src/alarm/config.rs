@@ -28,8 +28,8 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Alarms after `alert_after` of observed silence; a gap of exactly `attention_limit` is not observed. No
-    /// reminders.
+    /// Alarms after `alert_after` of observed silence; a gap of exactly `attention_limit` is not
+    /// observed. No reminders.
     pub fn new(alert_after: Duration, attention_limit: Duration) -> Result<Self, ConfigError> {
         if alert_after == Duration::MIN {
             return Err(ConfigError::ZeroAlertAfter);

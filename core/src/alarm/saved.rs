@@ -32,9 +32,9 @@ impl Mode {
 
 /// All that has to survive a restart.
 ///
-/// Any values can be restored, also those of a file that was damaged or written by hand. No combination is a wrong one.
-/// A field that is missing has its default, durations are milliseconds, and one that is too long for the clock becomes
-/// the longest that it has.
+/// Any values can be restored, also those of a file that was damaged or written by hand. No
+/// combination is a wrong one. A field that is missing has its default, durations are milliseconds,
+/// and one that is too long for the clock becomes the longest that it has.
 ///
 /// The state of the Python version knows whether an alarm was on, and whether a beat was ever seen:
 ///
@@ -58,7 +58,8 @@ pub struct Saved {
     /// Silence observed since the last beat.
     #[cfg_attr(feature = "serde", serde(with = "crate::as_millis"))]
     pub silence: Duration,
-    /// The part of it since people were last told that it is down. It means nothing while it is not.
+    /// The part of it since people were last told that it is down. It means nothing while it is
+    /// not.
     #[cfg_attr(feature = "serde", serde(with = "crate::as_millis"))]
     pub since_told: Duration,
     /// Whether alarms are raised.
@@ -66,8 +67,8 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// The same after `by` during which nobody was listening: nothing was observed, but a timed disable goes on. For
-    /// the time that the monitor was not running.
+    /// The same after `by` during which nobody was listening: nothing was observed, but a timed
+    /// disable goes on. For the time that the monitor was not running.
     #[must_use]
     pub fn aged(mut self, by: Duration) -> Self {
         if let Mode::DisabledFor(left) = &mut self.mode {

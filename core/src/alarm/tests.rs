@@ -18,7 +18,8 @@ const T0: Instant = Instant::from_secs(10_000);
 const TICK: Duration = Duration::from_ticks(1);
 const AFTER: Duration = Duration::from_secs(300);
 const EVERY: Duration = Duration::from_secs(600);
-/// Long, so that it plays a part only where a test is about it, and so that one call observes a lot.
+/// Long, so that it plays a part only where a test is about it, and so that one call observes a
+/// lot.
 const ATTENTION: Duration = AFTER;
 
 const fn secs(secs: u64) -> Duration {

@@ -1,4 +1,5 @@
-//! The reference: a list of everything that happened, and answers that are read off the whole of it.
+//! The reference: a list of everything that happened, and answers that are read off the whole of
+//! it.
 
 use embassy_time::Duration;
 use lvmbeat_core::alarm::{Mode, Saved, State, Status};
@@ -78,8 +79,8 @@ impl History<'_> {
         }
     }
 
-    /// The stretches that end with the events from `first` on, and the one from the last of them to `now`; negative if
-    /// the clock went back.
+    /// The stretches that end with the events from `first` on, and the one from the last of them to
+    /// `now`; negative if the clock went back.
     fn stretches(&self, first: usize, now: u64) -> impl Iterator<Item = i128> {
         let ends = self.events.iter().map(|event| event.at).chain([now]);
         ends.enumerate()

@@ -1,6 +1,7 @@
-//! The alarm against a reference that keeps no state but the list of everything that happened, and reads all of it again for
-//! each answer; and against a world in which the monitor is stopped, killed and given broken clocks. Durations are a few ticks
-//! long, so that equality is met all the time.
+//! The alarm against a reference that keeps no state but the list of everything that happened, and
+//! reads all of it again for each answer; and against a world in which the monitor is stopped,
+//! killed and given broken clocks. Durations are a few ticks long, so that equality is met all the
+//! time.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -32,7 +33,8 @@ enum Op {
     CheckAll,
     /// Saves, for a restart that comes later.
     Save,
-    /// Restarts from what is saved now, or from what was saved last: what happened since is forgotten.
+    /// Restarts from what is saved now, or from what was saved last: what happened since is
+    /// forgotten.
     Restart {
         crash: bool,
         start: u64,

@@ -14,7 +14,8 @@ enum Disturbance {
     Stopped(u64),
     /// The clock goes back by so much.
     ClockBack(u64),
-    /// The process is killed, and started so much later; beats are lost, and so is what was not saved.
+    /// The process is killed, and started so much later; beats are lost, and so is what was not
+    /// saved.
     Killed(u64),
 }
 

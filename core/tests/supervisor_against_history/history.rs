@@ -1,4 +1,5 @@
-//! The reference: a list of everything that happened, and answers that are read off the whole of it.
+//! The reference: a list of everything that happened, and answers that are read off the whole of
+//! it.
 
 use embassy_time::{Duration, Instant};
 use lvmbeat_core::emission::Counts;
@@ -10,7 +11,8 @@ pub(crate) struct Setup {
     pub(crate) attention: u64,
     /// Limit of the age of what is received.
     pub(crate) path: Option<u64>,
-    /// Beats closer together than this count as one; `None`: each counts as sent when it is received.
+    /// Beats closer together than this count as one; `None`: each counts as sent when it is
+    /// received.
     pub(crate) burst: Option<u64>,
     pub(crate) cutoff: u64,
     pub(crate) retry: u64,
@@ -77,7 +79,8 @@ impl History<'_> {
             .map_or(0, |forget| forget + 1)
     }
 
-    /// All lapses of the session before event `end`, with the index of the event that noticed it; and what `now` would be.
+    /// All lapses of the session before event `end`, with the index of the event that noticed it;
+    /// and what `now` would be.
     pub(crate) fn lapses(&self, end: usize, now: Option<u64>) -> Vec<(usize, Lapse)> {
         let begin = self.session(end);
         let origin = match begin.checked_sub(1) {
@@ -149,8 +152,9 @@ impl History<'_> {
         self.beats(end, heartbeat).map(|(_, at, _)| at)
     }
 
-    /// When the newest beat was sent, at the earliest: what it proves itself, or when the last beat entered that was received at least a
-    /// burst before it entered. Of beats that are closer together only the first counts for that.
+    /// When the newest beat was sent, at the earliest: what it proves itself, or when the last beat
+    /// entered that was received at least a burst before it entered. Of beats that are closer
+    /// together only the first counts for that.
     pub(crate) fn sent_after(&self, end: usize, heartbeat: usize) -> Option<u64> {
         let proofs = self.beats(end, heartbeat).filter_map(|(_, _, proof)| proof);
         if self.setup.heartbeats[heartbeat].proof_required {
@@ -270,7 +274,8 @@ impl History<'_> {
             .collect()
     }
 
-    /// An instant of long ago, as it counts after each `forget` from event `index` on: never in the future.
+    /// An instant of long ago, as it counts after each `forget` from event `index` on: never in the
+    /// future.
     pub(crate) fn clamped(&self, at: u64, index: usize, end: usize) -> u64 {
         self.events[index..end]
             .iter()
@@ -346,8 +351,8 @@ impl History<'_> {
             })
     }
 
-    /// What is shown: where nothing was received yet, the lapse of an earlier session is to blame, if no critical heartbeat was
-    /// received since.
+    /// What is shown: where nothing was received yet, the lapse of an earlier session is to blame,
+    /// if no critical heartbeat was received since.
     pub(crate) fn hold(&self, end: usize, now: u64) -> Option<Reason> {
         let cause = self.fault(end, now).or_else(|| self.wait(end, now));
         let blamed = match cause {

@@ -1,5 +1,6 @@
-//! The supervisor against a reference that keeps no state but the list of everything that happened, and reads all of it
-//! again for each answer. Durations are a few ticks long, so that equality is met all the time.
+//! The supervisor against a reference that keeps no state but the list of everything that happened,
+//! and reads all of it again for each answer. Durations are a few ticks long, so that equality is
+//! met all the time.
 
 #![expect(
     clippy::wildcard_enum_match_arm,

@@ -1,7 +1,8 @@
 //! The session with the broker: opened, lost, opened again, for ever.
 //!
-//! Nothing is recovered inside a session: whatever fails, all of it is torn down and a new one is opened, which knows nothing (S5).
-//! The exclusive command queue dies with its session, and with it whatever waited there (S3).
+//! Nothing is recovered inside a session: whatever fails, all of it is torn down and a new one is
+//! opened, which knows nothing (S5). The exclusive command queue dies with its session, and with it
+//! whatever waited there (S3).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,8 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock::Clock;
 use crate::clu::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
 
-/// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox means a connection that has
-/// stopped moving.
+/// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox
+/// means a connection that has stopped moving.
 const FIRST: usize = 1024;
 const LATER: usize = 2048;
 /// The first and the longest pause between two attempts to open a session.
@@ -31,7 +32,8 @@ const STAND_BY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the connection has to say.
 pub(super) enum Step {
-    /// A session is open. Its queues did not exist before `since`, so that whatever waits in them was sent later (S3).
+    /// A session is open. Its queues did not exist before `since`, so that whatever waits in them
+    /// was sent later (S3).
     Opened { since: Instant, broker: String },
     /// It could not be opened; another attempt follows by itself.
     Failed(BusError),
@@ -39,7 +41,8 @@ pub(super) enum Step {
     Ended(&'static str),
     /// The session is dead: the broker blocks all who publish.
     Blocked(BusError),
-    /// It does so no more. Another session follows by itself, which counts nothing that waited meanwhile (S3, S5).
+    /// It does so no more. Another session follows by itself, which counts nothing that waited
+    /// meanwhile (S3, S5).
     Unblocked,
     /// A command was delivered.
     Command(Message),
@@ -71,7 +74,8 @@ type Opening = BoxFuture<'static, (Instant, Result<Session, BusError>)>;
 enum Phase {
     Opening(Opening),
     Open(Open),
-    /// Kept until the broker takes messages again, and not used: it is the one connection that is told.
+    /// Kept until the broker takes messages again, and not used: it is the one connection that is
+    /// told.
     Blocked(Session),
 }
 
@@ -116,8 +120,9 @@ impl Waiting {
 }
 
 impl Open {
-    /// Sends what waits in the outbox if that goes quickly, and closes in order, each within the limit. The streams live until
-    /// then: a connection that loses its consumers first does not end in order.
+    /// Sends what waits in the outbox if that goes quickly, and closes in order, each within the
+    /// limit. The streams live until then: a connection that loses its consumers first does not
+    /// end in order.
     async fn close(self, limit: Duration) {
         let Self {
             session,
@@ -125,7 +130,8 @@ impl Open {
             sender,
         } = self;
         drop(outbox);
-        // One that has ended may have ended the session, and has been heard then: asking it again would panic.
+        // One that has ended may have ended the session, and has been heard then: asking it again
+        // would panic.
         if !sender.is_finished() {
             let _ = timeout(limit, sender).await;
         }
@@ -149,7 +155,8 @@ impl Connection {
         connection
     }
 
-    /// Waits for the next thing that happens. May be dropped and called again without losing anything.
+    /// Waits for the next thing that happens. May be dropped and called again without losing
+    /// anything.
     pub(super) async fn next(&mut self) -> Step {
         match &mut self.phase {
             Phase::Opening(opening) => match opening.await {
@@ -168,7 +175,8 @@ impl Connection {
                     Step::Opened { since, broker }
                 }
                 (_, Err(error)) => {
-                    // A broker that blocks does not see that a connection has ended, and keeps its queue.
+                    // A broker that blocks does not see that a connection has ended, and keeps its
+                    // queue.
                     let error = match (error, &self.blocked) {
                         (BusError::Locked { .. }, Some(reason)) => BusError::Blocked {
                             reason: reason.clone(),
@@ -316,7 +324,8 @@ mod tests {
         open.close(FIRST_PAUSE).await;
     }
 
-    /// A broker whose sessions have the blockades that the test gives, and whose queue belongs to somebody else sometimes.
+    /// A broker whose sessions have the blockades that the test gives, and whose queue belongs to
+    /// somebody else sometimes.
     struct Blocking {
         broker: LocalBroker,
         sessions: std::sync::Mutex<Vec<mpsc::Receiver<String>>>,

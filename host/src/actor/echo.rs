@@ -1,11 +1,15 @@
-//! Echoes: messages of the actor to itself, by which it proves that a queue of its session still gets what it should.
+//! Echoes: messages of the actor to itself, by which it proves that a queue of its session still
+//! gets what it should.
 //!
-//! Through the command queue they also tell how old a `set` can be (S3). The way from the broker keeps the order. So a `set` that
-//! arrives after an echo was sent after that echo was, and is at most as old as it; wherever it waited, in the queue, on a stalled
-//! connection, or in this process ([`lvmbeat_core::path`]). The times are the actor's own: what travels is a number that nobody can
-//! guess before it was sent, so that no message, by whomever, makes anything look younger than it is.
+//! Through the command queue they also tell how old a `set` can be (S3). The way from the broker
+//! keeps the order. So a `set` that arrives after an echo was sent after that echo was, and is at
+//! most as old as it; wherever it waited, in the queue, on a stalled connection, or in this process
+//! ([`lvmbeat_core::path`]). The times are the actor's own: what travels is a number that nobody
+//! can guess before it was sent, so that no message, by whomever, makes anything look younger than
+//! it is.
 //!
-//! Through the replies queue they find a binding that somebody has removed, which looks like an enclosure that never answers.
+//! Through the replies queue they find a binding that somebody has removed, which looks like an
+//! enclosure that never answers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -32,8 +36,8 @@ pub(super) struct Echoes {
 }
 
 impl Echoes {
-    /// For the actor of that name and its enclosure, in a session that was opened at `now`. The command queue is proved
-    /// once in a `period`. Commands may be at most `ttl` old, and a
+    /// For the actor of that name and its enclosure, in a session that was opened at `now`. The
+    /// command queue is proved once in a `period`. Commands may be at most `ttl` old, and a
     /// way on which nothing came back for `deaf_after` is given up.
     pub(super) fn new(
         actor: &str,
@@ -177,7 +181,8 @@ impl Echo {
         Some(Returned::SentAt(sent))
     }
 
-    /// S3: whether it is not known that something came back within the limit. A clock that is behind the last proof knows nothing.
+    /// S3: whether it is not known that something came back within the limit. A clock that is
+    /// behind the last proof knows nothing.
     fn is_deaf(&self, now: Instant) -> bool {
         let age = now.checked_duration_since(self.proven);
         age.is_none_or(|age| age >= core_duration(self.deaf_after))
@@ -322,7 +327,8 @@ mod tests {
         assert_ne!(first.headers.get(ECHO), second.headers.get(ECHO));
     }
 
-    /// The one rule: unless it is known that something came back within the limit, the session is given up.
+    /// The one rule: unless it is known that something came back within the limit, the session is
+    /// given up.
     #[test]
     fn s3_a_way_whose_age_is_unknown_or_at_the_limit_is_given_up() {
         let deaf = |echoes: &Echoes, millis| echoes.deaf(at(millis));

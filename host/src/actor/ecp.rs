@@ -1,8 +1,9 @@
 //! One emission: commands the enclosure to write the dome heartbeat.
 //!
-//! The heartbeat is published only after the enclosure has answered a `ping` a moment before. An enclosure that is frozen, and a
-//! connection that is stalled, would otherwise keep one heartbeat in a socket buffer, where no expiration reaches it, and write it to
-//! the PLC when they thaw (S3). What is left of the expiration after the ping is the heartbeat's own, so that the time from the
+//! The heartbeat is published only after the enclosure has answered a `ping` a moment before. An
+//! enclosure that is frozen, and a connection that is stalled, would otherwise keep one heartbeat
+//! in a socket buffer, where no expiration reaches it, and write it to the PLC when they thaw (S3).
+//! What is left of the expiration after the ping is the heartbeat's own, so that the time from the
 //! decision to the delivery stays within `ecp.expiration`.
 
 use std::sync::Arc;
@@ -92,8 +93,9 @@ impl Emission {
         }
     }
 
-    /// What is left of the expiration, on boot time, which also counts what a suspended machine slept through since the
-    /// decision (S3). Nothing below a millisecond, in which RabbitMQ counts.
+    /// What is left of the expiration, on boot time, which also counts what a suspended machine
+    /// slept through since the decision (S3). Nothing below a millisecond, in which RabbitMQ
+    /// counts.
     fn left(&self, config: &Ecp, clock: &dyn Clock) -> Result<Duration, (Outcome, String)> {
         let spent = clock.now().checked_duration_since(self.decided);
         let left = spent

@@ -1,8 +1,9 @@
 //! What the enclosure says of itself.
 //!
-//! lvmecp sends itself `status` every 30 s, and the actor overhears what lvmecp answers to anybody: so it knows, without
-//! asking, whether the PLC acknowledges the heartbeat, whether the dome is open, and whether engineering mode holds it open in
-//! spite of lvmbeat (lvmecp 1.3). Shown only; nothing is decided on it, and nobody else's word counts ([`speaker`]).
+//! lvmecp sends itself `status` every 30 s, and the actor overhears what lvmecp answers to anybody:
+//! so it knows, without asking, whether the PLC acknowledges the heartbeat, whether the dome is
+//! open, and whether engineering mode holds it open in spite of lvmbeat (lvmecp 1.3). Shown only;
+//! nothing is decided on it, and nobody else's word counts ([`speaker`]).
 
 use embassy_time::Instant;
 use serde_json::{Map, Value, json};
@@ -31,14 +32,16 @@ pub struct Enclosure {
     heartbeat_ack: Option<String>,
 }
 
-/// Whose word a reply is that names the enclosure as its sender, or was published where the enclosure alone should.
+/// Whose word a reply is that names the enclosure as its sender, or was published where the
+/// enclosure alone should.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Speaker {
     /// The enclosure's: the sender, the routing key and the commander's id fit.
     Enclosure,
     /// Somebody else's, who says that it is the enclosure.
     Stranger,
-    /// Somebody else's; or a broadcast, which anybody may send and which tells nothing that is needed.
+    /// Somebody else's; or a broadcast, which anybody may send and which tells nothing that is
+    /// needed.
     Other,
 }
 
@@ -61,7 +64,8 @@ pub(super) fn speaker(message: &Message, ecp: &str) -> Speaker {
 }
 
 impl Enclosure {
-    /// Takes the keywords of one reply of the enclosure. Keywords that are missing or of another type change nothing (X2).
+    /// Takes the keywords of one reply of the enclosure. Keywords that are missing or of another
+    /// type change nothing (X2).
     pub fn observe(&mut self, keywords: &Map<String, Value>, now: Instant) {
         self.last_heard = Some(now);
         let register = |name| {

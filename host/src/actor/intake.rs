@@ -1,8 +1,10 @@
-//! What is done at once, and what is refused, when more commands come than the actor can answer (L1).
+//! What is done at once, and what is refused, when more commands come than the actor can answer
+//! (L1).
 //!
-//! Echoes and `set`s of critical heartbeats are always taken: they keep the dome open, and cost little. Of everything else each commander
-//! gets so much, and so do all of them together. Beyond that a command is refused before it is decoded, with one short reply that says so;
-//! and when even those are too many, it is only counted.
+//! Echoes and `set`s of critical heartbeats are always taken: they keep the dome open, and cost
+//! little. Of everything else each commander gets so much, and so do all of them together. Beyond
+//! that a command is refused before it is decoded, with one short reply that says so; and when even
+//! those are too many, it is only counted.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! The actor: collects heartbeats, decides, and has the dome heartbeat emitted.
 //!
-//! One loop owns everything that is known (`state::State`); no lock guards it. What takes time (an emission, a probe, a beat to the
-//! outside, sending a reply) is done by tasks that report back, so that nothing on the way from a `set` to its answer waits for the world
-//! (S6). Each task is watched: an actor that has lost one ends, and the dome closes.
+//! One loop owns everything that is known (`state::State`); no lock guards it. What takes time (an
+//! emission, a probe, a beat to the outside, sending a reply) is done by tasks that report back, so
+//! that nothing on the way from a `set` to its answer waits for the world (S6). Each task is
+//! watched: an actor that has lost one ends, and the dome closes.
 
 mod connection;
 mod echo;
@@ -51,11 +52,13 @@ use crate::telemetry::with_causes;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long ending in order may take.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
-/// A session is given up if the actor's own messages take this long, or twice what a command may take.
+/// A session is given up if the actor's own messages take this long, or twice what a command may
+/// take.
 const DEAF_AFTER: Duration = Duration::from_secs(5);
 /// So many messages are taken before the loop looks at anything else.
 const BATCH: usize = 256;
-/// So many commands may be on their way from the broker to this process. They do not expire there: the echo tells their age (S3).
+/// So many commands may be on their way from the broker to this process. They do not expire there:
+/// the echo tells their age (S3).
 const PREFETCH: u16 = 512;
 /// Reports of the tasks that wait to be taken; each task waits for the last one to be taken.
 const EVENTS: usize = 64;
@@ -99,7 +102,8 @@ enum Event {
     },
 }
 
-/// Runs the actor until it is told to stop. What it knows is published on `snapshots` several times a second.
+/// Runs the actor until it is told to stop. What it knows is published on `snapshots` several times
+/// a second.
 pub async fn run(
     config: Config,
     bus: Arc<dyn Bus>,
@@ -114,7 +118,8 @@ pub async fn run(
     // After a pause one tick is enough; it is the gap that counts.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // In order: a lapse of attention has to be noticed before what waited meanwhile is looked at (S3).
+        // In order: a lapse of attention has to be noticed before what waited meanwhile is looked
+        // at (S3).
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
@@ -255,8 +260,9 @@ impl Actor {
         self.state.log_cause();
     }
 
-    /// S3: keeps proving that the session's queues get what they should, and how old a command can be when it is received. A session
-    /// on which the actor's own messages do not arrive is of no use.
+    /// S3: keeps proving that the session's queues get what they should, and how old a command can
+    /// be when it is received. A session on which the actor's own messages do not arrive is of
+    /// no use.
     fn echo(&mut self, now: Instant) {
         let wall = self.state.wall();
         let Some(session) = &mut self.session else {
@@ -272,8 +278,8 @@ impl Actor {
         }
     }
 
-    /// S3: this process was not listening. Whatever waits may be old, here, in the sockets and in the broker: the session goes, and the
-    /// next one knows nothing (S5).
+    /// S3: this process was not listening. Whatever waits may be old, here, in the sockets and in
+    /// the broker: the session goes, and the next one knows nothing (S5).
     fn lapsed(&mut self) {
         self.state.counters.lapses += 1;
         self.state.log_cause();
@@ -459,7 +465,8 @@ impl Actor {
         }
     }
 
-    /// The answer does not wait for the emission (S6). The Python version's does, and hangs with the enclosure.
+    /// The answer does not wait for the emission (S6). The Python version's does, and hangs with
+    /// the enclosure.
     fn set(&mut self, address: &ReplyAddress, heartbeat: &str, seen: Option<&str>, lane: Lane) {
         let decided = self.state.now();
         let values = self.session.as_ref().map(|session| &session.seen);
@@ -480,7 +487,8 @@ impl Actor {
         }
     }
 
-    /// What a client is told of its `set`. `text` is what the Python version says; `held` is why the dome does not hear of it.
+    /// What a client is told of its `set`. `text` is what the Python version says; `held` is why
+    /// the dome does not hear of it.
     fn said_of(
         &self,
         heartbeat: &str,

@@ -1,7 +1,8 @@
 //! Probes of the network links (S1): ICMP echo, and TCP where that gets no answer.
 //!
-//! ICMP needs no rights where the kernel allows unprivileged echo sockets (`net.ipv4.ping_group_range`); otherwise a raw
-//! socket is tried, and where neither can be had, TCP is what remains.
+//! ICMP needs no rights where the kernel allows unprivileged echo sockets
+//! (`net.ipv4.ping_group_range`); otherwise a raw socket is tried, and where neither can be had,
+//! TCP is what remains.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -40,7 +41,8 @@ enum Silence {
     Tcp(io::Error),
 }
 
-/// Probes one host for ever, starting at once, and reports each result. Ends when nobody takes the reports.
+/// Probes one host for ever, starting at once, and reports each result. Ends when nobody takes the
+/// reports.
 pub(super) async fn watch(
     link: LinkId,
     target: Target,
@@ -69,8 +71,8 @@ pub(super) async fn watch(
     }
 }
 
-/// Probes a host once: it is reached if one of its addresses answers. Takes at most the limit, the lookup included; a host
-/// that is tried both ways is left half of the time for the second one.
+/// Probes a host once: it is reached if one of its addresses answers. Takes at most the limit, the
+/// lookup included; a host that is tried both ways is left half of the time for the second one.
 pub async fn probe(target: &Target, limit: Duration) -> Result<(), ProbeError> {
     let end = Instant::now() + limit;
     let left = || end.saturating_duration_since(Instant::now());
@@ -107,7 +109,8 @@ async fn icmp(address: SocketAddr) -> Result<(), Silence> {
     }
 }
 
-/// S1: on a raw socket, the word of a router that the host cannot be reached is a packet, too. `None` for an echo.
+/// S1: on a raw socket, the word of a router that the host cannot be reached is a packet, too.
+/// `None` for an echo.
 fn error_type(packet: &IcmpPacket) -> Option<u8> {
     const ECHO_REPLY: u8 = 0;
     const ECHO_REPLY_V6: u8 = 129;

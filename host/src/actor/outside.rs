@@ -1,4 +1,5 @@
-//! The beat to the monitors outside: says that the observatory is alive and can be heard, and what the actor knows.
+//! The beat to the monitors outside: says that the observatory is alive and can be heard, and what
+//! the actor knows.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,12 +14,12 @@ use crate::dial;
 use crate::peer::{Secrets, shown};
 use crate::report::Report;
 
-/// A monitor that does not take the report is given this many beats without, and is then offered one again: it may have been
-/// replaced by one that does. Ten minutes at the usual pace.
+/// A monitor that does not take the report is given this many beats without, and is then offered
+/// one again: it may have been replaced by one that does. Ten minutes at the usual pace.
 const PLAIN_BEATS: u32 = 40;
 
-/// Beats to one monitor for ever, starting at once, and says what became of each beat. Ends when nobody listens, or when there are no
-/// more snapshots.
+/// Beats to one monitor for ever, starting at once, and says what became of each beat. Ends when
+/// nobody listens, or when there are no more snapshots.
 ///
 /// Each monitor has its own task and its own client, so that one that hangs delays no other (S6).
 pub(super) async fn beat(
@@ -32,7 +33,8 @@ pub(super) async fn beat(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // A beat says that the actor's loop has run since the last one, not only that this task does.
+        // A beat says that the actor's loop has run since the last one, not only that this task
+        // does.
         if snapshots.changed().await.is_err() {
             return;
         }
@@ -68,12 +70,14 @@ impl Monitor {
     ) -> Result<Self, reqwest::Error> {
         let mut client = dial::http_client(limit)
             .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
-            // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
+            // A fresh connection for each beat shows that one can be made, and outlives no change
+            // of the network.
             .pool_max_idle_per_host(0)
             // It would tell whoever a redirect leads to what stands in the URL (X1).
             .referer(false);
         if is_plain_and_here(&url) {
-            // The environment's proxy does not lead to this very machine, and authorities need not be known to reach it.
+            // The environment's proxy does not lead to this very machine, and authorities need not
+            // be known to reach it.
             client = client.no_proxy().tls_certs_only([]);
         }
         Ok(Self {
@@ -85,7 +89,8 @@ impl Monitor {
         })
     }
 
-    /// Beats once, or says why the monitor has not taken it: without the URL, which may carry a token (X1).
+    /// Beats once, or says why the monitor has not taken it: without the URL, which may carry a
+    /// token (X1).
     pub(super) async fn beat(&mut self, report: &Report) -> Result<(), String> {
         let limit = self.limit;
         timeout(limit, self.send(report))
@@ -93,8 +98,9 @@ impl Monitor {
             .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs_f64())))
     }
 
-    /// The report is an extra: a monitor that refuses it, for whatever reason, gets the same beat without it. One that gives no answer to
-    /// it, or has something on the way to it that lets no report through, gets the next one without.
+    /// The report is an extra: a monitor that refuses it, for whatever reason, gets the same beat
+    /// without it. One that gives no answer to it, or has something on the way to it that lets
+    /// no report through, gets the next one without.
     ///
     /// May be dropped at any await: what is to be sent next is decided before.
     async fn send(&mut self, report: &Report) -> Result<(), String> {

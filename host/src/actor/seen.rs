@@ -1,8 +1,10 @@
 //! The values by which a client proves when it sent a beat (S3).
 //!
-//! Each reply to `set` carries one. A client that repeats it with its next `set` has read that reply before, so its beat was sent after the
-//! value was made, whatever its connection does. A value is the moment of its making with a code of authenticity, by a key that lives as
-//! long as the session: so it takes no room here, nobody can make one, and none outlives its session (S5).
+//! Each reply to `set` carries one. A client that repeats it with its next `set` has read that
+//! reply before, so its beat was sent after the value was made, whatever its connection does. A
+//! value is the moment of its making with a code of authenticity, by a key that lives as
+//! long as the session: so it takes no room here, nobody can make one, and none outlives its
+//! session (S5).
 
 use embassy_time::Instant;
 use ring::hmac;

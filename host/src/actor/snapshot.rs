@@ -260,8 +260,8 @@ impl Snapshot {
         }
     }
 
-    /// The user's documentation calls the second network `outside`, the deployed lvmecp reads `internet`: both are sent. What is not
-    /// probed is not known to be down.
+    /// The user's documentation calls the second network `outside`, the deployed lvmecp reads
+    /// `internet`: both are sent. What is not probed is not known to be down.
     fn network(&self) -> Map<String, Value> {
         let state = |names: &[&str]| {
             !self

@@ -20,7 +20,8 @@ use crate::clu::bus::{BusError, Message};
 use crate::clu::message::MalformedCause;
 use crate::config::{Config, Supervisor};
 
-/// Causes that are said while there is no session; one that changes all the time must not fill the log.
+/// Causes that are said while there is no session; one that changes all the time must not fill the
+/// log.
 const MOST_SAID: usize = 8;
 
 pub(super) struct State {
@@ -177,7 +178,8 @@ impl State {
         self.log_cause();
     }
 
-    /// S5: a new session knows nothing, but that nothing waits in its queue that was sent before `since` (S3).
+    /// S5: a new session knows nothing, but that nothing waits in its queue that was sent before
+    /// `since` (S3).
     pub(super) fn session_opened(&mut self, since: Instant, broker: &str) {
         self.supervisor.forget(self.now());
         self.supervisor.path_proven(since);
@@ -193,7 +195,8 @@ impl State {
         );
     }
 
-    /// An attempt to open a session failed. Each cause is said once, and then counted, until there is a session.
+    /// An attempt to open a session failed. Each cause is said once, and then counted, until there
+    /// is a session.
     pub(super) fn session_failed(&mut self, error: &BusError) {
         let text = error.to_string();
         self.session = match error {
@@ -229,8 +232,8 @@ impl State {
         tracing::warn!(cause, "session lost, opening another");
     }
 
-    /// The critical heartbeat that this command sets, and the value by which it proves itself, if it is written as CLU's clients
-    /// write it. Spares the parser.
+    /// The critical heartbeat that this command sets, and the value by which it proves itself, if
+    /// it is written as CLU's clients write it. Spares the parser.
     pub(super) fn critical<'a>(
         &self,
         command_string: &'a str,
@@ -396,7 +399,8 @@ impl State {
         self.log_pace(hold.filter(|reason| !reason.is_fault()));
     }
 
-    /// Between two beats of a lively client only the pace holds; nobody is told of that who has not asked.
+    /// Between two beats of a lively client only the pace holds; nobody is told of that who has not
+    /// asked.
     fn log_pace(&mut self, pace: Option<Reason>) {
         let name = pace.map(|reason| reason.as_str());
         if let Some(reason) = pace.filter(|_| name != self.pace) {
@@ -423,7 +427,8 @@ impl State {
             return;
         }
         match &cause {
-            // At the start, and after a new session, there has to be a first beat: not worth waking somebody.
+            // At the start, and after a new session, there has to be a first beat: not worth waking
+            // somebody.
             Some((
                 reason @ (Reason::PathSlow(None)
                 | Reason::NeverSeen(_)
@@ -477,7 +482,8 @@ impl State {
         let links = self.supervisor.links().map(|(_, link)| LinkView {
             name: link.name().to_string(),
             state: link.state(),
-            // Not known to be down counts as up for those who only ask; nothing is emitted on the strength of it.
+            // Not known to be down counts as up for those who only ask; nothing is emitted on the
+            // strength of it.
             up: link.state() != LinkState::Down,
             failures: link.failures(),
         });

@@ -43,8 +43,9 @@ pub(super) fn send(
     })
 }
 
-/// Sets a heartbeat. A first `set` is answered with a value, which the second one repeats: so it counts at once, though no earlier beat
-/// confirms it (S3). Of the two, the last is shown. A Python actor gives no value, and needs none.
+/// Sets a heartbeat. A first `set` is answered with a value, which the second one repeats: so it
+/// counts at once, though no earlier beat confirms it (S3). Of the two, the last is shown. A Python
+/// actor gives no value, and needs none.
 pub(super) fn set(
     config: &Config,
     actor: &str,

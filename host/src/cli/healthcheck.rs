@@ -1,4 +1,5 @@
-//! Asking a program of this machine whether it is well: for containers, which hold nothing else that could ask.
+//! Asking a program of this machine whether it is well: for containers, which hold nothing else
+//! that could ask.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;

@@ -31,7 +31,8 @@ use crate::config::{self, Config, ConfigError};
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer."
 )]
 struct Cli {
-    /// The configuration file, over the one that `LVMBEAT_CONFIG_PATH` names or that is in the home folder [default: the built-in one]
+    /// The configuration file, over the one that `LVMBEAT_CONFIG_PATH` names or that is in the
+    /// home folder [default: the built-in one]
     #[arg(
         short,
         long = "config",
@@ -55,7 +56,8 @@ enum Command {
     Actor(ActorArgs),
     /// Run the monitor outside the observatory: alert people when the observatory has gone silent
     Monitor {
-        /// Where to serve HTTP [default: `LVMBEAT_LISTEN` or `monitor.listen`, else 127.0.0.1:8080]
+        /// Where to serve HTTP [default: `LVMBEAT_LISTEN` or `monitor.listen`, else
+        /// 127.0.0.1:8080]
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
     },
@@ -80,13 +82,15 @@ enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
-    /// Validate the configuration; print the one in force and how long closing takes in the worst case
+    /// Validate the configuration; print the one in force and how long closing takes in the worst
+    /// case
     Check {
         /// Ask the broker, too, whether its user may do more than lvmbeat needs
         #[arg(long)]
         broker: bool,
     },
-    /// Ask the actor or monitor of this machine whether it is well, for containers: exit code 0 or 1
+    /// Ask the actor or monitor of this machine whether it is well, for containers: exit code 0 or
+    /// 1
     Healthcheck {
         /// Which of both [default: the actor if it serves HTTP, else the monitor]
         #[arg(value_enum)]
@@ -196,7 +200,8 @@ fn say(text: &str) {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let file = cli.config.as_deref();
-    // Each program reads its own part of the configuration, so that a slip in the other's does not keep it from starting.
+    // Each program reads its own part of the configuration, so that a slip in the other's does not
+    // keep it from starting.
     match cli.command {
         Command::Actor(args) => {
             let verbosity = cli.verbose.max(args.debug.into());

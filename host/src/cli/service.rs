@@ -1,4 +1,5 @@
-//! What the actor and the monitor have in common as processes of their own: logs, the runtime, signals, a port to serve on.
+//! What the actor and the monitor have in common as processes of their own: logs, the runtime,
+//! signals, a port to serve on.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,13 +15,15 @@ use super::Failure;
 use crate::config::{ConfigError, text_file};
 use crate::telemetry::log;
 
-/// What still runs when everything else has ended is given this long (a name lookup cannot be interrupted).
+/// What still runs when everything else has ended is given this long (a name lookup cannot be
+/// interrupted).
 const LAST_LIMIT: Duration = Duration::from_millis(200);
 /// How the shell reports a program that Ctrl-C has ended.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// What ends a process that does not care, and is no reason to end: a closed terminal, a reload, a log rotation, a timer, a
-/// file that has reached the largest size. By their numbers on Linux where tokio has no name for them.
+/// What ends a process that does not care, and is no reason to end: a closed terminal, a reload, a
+/// log rotation, a timer, a file that has reached the largest size. By their numbers on Linux where
+/// tokio has no name for them.
 const NO_REASON_TO_END: [(&str, SignalKind); 7] = [
     ("SIGHUP", SignalKind::hangup()),
     ("SIGUSR1", SignalKind::user_defined1()),

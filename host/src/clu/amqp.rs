@@ -1,19 +1,20 @@
 //! The bus on RabbitMQ, by lapin.
 //!
-//! lapin is never asked to recover by itself: an error or the end of a stream ends the session, and whoever opened it
-//! opens another (see [`Bus`]). Three channels share a connection: one consumes, one publishes with confirms
-//! (`publish`), one without (`post`).
+//! lapin is never asked to recover by itself: an error or the end of a stream ends the session, and
+//! whoever opened it opens another (see [`Bus`]). Three channels share a connection: one consumes,
+//! one publishes with confirms (`publish`), one without (`post`).
 //!
-//! **Nothing is left behind, and nothing arrives late (S3).** lapin by itself waits for the broker's farewell before it
-//! gives up a socket, and on a path that has stalled that never comes: thread, socket, and the messages in its buffer
-//! would stay until TCP gives up, many minutes later, or until the path comes back. So a second handle on the socket is
-//! kept here; when a session is over, the connection gets a short time to end in order, and then the socket is shut down
-//! and reset, which drops what had not been sent.
+//! **Nothing is left behind, and nothing arrives late (S3).** lapin by itself waits for the
+//! broker's farewell before it gives up a socket, and on a path that has stalled that never comes:
+//! thread, socket, and the messages in its buffer would stay until TCP gives up, many minutes
+//! later, or until the path comes back. So a second handle on the socket is kept here; when a
+//! session is over, the connection gets a short time to end in order, and then the socket is shut
+//! down and reset, which drops what had not been sent.
 //!
 //! What the broker sends is filtered before lapin reads it (X2): see `filter`.
 //!
-//! TLS (`amqps://`) is rustls with ring and the system's root certificates; the environment variable `SSL_CERT_FILE` names
-//! others.
+//! TLS (`amqps://`) is rustls with ring and the system's root certificates; the environment
+//! variable `SSL_CERT_FILE` names others.
 
 use std::fmt;
 use std::pin::Pin;
@@ -55,27 +56,31 @@ const DIAL_SHARE: u32 = 6;
 const SILENCE_SHARE: u32 = 5;
 /// What is published and consumed on (see [`Line`]).
 const CHANNELS: u16 = 3;
-/// For the broker to confirm a message, and for a congested connection to take one. No round trip may be longer.
+/// For the broker to confirm a message, and for a congested connection to take one. No round trip
+/// may be longer.
 pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
 /// With a smaller prefetch every command is let through to lapin.
 const LEAST_GATED: u16 = 8;
 /// For the broker's farewell.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long a connection that has stalled, or is half open, can go unnoticed with AMQP heartbeats of that length: three
-/// of them. The length is rounded up to the whole seconds that AMQP knows.
+/// How long a connection that has stalled, or is half open, can go unnoticed with AMQP heartbeats
+/// of that length: three of them. The length is rounded up to the whole seconds that AMQP knows.
 ///
-/// A message that is under way on such a connection is at most that old when it arrives, if it ever does: TCP keeps the
-/// order, so it cannot be older than the stall, and the end that should receive it hangs up when the stall has lasted:
+/// A message that is under way on such a connection is at most that old when it arrives, if it ever
+/// does: TCP keeps the order, so it cannot be older than the stall, and the end that should receive
+/// it hangs up when the stall has lasted:
 ///
-/// - *This end* (what the broker sends): lapin 4.12 looks at least every half heartbeat whether it has read anything for
-///   two heartbeats, so it hangs up after at most 2½ (`heartbeat.rs`: half the length, times four, polled at its pace).
-/// - *The broker's end* (what is sent to it): RabbitMQ looks once a heartbeat whether it has received anything, and hangs
-///   up at the second look in vain, so after two to three (`rabbit_heartbeat.erl`). It also keeps an exclusive queue
-///   locked for that long.
+/// - *This end* (what the broker sends): lapin 4.12 looks at least every half heartbeat whether it
+///   has read anything for two heartbeats, so it hangs up after at most 2½ (`heartbeat.rs`: half
+///   the length, times four, polled at its pace).
+/// - *The broker's end* (what is sent to it): RabbitMQ looks once a heartbeat whether it has
+///   received anything, and hangs up at the second look in vain, so after two to three
+///   (`rabbit_heartbeat.erl`). It also keeps an exclusive queue locked for that long.
 ///
-/// Beyond this there is no bound for a path that never quite stalls: one that keeps trickling delays as much as its
-/// buffers hold. What the client of `publish` waits for is bounded nevertheless.
+/// Beyond this there is no bound for a path that never quite stalls: one that keeps trickling
+/// delays as much as its buffers hold. What the client of `publish` waits for is bounded
+/// nevertheless.
 pub const fn detection(heartbeat: Duration) -> Duration {
     Duration::from_secs(3 * whole_seconds(heartbeat))
 }
@@ -97,7 +102,8 @@ pub struct Amqp {
     open_limit: Duration,
 }
 
-/// The address of a broker that cannot be one. The message does not show it, as it may hold a password (X1).
+/// The address of a broker that cannot be one. The message does not show it, as it may hold a
+/// password (X1).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "the broker's URL cannot be used: {cause}; expected is amqp://user:password@host:5672/vhost (or amqps://…), with special characters percent-encoded"
@@ -107,14 +113,15 @@ pub struct UriError {
 }
 
 impl Amqp {
-    /// The broker at that URL (`amqp://` or `amqps://`), with AMQP heartbeats of that length, in whole seconds and at
-    /// least one ([`detection`] follows from it). An empty virtual host (`amqp://host/`) is taken for `/`, as Python's
-    /// AMQP libraries do.
+    /// The broker at that URL (`amqp://` or `amqps://`), with AMQP heartbeats of that length, in
+    /// whole seconds and at least one ([`detection`] follows from it). An empty virtual host
+    /// (`amqp://host/`) is taken for `/`, as Python's AMQP libraries do.
     pub fn new(url: &str, heartbeat: Duration) -> Result<Self, UriError> {
         Self::in_turn([url], heartbeat)
     }
 
-    /// The same with several, which are tried in their order each time that a session is to be opened.
+    /// The same with several, which are tried in their order each time that a session is to be
+    /// opened.
     pub fn in_turn<'a>(
         urls: impl IntoIterator<Item = &'a str>,
         heartbeat: Duration,
@@ -141,7 +148,8 @@ impl Bus for Amqp {
         for node in &self.nodes {
             match node.open(spec, self.open_limit).await {
                 Ok(session) => return Ok(session),
-                // It is reached, and so is whoever owns the queue: the others are of the same cluster, or not for us.
+                // It is reached, and so is whoever owns the queue: the others are of the same
+                // cluster, or not for us.
                 Err(error @ BusError::Locked { .. }) => return Err(error),
                 Err(error) => errors.push(error),
             }
@@ -171,8 +179,8 @@ impl fmt::Debug for Amqp {
 struct Node {
     uri: AMQPUri,
     secrets: Secrets,
-    /// Attempts that failed: of a name's addresses, another one comes first each time. An address may take connections and
-    /// have no broker behind it.
+    /// Attempts that failed: of a name's addresses, another one comes first each time. An address
+    /// may take connections and have no broker behind it.
     failed: Arc<AtomicUsize>,
 }
 
@@ -251,7 +259,8 @@ impl Node {
         // Where several messages are acknowledged at once, some can be refused unseen.
         let prefetch = spec.commands.map(|_| spec.prefetch);
         let prefetch = prefetch.filter(|prefetch| *prefetch >= LEAST_GATED);
-        // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP likes.
+        // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP
+        // likes.
         let dial = async move |uri, _| {
             let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(&shared)));
             let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket, gate)).await;
@@ -260,7 +269,8 @@ impl Node {
         Connection::connector(self.uri.clone(), stream::runtime(), dial, properties).await
     }
 
-    /// What depends on nothing of the broker's is asked for at once, not one after the other: the broker may be far.
+    /// What depends on nothing of the broker's is asked for at once, not one after the other: the
+    /// broker may be far.
     async fn establish(
         &self,
         spec: &SessionSpec,
@@ -375,8 +385,9 @@ impl Node {
 
 /// The messages of one queue, each acknowledged when it is taken. Any error ends it.
 ///
-/// An acknowledgement is not waited for; the next one, of all that were taken meanwhile, is sent after it. So one that does not get
-/// through stops the deliveries when the prefetch is used up, and ends the session after [`PUBLISH_LIMIT`].
+/// An acknowledgement is not waited for; the next one, of all that were taken meanwhile, is sent
+/// after it. So one that does not get through stops the deliveries when the prefetch is used up,
+/// and ends the session after [`PUBLISH_LIMIT`].
 fn deliveries(consumer: Consumer, lease: Arc<Lease>) -> BoxStream<'static, Message> {
     let deliveries = Deliveries {
         consumer,
@@ -432,7 +443,8 @@ async fn acknowledge(acker: Acker) -> bool {
 /// A connection with what is needed to publish on it.
 struct Line {
     connection: Connection,
-    /// One message at a time: only so does a returned message surely belong to the confirm that carries it.
+    /// One message at a time: only so does a returned message surely belong to the confirm that
+    /// carries it.
     confirmed: tokio::sync::Mutex<Channel>,
     unconfirmed: Channel,
     socket: Arc<Socket>,
@@ -497,7 +509,8 @@ struct Sender {
 #[async_trait]
 impl Publisher for Sender {
     async fn publish(&self, message: Message) -> Result<Routing, BusError> {
-        // As a task, because a publish that is given up half-way would leave its confirm to the next one.
+        // As a task, because a publish that is given up half-way would leave its confirm to the
+        // next one.
         let line = Arc::clone(&self.line);
         let task = tokio::spawn(async move { line.publish_confirmed(&message).await });
         task.await.unwrap_or_else(|_| {
@@ -544,7 +557,8 @@ fn ipv6_literal(url: &str) -> Option<&str> {
     Some(host.strip_prefix('[')?.split_once(']')?.0)
 }
 
-/// Held by both streams of a session: when both are gone, so is the connection, even if somebody keeps the publisher.
+/// Held by both streams of a session: when both are gone, so is the connection, even if somebody
+/// keeps the publisher.
 struct Lease(Arc<Line>);
 
 impl Drop for Lease {

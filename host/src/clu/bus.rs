@@ -1,13 +1,15 @@
-//! What the rest of lvmbeat needs of a message broker, so that RabbitMQ ([`super::amqp`]) and the broker in memory
-//! ([`super::local`]) can stand in for each other.
+//! What the rest of lvmbeat needs of a message broker, so that RabbitMQ ([`super::amqp`]) and the
+//! broker in memory ([`super::local`]) can stand in for each other.
 //!
-//! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the exclusive queues
-//! `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; whoever only sends has just the latter. The exclusive
-//! command queue is also the lock by which one of several actors of a name is the active one.
+//! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the
+//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; whoever only
+//! sends has just the latter. The exclusive command queue is also the lock by which one of several
+//! actors of a name is the active one.
 //!
-//! A reply's routing key is `reply.` and the commander's id, and that is `NAME.ACTOR` (with further names between them where a
-//! command commands in its turn), or `broadcast`. CLU binds `NAME_replies` to `reply.#` and drops what it does not want. Here
-//! it is bound to what is wanted only: an actor would otherwise read its own answers, and in a flood of commands the one
+//! A reply's routing key is `reply.` and the commander's id, and that is `NAME.ACTOR` (with further
+//! names between them where a command commands in its turn), or `broadcast`. CLU binds
+//! `NAME_replies` to `reply.#` and drops what it does not want. Here it is bound to what is wanted
+//! only: an actor would otherwise read its own answers, and in a flood of commands the one
 //! answer that it waits for would come behind all of them (L1).
 
 use std::collections::BTreeMap;
@@ -22,7 +24,8 @@ use futures_util::stream::BoxStream;
 /// The topic exchange of every SDSS actor: not durable, deleted with its last queue.
 pub const EXCHANGE: &str = "sdss_exchange";
 
-/// The header of a message that a session sends to itself, and of nobody else's. It holds a number that nobody can guess.
+/// The header of a message that a session sends to itself, and of nobody else's. It holds a number
+/// that nobody can guess.
 pub const ECHO: &str = "lvmbeat_echo";
 
 /// A broker that sessions can be opened with.
@@ -42,10 +45,12 @@ pub struct SessionSpec {
     pub name: String,
     /// Whether to own the command queue, and how long a command may wait in it (S3).
     pub commands: Option<CommandQueue>,
-    /// Whose replies to hear beside those to this name and the broadcasts: a pattern of commander ids, as a topic exchange
-    /// understands it. `#.lvmecp` is all that lvmecp answers to anybody; `#` is everything.
+    /// Whose replies to hear beside those to this name and the broadcasts: a pattern of commander
+    /// ids, as a topic exchange understands it. `#.lvmecp` is all that lvmecp answers to
+    /// anybody; `#` is everything.
     pub overhears: Option<String>,
-    /// How many messages of each queue may be on their way to this process, where they do not expire.
+    /// How many messages of each queue may be on their way to this process, where they do not
+    /// expire.
     pub prefetch: u16,
 }
 
@@ -82,20 +87,22 @@ pub struct CommandQueue {
     pub ttl: Duration,
 }
 
-/// An open connection. It is over when either stream ends; nothing is ever recovered inside it. Dropping it closes it;
-/// [`Publisher::close`] does so in order.
+/// An open connection. It is over when either stream ends; nothing is ever recovered inside it.
+/// Dropping it closes it; [`Publisher::close`] does so in order.
 pub struct Session {
     /// Which broker it is with, for people; without secrets.
     pub broker: String,
     /// Sends messages; can be cloned and kept, but is of no use after the session.
     pub publisher: Arc<dyn Publisher>,
-    /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2). Never yields if the
-    /// session owns no command queue.
+    /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2).
+    /// Never yields if the session owns no command queue.
     pub commands: BoxStream<'static, Message>,
-    /// The replies to this name, the broadcasts, and what it [overhears](SessionSpec::overhears), likewise.
+    /// The replies to this name, the broadcasts, and what it [overhears](SessionSpec::overhears),
+    /// likewise.
     pub replies: BoxStream<'static, Message>,
-    /// Yields why the broker takes no messages from anybody when it begins not to, for want of memory or disk. From then on
-    /// the session is dead, and this ends when the broker takes messages again, or is gone.
+    /// Yields why the broker takes no messages from anybody when it begins not to, for want of
+    /// memory or disk. From then on the session is dead, and this ends when the broker takes
+    /// messages again, or is gone.
     pub blockades: BoxStream<'static, String>,
     /// How many commands were refused before they got here, because too many came.
     pub refused: Arc<AtomicU64>,
@@ -104,11 +111,12 @@ pub struct Session {
 /// Sends messages on the exchange.
 #[async_trait]
 pub trait Publisher: Send + Sync + 'static {
-    /// Publishes, and waits (for a bounded time) until the broker has taken the message or has found no queue for it.
+    /// Publishes, and waits (for a bounded time) until the broker has taken the message or has
+    /// found no queue for it.
     async fn publish(&self, message: Message) -> Result<Routing, BusError>;
 
-    /// Hands a message over without waiting for the broker's word on it. Waits only if the connection is congested; that
-    /// too takes a bounded time.
+    /// Hands a message over without waiting for the broker's word on it. Waits only if the
+    /// connection is congested; that too takes a bounded time.
     async fn post(&self, message: Message) -> Result<(), BusError>;
 
     /// Closes the session in order, in a bounded time. The streams end.
@@ -141,7 +149,8 @@ pub struct Message {
     pub timestamp: Option<u64>,
     /// How long the message may wait in a queue.
     pub expiration: Option<Duration>,
-    /// It was delivered by way of another exchange than [`EXCHANGE`], where others say who may publish what.
+    /// It was delivered by way of another exchange than [`EXCHANGE`], where others say who may
+    /// publish what.
     pub from_elsewhere: bool,
     /// The headers.
     pub headers: BTreeMap<String, Header>,
@@ -175,8 +184,8 @@ pub enum BusError {
         /// Why.
         cause: String,
     },
-    /// It answers, and will not have us: wrong user, password, virtual host or exchange. Trying again only helps once
-    /// somebody has changed something.
+    /// It answers, and will not have us: wrong user, password, virtual host or exchange. Trying
+    /// again only helps once somebody has changed something.
     #[error(
         "the broker at {address} refuses: {cause}; check the user, the password, the virtual host and the exchange, and with amqps the certificate"
     )]
@@ -186,15 +195,15 @@ pub enum BusError {
         /// Why.
         cause: String,
     },
-    /// Another session owns this exclusive queue: another actor of that name is active, or its connection has not been
-    /// given up yet. Stand by and try again.
+    /// Another session owns this exclusive queue: another actor of that name is active, or its
+    /// connection has not been given up yet. Stand by and try again.
     #[error("the queue {queue} belongs to another connection: another {queue_owner} is active", queue_owner = queue.trim_end_matches("_commands").trim_end_matches("_replies"))]
     Locked {
         /// Which.
         queue: String,
     },
-    /// What the session needs was declared by somebody else, and not as it is needed. Trying again only helps once that is
-    /// gone.
+    /// What the session needs was declared by somebody else, and not as it is needed. Trying again
+    /// only helps once that is gone.
     #[error(
         "{what} exists at the broker already, and was declared by something else than lvmbeat ({cause}); delete it there, or choose another actor.name"
     )]

@@ -20,8 +20,9 @@ const REPLIES: usize = 256;
 
 /// Sends commands to other actors and collects their replies. Its clones are the same client.
 ///
-/// It does not listen by itself: whoever drains [`Session::replies`](super::bus::Session) hands each reply to
-/// [`dispatch`](Self::dispatch), and calls [`disconnected`](Self::disconnected) when that stream ends. [`connect`] does so.
+/// It does not listen by itself: whoever drains [`Session::replies`](super::bus::Session) hands
+/// each reply to [`dispatch`](Self::dispatch), and calls [`disconnected`](Self::disconnected) when
+/// that stream ends. [`connect`] does so.
 #[derive(Clone)]
 pub struct Client {
     name: Arc<str>,
@@ -81,11 +82,12 @@ impl Client {
         }
     }
 
-    /// Hands a reply to the command of this client that it answers. Costs one look-up, and never waits; what answers no command
-    /// of this client is not even decoded.
+    /// Hands a reply to the command of this client that it answers. Costs one look-up, and never
+    /// waits; what answers no command of this client is not even decoded.
     ///
-    /// Anybody can send a reply with a command's id: it counts only if its routing key and its sender are those of the actor that was
-    /// commanded, too. What a broker lets others publish is its to say (SECURITY.md); what it delivers says where it was published.
+    /// Anybody can send a reply with a command's id: it counts only if its routing key and its
+    /// sender are those of the actor that was commanded, too. What a broker lets others publish
+    /// is its to say (SECURITY.md); what it delivers says where it was published.
     pub fn dispatch(&self, message: &Message) -> Dispatched {
         let Some(id) = &message.correlation_id else {
             return Dispatched::Unclaimed;
@@ -133,7 +135,8 @@ impl Client {
         Ok(Finished { replies, code })
     }
 
-    /// Sends a command, and returns when the broker has taken it; its replies are then taken one by one.
+    /// Sends a command, and returns when the broker has taken it; its replies are then taken one by
+    /// one.
     pub async fn begin(
         &self,
         actor: &str,
@@ -272,7 +275,8 @@ impl Pending {
     }
 }
 
-/// A client with a session of its own. Dropping it ends the session; [`close`](Self::close) does so in order.
+/// A client with a session of its own. Dropping it ends the session; [`close`](Self::close) does so
+/// in order.
 #[derive(Debug)]
 pub struct Connected {
     /// The client.

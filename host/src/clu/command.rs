@@ -1,8 +1,9 @@
 //! An actor's command language: clap behind CLU's conventions.
 //!
-//! A command string is split as a shell would split it and parsed by clap. What every CLU actor answers in the same way is
-//! answered here: `ping`, `version`, `help`, `get_schema`, `get-command-model`, `keyword`, and `--help` anywhere. So is
-//! whatever cannot be parsed, the empty string and unclosed quotes included: Python's CLU answers those never. The actor's
+//! A command string is split as a shell would split it and parsed by clap. What every CLU actor
+//! answers in the same way is answered here: `ping`, `version`, `help`, `get_schema`,
+//! `get-command-model`, `keyword`, and `--help` anywhere. So is whatever cannot be parsed, the
+//! empty string and unclosed quotes included: Python's CLU answers those never. The actor's
 //! own commands come out as a value of its own type.
 //!
 //! All of it is a pure function of the command string, and any string has an answer (X2).
@@ -47,7 +48,8 @@ pub struct Grammar<R> {
 /// What is to be done about a command string.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Handled<R> {
-    /// It is answered: these replies, in order, after the first one, [`Code::Running`]. The last is final.
+    /// It is answered: these replies, in order, after the first one, [`Code::Running`]. The last is
+    /// final.
     Answered(Vec<Answer>),
     /// The actor's own commands are the actor's to answer.
     Request(R),
@@ -85,8 +87,8 @@ impl Answer {
 }
 
 impl<R: Subcommand> Grammar<R> {
-    /// The grammar of the actor of that name. The schema is what `get_schema` and `keyword` show: a JSON schema with
-    /// `properties`.
+    /// The grammar of the actor of that name. The schema is what `get_schema` and `keyword` show: a
+    /// JSON schema with `properties`.
     pub fn new(actor: &str, version: &str, schema: Value) -> Self {
         let root = R::augment_subcommands(clap::Command::new(actor.to_owned()))
             // Not the description of the type of its commands.
@@ -130,7 +132,8 @@ impl<R: Subcommand> Grammar<R> {
             return Err(vec!["There is no command in it.".to_owned(), hint()]);
         };
         if words.iter().any(|word| word == "--help") {
-            // Whatever else there is, as far as it names a command: `set overwatcher --help` is help on `set`.
+            // Whatever else there is, as far as it names a command: `set overwatcher --help` is
+            // help on `set`.
             let path = words.iter().filter(|word| *word != "--help");
             return Ok(self.help(path.map(String::as_str), true));
         }
@@ -187,7 +190,8 @@ impl<R: Subcommand> Grammar<R> {
         internal(done(keyword("command_model", model::of(command))))
     }
 
-    /// One line of the keyword's schema a reply, without quotation marks and all of one length, as CLU shows them.
+    /// One line of the keyword's schema a reply, without quotation marks and all of one length, as
+    /// CLU shows them.
     fn keyword(&self, name: &str) -> Handled<R> {
         let properties = self.schema.get("properties");
         let Some(schema) = properties.and_then(|properties| properties.get(name)) else {

@@ -1,8 +1,9 @@
-//! What a [`Bus`] has to do, as test bodies that run on any of them: in this crate on [`LocalBroker`](super::LocalBroker), in
-//! the end-to-end tests on RabbitMQ. So the broker in memory is held to what the real one does.
+//! What a [`Bus`] has to do, as test bodies that run on any of them: in this crate on
+//! [`LocalBroker`](super::LocalBroker), in the end-to-end tests on RabbitMQ. So the broker in
+//! memory is held to what the real one does.
 //!
-//! Each takes a prefix for its names, so that several can run on one broker at a time. They sleep only for what has to
-//! expire.
+//! Each takes a prefix for its names, so that several can run on one broker at a time. They sleep
+//! only for what has to expire.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;

@@ -1,14 +1,16 @@
-//! A broker in memory, with RabbitMQ's semantics as far as CLU relies on them: for the demonstration, and for tests under
-//! paused time.
+//! A broker in memory, with RabbitMQ's semantics as far as CLU relies on them: for the
+//! demonstration, and for tests under paused time.
 //!
 //! - Routing by topic, to every queue that is bound; what fits no queue is unroutable.
-//! - A queue is exclusive: it belongs to one session, nobody else may declare it, and it dies with that session.
-//! - First in, first out, with a prefetch: so many messages are handed over and wait at the consumer, where they do not expire;
-//!   the next one follows when one of them is taken.
-//! - A message expires by the queue's TTL or by its own, whichever is shorter. It is dropped when it comes to be handed over.
+//! - A queue is exclusive: it belongs to one session, nobody else may declare it, and it dies with
+//!   that session.
+//! - First in, first out, with a prefetch: so many messages are handed over and wait at the
+//!   consumer, where they do not expire; the next one follows when one of them is taken.
+//! - A message expires by the queue's TTL or by its own, whichever is shorter. It is dropped when
+//!   it comes to be handed over.
 //!
-//! What is different: nothing takes any time, and a queue holds at most [`QUEUE_LIMIT`] messages; then the oldest ones are
-//! dropped, where RabbitMQ would go on until its memory alarm.
+//! What is different: nothing takes any time, and a queue holds at most [`QUEUE_LIMIT`] messages;
+//! then the oldest ones are dropped, where RabbitMQ would go on until its memory alarm.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,7 +62,8 @@ impl LocalBroker {
         Self::default()
     }
 
-    /// Ends every session, as a restart of the broker does: the queues and what waits in them are lost.
+    /// Ends every session, as a restart of the broker does: the queues and what waits in them are
+    /// lost.
     pub fn kill_sessions(&self) {
         self.lock().end_all();
     }
@@ -74,8 +77,8 @@ impl LocalBroker {
         }
     }
 
-    /// Deletes a queue, as an operator can. The stream of its messages ends, and with it the session that it is of. False
-    /// if there is none of that name.
+    /// Deletes a queue, as an operator can. The stream of its messages ends, and with it the
+    /// session that it is of. False if there is none of that name.
     pub fn delete_queue(&self, queue: &str) -> bool {
         self.lock().delete(queue)
     }
@@ -85,8 +88,8 @@ impl LocalBroker {
         self.lock().sessions.values().cloned().collect()
     }
 
-    /// How many messages a queue holds that nobody has taken; `None` if there is no such queue. Expired ones count until
-    /// their turn comes.
+    /// How many messages a queue holds that nobody has taken; `None` if there is no such queue.
+    /// Expired ones count until their turn comes.
     pub fn depth(&self, queue: &str) -> Option<usize> {
         let state = self.lock();
         let queue = state.queues.get(queue)?;
@@ -237,7 +240,8 @@ impl Queue {
             self.waiting.pop_front();
         }
         self.waiting.push_back((message, expires));
-        // Behind messages that are not taken yet it waits; otherwise it is handed over at once, even with a TTL of zero.
+        // Behind messages that are not taken yet it waits; otherwise it is handed over at once,
+        // even with a TTL of zero.
         if self.prefetched.len() < self.prefetch {
             self.prefetched
                 .extend(self.waiting.pop_front().map(|(message, _)| message));

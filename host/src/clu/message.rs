@@ -1,10 +1,13 @@
-//! CLU's messages, encoded and decoded: pure functions between [`Message`] and what it means (sdss-clu 2.6).
+//! CLU's messages, encoded and decoded: pure functions between [`Message`] and what it means
+//! (sdss-clu 2.6).
 //!
-//! Whatever bytes arrive, decoding ends in a value or in an error that says what was expected (X2): the size and the
-//! depth of a body are bounded, headers of another type count as absent, and nothing panics.
+//! Whatever bytes arrive, decoding ends in a value or in an error that says what was expected (X2):
+//! the size and the depth of a body are bounded, headers of another type count as absent, and
+//! nothing panics.
 //!
-//! A *command* is published to `command.ACTOR`, a *reply* to `reply.COMMANDER`. Whoever sent a command knows its replies
-//! by the command id, which travels twice: in the header `command_id` and in the property `correlation_id`.
+//! A *command* is published to `command.ACTOR`, a *reply* to `reply.COMMANDER`. Whoever sent a
+//! command knows its replies by the command id, which travels twice: in the header `command_id` and
+//! in the property `correlation_id`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,13 +21,15 @@ use super::bus::{Header, Message};
 
 mod body;
 
-/// The longest body of a command, in bytes. The longest command that CLU's clients send has some hundred.
+/// The longest body of a command, in bytes. The longest command that CLU's clients send has some
+/// hundred.
 pub const MAX_COMMAND_BYTES: usize = 64 * 1024;
 
 /// The longest body of a reply, in bytes. The longest in use, a schema, has some ten thousand.
 pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// The deepest nesting of arrays and objects in a body. Below the depth at which `serde_json` gives up by itself.
+/// The deepest nesting of arrays and objects in a body. Below the depth at which `serde_json` gives
+/// up by itself.
 pub const MAX_DEPTH: usize = 100;
 
 /// The longest routing key, and the longest id, in bytes: an AMQP short string.
@@ -102,7 +107,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// What a commander calls its command. CLU uses UUIDs; an integer is sent back as the integer that it is.
+/// What a commander calls its command. CLU uses UUIDs; an integer is sent back as the integer that
+/// it is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CommandId {
     /// Almost always.
@@ -145,8 +151,8 @@ impl From<&str> for CommandId {
 
 /// Where the replies to a command go.
 ///
-/// Ids that are absent, of a senseless type or too long to be sent back (255 bytes) are `None`: as in Python's CLU the
-/// replies then go to `reply.None` and carry null.
+/// Ids that are absent, of a senseless type or too long to be sent back (255 bytes) are `None`: as
+/// in Python's CLU the replies then go to `reply.None` and carry null.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ReplyAddress {
     /// `<client>.<actor>`, as the client put it.
@@ -202,8 +208,8 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// The replies to it, in order: for a task one broadcast error, as Python's CLU has it; otherwise a failed command, if
-    /// the headers name anybody who could be waiting for it.
+    /// The replies to it, in order: for a task one broadcast error, as Python's CLU has it;
+    /// otherwise a failed command, if the headers name anybody who could be waiting for it.
     pub fn replies(&self, sender: &str, wall: Timestamp) -> Vec<Message> {
         let error = keyword("error", self.cause.to_string());
         if matches!(self.cause, MalformedCause::Task { .. }) {
@@ -273,7 +279,8 @@ pub enum MalformedCause {
     },
 }
 
-/// Whether it is worth decoding that body because it may be a `set`, as CLU's clients write it. Costs one look at a short body.
+/// Whether it is worth decoding that body because it may be a `set`, as CLU's clients write it.
+/// Costs one look at a short body.
 pub(crate) fn may_be_set(body: &[u8]) -> bool {
     const LONGEST: usize = 512;
     body.len() <= LONGEST && str::from_utf8(body).is_ok_and(|body| body.contains("\"set "))
@@ -315,7 +322,8 @@ fn command_string(message: &Message) -> Result<String, MalformedCause> {
 pub struct Reply {
     /// The actor that it comes from.
     pub sender: Option<String>,
-    /// The command that it answers; `None` for a broadcast. This is the correlation id, which is always text.
+    /// The command that it answers; `None` for a broadcast. This is the correlation id, which is
+    /// always text.
     pub command_id: Option<String>,
     /// Whose command it answers.
     pub commander_id: Option<String>,
@@ -348,7 +356,8 @@ pub fn decode_reply(message: &Message) -> Result<Reply, Unusable> {
         .and_then(|code| Code::parse(&code))
         .ok_or(Unusable::NoCode)?;
     let command_id = message.correlation_id.clone();
-    // As in Python, an empty or zero header is no header, and an integer never equals the property, which is text.
+    // As in Python, an empty or zero header is no header, and an integer never equals the property,
+    // which is text.
     match headers.get("command_id") {
         Some(Header::Text(id)) if !id.is_empty() && Some(id) != command_id.as_ref() => {
             return Err(Unusable::IdsDiffer);
@@ -423,8 +432,8 @@ fn reply(sender: &str, code: Code, body: &Keywords, wall: Timestamp) -> Message 
     }
 }
 
-/// A command of `client` to `actor`. With `expiration`, the broker drops it when it has waited that long in the actor's
-/// queue (S3).
+/// A command of `client` to `actor`. With `expiration`, the broker drops it when it has waited that
+/// long in the actor's queue (S3).
 pub fn encode_command(
     client: &str,
     actor: &str,
@@ -451,7 +460,8 @@ pub fn encode_command(
     }
 }
 
-/// The routing key of what `actor` replies to a command of `client`, as [`encode_command`] makes it.
+/// The routing key of what `actor` replies to a command of `client`, as [`encode_command`] makes
+/// it.
 pub fn reply_key(client: &str, actor: &str) -> String {
     format!("reply.{client}.{actor}")
 }

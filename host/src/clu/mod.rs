@@ -10,8 +10,9 @@
 //! | [`client`] | commanding other actors |
 //! | `quota` | what each sender may have |
 //!
-//! An actor's way: `Bus::open` → `Session::commands` → [`message::decode_command`] → reply [`message::Code::Running`] →
-//! [`command::Grammar::handle`] → further replies, the last of them final.
+//! An actor's way: `Bus::open` → `Session::commands` → [`message::decode_command`] → reply
+//! [`message::Code::Running`] → [`command::Grammar::handle`] → further replies, the last of them
+//! final.
 
 pub mod amqp;
 pub mod bus;

@@ -1,7 +1,9 @@
-//! What one sender of many may have, and all of them together, so that one that floods starves nobody (L1).
+//! What one sender of many may have, and all of them together, so that one that floods starves
+//! nobody (L1).
 //!
-//! A commander calls itself what it likes, so that a limit for each is none; hence one for all together as well. Both are taken by
-//! whoever looks first: before lapin, before decoding, and before a reply.
+//! A commander calls itself what it likes, so that a limit for each is none; hence one for all
+//! together as well. Both are taken by whoever looks first: before lapin, before decoding, and
+//! before a reply.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,7 +24,8 @@ pub(crate) struct Limit {
     pub(crate) each: Duration,
 }
 
-/// Counts what each sender has had. Each call costs a constant number of steps, but for one sweep several times a second.
+/// Counts what each sender has had. Each call costs a constant number of steps, but for one sweep
+/// several times a second.
 #[derive(Debug)]
 pub(crate) struct Quota {
     each: Limit,

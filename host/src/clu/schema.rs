@@ -1,8 +1,9 @@
 //! The JSON schema of lvmbeat's replies (draft 7).
 //!
-//! Clients that list lvmbeat among their models ask for it by `get_schema` when they start, and check replies against it.
-//! It allows further keywords: clients add CLU's own ones themselves, and what lvmbeat shows may grow without breaking
-//! anybody. The meaning of the first four keywords of [`lvmbeat`] is fixed.
+//! Clients that list lvmbeat among their models ask for it by `get_schema` when they start, and
+//! check replies against it. It allows further keywords: clients add CLU's own ones themselves, and
+//! what lvmbeat shows may grow without breaking anybody. The meaning of the first four keywords of
+//! [`lvmbeat`] is fixed.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! Addresses: of the broker, of hosts that are probed, of monitors. They may hold secrets, which no error shows (X1).
+//! Addresses: of the broker, of hosts that are probed, of monitors. They may hold secrets, which no
+//! error shows (X1).
 
 use std::path::Path;
 
@@ -12,8 +13,8 @@ use super::{ConfigError, SecretUrl, Target};
 /// The port of the TCP probe where a host is named without one.
 const FALLBACK_PORT: u16 = 443;
 
-/// The brokers' URLs: from the environment, else from `actor.url`, else one from host and port; with the password from its
-/// file.
+/// The brokers' URLs: from the environment, else from `actor.url`, else one from host and port;
+/// with the password from its file.
 pub(super) fn brokers(
     at: At<'_>,
     raw: &RawActor,

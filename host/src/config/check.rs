@@ -238,8 +238,8 @@ fn budget(
     Ok(budget)
 }
 
-/// S4 for a network link that fails just after a probe: so many further probes have to fail, and the last emission before
-/// that has its own time and the PLC's.
+/// S4 for a network link that fails just after a probe: so many further probes have to fail, and
+/// the last emission before that has its own time and the PLC's.
 fn link_closing(
     at: At<'_>,
     ecp: &Ecp,

@@ -1,4 +1,5 @@
-//! What is deployed with the Python version works as it is, or is refused with what to write instead.
+//! What is deployed with the Python version works as it is, or is refused with what to write
+//! instead.
 
 use std::time::Duration;
 

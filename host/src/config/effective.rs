@@ -99,7 +99,8 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
     };
     let text =
         serde_yaml::to_string(&raw).unwrap_or_else(|cause| format!("# cannot be shown: {cause}\n"));
-    // Keys without a value are those that others replace (host by url), or secret, or not configured.
+    // Keys without a value are those that others replace (host by url), or secret, or not
+    // configured.
     text.lines()
         .filter(|line| !line.ends_with(": null"))
         .fold(String::new(), |mut shown, line| {
@@ -161,7 +162,8 @@ pub(super) fn budget(config: &Config) -> String {
     report + &far(config)
 }
 
-/// S3, S4: what a broker that is far costs. The age of what arrives is measured by a round trip, eight times within q.
+/// S3, S4: what a broker that is far costs. The age of what arrives is measured by a round trip,
+/// eight times within q.
 fn far(config: &Config) -> String {
     let most = [
         config.actor.command_ttl * 7 / 8,

@@ -62,7 +62,8 @@ pub(super) fn process(name: &str) -> Option<String> {
     value
 }
 
-/// An environment variable, or the file that the variable of the same name with `_FILE` names. An empty one counts as not set.
+/// An environment variable, or the file that the variable of the same name with `_FILE` names. An
+/// empty one counts as not set.
 pub(super) fn variable(
     name: &str,
     environment: Environment<'_>,
@@ -77,7 +78,8 @@ pub(super) fn variable(
         .transpose()
 }
 
-/// The text of a variable without the space around it, and without the quotes of an env file, which docker hands on.
+/// The text of a variable without the space around it, and without the quotes of an env file, which
+/// docker hands on.
 pub(super) fn plain(name: &str, environment: Environment<'_>) -> Option<String> {
     let text = environment(name)?;
     let text = text.trim();
@@ -106,8 +108,9 @@ pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, C
     Ok(text.to_owned())
 }
 
-/// Refuses `LVMBEAT_…` variables that are misspelt, as unknown keys of the file are. One that the file names may have any name.
-/// Gives those that are like none of lvmbeat's: somebody else's, which people should know of.
+/// Refuses `LVMBEAT_…` variables that are misspelt, as unknown keys of the file are. One that the
+/// file names may have any name. Gives those that are like none of lvmbeat's: somebody else's,
+/// which people should know of.
 pub(super) fn names(
     variables: impl IntoIterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
     texts: &[(String, String)],
@@ -159,7 +162,8 @@ pub(super) fn names(
     faults.or(strange)
 }
 
-/// What Kubernetes sets for a Service called `lvmbeat` or `lvmbeat-…`, without the prefix: `SERVICE_HOST`, `PORT_80_TCP_ADDR`, ….
+/// What Kubernetes sets for a Service called `lvmbeat` or `lvmbeat-…`, without the prefix:
+/// `SERVICE_HOST`, `PORT_80_TCP_ADDR`, ….
 fn is_service(rest: &str) -> bool {
     let rest = format!("_{rest}");
     if rest.ends_with("_SERVICE_HOST") || rest.contains("_SERVICE_PORT") {

@@ -5,7 +5,8 @@ use super::ConfigError;
 /// More faults than this are only counted.
 const SHOWN: usize = 40;
 
-/// What has been found so far. A dummy stands for each value that is wrong: a configuration with faults never leaves this module.
+/// What has been found so far. A dummy stands for each value that is wrong: a configuration with
+/// faults never leaves this module.
 #[derive(Default, Debug)]
 pub(super) struct Faults(Vec<ConfigError>);
 
@@ -20,7 +21,8 @@ impl Faults {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Adds one, unless the same place or one within it is known to be wrong: a dummy would only lead to more words.
+    /// Adds one, unless the same place or one within it is known to be wrong: a dummy would only
+    /// lead to more words.
     pub(super) fn push(&mut self, error: ConfigError) {
         match error {
             ConfigError::Several(errors) => errors.into_iter().for_each(|error| self.push(error)),

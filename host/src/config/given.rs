@@ -19,7 +19,8 @@ pub(super) struct Reader<'a> {
     pub(super) environment: Environment<'a>,
 }
 
-/// A text with its place, so that an error can name it. No error shows the text: it may be a secret in the wrong place (X1).
+/// A text with its place, so that an error can name it. No error shows the text: it may be a secret
+/// in the wrong place (X1).
 pub(super) struct Given<'a> {
     at: At<'a>,
     key: String,
@@ -179,7 +180,8 @@ impl<'a> Given<'a> {
         })
     }
 
-    /// Several with commas between, which names in quotes may hold too. One at the end does no harm.
+    /// Several with commas between, which names in quotes may hold too. One at the end does no
+    /// harm.
     pub(super) fn mailboxes(&self) -> Result<Vec<Mailbox>, ConfigError> {
         let remedy = "give address@host or Name <address@host>, with commas between them";
         let mut mailboxes = Vec::new();

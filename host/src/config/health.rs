@@ -1,6 +1,7 @@
 //! Where a program of this machine answers `/healthz`.
 //!
-//! Nothing else is read or checked: a running program is not ill because its file has been changed meanwhile, or a secret taken away.
+//! Nothing else is read or checked: a running program is not ill because its file has been changed
+//! meanwhile, or a secret taken away.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The configuration: YAML and environment in, checked values out.
 //!
-//! A configuration that exists is one that can work: names, numbers and the S4 budget have been checked. What is wrong is
-//! reported with the file, the key, and what to do ([`ConfigError`]). The actor's is [`Config`], the monitor's [`monitor::Monitor`];
-//! they share a file.
+//! A configuration that exists is one that can work: names, numbers and the S4 budget have been
+//! checked. What is wrong is reported with the file, the key, and what to do ([`ConfigError`]). The
+//! actor's is [`Config`], the monitor's [`monitor::Monitor`]; they share a file.
 
 mod address;
 mod check;
@@ -68,7 +68,8 @@ pub struct Config {
     pub max_close_after: Duration,
     /// S4 and L1 in numbers.
     pub budget: Budget,
-    /// S4 for a network link that fails, which the probes have to find out first; `None` if none is probed.
+    /// S4 for a network link that fails, which the probes have to find out first; `None` if none
+    /// is probed.
     pub link_closing: Option<Duration>,
     /// What the budget was computed from.
     pub chain: lvmbeat_core::budget::Chain,
@@ -89,17 +90,19 @@ pub struct Actor {
     pub log_dir: Option<PathBuf>,
     /// Where health and metrics are served.
     pub http: Option<SocketAddr>,
-    /// S3: a heartbeat counts only if it was on its way for less than this long; the broker drops what waited longer.
+    /// S3: a heartbeat counts only if it was on its way for less than this long; the broker drops
+    /// what waited longer.
     pub command_ttl: Duration,
-    /// S3: what is found waiting after a pause of the process of this length or longer does not count.
+    /// S3: what is found waiting after a pause of the process of this length or longer does not
+    /// count.
     pub attention: Duration,
     /// S3: what a stalled client had sent arrives within this time when the stall ends.
     pub burst: Duration,
 }
 
 impl Actor {
-    /// How often the actor proves the path from the broker to itself (S3). With so many proofs within its limit, a beat is not
-    /// taken for too old because one came a little late.
+    /// How often the actor proves the path from the broker to itself (S3). With so many proofs
+    /// within its limit, a beat is not taken for too old because one came a little late.
     pub fn echo_period(&self) -> Duration {
         (self.command_ttl / 8).clamp(Duration::from_millis(25), Duration::from_secs(1))
     }
@@ -213,7 +216,8 @@ pub enum Target {
     Icmp(String),
     /// A TCP connection that is accepted (`tcp://HOST:PORT`).
     Tcp(String, u16),
-    /// ICMP echo, and where that gets no answer, any answer to a TCP connection attempt (`HOST` or `HOST:PORT`).
+    /// ICMP echo, and where that gets no answer, any answer to a TCP connection attempt (`HOST` or
+    /// `HOST:PORT`).
     Either(String, u16),
 }
 
@@ -285,7 +289,8 @@ impl Actor {
 }
 
 impl Config {
-    /// Reads and checks the file, or the built-in configuration, with the process's environment over it.
+    /// Reads and checks the file, or the built-in configuration, with the process's environment
+    /// over it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         load(file, Self::read)
     }
@@ -305,7 +310,8 @@ impl Config {
         check::check(&source.name, raw, environment, faults)
     }
 
-    /// The configuration as it is in force, as YAML, with every default written out and secrets hidden (X1) or left out.
+    /// The configuration as it is in force, as YAML, with every default written out and secrets
+    /// hidden (X1) or left out.
     pub fn effective(&self, monitor: &monitor::Monitor) -> String {
         effective::yaml(self, monitor)
     }

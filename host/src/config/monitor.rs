@@ -1,7 +1,8 @@
 //! The configuration of the monitor outside.
 //!
-//! It shares the file with the actor, but each program checks only its own part and reads only its own secrets: a slip in the
-//! monitor's must not keep the actor from starting, nor the other way round. `lvmbeat check` checks both.
+//! It shares the file with the actor, but each program checks only its own part and reads only its
+//! own secrets: a slip in the monitor's must not keep the actor from starting, nor the other way
+//! round. `lvmbeat check` checks both.
 
 mod check;
 pub(super) mod effective;
@@ -136,7 +137,8 @@ pub struct Wording {
 }
 
 impl Monitor {
-    /// Reads and checks the monitor's part of the file, or of the built-in configuration, with the process's environment over it.
+    /// Reads and checks the monitor's part of the file, or of the built-in configuration, with the
+    /// process's environment over it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         super::load(file, Self::read)
     }

@@ -158,7 +158,8 @@ impl Serialize for OneOrMany {
     }
 }
 
-/// A mapping of texts in the order of the file, which is the order in which first causes are looked for. `null` is nothing.
+/// A mapping of texts in the order of the file, which is the order in which first causes are looked
+/// for. `null` is nothing.
 #[derive(Default)]
 pub(super) struct InOrder(pub Vec<(String, Option<String>)>);
 

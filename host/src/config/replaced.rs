@@ -1,6 +1,8 @@
-//! What the Python version knew and this one does not, with what to write instead; and what was probably meant.
+//! What the Python version knew and this one does not, with what to write instead; and what was
+//! probably meant.
 
-/// Keys, by their place. Those under `actor` are what `AMQPActor.from_config` of sdss-clu takes there.
+/// Keys, by their place. Those under `actor` are what `AMQPActor.from_config` of sdss-clu takes
+/// there.
 const KEYS: [(&str, &str); 18] = [
     ("client", "call the section actor"),
     (
@@ -56,7 +58,8 @@ const VARIABLES: [(&str, &str); 3] = [
 /// Likewise; what it asks for is so anyway: the actor stays in the foreground.
 pub(super) const IGNORED_VARIABLES: [&str; 1] = ["LVMBEAT_ACTOR_START_DEBUG"];
 
-/// What to write instead of a key that is not known; `known` are those that are, in the same section.
+/// What to write instead of a key that is not known; `known` are those that are, in the same
+/// section.
 pub(super) fn key(section: &str, key: &str, known: &[&str]) -> String {
     let place = |key: &str| {
         if section.is_empty() {

@@ -1,11 +1,12 @@
-//! What one value may say: one vocabulary of booleans, one of times, one rule for what is replaced in a text. They hold for the file
-//! and for the environment.
+//! What one value may say: one vocabulary of booleans, one of times, one rule for what is replaced
+//! in a text. They hold for the file and for the environment.
 
 use std::time::Duration;
 
 use super::check::Environment;
 
-/// A fault of a value: what is wrong, and what to do. Neither holds the value, which may be a secret (X1).
+/// A fault of a value: what is wrong, and what to do. Neither holds the value, which may be a
+/// secret (X1).
 pub(super) type Fault = (String, String);
 
 /// Those of YAML 1.1, of Python and of pydantic.
@@ -37,16 +38,17 @@ pub(super) fn seconds(text: &str) -> Option<f64> {
         .flatten()
 }
 
-/// Nothing in lvmbeat is meant to take longer than a day; a larger number is a slip of the unit. Below a millisecond everything
-/// would be stale at once, and RabbitMQ counts in milliseconds.
+/// Nothing in lvmbeat is meant to take longer than a day; a larger number is a slip of the unit.
+/// Below a millisecond everything would be stale at once, and RabbitMQ counts in milliseconds.
 pub(super) fn time(seconds: f64) -> Option<Duration> {
     (0.001..=86_400.0)
         .contains(&seconds)
         .then(|| Duration::from_secs_f64(seconds))
 }
 
-/// Replaces `${NAME}` and `${NAME|default}` as `sdsstools` does, and `~/` at the beginning. Whatever else looks as if it should be
-/// replaced is refused, so that nothing is taken literally by accident.
+/// Replaces `${NAME}` and `${NAME|default}` as `sdsstools` does, and `~/` at the beginning.
+/// Whatever else looks as if it should be replaced is refused, so that nothing is taken literally
+/// by accident.
 pub(super) fn expand(text: &str, environment: Environment<'_>) -> Result<String, Fault> {
     let fault = |problem: String, remedy: String| Err((problem, remedy));
     let mut expanded = String::new();

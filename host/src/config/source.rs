@@ -1,4 +1,5 @@
-//! Where the configuration is: the files that `sdsstools.get_config` reads, and the one that the command line names over them.
+//! Where the configuration is: the files that `sdsstools.get_config` reads, and the one that the
+//! command line names over them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,8 +39,9 @@ impl Source {
         }
     }
 
-    /// The file that `LVMBEAT_CONFIG_PATH` names, else the first in the home folder, and over it the one of the command line
-    /// (`-c`, `LVMBEAT_CONFIG_FILE`), as in the Python version. Without any it is the built-in configuration.
+    /// The file that `LVMBEAT_CONFIG_PATH` names, else the first in the home folder, and over it
+    /// the one of the command line (`-c`, `LVMBEAT_CONFIG_FILE`), as in the Python version.
+    /// Without any it is the built-in configuration.
     pub(super) fn find(
         over: Option<&Path>,
         environment: Environment<'_>,

@@ -52,7 +52,8 @@ fn the_documented_configuration_is_the_default_one() {
 
 #[test]
 fn every_key_that_is_shown_commented_out_is_known_and_shows_its_default() {
-    // Takes the comment signs off: what stands behind them has to be a valid configuration, and the default one.
+    // Takes the comment signs off: what stands behind them has to be a valid configuration, and the
+    // default one.
     let uncommented: String = BUILT_IN
         .lines()
         .filter(|line| {
@@ -101,7 +102,8 @@ monitor:
 #[test]
 fn s4_the_budget_of_the_documented_configuration() {
     let config = parse(BUILT_IN).unwrap();
-    // L 30, which is the timeout, + a 2 + e 5 + w 5 + P 60: a single client, whose own beat alone can emit.
+    // L 30, which is the timeout, + a 2 + e 5 + w 5 + P 60: a single client, whose own beat alone
+    // can emit.
     assert_eq!(
         std_duration(config.budget.closing),
         Duration::from_secs(30 + 2 + 5 + 5 + 60)

@@ -5,7 +5,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
-/// Reads a file of at most that many bytes (X2). A directory is none; a FIFO would be waited for, and a device may have no end.
+/// Reads a file of at most that many bytes (X2). A directory is none; a FIFO would be waited for,
+/// and a device may have no end.
 pub fn read(path: &Path, most: u64) -> io::Result<String> {
     is_a_file(path)?;
     let mut bytes = Vec::new();

@@ -135,7 +135,8 @@ fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
     }
 }
 
-/// The parser's words hold no value of the file (X1): all that it could say of values is asked for by ourselves.
+/// The parser's words hold no value of the file (X1): all that it could say of values is asked for
+/// by ourselves.
 fn describe(text: &str, cause: &serde_yaml::Error) -> String {
     if cause.location().is_none() && text.trim().is_empty() {
         return "is empty".to_owned();

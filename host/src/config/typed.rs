@@ -1,6 +1,8 @@
-//! From the tree to the keys as `raw` declares them. Never fails: each fault is noted with its place, and a dummy stands for the value.
+//! From the tree to the keys as `raw` declares them. Never fails: each fault is noted with its
+//! place, and a dummy stands for the value.
 //!
-//! serde asks for each field by its type, so that the rules for texts, numbers, times and booleans stand here once.
+//! serde asks for each field by its type, so that the rules for texts, numbers, times and booleans
+//! stand here once.
 
 use std::cell::RefCell;
 

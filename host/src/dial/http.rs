@@ -16,16 +16,17 @@ const NAMES: usize = 64;
 /// The addresses that each name had when it was last looked up. reqwest's errors do not tell them.
 static LOOKED_UP: Mutex<BTreeMap<String, Vec<IpAddr>>> = Mutex::new(BTreeMap::new());
 
-/// An HTTP client that reaches any of a name's addresses within half of the limit for the whole request: each has its share
-/// of that. Without a limit of its own, hyper would wait for the first one until the request's has passed.
+/// An HTTP client that reaches any of a name's addresses within half of the limit for the whole
+/// request: each has its share of that. Without a limit of its own, hyper would wait for the first
+/// one until the request's has passed.
 pub fn http_client(limit: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .connect_timeout(limit / 2)
         .dns_resolver(Resolver { limit })
 }
 
-/// What went wrong, with all its causes and, if nobody was reached, the addresses that were there to be tried; without the URL,
-/// which may hold a secret (X1).
+/// What went wrong, with all its causes and, if nobody was reached, the addresses that were there
+/// to be tried; without the URL, which may hold a secret (X1).
 pub(crate) fn failure(error: reqwest::Error) -> String {
     let host = error
         .url()

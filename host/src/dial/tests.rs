@@ -12,7 +12,8 @@ fn addresses(count: u16) -> Vec<SocketAddr> {
     (0..count).map(address).collect()
 }
 
-/// A port that takes no more connections and does not refuse any: as the address of a host that is gone.
+/// A port that takes no more connections and does not refuse any: as the address of a host that is
+/// gone.
 struct DeadPort {
     _listener: TcpListener,
     _filled: Vec<tokio::task::JoinHandle<io::Result<TcpStream>>>,

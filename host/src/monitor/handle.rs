@@ -10,12 +10,14 @@ use super::notify::Channel;
 use super::view::View;
 use crate::report::Report;
 
-/// Requests that wait to be taken. The loop takes one in microseconds: a full queue means that it does not run.
+/// Requests that wait to be taken. The loop takes one in microseconds: a full queue means that it
+/// does not run.
 const WAITING: usize = 64;
 /// How long the loop may take to answer: longer than it waits for the disk.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// One request to the loop. Whatever has to survive a restart is answered when it is on the disk, or cannot be.
+/// One request to the loop. Whatever has to survive a restart is answered when it is on the disk,
+/// or cannot be.
 #[derive(Debug)]
 pub enum Request {
     /// A beat was received.

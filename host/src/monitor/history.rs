@@ -1,4 +1,5 @@
-//! The last days: when the observatory was silent, and when the monitor itself was not listening. For showing only.
+//! The last days: when the observatory was silent, and when the monitor itself was not listening.
+//! For showing only.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ const MAX_PERIODS: usize = 1000;
 
 /// Periods in which not all was well, oldest first. Between them the observatory was heard.
 ///
-/// It lives on the wall clock, which may be stepped at any moment. What lies in the future is forgotten, so that a clock that was wrong
-/// for a while does no lasting harm.
+/// It lives on the wall clock, which may be stepped at any moment. What lies in the future is
+/// forgotten, so that a clock that was wrong for a while does no lasting harm.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Default, Debug)]
 #[serde(default)]
 pub struct History {
@@ -49,8 +50,8 @@ impl History {
         self.close(wall);
     }
 
-    /// The observatory has been silent since `from` for long enough to alarm. To be told again and again; what is known changes
-    /// nothing.
+    /// The observatory has been silent since `from` for long enough to alarm. To be told again and
+    /// again; what is known changes nothing.
     pub(super) fn silent(&mut self, from: Timestamp, wall: Timestamp) {
         if self.begins.is_none() || self.is_silent() {
             return;

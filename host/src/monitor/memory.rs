@@ -47,7 +47,8 @@ pub(super) struct Memory {
     alarm: Alarm,
     /// False: never alert by itself.
     alerts: bool,
-    /// What was known is lost: people may have been told `Down`, and nobody knows. The next beat is told as an all-clear (M2).
+    /// What was known is lost: people may have been told `Down`, and nobody knows. The next beat
+    /// is told as an all-clear (M2).
     unsure: bool,
     /// The incident that is going on.
     incident: Option<Uuid>,
@@ -103,7 +104,8 @@ impl Saved {
         }
     }
 
-    /// What others have written, as it may be shown: an earlier version may have saved it as it came (X1).
+    /// What others have written, as it may be shown: an earlier version may have saved it as it
+    /// came (X1).
     pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
         self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
         self.outbox.clean(secrets);
@@ -137,7 +139,8 @@ impl Memory {
                 },
                 ..nothing
             },
-            // Silence begins anew (M3), and alarms anew, although people may know (M2). Alarms are enabled.
+            // Silence begins anew (M3), and alarms anew, although people may know (M2). Alarms are
+            // enabled.
             Loaded::Lost | Loaded::Later(_) => Saved {
                 unsure: true,
                 ..nothing
@@ -145,8 +148,8 @@ impl Memory {
         };
         let mut history = saved.history;
         history.blind(saved.wall, at.wall);
-        // The one thing that the wall clock has a say in: how long the monitor was not running. If it is wrong, a timed disable ends
-        // early or late.
+        // The one thing that the wall clock has a say in: how long the monitor was not running. If
+        // it is wrong, a timed disable ends early or late.
         let not_running = at.wall.duration_since(saved.wall).max(SignedDuration::ZERO);
         let not_running = core_duration(not_running.unsigned_abs());
         let alarm = Alarm::restore(config, saved.alarm.aged(not_running), at.now);
@@ -285,8 +288,8 @@ impl Memory {
         self.outbox.take_due(at.now)
     }
 
-    /// The delivery of this channel that was under way has ended. Gives whether this has to be saved: that it succeeded, or
-    /// that it may have (M4).
+    /// The delivery of this channel that was under way has ended. Gives whether this has to be
+    /// saved: that it succeeded, or that it may have (M4).
     pub(super) fn delivery_ended(
         &mut self,
         channel: usize,
@@ -315,8 +318,8 @@ impl Memory {
                 silence, by_hand, ..
             } => {
                 let silence = self.silence(silence, by_hand);
-                // Also one that is forced while people know already: it is an alarm of its own, and its e-mail must not be taken
-                // for a copy of the first one.
+                // Also one that is forced while people know already: it is an alarm of its own, and
+                // its e-mail must not be taken for a copy of the first one.
                 self.incident = None;
                 (self.incident(), Event::Down(silence))
             }
@@ -371,7 +374,8 @@ impl Memory {
             last_seen: self.last_seen,
             observed: seconds(observed),
             by_hand,
-            // Between two emissions the pace holds the heartbeat, and that is nothing to tell people of.
+            // Between two emissions the pace holds the heartbeat, and that is nothing to tell
+            // people of.
             last_hold: report
                 .and_then(|report| report.hold.as_ref())
                 .filter(|hold| hold.fault)

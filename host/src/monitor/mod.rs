@@ -1,7 +1,8 @@
 //! The monitor outside the observatory: alerts people when the observatory has gone silent.
 //!
-//! One loop owns everything that is known (`watch`); no lock guards it. What takes time (a delivery, the disk, an HTTP client) is done by
-//! tasks that report back, so that none of them holds up a beat, a check, or another channel (M1, M2). Each task is watched: a monitor that
+//! One loop owns everything that is known (`watch`); no lock guards it. What takes time (a
+//! delivery, the disk, an HTTP client) is done by tasks that report back, so that none of them
+//! holds up a beat, a check, or another channel (M1, M2). Each task is watched: a monitor that
 //! has lost one ends, and whoever runs it starts it again.
 
 pub mod handle;

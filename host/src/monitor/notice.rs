@@ -17,8 +17,8 @@ pub struct NoticeId(pub u64);
 pub struct Notice {
     /// Its number.
     pub id: NoticeId,
-    /// The outage that it is about: each alarm begins one, and its reminders and its all-clear have the same, so that they become one
-    /// thread.
+    /// The outage that it is about: each alarm begins one, and its reminders and its all-clear
+    /// have the same, so that they become one thread.
     pub incident: Uuid,
     /// When it was raised, by the wall clock: for showing only.
     pub raised: Timestamp,
@@ -53,6 +53,7 @@ pub struct Silence {
     pub last_hold: Option<String>,
     /// What the observatory last said: whether the dome was open.
     pub dome_open: Option<bool>,
-    /// What the observatory last said: whether engineering mode held the dome open whatever lvmbeat decides.
+    /// What the observatory last said: whether engineering mode held the dome open whatever
+    /// lvmbeat decides.
     pub engineering_mode: Option<bool>,
 }

@@ -1,20 +1,24 @@
 //! What people have still to be told, and by which channels. Pure: no I/O, time is an argument.
 //!
-//! Each channel has a queue of its own, so that one that fails holds no other back (M2). A delivery takes all that its channel has
-//! pending as one message: what a channel could not deliver is told together with what happened since. It stays pending until it was
-//! delivered, for ever if need be, and across restarts; what was delivered is not delivered again (M4).
+//! Each channel has a queue of its own, so that one that fails holds no other back (M2). A delivery
+//! takes all that its channel has pending as one message: what a channel could not deliver is told
+//! together with what happened since. It stays pending until it was delivered, for ever if need be,
+//! and across restarts; what was delivered is not delivered again (M4).
 //!
 //! # Together
 //!
-//! The channels of one server, who are recipients of e-mail, deliver together what they have to tell alike, one delivery at a time, and
-//! what keeps a server from taking a message keeps it for all of them: they back off together. What it refuses to one is that one's.
+//! The channels of one server, who are recipients of e-mail, deliver together what they have to
+//! tell alike, one delivery at a time, and what keeps a server from taking a message keeps it for
+//! all of them: they back off together. What it refuses to one is that one's.
 //!
 //! # Superseded
 //!
-//! Of one incident, a channel has still to tell no more than how it began and what became of it: between a pending alarm and the latest
-//! notice of the same incident nothing is kept, and no reminder that is not the latest. Of several times that alarms were enabled again,
-//! the last one. And if a channel fails through so many incidents that [`MAX_PENDING`] is exceeded, whole incidents are given up, from the
-//! second-oldest on: the oldest may end an alarm that the channel has told, and the newest is how things are.
+//! Of one incident, a channel has still to tell no more than how it began and what became of it:
+//! between a pending alarm and the latest notice of the same incident nothing is kept, and no
+//! reminder that is not the latest. Of several times that alarms were enabled again, the last one.
+//! And if a channel fails through so many incidents that [`MAX_PENDING`] is exceeded, whole
+//! incidents are given up, from the second-oldest on: the oldest may end an alarm that the channel
+//! has told, and the newest is how things are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,8 +41,8 @@ const LOG: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause, also if the other side asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// The longest pause after an answer. It grows by fours: with it no hour has more than ten tries, which is what Azure's managed
-/// domains allow. Those that are refused count there.
+/// The longest pause after an answer. It grows by fours: with it no hour has more than ten tries,
+/// which is what Azure's managed domains allow. Those that are refused count there.
 const LONGEST_AFTER_ANSWER: Duration = Duration::from_secs(900);
 /// A message that nobody says to have taken is sent so often, lest it comes for good (M4).
 const MOST_UNANSWERED: u32 = 3;
@@ -164,8 +168,9 @@ impl Saved {
 }
 
 impl Outbox {
-    /// Goes on from what was saved, with the channels of this configuration. Queues of other channels are dropped; the second value
-    /// says how many notices were in them. A channel that is new has nothing to tell. Any values can be restored (X2).
+    /// Goes on from what was saved, with the channels of this configuration. Queues of other
+    /// channels are dropped; the second value says how many notices were in them. A channel
+    /// that is new has nothing to tell. Any values can be restored (X2).
     pub(super) fn restore<'a, W: Into<Way<'a>>>(
         saved: Saved,
         channels: impl Iterator<Item = W>,
@@ -254,8 +259,9 @@ impl Outbox {
         self.next
     }
 
-    /// The notices before this one may be tried: they are on disk, or there is no use in waiting for it (M2). Whatever pause a
-    /// channel makes that has not tried them yet, it is over, unless the other side asked for it.
+    /// The notices before this one may be tried: they are on disk, or there is no use in waiting
+    /// for it (M2). Whatever pause a channel makes that has not tried them yet, it is over,
+    /// unless the other side asked for it.
     pub(super) fn release(&mut self, end: NoticeId) {
         let held_from = self.held_from;
         for queue in &mut self.queues {
@@ -266,7 +272,8 @@ impl Outbox {
         self.held_from = held_from.max(end);
     }
 
-    /// The next delivery that is due, if any; it counts as under way from now on. To be called until it gives `None`.
+    /// The next delivery that is due, if any; it counts as under way from now on. To be called
+    /// until it gives `None`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Delivery> {
         let held_from = self.held_from;
         let is_due = |queue: &Queue| {
@@ -334,9 +341,10 @@ impl Outbox {
         self.forget();
     }
 
-    /// The delivery of this channel that was under way failed: all that it held is still pending, unless it was sent so often that it
-    /// has arrived if it can. The pause is that of [`pause`], shortened by up to a quarter by `jitter`, which is from 0 to 1. Channels
-    /// that delivered together fail at the same instant.
+    /// The delivery of this channel that was under way failed: all that it held is still pending,
+    /// unless it was sent so often that it has arrived if it can. The pause is that of
+    /// [`pause`], shortened by up to a quarter by `jitter`, which is from 0 to 1. Channels that
+    /// delivered together fail at the same instant.
     pub(super) fn failed(
         &mut self,
         channel: usize,
@@ -460,7 +468,8 @@ impl Queue {
         pending.filter(|id| *id < held_from).collect()
     }
 
-    /// Counts one more time that nobody said whether they took it; gives whether that was the last time.
+    /// Counts one more time that nobody said whether they took it; gives whether that was the last
+    /// time.
     fn was_sent_in_vain(&mut self, held: &[NoticeId]) -> bool {
         let Some(newest) = held.last().copied() else {
             return false;

@@ -1,7 +1,8 @@
 //! The monitor's own beat, to another dead-man's service: says that the monitor is alive.
 //!
-//! A 2xx is no proof that it counts: healthchecks.io says `OK (not found)` with 200 to a check that it does not know, and whatever
-//! is in between may answer with a page of its own. So the answer is looked at, too (`verdict`).
+//! A 2xx is no proof that it counts: healthchecks.io says `OK (not found)` with 200 to a check that
+//! it does not know, and whatever is in between may answer with a page of its own. So the answer is
+//! looked at, too (`verdict`).
 
 mod verdict;
 
@@ -23,7 +24,8 @@ use crate::peer::{Secrets, shown};
 const FRESH: embassy_time::Duration = embassy_time::Duration::from_secs(5);
 /// One beat may take this long.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The pause after the first failure in a row; it doubles with each, up to the time between two beats.
+/// The pause after the first failure in a row; it doubles with each, up to the time between two
+/// beats.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// What is read of an answer; the rest is left.
 const LONGEST_ANSWER: usize = 4096;
@@ -33,9 +35,11 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
     dial::http_client(LIMIT)
         .timeout(LIMIT)
         .user_agent(concat!("lvmbeat/", env!("CARGO_PKG_VERSION")))
-        // A fresh connection for each beat shows that one can be made, and outlives no change of the network.
+        // A fresh connection for each beat shows that one can be made, and outlives no change of
+        // the network.
         .pool_max_idle_per_host(0)
-        // It would tell whoever a redirect leads to the address that was asked for, which is a secret (X1).
+        // It would tell whoever a redirect leads to the address that was asked for, which is a
+        // secret (X1).
         .referer(false)
         .build()
 }
@@ -48,7 +52,8 @@ pub(super) struct Service {
     pub(super) secrets: Secrets,
 }
 
-/// Beats for ever, starting at once, as long as the monitor's loop runs, and says what becomes of it.
+/// Beats for ever, starting at once, as long as the monitor's loop runs, and says what becomes of
+/// it.
 pub(super) async fn beat(
     service: Service,
     view: watch::Receiver<Arc<View>>,
@@ -96,7 +101,8 @@ pub(super) async fn beat(
 }
 
 impl Service {
-    /// Beats once, or says why it was not taken: by code, and with the other side's words as they may be shown (X1).
+    /// Beats once, or says why it was not taken: by code, and with the other side's words as they
+    /// may be shown (X1).
     async fn beat(&self) -> Result<(), String> {
         let (status, body) = self.ask().await.map_err(|error| {
             let error = dial::failure(error);

@@ -1,8 +1,9 @@
 //! When to save, and what waits for it. Pure: no I/O, time is an argument.
 //!
-//! One save at a time; what changes meanwhile is saved by the next one, all at once, so that a slow disk makes no queue. What has to
-//! survive at once is saved at once. Beside that there is a save every few seconds, so that the silence that was observed adds up although
-//! the process is killed again and again (M3).
+//! One save at a time; what changes meanwhile is saved by the next one, all at once, so that a slow
+//! disk makes no queue. What has to survive at once is saved at once. Beside that there is a save
+//! every few seconds, so that the silence that was observed adds up although the process is killed
+//! again and again (M3).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,7 +71,8 @@ impl Saving {
         self.wanted = true;
     }
 
-    /// Whether the silence that was saved is over with a beat: it would count again after a crash (M3).
+    /// Whether the silence that was saved is over with a beat: it would count again after a crash
+    /// (M3).
     pub(super) fn holds_silence(&self) -> bool {
         self.holds_silence
     }
@@ -95,7 +97,8 @@ impl Saving {
         });
     }
 
-    /// The one under way has ended. Whether or not it succeeded, the notices before the one that it gives need not wait any more (M2).
+    /// The one under way has ended. Whether or not it succeeded, the notices before the one that it
+    /// gives need not wait any more (M2).
     pub(super) fn ended(&mut self, failure: Option<String>, wall: Timestamp) -> Option<NoticeId> {
         let end = self.under_way.take()?.end;
         if failure.is_none() {

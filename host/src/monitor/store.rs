@@ -1,8 +1,10 @@
 //! The state file. Blocking: to be called off the loop.
 //!
-//! One line of JSON: a version, a checksum, and the state. It is replaced as a whole: written beside, flushed to the disk, renamed, and
-//! the folder flushed, so that after a crash there is the old one or the new one. One that cannot be read is set aside and never a reason
-//! not to start (X2). One that a later version has written is left as it is, and so is one that another monitor writes (`lock`).
+//! One line of JSON: a version, a checksum, and the state. It is replaced as a whole: written
+//! beside, flushed to the disk, renamed, and the folder flushed, so that after a crash there is the
+//! old one or the new one. One that cannot be read is set aside and never a reason not to start
+//! (X2). One that a later version has written is left as it is, and so is one that another monitor
+//! writes (`lock`).
 
 mod lock;
 
@@ -73,7 +75,8 @@ pub(super) fn load(path: &Path) -> (Loaded, Option<Damaged>) {
     (Loaded::Lost, Some(Damaged { cause, set_aside }))
 }
 
-/// The same as [`write`], unless another monitor has written there since `loaded` was read. `saved` is stamped with `own`.
+/// The same as [`write`], unless another monitor has written there since `loaded` was read. `saved`
+/// is stamped with `own`.
 pub(super) fn write_own(path: &Path, saved: &mut Saved, own: Uuid, loaded: Mark) -> io::Result<()> {
     lock::is_ours(path, own, loaded)?;
     saved.writer = Some(own);

@@ -33,7 +33,8 @@ use promises::Promises;
 
 /// Requests that are taken before a check: no more than can wait.
 const WAITING: usize = 64;
-/// After a lapse, what waits in the sockets is given this long to be received before the next check (M3), and so after a start.
+/// After a lapse, what waits in the sockets is given this long to be received before the next check
+/// (M3), and so after a start.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long the disk may take to say what was saved.
 const LOAD_LIMIT: Duration = Duration::from_secs(10);
@@ -142,8 +143,8 @@ impl Watch {
         let mut checks = interval_at(Deadline::now() + every, every);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // In order: a lapse of attention has to be noticed before anything is decided (M3), and no flood of requests keeps a check
-            // back (M1).
+            // In order: a lapse of attention has to be noticed before anything is decided (M3), and
+            // no flood of requests keeps a check back (M1).
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -377,8 +378,8 @@ impl Watch {
         Moment::read(self.clock.as_ref())
     }
 
-    /// Ends in order, in a bounded time: what is being delivered may still be, so that it is not delivered again (M4), and what is known
-    /// is saved.
+    /// Ends in order, in a bounded time: what is being delivered may still be, so that it is not
+    /// delivered again (M4), and what is known is saved.
     async fn end(mut self) {
         let _ = timeout(END_LIMIT, async {
             while let Some(ended) = self.deliveries.join_next().await {
@@ -406,7 +407,8 @@ fn tick_period(attention: Duration) -> Duration {
     (attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
 }
 
-/// Keeps other monitors from the state file, in a bounded time. Where that is impossible, the stamp has to do.
+/// Keeps other monitors from the state file, in a bounded time. Where that is impossible, the stamp
+/// has to do.
 async fn take_lock(path: PathBuf) -> Result<Option<Lock>, MonitorError> {
     let file = path.clone();
     let locking = tokio::task::spawn_blocking(move || store::lock(&file));

@@ -27,8 +27,8 @@ struct Actor {
 
 /// The routes of an actor that shows itself on that channel.
 ///
-/// `/healthz` answers 200 while the decision loop runs, `/readyz` while this actor is the active one, both else 503; `/metrics` is
-/// OpenMetrics text.
+/// `/healthz` answers 200 while the decision loop runs, `/readyz` while this actor is the active
+/// one, both else 503; `/metrics` is OpenMetrics text.
 pub fn router(shown: Shown, clock: Arc<dyn Clock>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))

@@ -1,8 +1,10 @@
-//! A small HTTP server with limits, fit for the open internet (X2): on connections, all and of one client; on the time that a client may
-//! take for headers and body, and between two requests; on the life of a connection. What it serves is an axum router.
+//! A small HTTP server with limits, fit for the open internet (X2): on connections, all and of one
+//! client; on the time that a client may take for headers and body, and between two requests; on
+//! the life of a connection. What it serves is an axum router.
 //!
-//! **Who waits makes room.** When no connection is left, the one that has been open longest of those that wait for their client is closed
-//! for the new one. So clients that open many and say nothing, or say it slowly, keep nobody out.
+//! **Who waits makes room.** When no connection is left, the one that has been open longest of
+//! those that wait for their client is closed for the new one. So clients that open many and say
+//! nothing, or say it slowly, keep nobody out.
 
 mod seats;
 
@@ -43,11 +45,13 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at a time from one address (of IPv6: from one network of 64 bits).
     pub per_client: usize,
-    /// Whose connections are those of many clients, so that the limit on one client does not hold for them.
+    /// Whose connections are those of many clients, so that the limit on one client does not hold
+    /// for them.
     pub proxies: Vec<IpNet>,
     /// Time to send the headers of a request, and so also between two requests.
     pub headers: Duration,
-    /// Time to send the body of a request. Who reads it gets an error of the kind [`io::ErrorKind::TimedOut`].
+    /// Time to send the body of a request. Who reads it gets an error of the kind
+    /// [`io::ErrorKind::TimedOut`].
     pub body: Duration,
     /// Time that a connection may last; the request that it is at then is still answered.
     pub connection: Duration,
@@ -73,7 +77,8 @@ impl Default for Limits {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// What stands for one client: an address, or of IPv6 the network of 64 bits that a household or a machine is given.
+/// What stands for one client: an address, or of IPv6 the network of 64 bits that a household or a
+/// machine is given.
 pub fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -88,8 +93,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
     serve_until(listener, router, limits, CancellationToken::new()).await;
 }
 
-/// Serves until it is told to stop; the requests under way are still answered, for as long as [`Limits::farewell`]. A failure to accept
-/// (no file descriptors left, say) is waited out.
+/// Serves until it is told to stop; the requests under way are still answered, for as long as
+/// [`Limits::farewell`]. A failure to accept (no file descriptors left, say) is waited out.
 pub async fn serve_until(
     listener: TcpListener,
     router: Router,
@@ -206,7 +211,8 @@ async fn answer(
     response
 }
 
-/// The body, which fails when its time is up. While it is waited for, the seat waits for its client.
+/// The body, which fails when its time is up. While it is waited for, the seat waits for its
+/// client.
 fn in_time(body: Incoming, limit: Duration, seat: Seat) -> Body {
     let mut chunks = Body::new(body).into_data_stream();
     let mut deadline = Box::pin(sleep(limit));

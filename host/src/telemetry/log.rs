@@ -1,7 +1,8 @@
 //! Logs: to standard output, and to one file a day that is deleted after a while.
 //!
-//! Neither a full disk nor a standard output that nobody reads delays the actor (S6): lines are written by threads of their own behind
-//! bounded queues, and what does not fit is dropped and counted.
+//! Neither a full disk nor a standard output that nobody reads delays the actor (S6): lines are
+//! written by threads of their own behind bounded queues, and what does not fit is dropped and
+//! counted.
 
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -49,7 +50,8 @@ impl std::fmt::Debug for Logging {
     }
 }
 
-/// Starts logging for the whole process. `verbosity` 0 is INFO, 1 DEBUG, 2 and more TRACE; the variable `RUST_LOG` wins over it.
+/// Starts logging for the whole process. `verbosity` 0 is INFO, 1 DEBUG, 2 and more TRACE; the
+/// variable `RUST_LOG` wins over it.
 pub fn start(program: &str, log_dir: Option<&Path>, verbosity: u8) -> Logging {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let filter = || filter(&asked, verbosity);
@@ -81,8 +83,8 @@ pub fn start(program: &str, log_dir: Option<&Path>, verbosity: u8) -> Logging {
     logging
 }
 
-/// What is shown. The broker's library reports what the session loop reports too, in its own words: only to who names it, or
-/// wants everything.
+/// What is shown. The broker's library reports what the session loop reports too, in its own words:
+/// only to who names it, or wants everything.
 fn filter(asked: &str, verbosity: u8) -> EnvFilter {
     if let Ok(filter) = EnvFilter::builder().parse(format!("lapin=off,{asked}"))
         && !asked.trim().is_empty()
@@ -114,7 +116,9 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// Writes to today's file, or to a new one if that has been moved away or deleted, as log rotation does. A failure is reported once, on standard error, and swallowed; the folder is tried again after a while.
+/// Writes to today's file, or to a new one if that has been moved away or deleted, as log rotation
+/// does. A failure is reported once, on standard error, and swallowed; the folder is tried again
+/// after a while.
 struct DailyFiles {
     program: String,
     folder: PathBuf,

@@ -1,5 +1,5 @@
-//! The actor's metrics in OpenMetrics text, which Prometheus reads. Made anew from one snapshot for each scrape, so that a scrape is
-//! consistent in itself and the decision loop keeps no metrics.
+//! The actor's metrics in OpenMetrics text, which Prometheus reads. Made anew from one snapshot for
+//! each scrape, so that a scrape is consistent in itself and the decision loop keeps no metrics.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;

@@ -29,10 +29,12 @@ const AMQP_HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(5);
 /// How long lvmecp may take for one access to the PLC.
 const PORT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// The dome's PLC on Modbus TCP, with its heartbeat watchdog, a dome that moves, and faults on demand.
+/// The dome's PLC on Modbus TCP, with its heartbeat watchdog, a dome that moves, and faults on
+/// demand.
 ///
-/// One line is printed for each thing that happens: PLC time, what is left until the watchdog expires, the dome, and what it
-/// was. The first line tells the address. It ends with SIGTERM or Ctrl-C.
+/// One line is printed for each thing that happens: PLC time, what is left until the watchdog
+/// expires, the dome, and what it was. The first line tells the address. It ends with SIGTERM or
+/// Ctrl-C.
 #[derive(Parser, Debug)]
 #[command(name = "sim", version, after_long_help = AFTER_HELP)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
@@ -76,14 +78,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     idle: Duration,
 
-    /// Be lvmecp, too: an actor on this AMQP broker (`amqp://user:password@host:5672/vhost`) that commands the PLC
+    /// Be lvmecp, too: an actor on this AMQP broker (`amqp://user:password@host:5672/vhost`) that
+    /// commands the PLC
     ///
-    /// Everybody on the machine can read a command line: a URL with a password is better given by the variable `SIM_ECP_URL`,
-    /// or in a file that the variable `SIM_ECP_URL_FILE` names.
+    /// Everybody on the machine can read a command line: a URL with a password is better given by
+    /// the variable `SIM_ECP_URL`, or in a file that the variable `SIM_ECP_URL_FILE` names.
     #[arg(long, value_name = "AMQP_URL")]
     ecp: Option<String>,
 
-    /// What `ecp` says. Not understood by clap, which would repeat a wrong one with its password (X1).
+    /// What `ecp` says. Not understood by clap, which would repeat a wrong one with its password
+    /// (X1).
     #[arg(skip)]
     pub(super) broker: Option<Amqp>,
 
@@ -91,7 +95,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     ecp_interval: Option<Duration>,
 
-    /// The PLC that lvmecp commands, if it is not the one of this programme: with it, lvmecp and the PLC can die apart
+    /// The PLC that lvmecp commands, if it is not the one of this programme: with it, lvmecp and
+    /// the PLC can die apart
     #[arg(long, value_name = "IP:PORT", value_parser = address)]
     pub(super) ecp_plc: Option<SocketAddr>,
 
@@ -107,18 +112,20 @@ pub(super) struct Args {
 /// What else it can do.
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp, the PLC and the monitor outside in one process, no broker
+    /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp, the PLC and
+    /// the monitor outside in one process, no broker
     ///
-    /// The dome opens, nobody outside hears of it and people are told, the overwatcher dies, the dome closes; and so on. The
-    /// monitor's page can be watched meanwhile. On a terminal it is a picture (q, Esc or Ctrl-C
-    /// leaves it), otherwise one line for each thing that happens. Exit code 0, or 1 with the reason if the chain does not
-    /// keep what it promises.
+    /// The dome opens, nobody outside hears of it and people are told, the overwatcher dies, the
+    /// dome closes; and so on. The monitor's page can be watched meanwhile. On a terminal it is
+    /// a picture (q, Esc or Ctrl-C leaves it), otherwise one line for each thing that happens.
+    /// Exit code 0, or 1 with the reason if the chain does not keep what it promises.
     Demo(DemoArgs),
 }
 
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct DemoArgs {
-    /// How many times as fast as the clock the night goes by, from 0.1 to 40; at 1 the PLC's minute is a minute
+    /// How many times as fast as the clock the night goes by, from 0.1 to 40; at 1 the PLC's
+    /// minute is a minute
     #[arg(long, value_name = "X", default_value = "8", value_parser = demo_speed)]
     speed: f64,
 

@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal as _};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::EnvFilter;
 
-/// Starts to log: errors, and more with each `-v`; the variable `RUST_LOG` wins over it. Not over a picture on the terminal.
+/// Starts to log: errors, and more with each `-v`; the variable `RUST_LOG` wins over it. Not over a
+/// picture on the terminal.
 ///
 /// Lines are written by a thread of its own, which ends with what is returned.
 pub(super) fn start(verbosity: u8, picture: bool) -> Option<WorkerGuard> {

@@ -28,7 +28,8 @@ use output::{Format, Output};
 /// How long what is printed last may take to be printed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs the programme: 0 after it was told to end or the demonstration is over, 1 when it could not run or go on, 2 when the arguments are wrong.
+/// Runs the programme: 0 after it was told to end or the demonstration is over, 1 when it could not
+/// run or go on, 2 when the arguments are wrong.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments, &|name| std::env::var(name).ok()) {
         Parsed::Run(args) => args,
@@ -189,7 +190,8 @@ impl Stage {
         }
     }
 
-    /// Does what a line of the standard input asks for. Its answer comes after the events that it causes.
+    /// Does what a line of the standard input asks for. Its answer comes after the events that it
+    /// causes.
     fn obey(&mut self, order: &Result<Order, String>) {
         let plc = self.simulator.plc();
         let ecp = self.ecp.as_ref().map(|(ecp, _)| ecp);

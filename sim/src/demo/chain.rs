@@ -15,8 +15,8 @@ pub(super) const ROWS: u16 = 5;
 /// How wide a box is.
 const BOX: u16 = 13;
 
-/// How long a pulse is on its way, and how much later it sets off on the next link, in the machine's seconds: what really takes a
-/// millisecond is to be seen.
+/// How long a pulse is on its way, and how much later it sets off on the next link, in the
+/// machine's seconds: what really takes a millisecond is to be seen.
 const WAY: f64 = 0.4;
 const LATER: f64 = 0.25;
 

@@ -40,7 +40,8 @@ const STARS: [(f64, f64); 14] = [
     (1.62, 1.45),
 ];
 
-/// How many columns it needs on so many rows: a cell is about twice as high as it is wide, and one row has words.
+/// How many columns it needs on so many rows: a cell is about twice as high as it is wide, and one
+/// row has words.
 pub(super) fn width(rows: u16) -> u16 {
     rows.saturating_sub(1).saturating_mul(7) / 2
 }

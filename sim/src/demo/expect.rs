@@ -44,7 +44,8 @@ impl Story<'_> {
                 facts.dome_closed.is_some_and(|at| at >= began)
             })
             .await?;
-        // S3: what was under way may still have been delivered and written; later than that nothing may be.
+        // S3: what was under way may still have been delivered and written; later than that nothing
+        // may be.
         let last_heartbeat = facts.last_heartbeat.unwrap_or(0.0);
         let latest = since + 2.0 * self.site.scale.site(self.site.config.chain.write);
         if last_heartbeat > latest + EXACT {

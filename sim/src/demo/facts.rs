@@ -53,7 +53,8 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The PLC has told that. Returns what was left until it would have closed, if it was a heartbeat.
+    /// The PLC has told that. Returns what was left until it would have closed, if it was a
+    /// heartbeat.
     pub(super) fn plc(&mut self, record: &Record) -> Option<f64> {
         let at = seconds(record.at);
         match record.event {

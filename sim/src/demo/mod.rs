@@ -1,9 +1,11 @@
 //! The demonstration: a night of the whole chain in one process, without a broker.
 //!
-//! The overwatcher, lvmbeat's own actor and the stand-in for lvmecp run on the broker in memory; lvmecp talks Modbus TCP to the
-//! simulated PLC over the loopback, and lvmbeat HTTP to the monitor outside, whose page can be watched meanwhile. `story` breaks and mends parts of it and waits for what has to come of that, `narrator`
-//! listens to all parts, and what happens is shown as a picture (`screen`) or told in lines. Where the chain does not keep what
-//! it promises, the demonstration says so and fails.
+//! The overwatcher, lvmbeat's own actor and the stand-in for lvmecp run on the broker in memory;
+//! lvmecp talks Modbus TCP to the simulated PLC over the loopback, and lvmbeat HTTP to the monitor
+//! outside, whose page can be watched meanwhile. `story` breaks and mends parts of it and waits for
+//! what has to come of that, `narrator` listens to all parts, and what happens is shown as a
+//! picture (`screen`) or told in lines. Where the chain does not keep what it promises, the
+//! demonstration says so and fails.
 
 mod chain;
 mod chronicle;
@@ -104,9 +106,11 @@ pub fn can_show() -> bool {
     terminal::can_show()
 }
 
-/// Plays the night, until it is over or `stop` resolves, and tells on the standard output what happened.
+/// Plays the night, until it is over or `stop` resolves, and tells on the standard output what
+/// happened.
 pub async fn run(config: DemoConfig, stop: impl Future<Output = ()>) -> Result<(), DemoError> {
-    // One TLS provider for the whole process; a second call changes nothing. Nothing here speaks TLS, but the HTTP client wants one.
+    // One TLS provider for the whole process; a second call changes nothing. Nothing here speaks
+    // TLS, but the HTTP client wants one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (mut parts, site) = Parts::start(&config).await?;
     let played = if config.picture {

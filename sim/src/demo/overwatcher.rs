@@ -11,7 +11,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::scale::{BEAT, OVERWATCHER, Scale, seconds};
 use crate::LivePlc;
 
-/// How long it waits for the answer to a beat. One that takes this long is a failure of lvmbeat's (S6).
+/// How long it waits for the answer to a beat. One that takes this long is a failure of lvmbeat's
+/// (S6).
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Before it tries again to connect.

@@ -1,4 +1,5 @@
-//! The whole chain, started and ended together: what runs, and what can be done with it from outside.
+//! The whole chain, started and ended together: what runs, and what can be done with it from
+//! outside.
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -171,7 +172,8 @@ impl Parts {
     /// Ends everything in order, in a bounded time.
     pub(super) async fn end(mut self) {
         self.shutdown.cancel();
-        // One that has died was waited for already, and one that does not end by itself ends with the process.
+        // One that has died was waited for already, and one that does not end by itself ends with
+        // the process.
         if !self.actor.is_finished() {
             let _ = timeout(END_LIMIT, &mut self.actor).await;
         }

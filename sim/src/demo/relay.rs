@@ -38,7 +38,8 @@ impl Relay {
     }
 }
 
-/// While the network is cut nothing passes, and neither end learns of it. Nothing passes on that connection afterwards, either.
+/// While the network is cut nothing passes, and neither end learns of it. Nothing passes on that
+/// connection afterwards, either.
 async fn pass(mut stream: TcpStream, to: SocketAddr, mut cut: watch::Receiver<bool>) {
     let mut still_cut = cut.clone();
     let passing = async {

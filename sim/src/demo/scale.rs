@@ -1,4 +1,5 @@
-//! How fast the night goes by. Site time is what the observatory's clocks would show, in seconds; it starts with the PLC.
+//! How fast the night goes by. Site time is what the observatory's clocks would show, in seconds;
+//! it starts with the PLC.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -21,14 +22,16 @@ pub(super) const PLC: f64 = 60.0;
 /// The dome takes this long from one end to the other.
 pub(super) const TRAVEL: f64 = 60.0;
 
-/// The monitor outside tells people after so much silence. Where it is deployed it waits for five minutes.
+/// The monitor outside tells people after so much silence. Where it is deployed it waits for five
+/// minutes.
 pub(super) const ALERT_AFTER: f64 = 60.0;
 /// How often it looks; two minutes where it is deployed.
 pub(super) const CHECK: f64 = 10.0;
 /// lvmbeat beats to it this often.
 pub(super) const BEAT_OUTSIDE: f64 = 15.0;
 
-/// What a busy machine can hold, whatever the speed: how long a process may not get to run, and how long a few messages may take.
+/// What a busy machine can hold, whatever the speed: how long a process may not get to run, and how
+/// long a few messages may take.
 const SHORTEST_ATTENTION: Duration = Duration::from_secs(1);
 const SHORTEST_WAY: Duration = Duration::from_millis(500);
 const SHORTEST_ACCESS: Duration = Duration::from_millis(500);
@@ -67,7 +70,8 @@ impl Scale {
         std_duration(real).as_secs_f64() * self.speed
     }
 
-    /// lvmbeat's configuration: the documented defaults on this scale, and a monitor at that address.
+    /// lvmbeat's configuration: the documented defaults on this scale, and a monitor at that
+    /// address.
     pub(super) fn lvmbeat(self, monitor: SocketAddr) -> Result<Config, ConfigError> {
         let mut yaml = String::new();
         // Writing to a String cannot fail.
@@ -97,7 +101,8 @@ impl Scale {
         Config::parse("the demonstration's configuration", &yaml, &|_| None)
     }
 
-    /// The configuration of the monitor outside, whose page is at that address. It counts in the machine's time.
+    /// The configuration of the monitor outside, whose page is at that address. It counts in the
+    /// machine's time.
     pub(super) fn monitor(self, page: SocketAddr) -> Result<Monitor, ConfigError> {
         let yaml = format!(
             "outside_monitor: {{send_email_after: {alert}, check_heartbeat_every: {check}}}\n\
@@ -114,8 +119,8 @@ impl Scale {
         self.real_or(5.0, SHORTEST_ATTENTION)
     }
 
-    /// M1: people are told when the monitor has observed so many seconds of silence, at the latest. It may have stood still for a
-    /// while just before it would have looked.
+    /// M1: people are told when the monitor has observed so many seconds of silence, at the latest.
+    /// It may have stood still for a while just before it would have looked.
     pub(super) fn alert_limit(self) -> f64 {
         ALERT_AFTER + CHECK + self.monitor_attention().as_secs_f64() * self.speed
     }

@@ -38,7 +38,8 @@ pub(super) struct Scene {
     pub(super) smallest_margin: Option<f64>,
     pub(super) outage: Option<OutageScene>,
     pub(super) outside: Outside,
-    /// The machine's seconds since something last went from the overwatcher, lvmbeat and lvmecp to the next one.
+    /// The machine's seconds since something last went from the overwatcher, lvmbeat and lvmecp to
+    /// the next one.
     pub(super) pulses: [Option<f64>; 3],
     /// The last ones, the oldest first.
     pub(super) entries: Vec<Entry>,

@@ -1,4 +1,5 @@
-//! The story: what is done, in which order, and what has to come of it. Every time is of the site, in seconds.
+//! The story: what is done, in which order, and what has to come of it. Every time is of the site,
+//! in seconds.
 
 use std::time::Duration;
 
@@ -167,7 +168,8 @@ impl Story<'_> {
         }
     }
 
-    /// M1: people are told of the silence; and the dome stays open. Gives when it began, and how much of it was observed.
+    /// M1: people are told of the silence; and the dome stays open. Gives when it began, and how
+    /// much of it was observed.
     async fn network_fails(&self) -> Result<(f64, f64), Broken> {
         self.begin(4);
         let at = self.site.now();

@@ -1,4 +1,5 @@
-//! What has happened, in numbers, and whether that is as it should be. Times are site seconds, unless they are answers'.
+//! What has happened, in numbers, and whether that is as it should be. Times are site seconds,
+//! unless they are answers'.
 
 use std::fmt;
 

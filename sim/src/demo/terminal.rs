@@ -40,7 +40,8 @@ pub(super) struct Pictures {
 
 /// What the terminal says.
 pub(super) struct Signs {
-    /// Resolves when the terminal is put back: with `Ok` after the pictures were dropped, or when it takes no more.
+    /// Resolves when the terminal is put back: with `Ok` after the pictures were dropped, or when
+    /// it takes no more.
     pub(super) closed: oneshot::Receiver<()>,
     /// Resolves with `Ok` when somebody wants to leave.
     pub(super) leave: oneshot::Receiver<()>,
@@ -108,13 +109,15 @@ fn leaves(event: &Event) -> bool {
     leaves && key.kind != KeyEventKind::Release
 }
 
-/// The terminal while it shows pictures: no echo, no cursor, and another screen than that of the shell.
+/// The terminal while it shows pictures: no echo, no cursor, and another screen than that of the
+/// shell.
 struct Raised;
 
 impl Raised {
     fn new() -> io::Result<Self> {
         static HOOK: Once = Once::new();
-        // Even if a panic ends the process at once: its message is to be read, in a terminal that can be used.
+        // Even if a panic ends the process at once: its message is to be read, in a terminal that
+        // can be used.
         HOOK.call_once(|| {
             let hook = panic::take_hook();
             panic::set_hook(Box::new(move |info| {

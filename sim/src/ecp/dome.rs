@@ -1,5 +1,6 @@
-//! Moving the dome, as lvmecp 1.3 does it: `motor_direction` is written, then `drive_enabled`; then it waits until the PLC has
-//! taken the drive away and the end is reached. A dome that moves the other way is stopped first.
+//! Moving the dome, as lvmecp 1.3 does it: `motor_direction` is written, then `drive_enabled`; then
+//! it waits until the PLC has taken the drive away and the end is reached. A dome that moves the
+//! other way is stopped first.
 //!
 //! lvmecp's refusals in daytime and after many openings in a short time are left out.
 

@@ -1,8 +1,10 @@
-//! A stand-in for `lvmecp`, the actor of the enclosure: it speaks CLU to the observatory and Modbus to the PLC.
+//! A stand-in for `lvmecp`, the actor of the enclosure: it speaks CLU to the observatory and Modbus
+//! to the PLC.
 //!
-//! It does what the heartbeat chain meets of lvmecp 1.3: `heartbeat` writes the coil `hb_set`; `status` tells the registers and
-//! what they mean; `dome` and `engineering-mode` do as they say; every 30 s it sends itself `status`, so that everybody hears
-//! the replies, and asks `lvmbeat` for its `status`, from which follows the coil `network_failure`. Commands run beside each
+//! It does what the heartbeat chain meets of lvmecp 1.3: `heartbeat` writes the coil `hb_set`;
+//! `status` tells the registers and what they mean; `dome` and `engineering-mode` do as they say;
+//! every 30 s it sends itself `status`, so that everybody hears the replies, and asks `lvmbeat` for
+//! its `status`, from which follows the coil `network_failure`. Commands run beside each
 //! other. Whatever fails, on the broker's side or the PLC's, it goes on.
 
 mod actor;
@@ -74,7 +76,8 @@ impl Default for EcpConfig {
 pub enum EcpEvent {
     /// Its command queue is there: it can be commanded.
     Connected,
-    /// The session with the broker is over, or could not be opened; it tries again. Told once until it is connected again.
+    /// The session with the broker is over, or could not be opened; it tries again. Told once until
+    /// it is connected again.
     Disconnected {
         /// Why.
         cause: String,
@@ -122,8 +125,8 @@ impl Ecp {
         }
     }
 
-    /// Freezes it, or lets it go on where it was: while it hangs, it takes no command and does nothing, and what was sent to
-    /// it waits.
+    /// Freezes it, or lets it go on where it was: while it hangs, it takes no command and does
+    /// nothing, and what was sent to it waits.
     pub fn hang(&self, hung: bool) {
         self.hung.send_replace(hung);
     }
@@ -145,7 +148,8 @@ impl Ecp {
     pub async fn end(mut self) {
         self.stop.send_replace(true);
         self.hung.send_replace(false);
-        // One that has died was waited for already, and if it does not end it is ended by being dropped.
+        // One that has died was waited for already, and if it does not end it is ended by being
+        // dropped.
         if !self.task.is_finished() {
             let _ = timeout(END_LIMIT, &mut self.task).await;
         }

@@ -10,7 +10,8 @@ use tokio_modbus::client::{Client as _, Context, Reader as _, Writer as _, tcp};
 use crate::LivePlc;
 use crate::plc::{Coil, Exception, Fault, Holding};
 
-/// lvmecp reads the coils in one read of this many, and the holding registers in blocks of this many.
+/// lvmecp reads the coils in one read of this many, and the holding registers in blocks of this
+/// many.
 const COILS: u16 = 1023;
 const BLOCK: u16 = 100;
 const BLOCKS: u16 = 8;
@@ -123,7 +124,8 @@ async fn farewell(mut client: Context) {
     let _ = client.disconnect().await;
 }
 
-/// Without a network, for tests and demonstrations on paused time. The faults of the network are there all the same.
+/// Without a network, for tests and demonstrations on paused time. The faults of the network are
+/// there all the same.
 #[derive(Clone, Debug)]
 pub struct DirectPort {
     /// The PLC.

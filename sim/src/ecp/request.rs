@@ -1,4 +1,5 @@
-//! What can be asked of the enclosure, and the schema of its replies: as much of lvmecp 1.3 as the heartbeat chain meets.
+//! What can be asked of the enclosure, and the schema of its replies: as much of lvmecp 1.3 as the
+//! heartbeat chain meets.
 
 use clap::Subcommand;
 use serde_json::{Value, json};

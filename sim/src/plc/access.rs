@@ -16,7 +16,8 @@ const GOOD_AIR: u16 = 209;
 /// Pulses of the dome's encoder for a millimetre.
 const PULSES_PER_MM: u16 = 4;
 
-/// The drive's nominal values while it runs: hundredths of Hz, tenths of A free and blocked, tenths of V, 1/min.
+/// The drive's nominal values while it runs: hundredths of Hz, tenths of A free and blocked, tenths
+/// of V, 1/min.
 const FREQUENCY: u16 = 5000;
 const CURRENT: u16 = 42;
 const BLOCKED_CURRENT: u16 = 95;
@@ -50,8 +51,8 @@ impl Plc {
         self.write_coils(address, slice::from_ref(&value))
     }
 
-    /// Function 15. Either all of them can be written or none is: a coil that is read-only or has no name is an illegal
-    /// address. They are written in the order of their addresses.
+    /// Function 15. Either all of them can be written or none is: a coil that is read-only or has
+    /// no name is an illegal address. They are written in the order of their addresses.
     pub fn write_coils(&mut self, address: u16, values: &[bool]) -> Result<(), Exception> {
         let count = u16::try_from(values.len()).map_err(|_| Exception::IllegalAddress)?;
         let mut writes = Vec::with_capacity(values.len());
@@ -248,7 +249,8 @@ impl Plc {
             }
             return;
         }
-        // The PLC sees the edge: 1 written onto a pulse that has not ended yet is the same heartbeat.
+        // The PLC sees the edge: 1 written onto a pulse that has not ended yet is the same
+        // heartbeat.
         let edge = value && !self.heartbeats.set;
         self.heartbeats.set = value;
         if !edge {

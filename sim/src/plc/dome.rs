@@ -46,8 +46,8 @@ impl DomeState {
 
 /// The dome and its drive.
 ///
-/// The position is kept as the time that the drive needs to get there from the closed end: that is exact however finely the
-/// time is cut, and the ends are reached exactly.
+/// The position is kept as the time that the drive needs to get there from the closed end: that is
+/// exact however finely the time is cut, and the ends are reached exactly.
 #[derive(Clone, Debug)]
 pub(super) struct Dome {
     travelled: Duration,

@@ -12,7 +12,8 @@ use super::registers::Light;
 
 /// One thing that happened.
 ///
-/// Serialized it is an object with the field `event` (the variant in `snake_case`) beside the variant's own fields.
+/// Serialized it is an object with the field `event` (the variant in `snake_case`) beside the
+/// variant's own fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {

@@ -1,19 +1,26 @@
-//! The dome's PLC, without any input or output: time and Modbus accesses go in, register values and events come out.
+//! The dome's PLC, without any input or output: time and Modbus accesses go in, register values and
+//! events come out.
 //!
 //! What is modelled, and where the real PLC's programme is not public, what was assumed:
 //!
-//! * **Watchdog.** `hb_set` is a pulse: written 1, it feeds the watchdog and resets itself a scan later. `hb_ack` tells that a
-//!   heartbeat was seen and that it has not expired since; `hb_error` that it has. At power-on the watchdog runs as if fed
-//!   then (S5 of the chain is the actor's: the PLC only counts).
-//! * **Closing.** As long as the watchdog has expired, it rains or `network_failure` is set, the dome is driven closed, even
-//!   out of an opening, and neither an open nor a stop command has any effect: the condition is a level, not an edge. A
-//!   closing once begun goes on when the condition ends; then commands count again.
-//! * **Not able to move.** Under an emergency stop, a lockout or a drive error nothing moves, not even to close; as soon as it
-//!   is over (the first and the last of them: reset) the dome closes if it still has to.
-//! * **Local mode.** Commands from afar do not move the dome, and one that they move stops. The PLC's own closing goes on.
-//! * **Bypasses.** Their status follows the remote coil. What they bypass in the real PLC is not published; here, nothing.
-//! * **Motion.** lvmecp writes `motor_direction` (1: open) and then `drive_enabled`; the PLC takes the drive away at the end.
-//!   A stop is `drive_enabled` written 0. The drive has no ramps. The northern limit switches are the open end's.
+//! * **Watchdog.** `hb_set` is a pulse: written 1, it feeds the watchdog and resets itself a scan
+//!   later. `hb_ack` tells that a heartbeat was seen and that it has not expired since; `hb_error`
+//!   that it has. At power-on the watchdog runs as if fed then (S5 of the chain is the actor's: the
+//!   PLC only counts).
+//! * **Closing.** As long as the watchdog has expired, it rains or `network_failure` is set, the
+//!   dome is driven closed, even out of an opening, and neither an open nor a stop command has any
+//!   effect: the condition is a level, not an edge. A closing once begun goes on when the condition
+//!   ends; then commands count again.
+//! * **Not able to move.** Under an emergency stop, a lockout or a drive error nothing moves, not
+//!   even to close; as soon as it is over (the first and the last of them: reset) the dome closes
+//!   if it still has to.
+//! * **Local mode.** Commands from afar do not move the dome, and one that they move stops. The
+//!   PLC's own closing goes on.
+//! * **Bypasses.** Their status follows the remote coil. What they bypass in the real PLC is not
+//!   published; here, nothing.
+//! * **Motion.** lvmecp writes `motor_direction` (1: open) and then `drive_enabled`; the PLC takes
+//!   the drive away at the end. A stop is `drive_enabled` written 0. The drive has no ramps. The
+//!   northern limit switches are the open end's.
 
 mod access;
 mod dome;
@@ -61,10 +68,11 @@ impl Default for PlcConfig {
 
 /// The PLC.
 ///
-/// Time is PLC time and an argument: call [`advance`](Self::advance) before each access with the time of that access, and now and
-/// then without one; accesses happen at the time last advanced to. However far it advances at once, everything happens at
-/// its own moment and in order; the cost is that of the events in between, a handful at most, since nobody writes
-/// meanwhile. Time that goes backwards stands still.
+/// Time is PLC time and an argument: call [`advance`](Self::advance) before each access with the
+/// time of that access, and now and then without one; accesses happen at the time last advanced to.
+/// However far it advances at once, everything happens at its own moment and in order; the cost is
+/// that of the events in between, a handful at most, since nobody writes meanwhile. Time that goes
+/// backwards stands still.
 #[expect(clippy::struct_excessive_bools, reason = "a PLC is a box of bits")]
 #[derive(Clone, Debug)]
 pub struct Plc {
@@ -134,7 +142,8 @@ impl Plc {
             if left == Duration::MIN {
                 return;
             }
-            // The next moment at which something happens by itself. None of them is at no distance after `settle`.
+            // The next moment at which something happens by itself. None of them is at no distance
+            // after `settle`.
             let step = [
                 self.pulse_left(),
                 self.watchdog.remaining(self.now),
@@ -152,8 +161,8 @@ impl Plc {
 
     /// Breaks something, or ends that.
     ///
-    /// A fault is the cause; what it caused may outlast it: an emergency stop until the relays are reset, a drive error until
-    /// that is.
+    /// A fault is the cause; what it caused may outlast it: an emergency stop until the relays are
+    /// reset, a drive error until that is.
     pub fn set_fault(&mut self, fault: Fault, on: bool) {
         if !self.faults.switch(fault, on) {
             return;
@@ -222,7 +231,8 @@ impl Plc {
         });
     }
 
-    /// Brings everything that follows from something else up to date. A second call at once does nothing.
+    /// Brings everything that follows from something else up to date. A second call at once does
+    /// nothing.
     fn settle(&mut self) {
         if self.watchdog.poll(self.now) == Some(Change::Expired) {
             if !self.faults.has(Fault::AckStuck) {

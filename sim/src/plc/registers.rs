@@ -1,4 +1,5 @@
-//! The registers by name: addresses (0-based, as in the PDU) and access as lvmecp 1.3 has them in its configuration.
+//! The registers by name: addresses (0-based, as in the PDU) and access as lvmecp 1.3 has them in
+//! its configuration.
 //!
 //! Whatever is not named here reads as zero and cannot be written.
 
@@ -168,7 +169,8 @@ impl Light {
     }
 }
 
-/// Why the PLC answers with a Modbus exception; the values are the codes of the Modbus application protocol 1.1b3, section 7.
+/// Why the PLC answers with a Modbus exception; the values are the codes of the Modbus application
+/// protocol 1.1b3, section 7.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[repr(u8)]
 pub enum Exception {
@@ -193,7 +195,8 @@ impl Exception {
     }
 }
 
-/// `address..address + count`, if all of it exists. The limit of the count is the caller's, since it is the function's.
+/// `address..address + count`, if all of it exists. The limit of the count is the caller's, since
+/// it is the function's.
 pub(crate) fn span(address: u16, count: u16) -> Result<std::ops::Range<u16>, Exception> {
     match address.checked_add(count) {
         Some(end) if end <= COUNT => Ok(address..end),

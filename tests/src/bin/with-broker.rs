@@ -1,5 +1,6 @@
-//! `with-broker COMMAND...` runs a command with a RabbitMQ node for the tests beside it: `LVMBEAT_TEST_BROKER` names its folder.
-//! The node ends with the command, and the command with this. The exit code is the command's.
+//! `with-broker COMMAND...` runs a command with a RabbitMQ node for the tests beside it:
+//! `LVMBEAT_TEST_BROKER` names its folder. The node ends with the command, and the command with
+//! this. The exit code is the command's.
 #![expect(
     clippy::print_stderr,
     clippy::expect_used,

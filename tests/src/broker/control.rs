@@ -25,7 +25,8 @@ impl Control {
         &self.socket
     }
 
-    /// Evaluates expressions, and gives the value of the last one as Erlang writes it. The final dot is added.
+    /// Evaluates expressions, and gives the value of the last one as Erlang writes it. The final
+    /// dot is added.
     ///
     /// # Panics
     /// If the node does not answer, or with an error.

@@ -8,11 +8,12 @@
 //! | looks into the broker, closes a connection there, deletes a queue | [`inspectable_vhost`] | the shared node |
 //! | stops, kills, freezes or restarts the broker | [`Broker::start`], then [`Access::vhost`] | a node of its own |
 //!
-//! The shared node is the one in the folder that `LVMBEAT_TEST_BROKER` names, which `with-broker` starts once for a whole run;
-//! otherwise each test process starts one when it first needs it.
+//! The shared node is the one in the folder that `LVMBEAT_TEST_BROKER` names, which `with-broker`
+//! starts once for a whole run; otherwise each test process starts one when it first needs it.
 //!
-//! On a broker at `LVMBEAT_TEST_AMQP_URL` no virtual host can be made: AMQP has no means for it. There the tests take turns
-//! on the one that the URL names, across all test processes of the machine; it should be empty.
+//! On a broker at `LVMBEAT_TEST_AMQP_URL` no virtual host can be made: AMQP has no means for it.
+//! There the tests take turns on the one that the URL names, across all test processes of the
+//! machine; it should be empty.
 
 mod control;
 mod node;
@@ -82,7 +83,8 @@ impl Access {
         self.port
     }
 
-    /// The URL of its default virtual host; it works before the node has been started for the first time.
+    /// The URL of its default virtual host; it works before the node has been started for the first
+    /// time.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
@@ -115,8 +117,8 @@ impl Access {
     }
 }
 
-/// A virtual host: a broker as if it were the test's own. It is deleted, and all connections to it are closed, when this
-/// is dropped.
+/// A virtual host: a broker as if it were the test's own. It is deleted, and all connections to it
+/// are closed, when this is dropped.
 #[derive(Debug)]
 pub struct Vhost {
     credentials: String,
@@ -238,7 +240,8 @@ impl Vhost {
         count.parse().expect("a number")
     }
 
-    /// How many messages wait in a queue, delivered and not acknowledged ones included. `None` if there is no such queue.
+    /// How many messages wait in a queue, delivered and not acknowledged ones included. `None` if
+    /// there is no such queue.
     pub async fn queue_length(&self, queue: &str) -> Option<usize> {
         let (control, vhost) = self.node();
         let length = control
@@ -252,7 +255,8 @@ impl Vhost {
         length.parse().ok()
     }
 
-    /// Closes the connection that owns an exclusive queue, as an operator would: its client is told.
+    /// Closes the connection that owns an exclusive queue, as an operator would: its client is
+    /// told.
     ///
     /// # Panics
     /// If there is none.

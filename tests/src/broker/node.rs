@@ -21,7 +21,8 @@ use crate::scratch::Scratch;
 const BOOT_LIMIT: Duration = Duration::from_secs(150);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
-/// A RabbitMQ node with ports, data, logs, cookie and port mapper (epmd) of its own. It is gone when this is dropped.
+/// A RabbitMQ node with ports, data, logs, cookie and port mapper (epmd) of its own. It is gone
+/// when this is dropped.
 #[derive(Debug)]
 pub struct Broker {
     access: Access,
@@ -71,8 +72,8 @@ impl Broker {
         broker
     }
 
-    /// Starts it, for the first time or again: on the same port, with its virtual hosts. Returns when it accepts
-    /// connections.
+    /// Starts it, for the first time or again: on the same port, with its virtual hosts. Returns
+    /// when it accepts connections.
     ///
     /// # Panics
     /// With the end of its log, if it does not boot.
@@ -153,7 +154,8 @@ impl Broker {
         fs::create_dir(self.scratch.path().join("home")).expect("a new folder is writable");
     }
 
-    /// epmd daemonizes, and outlives the node, when the node starts it; here it is a child like any other.
+    /// epmd daemonizes, and outlives the node, when the node starts it; here it is a child like any
+    /// other.
     async fn start_mapper(&self) -> Daemon {
         let mut command = self.command(&mapper());
         command

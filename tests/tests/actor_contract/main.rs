@@ -1,5 +1,5 @@
-//! The actor behaves on RabbitMQ as on the broker in memory: the same test bodies with its own code on both. What the simulation
-//! shows in paused time stands on that.
+//! The actor behaves on RabbitMQ as on the broker in memory: the same test bodies with its own code
+//! on both. What the simulation shows in paused time stands on that.
 
 #![expect(
     clippy::unwrap_used,

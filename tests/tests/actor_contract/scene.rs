@@ -197,7 +197,8 @@ impl Talk {
         (finished.code, finished.replies.last().unwrap().body.clone())
     }
 
-    /// A heartbeat that has to be taken: the second one proves when it was sent, and so counts at once.
+    /// A heartbeat that has to be taken: the second one proves when it was sent, and so counts at
+    /// once.
     pub(crate) async fn set(&self, name: &str) {
         let seen = self.knock(name).await;
         let (code, body) = self.run(&format!("set {name} --seen {seen}")).await;

@@ -1,4 +1,5 @@
-//! The chain, end to end on real parts: the dome stays open while all is well, and closes in time whatever single part dies.
+//! The chain, end to end on real parts: the dome stays open while all is well, and closes in time
+//! whatever single part dies.
 
 mod parts;
 

@@ -1,4 +1,5 @@
-//! A container without a container runtime: an image's program in a root, a network and a user of its own.
+//! A container without a container runtime: an image's program in a root, a network and a user of
+//! its own.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -14,8 +15,9 @@ use super::image::Image;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Arguments: the root, what is mounted at /data, and what is run then, which enters the root by itself. The network card `eth0` is
-/// put in from outside, when `ready` was said; its address comes by the standard input.
+/// Arguments: the root, what is mounted at /data, and what is run then, which enters the root by
+/// itself. The network card `eth0` is put in from outside, when `ready` was said; its address comes
+/// by the standard input.
 const SETUP: &str = r#"
 set -eu
 root=$1 data=$2
@@ -33,7 +35,8 @@ mount -o remount,bind,ro "$root"
 exec "$@"
 "#;
 
-/// A cable between this machine and one container: both ends are here until it is plugged in, and it is gone with the container.
+/// A cable between this machine and one container: both ends are here until it is plugged in, and
+/// it is gone with the container.
 #[derive(Debug)]
 pub(super) struct Cable {
     name: String,
@@ -113,8 +116,9 @@ fn ip(arguments: &[&str]) {
 }
 
 impl Container {
-    /// Starts the image as it declares itself to be started, with further variables as whoever runs it gives them. Names are looked
-    /// up at this end of the cable. The folder is mounted at /data.
+    /// Starts the image as it declares itself to be started, with further variables as whoever runs
+    /// it gives them. Names are looked up at this end of the cable. The folder is mounted at
+    /// /data.
     pub(super) async fn start(
         image: Image,
         cable: &Cable,
@@ -169,7 +173,8 @@ impl Container {
     }
 }
 
-/// The command that runs a command in the root, as the image's user, with this environment and no other.
+/// The command that runs a command in the root, as the image's user, with this environment and no
+/// other.
 fn enter(image: &Image, environment: &[String], command: &[String]) -> Vec<String> {
     let root = image.root().display().to_string();
     let user = image.declared("User").as_str().unwrap();
@@ -187,7 +192,8 @@ fn enter(image: &Image, environment: &[String], command: &[String]) -> Vec<Strin
     words
 }
 
-/// The numbers of the image's user and group: it may not depend on names, which Kubernetes cannot check (`runAsNonRoot`).
+/// The numbers of the image's user and group: it may not depend on names, which Kubernetes cannot
+/// check (`runAsNonRoot`).
 pub(super) fn user(image: &Image) -> (u32, u32) {
     let declared = image.declared("User").as_str().unwrap();
     let (user, group) = declared.split_once(':').unwrap();

@@ -1,7 +1,9 @@
-//! The images: what is in them, and that they work as they declare themselves, where everything outside is known by name only.
+//! The images: what is in them, and that they work as they declare themselves, where everything
+//! outside is known by name only.
 //!
-//! They run as a container would, without a container runtime: in a chroot that is read-only, as the image's unprivileged user, with
-//! a network of their own, and with the environment that the image declares and an operator would add.
+//! They run as a container would, without a container runtime: in a chroot that is read-only, as
+//! the image's unprivileged user, with a network of their own, and with the environment that the
+//! image declares and an operator would add.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod container;
@@ -47,7 +49,8 @@ async fn the_images_hold_the_binary_what_it_loads_and_roots_and_nothing_else() {
         assert!((1..=6).contains(&libraries.len()), "{libraries:?}");
         let (user, group) = user(&image);
         assert!(user > 0 && group > 0);
-        // Its user may change nothing but what is mounted, and nothing runs with other rights than its own.
+        // Its user may change nothing but what is mounted, and nothing runs with other rights than
+        // its own.
         for file in rest.iter().chain(&libraries) {
             let metadata = fs::metadata(image.root().join(file)).unwrap();
             let owner = if file == "data/" {

@@ -1,4 +1,5 @@
-//! What lvmbeat relies on in an enclosure actor, as test bodies that run with any of them on any bus.
+//! What lvmbeat relies on in an enclosure actor, as test bodies that run with any of them on any
+//! bus.
 //!
 //! The enclosure is called `lvmecp`, can take heartbeats, and has taken none yet.
 

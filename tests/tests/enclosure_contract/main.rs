@@ -1,5 +1,5 @@
-//! The stand-in for `lvmecp` behaves as an `lvmecp` of the real sdss-clu does, and on the broker in memory as on RabbitMQ: the
-//! same test bodies with both, on both.
+//! The stand-in for `lvmecp` behaves as an `lvmecp` of the real sdss-clu does, and on the broker in
+//! memory as on RabbitMQ: the same test bodies with both, on both.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,7 +25,8 @@ use tokio::time::timeout;
 /// For an enclosure to start, the Python one included.
 const START: Duration = Duration::from_secs(60);
 
-/// The stand-in, with a PLC behind it, when it can be commanded. It says nothing by itself while a test lasts.
+/// The stand-in, with a PLC behind it, when it can be commanded. It says nothing by itself while a
+/// test lasts.
 async fn stand_in(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>) -> Ecp {
     let day = Duration::from_secs(24 * 60 * 60);
     let config = EcpConfig {

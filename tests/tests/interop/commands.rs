@@ -134,7 +134,8 @@ impl Conversation {
     }
 }
 
-/// What holds for the replies to any command: begun first and internally, valid by the schema and described in it.
+/// What holds for the replies to any command: begun first and internally, valid by the schema and
+/// described in it.
 fn check(command: &str, told: &Told) {
     let first = &told.replies[0];
     assert_eq!((code(first), first.field("internal")), (">", &json!(true)));

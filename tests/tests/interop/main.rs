@@ -1,5 +1,6 @@
-//! lvmbeat and the real sdss-clu understand each other: its clients command our actor, our actor and our command line command
-//! its actors, and what we send has the structure of what the Python lvmbeat sends.
+//! lvmbeat and the real sdss-clu understand each other: its clients command our actor, our actor
+//! and our command line command its actors, and what we send has the structure of what the Python
+//! lvmbeat sends.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! What we send, property by property and header by header, beside what the Python lvmbeat 0.3.0 was seen to send.
+//! What we send, property by property and header by header, beside what the Python lvmbeat 0.3.0
+//! was seen to send.
 
 mod captured;
 

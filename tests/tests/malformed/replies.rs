@@ -67,7 +67,8 @@ async fn x2_malformed_replies_are_survived_and_end_no_emission() {
             }
         }
     }
-    // An end of the very command that is under way, with ids that contradict each other, is dropped as CLU's clients drop it.
+    // An end of the very command that is under way, with ids that contradict each other, is dropped
+    // as CLU's clients drop it.
     for other in [text("another"), AMQPValue::LongInt(1), AMQPValue::Void] {
         let end = reply(Some(text(":")), "lvmecp", Some(id), b"{}".to_vec());
         let end = end.with_header("command_id", other);

@@ -1,5 +1,5 @@
-//! The real monitor, killed, stopped and starved at every moment: no alert is lost (M2), none comes from blindness (M3), and none is told
-//! again that was recorded as delivered (M4).
+//! The real monitor, killed, stopped and starved at every moment: no alert is lost (M2), none comes
+//! from blindness (M3), and none is told again that was recorded as delivered (M4).
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod blindness;

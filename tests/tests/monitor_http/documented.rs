@@ -1,5 +1,5 @@
-//! Every route against the OpenAPI document, by schemathesis: what the document allows is answered as it says, what it forbids is refused,
-//! and nothing fails inside.
+//! Every route against the OpenAPI document, by schemathesis: what the document allows is answered
+//! as it says, what it forbids is refused, and nothing fails inside.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +23,8 @@ async fn drive(scene: &Scene, examples: &str, arguments: &[&str]) -> Finished {
     .args([settings])
     .args(["run", &document, "--max-examples", examples, "--seed", "1"])
     .args(["--request-timeout", "30", "--workers", "4"])
-    // Whether tokens are looked at is shown one by one in `who`; guessing here would only have the client wait.
+    // Whether tokens are looked at is shown one by one in `who`; guessing here would only have the
+    // client wait.
     .args(["--exclude-checks", "ignored_auth"])
     .args(arguments);
     let finished = launch.finish(LIMIT).await;

@@ -21,7 +21,8 @@ async fn sigterm_ends_it_in_order_while_requests_are_open() {
         http::ask(address, "POST", "/test/slack", &headers, "").await
     });
     eventually(SOON, async || scene.people.told() == 1).await;
-    // A client that says nothing, one in its headers, one in its body, one that waits between two requests.
+    // A client that says nothing, one in its headers, one in its body, one that waits between two
+    // requests.
     let mut open = Vec::new();
     for bytes in [
         String::new(),

@@ -1,5 +1,6 @@
-//! X2: clients that mean it no good, or do not know what they do. Whatever they send, and however slowly, they are refused, the monitor's
-//! memory and its connections stay bounded, and the observatory's beats are answered all the time.
+//! X2: clients that mean it no good, or do not know what they do. Whatever they send, and however
+//! slowly, they are refused, the monitor's memory and its connections stay bounded, and the
+//! observatory's beats are answered all the time.
 
 mod random;
 mod slow;
@@ -19,7 +20,8 @@ use crate::scene::{PING, SOON};
 
 const MIB: u64 = 1 << 20;
 
-/// The observatory, which beats as fast as it is answered, until it is told to stop or a beat is not counted.
+/// The observatory, which beats as fast as it is answered, until it is told to stop or a beat is
+/// not counted.
 struct Observatory {
     beats: Arc<AtomicUsize>,
     stop: CancellationToken,
@@ -68,7 +70,8 @@ impl Observatory {
     }
 }
 
-/// How many sockets the process has: its connections, the one that it listens on, and a few of its own.
+/// How many sockets the process has: its connections, the one that it listens on, and a few of its
+/// own.
 fn sockets(monitor: &Process) -> usize {
     let folder = format!("/proc/{}/fd", monitor.id());
     let files = fs::read_dir(folder).unwrap();

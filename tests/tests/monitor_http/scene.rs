@@ -1,4 +1,5 @@
-//! A monitor with every kind of channel, each of which leads to a stand-in on the loopback interface.
+//! A monitor with every kind of channel, each of which leads to a stand-in on the loopback
+//! interface.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +32,8 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Starts all of it; the monitor with both tokens or with none. It believes what 127.0.0.1 says of whom it passes on.
+    /// Starts all of it; the monitor with both tokens or with none. It believes what 127.0.0.1 says
+    /// of whom it passes on.
     pub(crate) async fn start(tokens: bool) -> Self {
         let (port, folder) = (Port::reserve(), Scratch::new());
         let (mail, people) =

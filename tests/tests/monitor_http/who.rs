@@ -40,7 +40,8 @@ const BASIC_WRONG: &str = "Basic bWU6d3Jvbmc=";
 const BASIC_PING: &str = "Basic bWU6dGhlLXBpbmctdG9rZW4=";
 const BASIC_ADMIN: &str = "Basic bWU6dGhlLWFkbWluLXRva2Vu";
 
-/// Somebody else each time, behind a proxy that is trusted: no test tries more wrong tokens than one client may.
+/// Somebody else each time, behind a proxy that is trusted: no test tries more wrong tokens than
+/// one client may.
 struct Clients(u8);
 
 impl Clients {

@@ -6,7 +6,8 @@ use lvmbeat_tests::port::Port;
 
 use super::*;
 
-/// Delivers to Jane, which fails with that sentence. `HERE` stands for the server, `...` for any end.
+/// Delivers to Jane, which fails with that sentence. `HERE` stands for the server, `...` for any
+/// end.
 async fn fails(port: u16, more: Value, limit: f64, sentence: &str) {
     let channels = recipients(port, more, limit);
     let error = deliver(&channels[0], &alert(), limit).await.unwrap_err();

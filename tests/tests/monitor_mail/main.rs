@@ -1,5 +1,6 @@
-//! The monitor's e-mail, by itself and through the whole monitor, with a mail server that is not ours: what arrives is right to a mail parser that is not ours, and however
-//! the server fails, it is said in one sentence, in time, without a secret.
+//! The monitor's e-mail, by itself and through the whole monitor, with a mail server that is not
+//! ours: what arrives is right to a mail parser that is not ours, and however the server fails, it
+//! is said in one sentence, in time, without a secret.
 
 #![expect(
     clippy::unwrap_used,

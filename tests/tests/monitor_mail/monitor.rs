@@ -1,5 +1,6 @@
-//! The whole monitor, as an operator starts it, and a mail server that fails: people are told by the other channel meanwhile, beats are
-//! answered, what is wrong is said, and once the server is well both the alert and the all-clear arrive (M2).
+//! The whole monitor, as an operator starts it, and a mail server that fails: people are told by
+//! the other channel meanwhile, beats are answered, what is wrong is said, and once the server is
+//! well both the alert and the all-clear arrive (M2).
 
 use lvmbeat_tests::authority::Authority;
 use lvmbeat_tests::hook::Hook;
@@ -12,7 +13,8 @@ use super::*;
 
 /// Anything happens within this time, on the slowest machine.
 const SOON: Duration = Duration::from_secs(30);
-/// A try to send may take this long, in seconds: much longer than the rest of each test, unless the server is silent.
+/// A try to send may take this long, in seconds: much longer than the rest of each test, unless the
+/// server is silent.
 const PATIENT: f64 = 300.0;
 /// What nobody may be told: the address as a whole, and how one logs in, also in Base64 (X1).
 const SECRETS: [&str; 5] = [PASSWORD, "hunter2", "aHVudGVy", USER, JANE];
@@ -82,7 +84,8 @@ impl Scene {
         self.monitor.status().await["channels"][0].clone()
     }
 
-    /// The e-mail fails, and it is said everywhere why: `/status`, the page, the log, the metrics. Nowhere is a secret.
+    /// The e-mail fails, and it is said everywhere why: `/status`, the page, the log, the metrics.
+    /// Nowhere is a secret.
     async fn says(&mut self, sentence: &str) {
         let here = format!("the mail server localhost:{}", self.proxy.port());
         let sentence = sentence.replace("HERE", &here);
@@ -125,7 +128,8 @@ impl Scene {
         text
     }
 
-    /// A mail that arrives, right to the parser and over TLS. The observatory beats meanwhile, if it is `heard`.
+    /// A mail that arrives, right to the parser and over TLS. The observatory beats meanwhile, if
+    /// it is `heard`.
     async fn mail(&mut self, is_heard: bool) -> Value {
         let monitor = &self.monitor;
         let mail = self.server.message();
@@ -179,8 +183,8 @@ impl Scene {
     }
 }
 
-/// An outage begins and ends while the server fails like that, which is said in that sentence; its begin is `HERE`, if the server is
-/// named there. After each the server is made well.
+/// An outage begins and ends while the server fails like that, which is said in that sentence; its
+/// begin is `HERE`, if the server is named there. After each the server is made well.
 async fn is_survived(
     mut scene: Scene,
     ill: impl AsyncFn(&mut Scene),

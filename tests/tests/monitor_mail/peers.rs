@@ -1,4 +1,5 @@
-//! Python's smtplib, which the monitor of the Python version uses, is the measure: every server that it delivers to, ours delivers to.
+//! Python's smtplib, which the monitor of the Python version uses, is the measure: every server
+//! that it delivers to, ours delivers to.
 
 use lvmbeat_tests::{eventually, python};
 

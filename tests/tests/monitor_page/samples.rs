@@ -45,7 +45,8 @@ impl Clock for Still {
     }
 }
 
-/// A server for each sample. Behind it no loop runs: what a form asks for is not done, and the page of that is shown.
+/// A server for each sample. Behind it no loop runs: what a form asks for is not done, and the page
+/// of that is shown.
 pub(crate) struct Samples {
     served: Vec<Value>,
     _views: Vec<watch::Sender<Arc<View>>>,

@@ -1,4 +1,5 @@
-//! The whole: the real actor beats to the real monitor, over HTTP and HTTPS, with tokens, and the network between them fails.
+//! The whole: the real actor beats to the real monitor, over HTTP and HTTPS, with tokens, and the
+//! network between them fails.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod refused;
@@ -21,7 +22,8 @@ use serde_json::Value;
 const SOON: Duration = Duration::from_secs(20);
 const PING_TOKEN: &str = "ping-Hunter2";
 const ADMIN_TOKEN: &str = "admin-Hunter2";
-/// The observed silence that is an alarm, in seconds. A busy machine may keep a beat back for nearly as long.
+/// The observed silence that is an alarm, in seconds. A busy machine may keep a beat back for
+/// nearly as long.
 const ALERT_AFTER: f64 = 3.0;
 
 /// A monitor that wants both tokens.
@@ -72,8 +74,8 @@ fn tells_no_token(process: &Process) {
     process.tells_none_of(&[PING_TOKEN, ADMIN_TOKEN, "Hunter2", "SHVudGVyMg"]);
 }
 
-/// The story that both ways of getting there have in common: what the actor reports is shown; the network fails, and people hear of it;
-/// it is back, and they hear of that.
+/// The story that both ways of getting there have in common: what the actor reports is shown; the
+/// network fails, and people hear of it; it is back, and they hear of that.
 async fn outage(
     vhost: &Vhost,
     actor: &mut Process,
@@ -82,7 +84,8 @@ async fn outage(
     proxy: &mut Proxy,
     cut: impl AsyncFn(&mut Proxy),
 ) {
-    // What the actor knows is seen from outside: at first that it has heard nobody, then that it has.
+    // What the actor knows is seen from outside: at first that it has heard nobody, then that it
+    // has.
     let known = |status: &Value| status["last_report"]["report"].clone();
     until_status(monitor, |status| {
         known(status)["hold"]["reason"] == "heartbeat_never_seen"

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Nothing that the actor sends counts: it says so once, without a secret, and people hear that the observatory is silent.
+/// Nothing that the actor sends counts: it says so once, without a secret, and people hear that the
+/// observatory is silent.
 async fn is_told_once(actor: &mut Process, monitor: &mut Monitor, hook: &Hook, cause: &str) {
     said(actor, "the outside monitor cannot be reached").await;
     eventually(SOON, async || hook.told() == ["down"]).await;

@@ -1,4 +1,5 @@
-//! Running lvmbeat: it ends in order, tells of its health, writes its logs, stands by, and beats to the outside.
+//! Running lvmbeat: it ends in order, tells of its health, writes its logs, stands by, and beats to
+//! the outside.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod cli;

@@ -1,4 +1,5 @@
-//! Signals that programs get from logrotate, a closed terminal or `systemctl reload`: lvmbeat stays, and says so once.
+//! Signals that programs get from logrotate, a closed terminal or `systemctl reload`: lvmbeat
+//! stays, and says so once.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! The promises, held by the whole system under paused time: hours pass in milliseconds, and every run is the same.
+//! The promises, held by the whole system under paused time: hours pass in milliseconds, and every
+//! run is the same.
 
 #![expect(
     clippy::unwrap_used,
@@ -40,7 +41,8 @@ async fn observing(count: usize) -> World {
     world
 }
 
-/// S4: from the last beat that was sent, at the latest after the budget, and not before the PLC's own minute is over.
+/// S4: from the last beat that was sent, at the latest after the budget, and not before the PLC's
+/// own minute is over.
 async fn assert_closes_in_time(world: &World) {
     let budget = std_duration(world.config.budget.closing);
     let took = world.until_closing(budget).await;
@@ -76,7 +78,8 @@ async fn l1_the_dome_stays_open_for_two_hours_and_the_margin_is_the_budgets() {
     assert_eq!(world.snapshot().counters.lapses, 0);
 }
 
-/// Each has to be received twice in a new session, and loses a beat with the old one: three intervals, of the 60 s that the PLC waits.
+/// Each has to be received twice in a new session, and loses a beat with the old one: three
+/// intervals, of the 60 s that the PLC waits.
 #[tokio::test(start_paused = true)]
 async fn l1_clients_of_every_pace_keep_the_dome_open_through_a_reconnection() {
     let rows = [("fast", 1), ("overwatcher", 5), ("slow", 15)];
@@ -208,7 +211,8 @@ async fn s5_after_a_restart_of_the_broker_every_heartbeat_is_needed_anew() {
 #[tokio::test(start_paused = true)]
 async fn s5_another_actor_takes_over_and_starts_from_nothing() {
     let mut world = observing(1).await;
-    // The second one stands by: the first one's task goes on, but is not the one that is watched here.
+    // The second one stands by: the first one's task goes on, but is not the one that is watched
+    // here.
     let mut second = World::new(&clients(1)).await;
     second.kill_actor();
     second.broker = world.broker.clone();

@@ -1,5 +1,5 @@
-//! Nights in which things fail at random: whatever happens, in whatever order, S1, S3 and S4 hold. A failing night is found again by
-//! its seed.
+//! Nights in which things fail at random: whatever happens, in whatever order, S1, S3 and S4 hold.
+//! A failing night is found again by its seed.
 
 use std::time::Duration;
 
@@ -148,8 +148,9 @@ impl Night {
             .push(format!("{:?}: {what}", self.world.plc_time()));
     }
 
-    /// Each heartbeat that the PLC took was right when it was decided on: for every critical client there was a beat, sent no longer
-    /// before than T, and no longer before the PLC took the heartbeat than the emission may take on top (S1, S3).
+    /// Each heartbeat that the PLC took was right when it was decided on: for every critical client
+    /// there was a beat, sent no longer before than T, and no longer before the PLC took the
+    /// heartbeat than the emission may take on top (S1, S3).
     fn check_heartbeats(&mut self) {
         let config = &self.world.config;
         let emission = config.ecp.expiration + config.ecp.command_timeout;
@@ -218,7 +219,8 @@ async fn s1_s3_s4_hold_in_nights_in_which_things_fail_at_random() {
             night.check_heartbeats();
             night.check_closing();
             if night.world.dome() == DomeState::Closed && !night.hung {
-                // Somebody opens it whenever it is closed: without heartbeats it closes again, or does not even open.
+                // Somebody opens it whenever it is closed: without heartbeats it closes again, or
+                // does not even open.
                 night.world.plc_opens();
                 openings += 1;
             }

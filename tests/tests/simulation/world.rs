@@ -1,4 +1,5 @@
-//! The whole chain in one process on paused time: clients, the actor's own code, the lvmecp stand-in and the PLC, over the broker in memory.
+//! The whole chain in one process on paused time: clients, the actor's own code, the lvmecp
+//! stand-in and the PLC, over the broker in memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -41,7 +42,8 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
-    /// The machine sleeps: boot time goes on, and nothing runs. Whatever waits has waited for that long.
+    /// The machine sleeps: boot time goes on, and nothing runs. Whatever waits has waited for that
+    /// long.
     pub(crate) fn suspend(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap();
         self.suspended_micros.fetch_add(micros, Ordering::SeqCst);
@@ -75,7 +77,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Everything runs but the clients. `yaml` is the configuration; it probes nothing unless it says so.
+    /// Everything runs but the clients. `yaml` is the configuration; it probes nothing unless it
+    /// says so.
     pub(crate) async fn new(yaml: &str) -> Self {
         let mut text = yaml.to_owned();
         if !text.contains("network:") {
@@ -314,7 +317,8 @@ impl World {
     }
 }
 
-/// Less often than the simulator itself does, as nobody waits for what it prints: a night has to pass in no time.
+/// Less often than the simulator itself does, as nobody waits for what it prints: a night has to
+/// pass in no time.
 async fn keep_looking(plc: LivePlc) {
     loop {
         plc.access(|_| ());

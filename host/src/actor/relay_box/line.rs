@@ -160,7 +160,8 @@ impl Line {
 struct Unread(Vec<u8>);
 
 impl Unread {
-    /// To be called when there is no line: what has no end after so much never gets one that makes sense.
+    /// To be called when there is no line: what has no end after so much never gets one that makes
+    /// sense.
     fn push(&mut self, bytes: &[u8]) {
         if self.0.len() > MAX_LINE {
             self.0.clear();
@@ -177,7 +178,8 @@ impl Unread {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // S3: what the device has not sent yet it shall not send; and closing it shall not wait for that.
+        // S3: what the device has not sent yet it shall not send; and closing it shall not wait for
+        // that.
         let _ = self.port.discard_buffers();
     }
 }

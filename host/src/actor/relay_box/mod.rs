@@ -1,13 +1,17 @@
-//! Feeds a watchdog box on a serial line (`emit.serial`) beside the enclosure: a relay of its own, independent of lvmecp, network and PLC.
+//! Feeds a watchdog box on a serial line (`emit.serial`) beside the enclosure: a relay of its own,
+//! independent of lvmecp, network and PLC.
 //!
-//! The box hears of each decision to emit, whatever becomes of the heartbeat to the enclosure, and of nothing else: there is no timer
-//! that feeds it (S2). As with the enclosure (`ecp`) the heartbeat is written only after the box has answered a `ping` a moment before,
-//! and after the decision loop was asked once more (S1); a line that is stalled would otherwise keep it, and the box would hear it when
-//! the line thaws (S3). If there is no answer, what the device has not sent is thrown away, and the next `hello` ends the session, as a
-//! reset and a pause of the box do: no frame of it counts later. What is left is a line that stalls between the box's answer to the ping and
-//! the heartbeat, and keeps that one outside this machine.
+//! The box hears of each decision to emit, whatever becomes of the heartbeat to the enclosure, and
+//! of nothing else: there is no timer that feeds it (S2). As with the enclosure (`ecp`) the
+//! heartbeat is written only after the box has answered a `ping` a moment before, and after the
+//! decision loop was asked once more (S1); a line that is stalled would otherwise keep it, and the
+//! box would hear it when the line thaws (S3). If there is no answer, what the device has not sent
+//! is thrown away, and the next `hello` ends the session, as a reset and a pause of the box do: no
+//! frame of it counts later. What is left is a line that stalls between the box's answer to the
+//! ping and the heartbeat, and keeps that one outside this machine.
 //!
-//! It is a task of its own, and takes the latest decision only: a line that hangs delays nobody (S6).
+//! It is a task of its own, and takes the latest decision only: a line that hangs delays nobody
+//! (S6).
 
 mod line;
 mod told;
@@ -114,7 +118,8 @@ impl Feeder {
             Ok(answer) => self.report(BoxEvent::Answered(answer)).await,
             Err(error) => {
                 if error.leaves_something_behind() {
-                    // S3: with the line go its buffers, and with the session whatever is still on its way.
+                    // S3: with the line go its buffers, and with the session whatever is still on
+                    // its way.
                     *line = None;
                 }
                 self.report(BoxEvent::Failed(error.to_string())).await;

@@ -223,7 +223,8 @@ async fn s2_each_decision_feeds_the_box_once_and_nothing_else_does() {
         bench.is_fed().await;
     }
     bench.decide(Duration::ZERO);
-    // Straight after the last status comes the ping of the next decision: nothing was sent in between.
+    // Straight after the last status comes the ping of the next decision: nothing was sent in
+    // between.
     bench.is_fed().await;
 }
 

@@ -1,7 +1,9 @@
-//! What a broker's user may do although lvmbeat does not need it (SECURITY.md), found out without leaving anything behind.
+//! What a broker's user may do although lvmbeat does not need it (SECURITY.md), found out without
+//! leaving anything behind.
 //!
-//! RabbitMQ looks at a permission before it does anything. So each thing is tried in a way that comes to nothing: a message in a transaction that is
-//! rolled back, and queues that do not exist. A refusal costs the channel, hence one for each try.
+//! RabbitMQ looks at a permission before it does anything. So each thing is tried in a way that
+//! comes to nothing: a message in a transaction that is rolled back, and queues that do not exist.
+//! A refusal costs the channel, hence one for each try.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +20,8 @@ use super::{Amqp, CLOSE_LIMIT, DIAL_SHARE, Node, Queues};
 use crate::clu::bus::{BusError, EXCHANGE, SessionSpec};
 
 impl Amqp {
-    /// What the user of the session with that specification may do without need, in words; `ecp` is the enclosure's name. Takes a
-    /// bounded time.
+    /// What the user of the session with that specification may do without need, in words; `ecp` is
+    /// the enclosure's name. Takes a bounded time.
     pub async fn excess(&self, spec: &SessionSpec, ecp: &str) -> Result<Vec<String>, BusError> {
         let mut last = BusError::Unreachable {
             address: String::new(),

@@ -1,15 +1,18 @@
 //! What lapin must not be given to read.
 //!
-//! A message's properties come from whoever sent it, and the broker passes them on as they are. lapin 4.12 ends the
-//! connection when a short string or a header's name in them is not UTF-8, and overflows the stack of its thread, which ends
-//! the program, when tables or arrays in them are nested a few thousand deep: one message from anybody who may publish.
-//! Neither must stop anything (X2). So the bytes from the broker pass through here first. Properties that cannot be
-//! read, or that are absurdly long or deep, are taken off their message, which then arrives without any; a routing key that is
-//! not UTF-8 has its foreign bytes replaced by question marks. A body that is longer than any that is decoded is cut to one
-//! byte more than that, so that it takes no memory and is still told as too long. Everything else passes unchanged.
+//! A message's properties come from whoever sent it, and the broker passes them on as they are.
+//! lapin 4.12 ends the connection when a short string or a header's name in them is not UTF-8, and
+//! overflows the stack of its thread, which ends the program, when tables or arrays in them are
+//! nested a few thousand deep: one message from anybody who may publish. Neither must stop anything
+//! (X2). So the bytes from the broker pass through here first. Properties that cannot be
+//! read, or that are absurdly long or deep, are taken off their message, which then arrives without
+//! any; a routing key that is not UTF-8 has its foreign bytes replaced by question marks. A body
+//! that is longer than any that is decoded is cut to one byte more than that, so that it takes no
+//! memory and is still told as too long. Everything else passes unchanged.
 //!
-//! A pure state machine over bytes (AMQP 0-9-1, 4.2): [`Filter::push`] takes what was read, in pieces of any size, and
-//! [`Filter::pull`] gives what lapin may read. It holds back at most one frame, of at most [`MAX_FRAME`] bytes.
+//! A pure state machine over bytes (AMQP 0-9-1, 4.2): [`Filter::push`] takes what was read, in
+//! pieces of any size, and [`Filter::pull`] gives what lapin may read. It holds back at most one
+//! frame, of at most [`MAX_FRAME`] bytes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -28,8 +31,8 @@ const CONTENT_HEADER: usize = 12;
 const MAX_PROPERTIES: usize = 32 * 1024;
 /// The deepest nesting of tables and arrays in properties.
 const MAX_DEPTH: usize = 16;
-/// A longer frame is not AMQP between us and the broker (131072 bytes are the broker's default limit); it passes, for
-/// lapin to refuse.
+/// A longer frame is not AMQP between us and the broker (131072 bytes are the broker's default
+/// limit); it passes, for lapin to refuse.
 const MAX_FRAME: usize = 1024 * 1024;
 
 /// So much of a message's body passes.
@@ -347,8 +350,9 @@ impl<'a> Reader<'a> {
 
     fn properties(&mut self) -> Option<()> {
         let flags = u16::from_be_bytes(*self.take(2)?.first_chunk()?);
-        // From the highest bit: content type, encoding, headers, delivery mode, priority, correlation id, reply-to,
-        // expiration, message id, timestamp, type, user, application, cluster. The last two bits have no property.
+        // From the highest bit: content type, encoding, headers, delivery mode, priority,
+        // correlation id, reply-to, expiration, message id, timestamp, type, user,
+        // application, cluster. The last two bits have no property.
         for bit in (0..16).rev().filter(|bit| flags & (1 << bit) != 0) {
             match bit {
                 0 | 1 => return None,

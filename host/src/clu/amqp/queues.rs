@@ -20,8 +20,8 @@ const QUEUE_BYTES: i64 = 64 << 20;
 /// Replies on their way to this process: they may be long.
 const REPLIES_PREFETCH: u16 = 32;
 
-/// Declares and consumes the queues of one session. All of it is sent before the first answer comes; one failure on a channel
-/// makes all that follows fail with the same error.
+/// Declares and consumes the queues of one session. All of it is sent before the first answer
+/// comes; one failure on a channel makes all that follows fail with the same error.
 pub(super) struct Queues<'a> {
     pub(super) node: &'a Node,
     pub(super) channel: &'a Channel,
@@ -49,7 +49,8 @@ impl Queues<'_> {
         let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
         let mut arguments = FieldTable::default();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
-        // L1: beyond that the oldest are dropped, so that what is delivered has not waited for long.
+        // L1: beyond that the oldest are dropped, so that what is delivered has not waited for
+        // long.
         arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(QUEUE));
         arguments.insert(
             "x-max-length-bytes".into(),
@@ -83,8 +84,8 @@ impl Queues<'_> {
         };
         // By which the filter knows the messages.
         let tag = self.short(kind)?;
-        // What waits, waits where it can expire (S3), but for so many messages. Where the broker is far, one would be one
-        // in each round trip.
+        // What waits, waits where it can expire (S3), but for so many messages. Where the broker is
+        // far, one would be one in each round trip.
         let prefetch = prefetch.max(under_way(self.round_trip));
         let channel = self.channel.clone();
         Ok(async move {
@@ -128,8 +129,8 @@ impl Queues<'_> {
         })
     }
 
-    /// Who has the queue that cannot be had: another connection, or everybody, if it is not exclusive, which RabbitMQ refuses
-    /// with the same words.
+    /// Who has the queue that cannot be had: another connection, or everybody, if it is not
+    /// exclusive, which RabbitMQ refuses with the same words.
     pub(super) async fn locked(&self, line: &Line, error: &lapin::Error) -> BusError {
         let replies = self.name("replies");
         let queue = if error.to_string().contains(&format!("'{replies}'")) {

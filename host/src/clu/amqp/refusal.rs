@@ -44,7 +44,8 @@ pub(super) fn is_locked(error: &lapin::Error) -> bool {
         if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED)))
 }
 
-/// By the broker's code: its words are not shown, as nothing here knows what they must not hold (X1).
+/// By the broker's code: its words are not shown, as nothing here knows what they must not hold
+/// (X1).
 pub(super) fn closed(error: &lapin::Error) -> BusError {
     let cause = if let ErrorKind::ProtocolError(error) = error.kind() {
         format!("the broker ended it with the code {}", error.get_id())

@@ -28,8 +28,9 @@ use crate::dial;
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// Connects, and leaves a handle on the socket with `socket`. Of a name with several addresses, another one comes first with
-/// each `turn`. Commands have to get through the gate, if there is one.
+/// Connects, and leaves a handle on the socket with `socket`. Of a name with several addresses,
+/// another one comes first with each `turn`. Commands have to get through the gate, if there is
+/// one.
 pub(super) async fn dial(
     uri: &AMQPUri,
     turn: usize,
@@ -116,7 +117,8 @@ impl Socket {
         matches!(*self.state.borrow(), State::Blocked(_))
     }
 
-    /// Ends the connection, whatever state it is in. lapin sees the end of the stream and lets go of it.
+    /// Ends the connection, whatever state it is in. lapin sees the end of the stream and lets go
+    /// of it.
     pub(super) fn reset(&self) {
         self.state.send_replace(State::Over);
         let handle = self.lock().take();
@@ -153,8 +155,9 @@ impl Filtered {
         }
     }
 
-    /// S3, S5: what waits in lapin and elsewhere for the end of a blockade must not be taken after it. So lapin, which writes
-    /// nothing meanwhile, does not hear of the end: the connection is over instead.
+    /// S3, S5: what waits in lapin and elsewhere for the end of a blockade must not be taken after
+    /// it. So lapin, which writes nothing meanwhile, does not hear of the end: the connection
+    /// is over instead.
     fn check_blocking(&mut self) -> io::Result<()> {
         let (Some(blocking), Some(socket)) = (self.filter.blocking(), &self.socket) else {
             return Ok(());

@@ -11,8 +11,8 @@ use crate::clu::bus::{EXCHANGE, Header, Message};
 /// CLU's messages are not kept over a restart of the broker.
 const TRANSIENT: u8 = 1;
 
-/// The properties of a message, as CLU's clients set them. What does not fit into an AMQP short string (255 bytes) is left
-/// out.
+/// The properties of a message, as CLU's clients set them. What does not fit into an AMQP short
+/// string (255 bytes) is left out.
 pub(super) fn properties(message: &Message) -> BasicProperties {
     let headers = message
         .headers

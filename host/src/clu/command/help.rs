@@ -1,5 +1,5 @@
-//! Help on a command, laid out as CLU's users know it from click: usage, what it does, arguments, options, commands. The
-//! same lines every time, without colours and whatever the terminal.
+//! Help on a command, laid out as CLU's users know it from click: usage, what it does, arguments,
+//! options, commands. The same lines every time, without colours and whatever the terminal.
 
 use clap::{Arg, Command};
 

@@ -87,8 +87,8 @@ pub(super) async fn next_that(
     }
 }
 
-/// The routing keys of the replies with that body, up to one whose key ends so. Other tests may be talking on the same
-/// exchange.
+/// The routing keys of the replies with that body, up to one whose key ends so. Other tests may be
+/// talking on the same exchange.
 pub(super) async fn replies_until(
     session: &mut Session,
     body: &str,

@@ -1,8 +1,8 @@
-//! Matching of routing keys as a topic exchange does it: words between dots, `*` for one word, `#` for any number of them,
-//! none included.
+//! Matching of routing keys as a topic exchange does it: words between dots, `*` for one word, `#`
+//! for any number of them, none included.
 
-/// Whether a message with that routing key goes to a queue bound with that pattern. Costs words of the one times words of
-/// the other.
+/// Whether a message with that routing key goes to a queue bound with that pattern. Costs words of
+/// the one times words of the other.
 pub(super) fn matches(pattern: &str, key: &str) -> bool {
     let key: Vec<&str> = words(key).collect();
     // reached[n]: the pattern so far can stand for the first n words of the key.

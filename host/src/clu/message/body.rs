@@ -6,12 +6,13 @@ use super::{Keywords, MAX_DEPTH, MalformedCause};
 
 /// The body that says that.
 pub(super) fn bytes(keywords: &Keywords) -> Vec<u8> {
-    // A map with string keys always serializes; if it ever did not, an empty object is still a reply.
+    // A map with string keys always serializes; if it ever did not, an empty object is still a
+    // reply.
     serde_json::to_vec(keywords).unwrap_or_else(|_| b"{}".to_vec())
 }
 
-/// What the body says. As Python's `json` does, it takes `NaN`, `Infinity` and `-Infinity` for values: Python's actors send
-/// them for sensors that do not answer. They become null.
+/// What the body says. As Python's `json` does, it takes `NaN`, `Infinity` and `-Infinity` for
+/// values: Python's actors send them for sensors that do not answer. They become null.
 pub(super) fn object(body: &[u8], max_bytes: usize) -> Result<Keywords, MalformedCause> {
     if body.len() > max_bytes {
         return Err(MalformedCause::TooLarge {

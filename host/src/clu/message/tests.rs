@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::*;
 
-/// 2026-11-22T10:37:48Z, a second of the capture that the facts below are from: Python's lvmbeat (sdss-clu 2.6.1) and a
-/// real client on RabbitMQ.
+/// 2026-11-22T10:37:48Z, a second of the capture that the facts below are from: Python's lvmbeat
+/// (sdss-clu 2.6.1) and a real client on RabbitMQ.
 const WALL: Timestamp = Timestamp::constant(1_795_343_868, 250_000_000);
 
 fn text_of(text: &str) -> Header {
@@ -109,7 +109,8 @@ fn the_replies_to_a_ping_are_on_the_wire_as_python_sends_them() {
     }
 }
 
-/// Headers of the command → routing key, correlation id, `command_id` and `commander_id` of the replies.
+/// Headers of the command → routing key, correlation id, `command_id` and `commander_id` of the
+/// replies.
 #[test]
 fn the_replies_go_where_pythons_go() {
     let id = || text_of("cid-1");

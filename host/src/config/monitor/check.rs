@@ -142,7 +142,8 @@ fn impossible(at: At<'_>, error: alarm::ConfigError) -> ConfigError {
     at.error(key, error.to_string(), remedy)
 }
 
-/// `None` if nothing of it is given. What is given in part would be found out only when an alert is lost.
+/// `None` if nothing of it is given. What is given in part would be found out only when an alert is
+/// lost.
 fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> {
     let recipients = recipients(read, raw.recipients)?;
     let from = read.text("LVMBEAT_EMAIL_FROM_ADDRESS", "monitor.email.from", raw.from)?;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor};
 
-/// The keys as they would be written. What is secret is left out: only a file may hold it, and it may not come from one.
+/// The keys as they would be written. What is secret is left out: only a file may hold it, and it
+/// may not come from one.
 pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
     let webhook = |webhook: &super::Webhook| RawWebhook {
         name: webhook.name.clone(),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The section `monitor`. Secrets are named by the file that holds them, so that this one can be shown to anybody (X1).
+/// The section `monitor`. Secrets are named by the file that holds them, so that this one can be
+/// shown to anybody (X1).
 #[derive(Deserialize, Serialize, Default)]
 #[serde(default)]
 pub(in crate::config) struct RawMonitor {

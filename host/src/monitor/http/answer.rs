@@ -1,4 +1,5 @@
-//! What is answered: a message, or what is wrong. As JSON, with the bodies that FastAPI gives; to a form of the page as a page.
+//! What is answered: a message, or what is wrong. As JSON, with the bodies that FastAPI gives; to a
+//! form of the page as a page.
 
 use axum::Json;
 use axum::extract::Request;
@@ -155,7 +156,8 @@ pub(super) async fn no_head(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// A form that a browser has sent goes back to the page, or is told in a page of its own what is wrong.
+/// A form that a browser has sent goes back to the page, or is told in a page of its own what is
+/// wrong.
 pub(super) async fn for_people(request: Request, next: Next) -> Response {
     let person = request.method() == Method::POST && prefers_html(request.headers());
     let root = mount::Root::of(&request);

@@ -32,7 +32,8 @@ async fn beat(State(web): State<Web>) -> Result<Json<Said>, Problem> {
 
 /// Says that the observatory is alive, and how it is
 ///
-/// The report may be missing. The heartbeat counts whatever is wrong with the report: who sent it is alive.
+/// The report may be missing. The heartbeat counts whatever is wrong with the report: who sent it
+/// is alive.
 #[utoipa::path(
     post,
     path = "/heartbeat",

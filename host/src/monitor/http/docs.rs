@@ -1,4 +1,5 @@
-//! `/openapi.json`, and `/docs`: the same for people, with a form to try each operation. Without script, and from this server alone.
+//! `/openapi.json`, and `/docs`: the same for people, with a form to try each operation. Without
+//! script, and from this server alone.
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ pub(super) struct Rendered {
 
 impl Rendered {
     pub(super) fn of(document: &OpenApi, prefix: &str) -> Self {
-        // A document that its own library cannot write would be a defect, which the tests would show.
+        // A document that its own library cannot write would be a defect, which the tests would
+        // show.
         let document = serde_json::to_value(document).unwrap_or_default();
         let pages = ["/docs", "/docs/"].map(|path| {
             let root = mount::root(prefix, path);
@@ -49,7 +51,8 @@ impl Rendered {
         }
     }
 
-    /// Gives it to the routes that serve it, and serves the style sheet. `/redoc`, where FastAPI has another view of it, leads to `/docs`.
+    /// Gives it to the routes that serve it, and serves the style sheet. `/redoc`, where FastAPI
+    /// has another view of it, leads to `/docs`.
     pub(super) fn give_to(self, router: Router) -> Router {
         let style = get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], CSS));
         let redoc = get(async |request: Request| to_docs(&Root::of(&request)));
@@ -168,7 +171,8 @@ fn operation(path: &str, method: &str, operation: &Value, root: &Root) -> Markup
     }
 }
 
-/// A form to try the operation; where the path has a value of a few, one for each. A form cannot send JSON.
+/// A form to try the operation; where the path has a value of a few, one for each. A form cannot
+/// send JSON.
 fn forms(path: &str, method: &str, operation: &Value, root: &Root) -> Markup {
     let all = elements(&operation["parameters"]);
     let mut actions = vec![path.to_owned()];

@@ -1,11 +1,13 @@
 //! Who may do what (X1).
 //!
-//! A token is sent as `Authorization: Bearer`, or as the password of `Basic` with any user name, so that a URL can carry it and a browser
-//! can ask for it. Where no token is configured anybody may enter, as with the Python version. Reading is open to all.
+//! A token is sent as `Authorization: Bearer`, or as the password of `Basic` with any user name, so
+//! that a URL can carry it and a browser can ask for it. Where no token is configured anybody may
+//! enter, as with the Python version. Reading is open to all.
 //!
-//! Wrong tokens are limited for each client. A client that is limited cannot use the admin token either: otherwise the limit would hold
-//! nobody back from guessing. The ping token always opens, for else anybody behind the same proxy or router could keep the
-//! observatory's beats out, and raise an alarm.
+//! Wrong tokens are limited for each client. A client that is limited cannot use the admin token
+//! either: otherwise the limit would hold nobody back from guessing. The ping token always opens,
+//! for else anybody behind the same proxy or router could keep the observatory's beats out, and
+//! raise an alarm.
 
 mod client;
 mod origin;
@@ -44,7 +46,8 @@ pub(super) enum Need {
     Admin,
 }
 
-/// Who sent a request, as far as known: an extension of requests that have passed the doors. For the log.
+/// Who sent a request, as far as known: an extension of requests that have passed the doors. For
+/// the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Client(Option<IpAddr>);
 

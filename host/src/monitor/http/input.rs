@@ -28,7 +28,8 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     }
 }
 
-/// The same as FastAPI takes it: of one that is given several times the last one counts, and what nobody asks for is ignored.
+/// The same as FastAPI takes it: of one that is given several times the last one counts, and what
+/// nobody asks for is ignored.
 pub(super) fn forgiving_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let given = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(given) = given.map_err(|rejection| Problem::value(shown(&rejection)))?;

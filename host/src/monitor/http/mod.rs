@@ -1,7 +1,9 @@
-//! The monitor over HTTP: what the deployed callers of the Python version ask for, with the bodies that it gives, and more.
+//! The monitor over HTTP: what the deployed callers of the Python version ask for, with the bodies
+//! that it gives, and more.
 //!
-//! Every route is in a room of what it needs (`doors::Need`), from which its door and its place in the OpenAPI document follow. What
-//! changes something can be asked for by GET, because deployed callers do.
+//! Every route is in a room of what it needs (`doors::Need`), from which its door and its place in
+//! the OpenAPI document follow. What changes something can be asked for by GET, because deployed
+//! callers do.
 
 mod answer;
 mod beat;

@@ -1,4 +1,5 @@
-//! The OpenAPI document: all routes, as they are. What the handlers say of themselves, and what follows from the doors before them.
+//! The OpenAPI document: all routes, as they are. What the handlers say of themselves, and what
+//! follows from the doors before them.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;

@@ -56,7 +56,8 @@ struct Status {
     state: Known,
     /// Since when that is so, as far as known.
     since: Option<Timestamp>,
-    /// Silence that was observed since the last heartbeat. It may have lasted longer: only what the monitor listened to counts.
+    /// Silence that was observed since the last heartbeat. It may have lasted longer: only what
+    /// the monitor listened to counts.
     observed_silence: f64,
     /// The observed silence that is an alarm.
     alert_after: f64,

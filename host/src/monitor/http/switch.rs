@@ -48,7 +48,8 @@ async fn enable(
 #[into_params(parameter_in = Query)]
 struct For {
     // The patterns are the syntax of `period`, without its bounds.
-    /// Seconds, or a number with s, m, h or d: `3600`, `2h`, `90m`. At most 366 days. Until they are enabled, if it is missing.
+    /// Seconds, or a number with s, m, h or d: `3600`, `2h`, `90m`. At most 366 days. Until they
+    /// are enabled, if it is missing.
     #[serde(rename = "for")]
     #[param(example = "2h", pattern = r"^ *[0-9]+(\.[0-9]*)? *[smhd]? *$")]
     #[schema(example = "2h", pattern = r"^ *[0-9]+(\.[0-9]*)? *[smhd]? *$")]

@@ -319,7 +319,8 @@ impl Monitored {
     }
 }
 
-/// All operations of a document: method, path with a value for each parameter, and what is said of it.
+/// All operations of a document: method, path with a value for each parameter, and what is said of
+/// it.
 fn operations(document: &Value) -> Vec<(Method, String, &Value)> {
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -17,7 +17,8 @@ use crate::telemetry::with_causes;
 
 /// What is read of an answer; the rest is left.
 const LONGEST_ANSWER: usize = 64 * 1024;
-/// However long the other side asks for, it is asked again after this time: nobody can put an alarm off for good (M2).
+/// However long the other side asks for, it is asked again after this time: nobody can put an alarm
+/// off for good (M2).
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// An answer.
@@ -45,7 +46,8 @@ pub(super) fn client(limit: Duration) -> Result<Client, String> {
         .map_err(|error| with_causes(&error))
 }
 
-/// Posts to `whom`, or says that they cannot be reached. Never shows the URL, which may carry a token (X1).
+/// Posts to `whom`, or says that they cannot be reached. Never shows the URL, which may carry a
+/// token (X1).
 pub(super) async fn post(
     client: &Client,
     secrets: &Secrets,
@@ -63,7 +65,8 @@ pub(super) async fn post(
         DeliveryError::new(format!("{whom} cannot be reached: {error}"))
     };
     if token.is_some() {
-        // reqwest would send the user and password of the URL beside the token. Both fail only where there is none.
+        // reqwest would send the user and password of the URL beside the token. Both fail only
+        // where there is none.
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
@@ -87,7 +90,8 @@ pub(super) async fn post(
     })
 }
 
-/// `Retry-After` in seconds, or as a time, which is compared with the other side's own clock (RFC 9110, 10.2.3).
+/// `Retry-After` in seconds, or as a time, which is compared with the other side's own clock (RFC
+/// 9110, 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok();
     let asked = text(RETRY_AFTER)?.trim();

@@ -29,8 +29,9 @@ pub use webhook::Posted;
 /// What a channel has to deliver, as one message.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Message {
-    /// All that this channel has not delivered yet, oldest first; never empty. More than one if the channel failed meanwhile: an
-    /// alarm that is over before it could be delivered is told together with its all-clear.
+    /// All that this channel has not delivered yet, oldest first; never empty. More than one if the
+    /// channel failed meanwhile: an alarm that is over before it could be delivered is told
+    /// together with its all-clear.
     Notices(Vec<Notice>),
     /// Somebody wants to see that this channel works.
     Test,
@@ -68,7 +69,8 @@ pub trait Channel: Send + Sync + 'static {
     /// Its kind, by which tests are asked for.
     fn kind(&self) -> Kind;
 
-    /// The server that it shares with others, if so. The channels of one server deliver together, and back off together.
+    /// The server that it shares with others, if so. The channels of one server deliver together,
+    /// and back off together.
     fn server(&self) -> Option<&str> {
         None
     }
@@ -78,7 +80,8 @@ pub trait Channel: Send + Sync + 'static {
         usual
     }
 
-    /// Delivers one message to these, which are channels of the same server, itself among them. One result for each, in their order.
+    /// Delivers one message to these, which are channels of the same server, itself among them. One
+    /// result for each, in their order.
     async fn deliver_together(
         &self,
         ids: &[&str],
@@ -91,8 +94,9 @@ pub trait Channel: Send + Sync + 'static {
         results
     }
 
-    /// Delivers one message, or says why not. The caller limits the time that this may take, and may drop it at any moment; a channel
-    /// gives up by itself a little earlier, to say what it was waiting for. The same message may be delivered again after a crash.
+    /// Delivers one message, or says why not. The caller limits the time that this may take, and
+    /// may drop it at any moment; a channel gives up by itself a little earlier, to say what it
+    /// was waiting for. The same message may be delivered again after a crash.
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError>;
 }
 
@@ -105,8 +109,8 @@ pub enum Kind {
     Webhook,
 }
 
-/// Why a message was not delivered. It is tried again whatever the cause: what is refused today may be accepted when the
-/// configuration of the other side is corrected (M2).
+/// Why a message was not delivered. It is tried again whatever the cause: what is refused today may
+/// be accepted when the configuration of the other side is corrected (M2).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{cause}")]
 pub struct DeliveryError {
@@ -132,7 +136,8 @@ pub enum Failure {
     Refused,
     /// The other side has answered, and may count how often it is asked: tries are further apart.
     Answered,
-    /// All was sent, and there was no answer: it may have been taken. It is sent only a few times more (M4).
+    /// All was sent, and there was no answer: it may have been taken. It is sent only a few times
+    /// more (M4).
     Unanswered,
 }
 
@@ -180,8 +185,9 @@ impl From<DeliveryError> for Undelivered {
 )]
 pub struct ChannelsError(String);
 
-/// The channels of the configuration, in its order: one for each recipient of e-mail, so that one who is refused holds no other
-/// back and nobody is told twice; one for Slack; one for each webhook. The authorities that are trusted are read once, here.
+/// The channels of the configuration, in its order: one for each recipient of e-mail, so that one
+/// who is refused holds no other back and nobody is told twice; one for Slack; one for each
+/// webhook. The authorities that are trusted are read once, here.
 pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError> {
     let (wording, secrets) = (
         Arc::new(config.wording.clone()),

@@ -50,7 +50,8 @@ impl Slack {
         secrets: &Secrets,
     ) -> Self {
         let mut url = config.api.clone();
-        // A URL that cannot have a path is refused by Slack's stand-in at the latest: there is nobody to post to.
+        // A URL that cannot have a path is refused by Slack's stand-in at the latest: there is
+        // nobody to post to.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("chat.postMessage");
         }

@@ -56,7 +56,8 @@ pub(super) enum About {
 }
 
 impl Text {
-    /// Says a message. Ages and durations are those of the moment at which each notice was raised: the message may be late.
+    /// Says a message. Ages and durations are those of the moment at which each notice was raised:
+    /// the message may be late.
     pub(super) fn new(message: &Message, wording: &Wording) -> Self {
         match message {
             Message::Notices(notices) => Self::of_notices(notices, wording),

@@ -26,8 +26,8 @@ pub(super) struct Webhook {
     secrets: Secrets,
 }
 
-/// What is posted to a webhook. Any answer of 2xx means that it was taken; after any other, or none, it is posted again, so that the
-/// same may arrive twice: `notices[].id` tells.
+/// What is posted to a webhook. Any answer of 2xx means that it was taken; after any other, or
+/// none, it is posted again, so that the same may arrive twice: `notices[].id` tells.
 #[derive(Serialize, ToSchema, Debug)]
 pub struct Posted<'a> {
     /// What it is about, by its newest news: `down`, `reminder`, `up`, `enabled_again` or `test`.
@@ -36,7 +36,8 @@ pub struct Posted<'a> {
     pub subject: &'a str,
     /// The same text that an e-mail has; its first line says it all.
     pub text: &'a str,
-    /// What people have to be told, oldest first: more than one if the webhook could not be reached for a while, none in a test.
+    /// What people have to be told, oldest first: more than one if the webhook could not be
+    /// reached for a while, none in a test.
     pub notices: &'a [Notice],
 }
 

@@ -67,7 +67,8 @@ fn about(silence: &Silence) -> Markup {
     }
 }
 
-/// How far one channel is with one alert. It delivers all that waits at once, so that its tries are those of each.
+/// How far one channel is with one alert. It delivers all that waits at once, so that its tries are
+/// those of each.
 fn pending(page: &Page, shown: &NoticeView, name: &str) -> Markup {
     let channel = page
         .view

@@ -6,7 +6,8 @@ use super::{Page, controls};
 use crate::monitor::http::mount::Root;
 use crate::monitor::notify::Kind;
 
-/// It goes into the page's address, so that a form can answer with a redirection: only these words are known.
+/// It goes into the page's address, so that a form can answer with a redirection: only these words
+/// are known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Done {
     /// Alerts are disabled.
@@ -43,8 +44,8 @@ impl Done {
     }
 }
 
-/// The confirmation, at the top of the page. What is not true any more, because the address was kept or the button of somebody else
-/// came after, is not said.
+/// The confirmation, at the top of the page. What is not true any more, because the address was
+/// kept or the button of somebody else came after, is not said.
 pub(super) fn confirmation(page: &Page) -> Markup {
     let enabled = page.view.alarm.mode.is_enabled();
     let text = match page.done {

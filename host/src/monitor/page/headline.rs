@@ -115,8 +115,8 @@ impl Mute {
     }
 }
 
-/// The state, and why nobody would be told, if so. An alarm that is on outranks a monitor that cannot tell of it, unless the monitor
-/// does not even look.
+/// The state, and why nobody would be told, if so. An alarm that is on outranks a monitor that
+/// cannot tell of it, unless the monitor does not even look.
 pub(super) fn state(view: &View, age: Duration) -> (State, Option<Mute>) {
     let mute = Mute::of(view, age);
     let state = match (mute, view.alarm.state) {
@@ -130,7 +130,8 @@ pub(super) fn state(view: &View, age: Duration) -> (State, Option<Mute>) {
     (state, mute)
 }
 
-/// The age of the last beat. The wall clock may have been stepped: it is no less than the silence that was observed.
+/// The age of the last beat. The wall clock may have been stepped: it is no less than the silence
+/// that was observed.
 pub(super) fn last_beat_age(view: &View, now: Timestamp) -> Option<Duration> {
     let seen = view.last_seen?;
     Some(elapsed(seen, now).max(observed(view)))

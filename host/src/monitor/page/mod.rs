@@ -1,8 +1,10 @@
 //! The page at `/`: what a person has to know, within a second, half asleep and on a phone.
 //!
-//! [`render`] makes the whole page from a [`View`], on the server; without script it is complete, only not live. The script fetches the
-//! same page again every few seconds and changes what differs. All that comes from outside, the report above all, is text and is escaped
-//! (X1): nothing here is `PreEscaped`. Nothing is inline, and nothing comes from another host, so that the page can forbid both.
+//! [`render`] makes the whole page from a [`View`], on the server; without script it is complete,
+//! only not live. The script fetches the same page again every few seconds and changes what
+//! differs. All that comes from outside, the report above all, is text and is escaped (X1): nothing
+//! here is `PreEscaped`. Nothing is inline, and nothing comes from another host, so that the page
+//! can forbid both.
 
 mod about;
 mod alerts;
@@ -70,8 +72,9 @@ impl Setting {
     }
 }
 
-/// The whole page. `age` is the time since the view was taken: a view that is old was made by a loop that does not run any more, and the
-/// page says so. `done` is what a person has just asked for.
+/// The whole page. `age` is the time since the view was taken: a view that is old was made by a
+/// loop that does not run any more, and the page says so. `done` is what a person has just asked
+/// for.
 pub fn render(view: &View, setting: &Setting, age: Duration, done: Option<Done>) -> Markup {
     document::document(&Page::new(view, setting, age, done))
 }

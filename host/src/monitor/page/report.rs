@@ -167,7 +167,8 @@ fn hold(report: &Report) -> Markup {
 fn source(heartbeat: &HeartbeatReport) -> Markup {
     let part = match (heartbeat.age, heartbeat.timeout) {
         (Some(age), Some(timeout)) if timeout > 0.0 => (age / timeout * 100.0).clamp(0.0, 100.0),
-        // Never heard, or for a time that is not known: as if it had run out, unless it is said to be current.
+        // Never heard, or for a time that is not known: as if it had run out, unless it is said to
+        // be current.
         _ if heartbeat.current => 0.0,
         _ => 100.0,
     };

@@ -28,7 +28,8 @@ struct Shown {
     clock: Arc<dyn Clock>,
 }
 
-/// The page at `/` and its parts: `/page.css`, `/page.js`, `/page/STATE.svg`. All of it may be read by anybody who gets here.
+/// The page at `/` and its parts: `/page.css`, `/page.js`, `/page/STATE.svg`. All of it may be read
+/// by anybody who gets here.
 pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router {
     routes(Shown {
         handle,
@@ -80,8 +81,8 @@ async fn tab_icon(Path(name): Path<String>, headers: HeaderMap) -> Response {
     }
 }
 
-/// A part that changes with the program only. It is asked for each time whether it is still the same: a monitor that was updated must
-/// not be shown by an old script.
+/// A part that changes with the program only. It is asked for each time whether it is still the
+/// same: a monitor that was updated must not be shown by an old script.
 fn asset(headers: &HeaderMap, kind: &'static str, body: &str) -> Response {
     let tag = tag(body);
     let known = headers
@@ -108,7 +109,8 @@ fn tag(body: &str) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// Changes with the stylesheet and the script: an open page loads itself anew when the monitor has other ones.
+/// Changes with the stylesheet and the script: an open page loads itself anew when the monitor has
+/// other ones.
 pub(super) fn assets_tag() -> String {
     format!("{}{}", tag(STYLE), tag(SCRIPT)).replace('"', "")
 }

@@ -1,4 +1,5 @@
-//! The last day and the last week as strips: when the observatory was heard, silent, and when nobody was listening.
+//! The last day and the last week as strips: when the observatory was heard, silent, and when
+//! nobody was listening.
 
 use std::time::Duration;
 

@@ -9,7 +9,8 @@ use super::Page;
 use super::words::{clip, count, elapsed, growing, seconds, times};
 use crate::monitor::notice::Event;
 
-/// A report of this age or older may not be true any more: the actor sends one several times a minute.
+/// A report of this age or older may not be true any more: the actor sends one several times a
+/// minute.
 pub(super) const OLD_REPORT: Duration = Duration::from_secs(90);
 
 /// How much it matters.

@@ -26,7 +26,8 @@ pub(super) fn span(duration: Duration) -> String {
     }
 }
 
-/// Seconds of a report: to a tenth where that means something. Any number that JSON can hold is shown somehow (X2).
+/// Seconds of a report: to a tenth where that means something. Any number that JSON can hold is
+/// shown somehow (X2).
 pub(super) fn seconds(seconds: f64) -> String {
     if seconds.abs() < 100.0 {
         let tenths = format!("{seconds:.1}");
@@ -56,7 +57,8 @@ pub(super) fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
-/// A moment, in UTC first and in the observatory's own time second; with the date unless that is today's.
+/// A moment, in UTC first and in the observatory's own time second; with the date unless that is
+/// today's.
 pub(super) fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Markup {
     let day = |time: Timestamp| time.as_second().div_euclid(86_400);
     let today = day(at) == day(now);
@@ -79,8 +81,8 @@ fn local(at: Timestamp, zone: &TimeZone) -> String {
     format!("{} {place}", at.strftime("%H:%M"))
 }
 
-/// A text from outside: cut where it is long, and without characters that would change how what follows is shown (X1). That it is
-/// escaped is `maud`'s business.
+/// A text from outside: cut where it is long, and without characters that would change how what
+/// follows is shown (X1). That it is escaped is `maud`'s business.
 pub(super) fn clip(text: &str) -> String {
     let shown = |c: char| match c {
         // Bidirectional overrides and isolates, and whatever else is not shown.

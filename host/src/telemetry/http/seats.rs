@@ -8,7 +8,8 @@ use tokio::task::{AbortHandle, Id};
 
 use super::{Limits, client_of};
 
-/// What a connection says of itself to those who want its place. It waits for its client unless it is at an answer.
+/// What a connection says of itself to those who want its place. It waits for its client unless it
+/// is at an answer.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Seat(Arc<AtomicBool>);
 
@@ -38,7 +39,8 @@ impl Drop for Answering {
     }
 }
 
-/// All connections, the longest open first. Each operation looks at all of them, which are few hundreds.
+/// All connections, the longest open first. Each operation looks at all of them, which are few
+/// hundreds.
 #[derive(Default, Debug)]
 pub(super) struct Seats(Vec<Taken>);
 

@@ -1,7 +1,8 @@
 //! A box with a relay that drops out when heartbeats stop: lvmbeat's core as a hardware watchdog.
 //!
-//! Two tasks: [`listen`](tasks::listen) makes commands of the bytes of the serial line, [`decide`](tasks::decide) owns all that is known,
-//! drives the relay, and alone may feed the hardware watchdog. What they do is in `box-logic`, and is tested on the host; what the
+//! Two tasks: [`listen`](tasks::listen) makes commands of the bytes of the serial line,
+//! [`decide`](tasks::decide) owns all that is known, drives the relay, and alone may feed the
+//! hardware watchdog. What they do is in `box-logic`, and is tested on the host; what the
 //! hardware does is in [`board`].
 #![no_std]
 #![no_main]
@@ -70,7 +71,8 @@ fn main() -> ! {
     board::run(
         EXECUTOR.init(Executor::new(core::ptr::null_mut())),
         |spawner| {
-            // Each is started once, so that there is always room for it. If there were not, nobody would feed the watchdog.
+            // Each is started once, so that there is always room for it. If there were not, nobody
+            // would feed the watchdog.
             if let (Ok(listen), Ok(decide)) = (tasks::listen(), tasks::decide(machine)) {
                 spawner.spawn(listen);
                 spawner.spawn(decide);

@@ -1,4 +1,5 @@
-//! Counts the instructions of one decision, with 1, 4 and 16 sources: QEMU's `-icount` makes time of them.
+//! Counts the instructions of one decision, with 1, 4 and 16 sources: QEMU's `-icount` makes time
+//! of them.
 #![no_std]
 #![no_main]
 #![expect(unsafe_code, reason = "the timer's two registers")]
@@ -57,7 +58,8 @@ fn main() -> ! {
         unsafe { write_volatile((TIMER + register) as *mut u32, value) }
     }
     for sources in [1, 4, 16] {
-        // The longest names, and in turn all that they can differ in; and shorter ones, down to those that are not compared in blocks.
+        // The longest names, and in turn all that they can differ in; and shorter ones, down to
+        // those that are not compared in blocks.
         let first = measure(&names::<32>(0), sources);
         let mut worst = first;
         for place in 1..32 {
@@ -77,7 +79,8 @@ fn main() -> ! {
     semihosting::process::exit(0)
 }
 
-/// The most that a decision costs: the beat of the last of all sources, when all are fresh, and what follows from it.
+/// The most that a decision costs: the beat of the last of all sources, when all are fresh, and
+/// what follows from it.
 fn measure<const BYTES: usize>(names: &[[u8; BYTES]; 16], sources: usize) -> u64 {
     let pace = Pace {
         cutoff: Duration::MIN,

@@ -6,7 +6,8 @@ use lvmbeat_core::watchdog::Recovery;
 
 use crate::SOURCES;
 
-/// The relay drops this long after the last heartbeat that counted: the same minute that the dome's PLC waits.
+/// The relay drops this long after the last heartbeat that counted: the same minute that the dome's
+/// PLC waits.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// After one that counted, the next counts only this much later.
 const CUTOFF: Duration = Duration::from_secs(10);
@@ -15,8 +16,8 @@ const RECOVERY: Recovery = Recovery::Latching;
 /// Who has to be alive: name, whether critical, and how long a heartbeat counts.
 const HEARTBEATS: [(&str, bool, Duration); 1] = [("lvmbeat", true, Duration::from_secs(60))];
 
-/// The setup. A name that is none, or is given twice, is left out, and what is left out never counts: the box stays tripped if nothing
-/// is critical.
+/// The setup. A name that is none, or is given twice, is left out, and what is left out never
+/// counts: the box stays tripped if nothing is critical.
 pub(crate) fn setup() -> Setup<SOURCES> {
     let mut setup = Setup::new(TIMEOUT, CUTOFF, RECOVERY);
     for (name, critical, timeout) in HEARTBEATS {

@@ -19,7 +19,8 @@ use portable_atomic::{AtomicU32, Ordering};
 use crate::SOURCES;
 use crate::board::{relay, retained, uart, watchdog};
 
-/// What was received and not yet looked at. One that finds no room is lost, like a byte that the hardware had no room for.
+/// What was received and not yet looked at. One that finds no room is lost, like a byte that the
+/// hardware had no room for.
 static RECEIVED: Channel<CriticalSectionRawMutex, Result<Received, Refusal>, 8> = Channel::new();
 /// Asks the serial task whether it is alive.
 static ARE_YOU_ALIVE: Signal<CriticalSectionRawMutex, ()> = Signal::new();
@@ -59,7 +60,8 @@ async fn hand_over(received: Result<Received, Refusal>) {
     if let Ok(Received::Fault(fault)) = received {
         crate::bench::show_in_listen(fault).await;
     }
-    // Waits until the deciding task has taken one: bytes wait in the buffer behind the hardware, and are lost there.
+    // Waits until the deciding task has taken one: bytes wait in the buffer behind the hardware,
+    // and are lost there.
     RECEIVED.send(received).await;
 }
 
@@ -75,7 +77,8 @@ pub(crate) async fn decide(machine: &'static mut Machine<SOURCES>) -> ! {
             Either::Second(()) => None,
         };
         let now = Instant::now();
-        // First the time, then what was received: a pause has to be noticed before what waited meanwhile (S3).
+        // First the time, then what was received: a pause has to be noticed before what waited
+        // meanwhile (S3).
         for report in machine.tick(now) {
             told(&report.what);
             say(format_args!("{report}"));
@@ -141,7 +144,8 @@ fn told(what: &What) {
 /// The longest line that is sent.
 const LONGEST: usize = 256;
 
-/// Sends one line. If there is no room for it, it is lost: what the box says is for people and for logs, and decides nothing.
+/// Sends one line. If there is no room for it, it is lost: what the box says is for people and for
+/// logs, and decides nothing.
 pub(crate) fn say(what: fmt::Arguments<'_>) {
     let mut line: heapless::String<LONGEST> = heapless::String::new();
     if writeln!(line, "{what}").is_ok() {

@@ -71,7 +71,8 @@ impl Firmware {
     }
 }
 
-/// A release build of the package in that folder, whose configuration of cargo names the compiler and the linker.
+/// A release build of the package in that folder, whose configuration of cargo names the compiler
+/// and the linker.
 pub fn cargo(package: &str, target: &str, folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command

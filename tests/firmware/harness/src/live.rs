@@ -1,4 +1,5 @@
-//! The firmware on a real serial line, in real time: QEMU's UART is a unix socket or a pseudo-terminal.
+//! The firmware on a real serial line, in real time: QEMU's UART is a unix socket or a
+//! pseudo-terminal.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;

@@ -15,8 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// What came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Run {
-    /// QEMU's exit code: 0 if the scenario came to its end, 97 if it makes no sense, 98 and 99 if a reset did not come
-    /// (98: tasks still ran; 99: nothing but the watchdog's interrupt, which had released the relay; 96: which had not).
+    /// QEMU's exit code: 0 if the scenario came to its end, 97 if it makes no sense, 98 and 99 if
+    /// a reset did not come (98: tasks still ran; 99: nothing but the watchdog's interrupt,
+    /// which had released the relay; 96: which had not).
     pub code: Option<i32>,
     /// What the box sent over the serial line.
     pub lines: Vec<String>,
@@ -46,9 +47,11 @@ pub fn run(firmware: Firmware, scenario: &str) -> Run {
     run_with(firmware, scenario, &[])
 }
 
-/// Among the arguments of [`run_with`]: a processor of a quarter of the speed, so that what spins for seconds takes the host less time.
+/// Among the arguments of [`run_with`]: a processor of a quarter of the speed, so that what spins
+/// for seconds takes the host less time.
 pub const SLOW: &str = "slow";
-/// Among the arguments of [`run_with`]: a processor of four times the speed, for code that takes more instructions.
+/// Among the arguments of [`run_with`]: a processor of four times the speed, for code that takes
+/// more instructions.
 pub const FAST: &str = "fast";
 
 fn icount(arguments: &[&str]) -> &'static str {
@@ -92,7 +95,8 @@ pub fn run_with(firmware: Firmware, scenario: &str, arguments: &[&str]) -> Run {
     }
 }
 
-/// Waits for QEMU's end, which the firmware brings about. One that does not end by itself is ended, and has no code.
+/// Waits for QEMU's end, which the firmware brings about. One that does not end by itself is ended,
+/// and has no code.
 fn wait(child: &mut Child) -> ExitStatus {
     let step = Duration::from_millis(5);
     let mut waited = Duration::ZERO;

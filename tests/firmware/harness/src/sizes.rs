@@ -40,7 +40,8 @@ pub struct Size {
     pub ram: u64,
 }
 
-/// Links the core by itself. The link fails if a panic can be reached; `panics` puts one in. Says what the linker said.
+/// Links the core by itself. The link fails if a panic can be reached; `panics` puts one in. Says
+/// what the linker said.
 pub fn prove(target: &str, panics: bool) -> Result<std::path::PathBuf, String> {
     let folder = workspace()
         .join("target")
@@ -79,8 +80,8 @@ pub fn size(elf: &Path) -> Size {
     }
 }
 
-/// The instructions of one decision: with so many sources, so many if their names differ in their first byte, and so many with the worst of
-/// all the names that were tried.
+/// The instructions of one decision: with so many sources, so many if their names differ in their
+/// first byte, and so many with the worst of all the names that were tried.
 pub fn instructions() -> Vec<[u64; 3]> {
     let measure = Firmware {
         program: "measure",
@@ -115,7 +116,8 @@ pub fn stack() -> usize {
         .expect("the bench says it")
 }
 
-/// The most stack that any call of the core can take, in bytes, and which takes it. From the machine code: nothing has to run.
+/// The most stack that any call of the core can take, in bytes, and which takes it. From the
+/// machine code: nothing has to run.
 pub fn worst_stack(target: &str) -> Result<(u64, &'static str), String> {
     let program = Program::of(&prove(target, false)?);
     let mut worst = (0, "");

@@ -1,5 +1,6 @@
-//! How deep the stack can get at most, from the machine code: what each function takes, and who calls whom. Interrupts are not in it. Whatever
-//! would make the figure a guess is an error: a call through a pointer, recursion, a stack pointer that is computed.
+//! How deep the stack can get at most, from the machine code: what each function takes, and who
+//! calls whom. Interrupts are not in it. Whatever would make the figure a guess is an error: a call
+//! through a pointer, recursion, a stack pointer that is computed.
 //!
 //! The compiler's own `.stack_sizes` would not do: its library comes without (`memcpy`).
 

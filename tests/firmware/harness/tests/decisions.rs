@@ -37,7 +37,8 @@ fn s5_the_relay_is_energised_only_after_every_critical_source_was_heard() {
 #[test]
 fn s4_the_relay_is_released_at_exactly_the_timeout() {
     let run = both(TWO_CRITICAL);
-    // Fed at 12 000 for the last time, as the other source was stale from then on; then at 80 001; then at 140 001, after the trip.
+    // Fed at 12 000 for the last time, as the other source was stale from then on; then at 80 001;
+    // then at 140 001, after the trip.
     assert_eq!(
         run.times("relay released cause=expired"),
         [72_000, 140_001, 200_001]

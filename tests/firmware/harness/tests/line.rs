@@ -1,4 +1,5 @@
-//! The firmware as it is shipped, on a real serial line, in real time; and the relay's register as QEMU sees it.
+//! The firmware as it is shipped, on a real serial line, in real time; and the relay's register as
+//! QEMU sees it.
 
 use box_tests::build::SHIPPED;
 use box_tests::live::{Line, Live};

@@ -1,4 +1,5 @@
-//! No panic in the core can be reached, which the linker shows; and it is as small and as quick as it has to be.
+//! No panic in the core can be reached, which the linker shows; and it is as small and as quick as
+//! it has to be.
 
 use box_tests::build::SHIPPED;
 use box_tests::sizes::{

@@ -59,16 +59,19 @@ fn each_refused_frame_is_counted_and_makes_the_permit_no_longer() {
     let mut scenario = HEAD.to_owned() + &bytes(100, &frame(Kind::Hello, "a", 0, 1));
     scenario += &bytes(1000, &good(5));
     for (index, refused) in [
-        &flipped[..],                            // checksum
-        cut,                                     // nothing yet ...
-        &good(5), // ... malformed: the one that was cut; and sequence: repeated
-        &good(4), // sequence: old
-        &frame(Kind::Set, "a", session ^ 1, 9), // session
+        // checksum
+        &flipped[..],
+        // nothing yet …
+        cut,
+        // … malformed: the one that was cut; and sequence: repeated
+        &good(5),
+        &good(4),                                // sequence: old
+        &frame(Kind::Set, "a", session ^ 1, 9),  // session
         &frame(Kind::Set, "nobody", session, 9), // unknown
-        &frame(Kind::Set, "b", session, 9), // session: not that of b
-        b"set nobody\n", // unknown
-        b"set\n", // malformed
-        &[b'x'; 100], // too long
+        &frame(Kind::Set, "b", session, 9),      // session: not that of b
+        b"set nobody\n",                         // unknown
+        b"set\n",                                // malformed
+        &[b'x'; 100],                            // too long
         b"\n",
     ]
     .iter()

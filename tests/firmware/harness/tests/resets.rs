@@ -1,4 +1,5 @@
-//! Each way to hang ends in a trip and a reset, after which the box is tripped and says why; without the watchdog that shows.
+//! Each way to hang ends in a trip and a reset, after which the box is tripped and says why;
+//! without the watchdog that shows.
 
 use box_logic::command::Fault;
 use box_tests::build::BENCH;
@@ -7,7 +8,8 @@ use box_tests::run::{Run, SLOW, run, run_with};
 /// The cause that the next start names, for each fault.
 fn cause(fault: Fault) -> &'static str {
     match fault {
-        // A clock that stands or went back wakes nobody up: it is found as a task that does not run.
+        // A clock that stands or went back wakes nobody up: it is found as a task that does not
+        // run.
         Fault::Hang
         | Fault::HangUart
         | Fault::InterruptsOff
@@ -50,7 +52,8 @@ fn each_fault_ends_in_a_trip_and_the_next_start_is_tripped_and_says_why() {
         let lines = after_reset(&run);
         let expected = format!("boot cause={} starts=2 ", cause(fault));
         assert!(lines[0].contains(&expected), "{name}: {run:#?}");
-        // The reset released the relay by itself: this is what the register said before the firmware touched it.
+        // The reset released the relay by itself: this is what the register said before the
+        // firmware touched it.
         assert!(lines[0].ends_with("relay=released"), "{name}: {run:#?}");
         assert!(
             lines[1].contains("status relay=released"),
@@ -83,8 +86,8 @@ fn what_the_box_can_still_notice_releases_the_relay_before_the_reset() {
     }
 }
 
-/// The negative control: QEMU does nothing when the watchdog asks for a reset. Were it not the watchdog that resets the box, this would
-/// not show.
+/// The negative control: QEMU does nothing when the watchdog asks for a reset. Were it not the
+/// watchdog that resets the box, this would not show.
 #[test]
 fn without_the_watchdog_there_is_no_reset_and_the_relay_is_released_all_the_same() {
     for (fault, code) in [

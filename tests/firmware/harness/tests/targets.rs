@@ -5,8 +5,8 @@ use box_tests::played::played;
 use box_tests::run::{FAST, SLOW, run_with};
 
 const TARGETS: [Firmware; 2] = [
-    // Cortex-M3; and what Cortex-M0 understands, of which a Cortex-M3 understands everything. QEMU has no Cortex-M0 with this
-    // board's timers and watchdog.
+    // Cortex-M3; and what Cortex-M0 understands, of which a Cortex-M3 understands everything. QEMU
+    // has no Cortex-M0 with this board's timers and watchdog.
     Firmware {
         target: "thumbv7m-none-eabi",
         machine: "mps2-an385",

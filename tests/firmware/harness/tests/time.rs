@@ -8,8 +8,8 @@ use box_tests::run::run;
 
 const DAY: u64 = 86_400_000;
 
-/// 32 days: more than two to the power of 31 milliseconds, sixteen thousand rounds of the hardware's timer, and 640 of a counter of
-/// 32 bits of microseconds.
+/// 32 days: more than two to the power of 31 milliseconds, sixteen thousand rounds of the
+/// hardware's timer, and 640 of a counter of 32 bits of microseconds.
 #[test]
 fn for_32_days_the_relay_stays_energised_and_then_trips_to_the_millisecond() {
     let mut scenario = "timeout 60000\ncutoff 10000\nsource a critical 50000\n".to_owned();

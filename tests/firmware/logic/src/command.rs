@@ -46,7 +46,8 @@ pub enum Received {
     Fault(Fault),
 }
 
-/// The kinds of failure that the test bench asks the firmware to show. The firmware as it is shipped refuses them all.
+/// The kinds of failure that the test bench asks the firmware to show. The firmware as it is
+/// shipped refuses them all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Fault {

@@ -11,7 +11,8 @@ use lvmbeat_core::frame::{DLE, ESCAPE_MASK, ETX, Frame, MAX_BODY, STX};
 const MAX_BYTES: usize = 64;
 const _: () = assert!(MAX_BODY <= MAX_BYTES);
 
-/// S3: from its first byte to its last a message may take less than this long. What took longer has waited somewhere.
+/// S3: from its first byte to its last a message may take less than this long. What took longer has
+/// waited somewhere.
 pub const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,8 +25,8 @@ enum State {
     Skipping,
 }
 
-/// Collects bytes until they are something. Costs a constant number of steps for each byte, but for the last of a frame, which costs
-/// one pass over it.
+/// Collects bytes until they are something. Costs a constant number of steps for each byte, but for
+/// the last of a frame, which costs one pass over it.
 #[derive(Clone, Debug)]
 pub struct Input {
     state: State,

@@ -205,11 +205,12 @@ impl<const H: usize> Intake<H> {
             .ok_or(Refusal::Flood)
     }
 
-    /// Begins a session of that source. Whatever it sent before does not count any more. `chance` makes the number one that was not
-    /// there before, also after a reset.
+    /// Begins a session of that source. Whatever it sent before does not count any more. `chance`
+    /// makes the number one that was not there before, also after a reset.
     pub fn hello(&mut self, source: usize, chance: u32) -> Result<u32, Refusal> {
         self.sessions = self.sessions.wrapping_add(1);
-        // An odd factor: a bijection, so that no two sessions since the reset meet for one and the same chance.
+        // An odd factor: a bijection, so that no two sessions since the reset meet for one and the
+        // same chance.
         let session = chance ^ self.sessions.wrapping_mul(0x9E37_79B1);
         let source = self.sources.get_mut(source).ok_or(Refusal::Unknown)?;
         source.session = Some(session);
@@ -224,8 +225,8 @@ impl<const H: usize> Intake<H> {
         }
     }
 
-    /// Whether a frame of that source is of its session and newer than the one before. The first sequence number of a session is at
-    /// least 1.
+    /// Whether a frame of that source is of its session and newer than the one before. The first
+    /// sequence number of a session is at least 1.
     pub fn frame(&mut self, source: usize, frame: &Frame) -> Result<(), Refusal> {
         if frame.kind == Kind::Hello {
             return Ok(());

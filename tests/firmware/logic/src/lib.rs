@@ -1,8 +1,9 @@
-//! The relay box without its hardware: from bytes to a decision about the relay, and what has to be true for the hardware watchdog to
-//! be fed.
+//! The relay box without its hardware: from bytes to a decision about the relay, and what has to be
+//! true for the hardware watchdog to be fed.
 //!
-//! Everything is a pure machine with time as an argument, like `lvmbeat-core`, which decides: the [`Supervisor`] whether a heartbeat
-//! counts, the [`Watchdog`] how long the relay stays energised after one that did.
+//! Everything is a pure machine with time as an argument, like `lvmbeat-core`, which decides: the
+//! [`Supervisor`] whether a heartbeat counts, the [`Watchdog`] how long the relay stays energised
+//! after one that did.
 //!
 //! | module | what lives there |
 //! |---|---|

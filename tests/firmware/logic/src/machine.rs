@@ -1,4 +1,5 @@
-//! Everything that is decided about what was received: intake and permit together, and what is reported of it.
+//! Everything that is decided about what was received: intake and permit together, and what is
+//! reported of it.
 
 use core::fmt;
 
@@ -90,7 +91,8 @@ pub type Reports = Vec<Report, 2>;
 pub struct Machine<const H: usize> {
     permit: Permit<H>,
     intake: Intake<H>,
-    /// Refusals are counted always, and told as often as this allows: an answer to each byte of noise would be a flood of our own.
+    /// Refusals are counted always, and told as often as this allows: an answer to each byte of
+    /// noise would be a flood of our own.
     complaints: Limiter,
     /// Sets sessions of this start apart from those before.
     chance: u32,

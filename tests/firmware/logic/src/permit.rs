@@ -1,4 +1,5 @@
-//! The permit behind the relay: the supervisor decides whether a heartbeat counts, the watchdog how long the relay stays energised.
+//! The permit behind the relay: the supervisor decides whether a heartbeat counts, the watchdog how
+//! long the relay stays energised.
 
 use embassy_time::{Duration, Instant};
 use lvmbeat_core::emission::Pace;
@@ -20,8 +21,8 @@ pub struct Setup<const H: usize> {
 }
 
 impl<const H: usize> Setup<H> {
-    /// No source yet. `timeout`: the relay drops so long after the last heartbeat that counted. `cutoff`: after one that counted the next
-    /// counts only so much later.
+    /// No source yet. `timeout`: the relay drops so long after the last heartbeat that counted.
+    /// `cutoff`: after one that counted the next counts only so much later.
     pub fn new(timeout: Duration, cutoff: Duration, recovery: Recovery) -> Self {
         let pace = Pace {
             cutoff,
@@ -58,8 +59,9 @@ pub struct Beaten {
     pub change: Option<Change>,
 }
 
-/// Says whether the relay may be energised. Call [`tick`](Self::tick) several times a second, and [`poll`](Self::poll) when
-/// [`remaining`](Self::remaining) has passed. Each call costs at most one pass over the sources.
+/// Says whether the relay may be energised. Call [`tick`](Self::tick) several times a second, and
+/// [`poll`](Self::poll) when [`remaining`](Self::remaining) has passed. Each call costs at most one
+/// pass over the sources.
 #[derive(Clone, Debug)]
 pub struct Permit<const H: usize> {
     supervisor: Supervisor<H, 0>,
@@ -104,7 +106,8 @@ impl<const H: usize> Permit<H> {
         was_latched
     }
 
-    /// The box listens at `now`. After a lapse it trips, and everything has to be heard anew (S3, S5).
+    /// The box listens at `now`. After a lapse it trips, and everything has to be heard anew (S3,
+    /// S5).
     pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
         let lapse = self.supervisor.tick(now);
         if lapse.is_err() {

@@ -1,4 +1,5 @@
-//! What outlives a reset, in RAM that nobody clears: how often the box has started, and why it had to do so again.
+//! What outlives a reset, in RAM that nobody clears: how often the box has started, and why it had
+//! to do so again.
 
 use crate::vitals::Sick;
 use lvmbeat_core::crc::crc32;
@@ -78,7 +79,8 @@ impl Record {
         place: 0,
     };
 
-    /// Reads what a reset has left. Without power RAM holds anything: only what the checksum fits counts.
+    /// Reads what a reset has left. Without power RAM holds anything: only what the checksum fits
+    /// counts.
     pub fn from_words(words: Words) -> Self {
         let [version, starts, cause, place, check] = words;
         let cause = usize::try_from(cause)

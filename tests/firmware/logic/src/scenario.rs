@@ -1,4 +1,5 @@
-//! A scenario: how a box is set up and what it receives when. The same file is played by the core on the host and by the firmware.
+//! A scenario: how a box is set up and what it receives when. The same file is played by the core
+//! on the host and by the firmware.
 //!
 //! ```text
 //! # a comment
@@ -52,7 +53,8 @@ pub enum Step<'a> {
         /// What.
         bytes: Vec<u8, MAX_INPUT>,
     },
-    /// The box is reset; the times after this line are those of the next start. Whoever comes to it before a reset waits for one.
+    /// The box is reset; the times after this line are those of the next start. Whoever comes to it
+    /// before a reset waits for one.
     Reset,
     /// The end.
     End {

@@ -1,16 +1,19 @@
 //! The task watchdog over the hardware watchdog: may it be fed?
 //!
-//! The hardware watchdog is fed from one place only, the loop that has just let the supervisor run, and only if this machine says so:
-//! the serial task has checked in since the last time, and the clock of all decisions has moved as far as a second clock did that is
-//! independent of it. Whatever is wrong then trips the relay at once and resets the box a moment later.
+//! The hardware watchdog is fed from one place only, the loop that has just let the supervisor run,
+//! and only if this machine says so: the serial task has checked in since the last time, and the
+//! clock of all decisions has moved as far as a second clock did that is independent of it.
+//! Whatever is wrong then trips the relay at once and resets the box a moment later.
 
 use embassy_time::{Duration, Instant};
 
 /// The watchdog is fed this often.
 pub const FEED_EVERY: Duration = Duration::from_secs(2);
-/// The hardware watchdog drops the relay after this long without being fed, and resets the box after twice as long.
+/// The hardware watchdog drops the relay after this long without being fed, and resets the box
+/// after twice as long.
 pub const HARDWARE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The two clocks may differ by an eighth, and by this much, of which one is read a little later than the other.
+/// The two clocks may differ by an eighth, and by this much, of which one is read a little later
+/// than the other.
 const SLACK: Duration = Duration::from_millis(20);
 
 /// Why the hardware watchdog must not be fed.
@@ -43,8 +46,9 @@ impl Vitals {
         self.fed.saturating_add(FEED_EVERY)
     }
 
-    /// Says whether it is to be fed at `now`; `Ok(false)`: not yet. `passed`: so much time has passed since it was fed by the second
-    /// clock. `uart`: so often the serial task has checked in.
+    /// Says whether it is to be fed at `now`; `Ok(false)`: not yet. `passed`: so much time has
+    /// passed since it was fed by the second clock. `uart`: so often the serial task has
+    /// checked in.
     pub fn check(&mut self, now: Instant, passed: Duration, uart: u32) -> Result<bool, Sick> {
         let Some(moved) = now.checked_duration_since(self.fed) else {
             return Err(Sick::ClockSlow);

@@ -1,6 +1,7 @@
-//! Links what a box uses of the core, with a panic handler that calls a function that there is not: a panic that could be reached
-//! would fail the link. Each function is an entry of its own with arguments that nothing is known of, so that no check is optimised
-//! away because it happens to be needless.
+//! Links what a box uses of the core, with a panic handler that calls a function that there is not:
+//! a panic that could be reached would fail the link. Each function is an entry of its own with
+//! arguments that nothing is known of, so that no check is optimised away because it happens to be
+//! needless.
 #![no_std]
 #![no_main]
 #![expect(unsafe_code, reason = "symbols that the linker has to see")]

@@ -191,7 +191,8 @@ fn request(random: &mut Random) -> (Vec<u8>, &'static [u16]) {
     (text.into_bytes(), nobody)
 }
 
-/// Everything that comes back until the connection ends; nothing, if the monitor ends it without a word.
+/// Everything that comes back until the connection ends; nothing, if the monitor ends it without a
+/// word.
 async fn exchange(monitor: SocketAddr, request: &[u8]) -> Vec<u8> {
     let exchange = async {
         let mut stream = TcpStream::connect(monitor).await.unwrap();

@@ -82,7 +82,8 @@ async fn annoy(stream: &mut TcpStream, malice: Malice) -> std::io::Result<()> {
     }
 }
 
-/// Opens so many connections from each of these clients, and each of them again whenever it is closed.
+/// Opens so many connections from each of these clients, and each of them again whenever it is
+/// closed.
 fn besiege(monitor: SocketAddr, clients: u8, each: usize) -> JoinSet<()> {
     let mut siege = JoinSet::new();
     for client in 1..=clients {

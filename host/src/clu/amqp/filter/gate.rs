@@ -1,10 +1,12 @@
 //! Commands that are refused before anything decodes them (L1).
 //!
-//! lapin takes a few thousand messages a second in, one client sends some ten thousand. So what is no `set`, no echo, and more than its
-//! commander may have, does not even get to lapin. Everything else keeps its order, so that an echo proves what it proved (S3). A message that
-//! is dropped is acknowledged with the next one that is not (`multiple`); there is one at least in each few.
+//! lapin takes a few thousand messages a second in, one client sends some ten thousand. So what is
+//! no `set`, no echo, and more than its commander may have, does not even get to lapin. Everything
+//! else keeps its order, so that an echo proves what it proved (S3). A message that is dropped is
+//! acknowledged with the next one that is not (`multiple`); there is one at least in each few.
 //!
-//! A body that is longer than anything that is ever taken does not get through either: its message comes without it.
+//! A body that is longer than anything that is ever taken does not get through either: its message
+//! comes without it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +22,8 @@ use crate::clu::quota::{Limit, Quota};
 
 /// The consumer of the commands.
 pub(in super::super) const COMMANDS: &str = "commands";
-/// Commands of one commander: a little more than the actor answers, so that it can say that it is busy.
+/// Commands of one commander: a little more than the actor answers, so that it can say that it is
+/// busy.
 const COMMANDER: Limit = Limit {
     burst: 1000,
     each: Duration::from_millis(4),
@@ -30,7 +33,8 @@ const EVERYBODY: Limit = Limit {
     burst: 1500,
     each: Duration::from_micros(2500),
 };
-/// A command with a longer body arrives without it. One with a longer body than is taken is told so, if it is no longer than this.
+/// A command with a longer body arrives without it. One with a longer body than is taken is told
+/// so, if it is no longer than this.
 const LONGEST_COMMAND: usize = 2 * MAX_COMMAND_BYTES;
 /// A longer body is looked at by nobody here.
 const SHORT_BODY: usize = 512;
@@ -269,7 +273,8 @@ fn body_size(frame: &[u8]) -> u64 {
 }
 
 impl Reader<'_> {
-    /// What the properties say of the sender, as far as that is needed here. They are known to be readable.
+    /// What the properties say of the sender, as far as that is needed here. They are known to be
+    /// readable.
     fn sender(&mut self) -> Option<Sender> {
         let flags = u16::from_be_bytes(*self.take(2)?.first_chunk()?);
         for bit in [15, 14] {

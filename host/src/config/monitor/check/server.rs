@@ -1,4 +1,5 @@
-//! The settings of the mail server. What cannot work is refused here, by name: else it would be found out only when an alert is lost.
+//! The settings of the mail server. What cannot work is refused here, by name: else it would be
+//! found out only when an alert is lost.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -55,7 +56,8 @@ pub(super) fn tls(given: &Given<'_>) -> Result<EmailTls, ConfigError> {
     }
 }
 
-/// The usual port of that TLS without one. On the ports that have a meaning of their own (RFC 8314) another TLS waits for good.
+/// The usual port of that TLS without one. On the ports that have a meaning of their own (RFC 8314)
+/// another TLS waits for good.
 pub(super) fn port(given: Option<&Given<'_>>, tls: EmailTls) -> Result<u16, ConfigError> {
     let Some(given) = given else {
         return Ok(tls.default_port());

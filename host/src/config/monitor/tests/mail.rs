@@ -1,4 +1,5 @@
-//! Settings of e-mail that cannot work are refused at the start, by name: else an alert would be lost first (M2).
+//! Settings of e-mail that cannot work are refused at the start, by name: else an alert would be
+//! lost first (M2).
 
 use super::*;
 

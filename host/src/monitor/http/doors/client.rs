@@ -8,8 +8,9 @@ use ipnet::IpNet;
 /// What a proxy says of whom it passes on: `client, proxy, proxy`.
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The address of a client. The other end of the connection, unless that is a proxy which is trusted: then whom that has named last, and
-/// so on. What anybody else says of others is not believed.
+/// The address of a client. The other end of the connection, unless that is a proxy which is
+/// trusted: then whom that has named last, and so on. What anybody else says of others is not
+/// believed.
 pub(super) fn behind(
     peer: Option<IpAddr>,
     headers: &HeaderMap,

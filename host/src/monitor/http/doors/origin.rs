@@ -1,5 +1,6 @@
-//! Requests that another site makes a browser send. They carry the password that the browser knows, and the network that it is in; so
-//! they may change nothing. Programs send none of these headers, and are let through.
+//! Requests that another site makes a browser send. They carry the password that the browser knows,
+//! and the network that it is in; so they may change nothing. Programs send none of these headers,
+//! and are let through.
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -20,7 +21,8 @@ pub(super) struct Own<'a> {
     pub(super) by_proxy: bool,
 }
 
-/// Refuses what comes from another site, and what a browser fetches only because it may be wanted later.
+/// Refuses what comes from another site, and what a browser fetches only because it may be wanted
+/// later.
 pub(super) fn refuse_foreign(headers: &HeaderMap, own: &Own<'_>) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let is_own = match text(FETCH_SITE) {
@@ -46,8 +48,9 @@ pub(super) fn refuse_foreign(headers: &HeaderMap, own: &Own<'_>) -> Result<(), P
 }
 
 impl Own<'_> {
-    /// Whether that origin is the monitor's: where the request went to, or was sent to before a proxy. One of these may have ended TLS,
-    /// so that the scheme says nothing; of the page's address it is known.
+    /// Whether that origin is the monitor's: where the request went to, or was sent to before a
+    /// proxy. One of these may have ended TLS, so that the scheme says nothing; of the page's
+    /// address it is known.
     fn is(&self, origin: &str, headers: &HeaderMap) -> bool {
         let Ok(origin) = origin.parse::<Url>() else {
             return false;

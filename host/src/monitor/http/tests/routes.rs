@@ -469,8 +469,8 @@ async fn what_is_not_there_is_told_as_json() {
     }
 }
 
-/// What FastAPI's router answered to the Python version's callers, tried beside that version 0.3.0. (It answered 307 to a slash at the
-/// end, which httpx and curl do not follow by themselves.)
+/// What FastAPI's router answered to the Python version's callers, tried beside that version 0.3.0.
+/// (It answered 307 to a slash at the end, which httpx and curl do not follow by themselves.)
 #[tokio::test]
 async fn what_the_python_version_forgave_is_forgiven() {
     let webhook = Arc::new(Fake::new(Kind::Webhook, "webhook"));

@@ -16,8 +16,9 @@ const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitte
 /// Nobody is named where nobody can be (RFC 5322, 3.6.3).
 const TO: HeaderName = HeaderName::new_from_ascii_str("To");
 
-/// Writes the e-mail, the same for all recipients. All are named in it, so that people can talk about it by answering to all; but
-/// not those whose address a plain server cannot take, unless the server is another one (`utf8`): they would keep it from all (M2).
+/// Writes the e-mail, the same for all recipients. All are named in it, so that people can talk
+/// about it by answering to all; but not those whose address a plain server cannot take, unless the
+/// server is another one (`utf8`): they would keep it from all (M2).
 pub(super) fn compose(
     config: &Email,
     message: &Message,
@@ -68,9 +69,10 @@ struct Thread {
     answers: Option<String>,
 }
 
-/// Derived from what is told: the same message has the same id when it is tried again, so that a mail program which gets it twice
-/// shows it once; and one that tells more has another, lest it be taken for a copy. It is the same for all recipients, as it is of
-/// any mail to several, so that their answers to all are one thread.
+/// Derived from what is told: the same message has the same id when it is tried again, so that a
+/// mail program which gets it twice shows it once; and one that tells more has another, lest it be
+/// taken for a copy. It is the same for all recipients, as it is of any mail to several, so that
+/// their answers to all are one thread.
 fn thread(message: &Message, from: &Mailbox) -> Thread {
     let domain = from.email.domain();
     let Message::Notices(notices) = message else {

@@ -1,7 +1,8 @@
-//! The way to the mail server: a new connection for each message, which goes to all of its recipients at once.
+//! The way to the mail server: a new connection for each message, which goes to all of its
+//! recipients at once.
 //!
-//! Own code, and not a crate: what decides here is which answer means what, and for how long it is waited for. `session` speaks,
-//! `reply` reads, `login` and `tls` say who is who.
+//! Own code, and not a crate: what decides here is which answer means what, and for how long it is
+//! waited for. `session` speaks, `reply` reads, `login` and `tls` say who is who.
 
 mod helo;
 mod login;
@@ -31,7 +32,8 @@ use session::{ANSWER, Failed, Mail, Problem, Session, Step, VERDICT};
 
 /// All that is done before a message is sent may take this long.
 const BEFORE: Duration = Duration::from_secs(900);
-/// One try takes no longer than this: the verdict on the last message, and a recipient after the other.
+/// One try takes no longer than this: the verdict on the last message, and a recipient after the
+/// other.
 pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A mail server, and how to speak to it.
@@ -44,8 +46,9 @@ pub(super) struct Server {
     secrets: Secrets,
     /// An answer is waited for this long at first.
     limit: Duration,
-    /// Tries in a row in which the server did not answer in time: each waits twice as long as the one before, up to what RFC 5321
-    /// asks for. So a dead connection is soon given up, and a slow server served.
+    /// Tries in a row in which the server did not answer in time: each waits twice as long as the
+    /// one before, up to what RFC 5321 asks for. So a dead connection is soon given up, and a
+    /// slow server served.
     slow: AtomicU32,
 }
 
@@ -55,7 +58,8 @@ enum Security {
     Implicit(TlsConnector, ServerName<'static>),
 }
 
-/// The same message for everybody, as it is written for servers that take addresses that are not ASCII, and for others.
+/// The same message for everybody, as it is written for servers that take addresses that are not
+/// ASCII, and for others.
 pub(super) trait Letters: Sync {
     /// The sender's address.
     fn from(&self) -> &Address;
@@ -101,8 +105,9 @@ impl Server {
         })
     }
 
-    /// Sends one message to these, and says for each whether the server has taken it. If it may be the fault of one of them that
-    /// all failed, each is tried alone: nobody's address keeps the mail from anybody else (M2).
+    /// Sends one message to these, and says for each whether the server has taken it. If it may be
+    /// the fault of one of them that all failed, each is tried alone: nobody's address keeps
+    /// the mail from anybody else (M2).
     pub(super) async fn send(
         &self,
         to: &[Address],
@@ -215,12 +220,14 @@ impl Server {
             self.transactions(&mut session, to, these, utf8, letters, outcomes)
                 .await?;
         }
-        // All is said, so nobody waits for the farewell: what is recorded late is sent twice after a crash (M4).
+        // All is said, so nobody waits for the farewell: what is recorded late is sent twice after
+        // a crash (M4).
         tokio::spawn(session.farewell());
         Ok(())
     }
 
-    /// One transaction for these, and another one for those who were too many for it, as long as there are fewer each time.
+    /// One transaction for these, and another one for those who were too many for it, as long as
+    /// there are fewer each time.
     async fn transactions(
         &self,
         session: &mut Session,

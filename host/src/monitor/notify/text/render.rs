@@ -63,7 +63,8 @@ impl Text {
         .into_string()
     }
 
-    /// In Slack's markup, with somebody mentioned if people are called. Nothing that came from elsewhere can mention anybody.
+    /// In Slack's markup, with somebody mentioned if people are called. Nothing that came from
+    /// elsewhere can mention anybody.
     pub(in super::super) fn slack(&self, mention: &str) -> String {
         let call = if self.calls() && !mention.is_empty() {
             format!("{mention} ")

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A time: UTC first, and the local one second, unless that is UTC too. The local date is left out where it is the same.
+/// A time: UTC first, and the local one second, unless that is UTC too. The local date is left out
+/// where it is the same.
 pub(super) fn time(time: Timestamp, zone: &TimeZone) -> String {
     let utc = time.to_zoned(TimeZone::UTC);
     let mut text = utc.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();

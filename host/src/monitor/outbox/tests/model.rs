@@ -83,7 +83,8 @@ impl Naive {
         Some((incident(self.incidents), event))
     }
 
-    /// Whether this channel need not tell that notice, as far as it has told, or will tell, those of `ids`.
+    /// Whether this channel need not tell that notice, as far as it has told, or will tell, those
+    /// of `ids`.
     fn is_settled(&self, notice: &Notice, ids: &BTreeSet<NoticeId>) -> bool {
         if ids.contains(&notice.id) {
             return true;

@@ -163,7 +163,8 @@ async fn a_flood_of_beats_does_not_keep_a_check_back() {
             handle.beat(None).await.unwrap();
         }
     });
-    // The flood leaves the paused clock no idle moment: only ticks that are taken in spite of it move the view.
+    // The flood leaves the paused clock no idle moment: only ticks that are taken in spite of it
+    // move the view.
     let before = station.view().at;
     for _ in 0..100 {
         tokio::time::advance(Duration::from_millis(100)).await;

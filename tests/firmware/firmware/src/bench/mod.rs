@@ -1,7 +1,9 @@
-//! The test bench: a scenario from the host, and faults on demand. Not part of the box as it is shipped.
+//! The test bench: a scenario from the host, and faults on demand. Not part of the box as it is
+//! shipped.
 //!
-//! The scenario is the file `scenario` in the folder where QEMU was started, read by semihosting: no time passes meanwhile. Its bytes
-//! go into the buffer behind the serial line's hardware at their time, by the clock of the decisions, so that a run is the same each time.
+//! The scenario is the file `scenario` in the folder where QEMU was started, read by semihosting:
+//! no time passes meanwhile. Its bytes go into the buffer behind the serial line's hardware at
+//! their time, by the clock of the decisions, so that a run is the same each time.
 
 mod reader;
 
@@ -28,8 +30,8 @@ const NO_END: i32 = 95;
 
 static READER: Mutex<RefCell<Option<Reader>>> = Mutex::new(RefCell::new(None));
 
-/// Reads the head of the scenario, and goes to the part that is played after so many starts. Gives also the moment from which its times
-/// count.
+/// Reads the head of the scenario, and goes to the part that is played after so many starts. Gives
+/// also the moment from which its times count.
 pub(crate) fn setup(starts: u32) -> (Setup<SOURCES>, Instant) {
     // No scenario has so many: it is one reset after the other.
     if starts > 10 {
@@ -108,7 +110,8 @@ pub(crate) async fn play(origin: Instant) -> ! {
     }
 }
 
-/// The hardware watchdog has interrupted: a reset must come within its time (which this waits for on QEMU's slow processor).
+/// The hardware watchdog has interrupted: a reset must come within its time (which this waits for
+/// on QEMU's slow processor).
 pub(crate) fn wait_for_reset() {
     cortex_m::asm::delay(60_000_000);
     exit(if relay::is_energised() {

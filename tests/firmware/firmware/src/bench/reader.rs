@@ -46,7 +46,8 @@ impl Reader {
         })
     }
 
-    /// Hands the next step of the head to somebody. Says true, and keeps it, if it is one that has a time.
+    /// Hands the next step of the head to somebody. Says true, and keeps it, if it is one that has
+    /// a time.
     pub(super) fn with_next(&mut self, take: impl FnOnce(Step<'_>)) -> bool {
         self.read();
         match self.step() {

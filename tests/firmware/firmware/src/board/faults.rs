@@ -1,4 +1,5 @@
-//! When the program cannot go on: release the relay first, note why, and reset. Nothing here waits, logs or can fail.
+//! When the program cannot go on: release the relay first, note why, and reset. Nothing here waits,
+//! logs or can fail.
 #![expect(
     unsafe_code,
     reason = "symbols of the linker, and the frame that the processor has put on the stack"
@@ -23,8 +24,8 @@ fn end(cause: Cause, place: u32) -> ! {
     cortex_m::peripheral::SCB::sys_reset()
 }
 
-// A fault of the processor. Its stack may be what is broken: begin at the top of it again. In r0 is where the processor has
-// left off.
+// A fault of the processor. Its stack may be what is broken: begin at the top of it again. In r0 is
+// where the processor has left off.
 core::arch::global_asm!(
     ".section .HardFault.on_a_fresh_stack, \"ax\"",
     ".global HardFault",
@@ -54,7 +55,8 @@ extern "C" fn hard_fault(frame: *const u32) -> ! {
     end(Cause::HardFault, unsafe { frame.add(6).read_volatile() })
 }
 
-/// The hardware watchdog was not fed. The reset is its own: whoever feeds it from here would defeat it.
+/// The hardware watchdog was not fed. The reset is its own: whoever feeds it from here would defeat
+/// it.
 pub(super) fn watchdog_expired() -> ! {
     relay::release();
     retained::because(Cause::Hung, 0);

@@ -45,7 +45,8 @@ pub(crate) fn run(
     loop {
         PENDING.store(false, Ordering::Relaxed);
         unsafe { executor.poll() };
-        // With interrupts off, so that none comes between looking and sleeping; it still ends the sleep.
+        // With interrupts off, so that none comes between looking and sleeping; it still ends the
+        // sleep.
         cortex_m::interrupt::disable();
         if !PENDING.load(Ordering::Acquire) {
             cortex_m::asm::wfi();

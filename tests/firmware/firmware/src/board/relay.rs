@@ -1,6 +1,7 @@
 //! The relay. Energised: the dome may stay open. Whatever takes its current away closes the dome.
 //!
-//! On this board it is the first light (`FPGAIO_LED0`). After a reset the register is zero: released.
+//! On this board it is the first light (`FPGAIO_LED0`). After a reset the register is zero:
+//! released.
 
 use super::register::Register;
 

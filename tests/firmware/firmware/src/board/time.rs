@@ -1,7 +1,8 @@
 //! The clock of all decisions: embassy's time driver on two CMSDK timers.
 //!
-//! Timer 0 runs for ever and wraps every 171 s; whoever looks adds what has passed since the last look. Timer 1 is the alarm, at most a
-//! minute away, so that somebody always looks in time. There is no periodic interrupt.
+//! Timer 0 runs for ever and wraps every 171 s; whoever looks adds what has passed since the last
+//! look. Timer 1 is the alarm, at most a minute away, so that somebody always looks in time. There
+//! is no periodic interrupt.
 
 use core::cell::RefCell;
 use core::task::Waker;
@@ -150,7 +151,8 @@ pub(super) fn alarm() {
     critical_section::with(|cs| TIME.set_alarm(cs));
 }
 
-/// The cycles since timer 0 began: what somebody outside does at a moment of their own choice makes it a number by chance.
+/// The cycles since timer 0 began: what somebody outside does at a moment of their own choice makes
+/// it a number by chance.
 #[cfg(not(feature = "bench"))]
 pub(crate) fn chance() -> u32 {
     FREE.value.read()

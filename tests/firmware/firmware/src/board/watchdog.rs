@@ -1,5 +1,6 @@
-//! The hardware watchdog, a CMSDK one. Unless it is fed in time it interrupts (NMI, which releases the relay), and resets the chip after
-//! as long again. It is also the second clock: it can be read how much of its time has passed.
+//! The hardware watchdog, a CMSDK one. Unless it is fed in time it interrupts (NMI, which releases
+//! the relay), and resets the chip after as long again. It is also the second clock: it can be read
+//! how much of its time has passed.
 
 use box_logic::vitals::HARDWARE_TIMEOUT;
 use embassy_time::Duration;

@@ -1,5 +1,6 @@
-//! A relay box to play with: the firmware as it is shipped, in QEMU. Says where its serial line is, and each time that its relay moves.
-//! Ends with its standard input, so that whoever starts it cannot leave it behind; at a terminal that is Ctrl-D or Ctrl-C.
+//! A relay box to play with: the firmware as it is shipped, in QEMU. Says where its serial line is,
+//! and each time that its relay moves. Ends with its standard input, so that whoever starts it
+//! cannot leave it behind; at a terminal that is Ctrl-D or Ctrl-C.
 
 use std::io::{self, Write as _};
 use std::sync::mpsc::{RecvTimeoutError, channel};

@@ -1,7 +1,8 @@
 //! What the monitor calls itself when it greets a mail server.
 //!
-//! Servers refuse a name that is not a full one: the fault of all such programs that is reported most. Where the host has none, the
-//! address of the connection is given as a literal (RFC 5321, 4.1.4), as Python's smtplib does.
+//! Servers refuse a name that is not a full one: the fault of all such programs that is reported
+//! most. Where the host has none, the address of the connection is given as a literal (RFC 5321,
+//! 4.1.4), as Python's smtplib does.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -42,8 +42,8 @@ impl Mechanism {
         }
     }
 
-    /// Those of the offered ones that are known, in the order in which they are tried: the one that does not give the password away
-    /// is the first.
+    /// Those of the offered ones that are known, in the order in which they are tried: the one that
+    /// does not give the password away is the first.
     pub(super) fn of(offered: &[String]) -> Vec<Self> {
         let is_offered = |mechanism: &Self| {
             let name = mechanism.name();
@@ -61,14 +61,16 @@ impl Mechanism {
         }
     }
 
-    /// The answer to a challenge. `asked` counts the challenges before, with what was said first as one.
+    /// The answer to a challenge. `asked` counts the challenges before, with what was said first as
+    /// one.
     pub(super) fn answer(self, login: &Login, challenge: &[u8], asked: usize) -> String {
         let decoded = LENIENT.decode(challenge).unwrap_or_default();
         match self {
             Self::CramMd5 => cram_md5(login, &decoded),
             Self::Plain => plain(login),
             Self::Login => {
-                // Servers ask in many words, and some for the user again. The order decides where the words do not.
+                // Servers ask in many words, and some for the user again. The order decides where
+                // the words do not.
                 let words = decoded.to_ascii_lowercase();
                 let holds = |part: &[u8]| words.windows(part.len()).any(|word| word == part);
                 let (is_user, is_password) = (holds(b"user"), holds(b"pass"));

@@ -1,7 +1,8 @@
 //! What a server answers: bytes, of which the code decides (RFC 5321, 4.2). Pure: no I/O.
 //!
-//! As Python's smtplib reads it: lines end with LF, the text may be anything or missing, the last line's code counts, and the
-//! end of the connection ends a line. However much a server sends, what is kept of it is bounded (X2).
+//! As Python's smtplib reads it: lines end with LF, the text may be anything or missing, the last
+//! line's code counts, and the end of the connection ends a line. However much a server sends, what
+//! is kept of it is bounded (X2).
 
 use std::mem;
 

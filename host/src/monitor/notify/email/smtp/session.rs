@@ -1,7 +1,8 @@
 //! One conversation with a mail server (RFC 5321), one command after the other.
 //!
-//! The order: [`Session::greeting`], [`Session::hello`], perhaps [`Session::secure`] and `hello` again, perhaps
-//! [`Session::log_in`], then [`Session::transaction`] as often as there are mails, and [`Session::farewell`].
+//! The order: [`Session::greeting`], [`Session::hello`], perhaps [`Session::secure`] and `hello`
+//! again, perhaps [`Session::log_in`], then [`Session::transaction`] as often as there are mails,
+//! and [`Session::farewell`].
 
 use std::io;
 use std::time::Duration;
@@ -114,7 +115,8 @@ impl Session {
         Ok(())
     }
 
-    /// Greets, and learns what the server can do; a server that does not know EHLO is greeted as in the past.
+    /// Greets, and learns what the server can do; a server that does not know EHLO is greeted as in
+    /// the past.
     pub(super) async fn hello(&mut self, step: Step, name: &str) -> Result<(), Failed> {
         self.extensions = Extensions::default();
         let reply = self.ask(step, &format!("EHLO {name}")).await?;
@@ -160,7 +162,8 @@ impl Session {
         Ok(self)
     }
 
-    /// Tries the mechanisms that the server offers, one after the other: some offer what they cannot do.
+    /// Tries the mechanisms that the server offers, one after the other: some offer what they
+    /// cannot do.
     pub(super) async fn log_in(&mut self, login: &Login) -> Result<(), Failed> {
         let step = Step::LogIn;
         let offered = self.extensions.logins.clone();
@@ -213,8 +216,8 @@ impl Session {
         Ok(reply)
     }
 
-    /// Sends one message; gives for each recipient the refusal, if there is one. Unless all are refused, the server has taken the
-    /// message for the others.
+    /// Sends one message; gives for each recipient the refusal, if there is one. Unless all are
+    /// refused, the server has taken the message for the others.
     pub(super) async fn transaction(
         &mut self,
         mail: Mail<'_>,
@@ -414,7 +417,8 @@ impl Extensions {
     }
 }
 
-/// Ready to be followed by the dot that ends it: every line ends with CRLF, and a dot at its begin is doubled (RFC 5321, 4.5.2).
+/// Ready to be followed by the dot that ends it: every line ends with CRLF, and a dot at its begin
+/// is doubled (RFC 5321, 4.5.2).
 fn stuffed(data: &[u8]) -> Vec<u8> {
     let mut stuffed = Vec::with_capacity(data.len() + 64);
     let data = data.strip_suffix(b"\n").unwrap_or(data);

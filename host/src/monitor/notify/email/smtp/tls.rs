@@ -1,8 +1,9 @@
 //! Which certificates of a mail server are trusted.
 //!
-//! Those that an authority of the system, or of `SSL_CERT_FILE`, has signed; and the very certificates that are named there, which
-//! is what people make with `openssl req -x509`: they call themselves authorities (CA:TRUE), which webpki takes from no server, and
-//! may hold the server's name only as the common name. Python's ssl takes both.
+//! Those that an authority of the system, or of `SSL_CERT_FILE`, has signed; and the very
+//! certificates that are named there, which is what people make with `openssl req -x509`: they call
+//! themselves authorities (CA:TRUE), which webpki takes from no server, and may hold the server's
+//! name only as the common name. Python's ssl takes both.
 
 use std::sync::Arc;
 
@@ -106,7 +107,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The very certificate that is named as trusted: what is left to look at is when and for whom it is valid.
+/// The very certificate that is named as trusted: what is left to look at is when and for whom it
+/// is valid.
 fn named(
     certificate: &CertificateDer<'_>,
     server_name: &ServerName<'_>,
