@@ -154,7 +154,7 @@ pub(super) fn names(
         match remedy {
             Some(remedy) => faults.push(ENVIRONMENT.error(&name, problem, remedy)),
             None => strange.push(format!(
-                "environment: {}: {problem}, and ignores; README, \"Every setting\", has those that it knows",
+                "environment: {}: {problem}, and ignores; config/SETTINGS.md lists those that it knows",
                 super::check::brief(&name)
             )),
         }
