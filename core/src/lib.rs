@@ -12,7 +12,8 @@
 //! | [`path`] | how long can a message have been on its way from the broker? |
 //! | [`sent_after`] | when was a beat sent, at the earliest? |
 //! | [`emission`] | may another heartbeat be sent to the dome now? |
-//! | [`supervisor`] | all of that together: emit or hold, and why |
+//! | [`supervisor`] | all of that together: emit or hold |
+//! | [`reason`] | and why is it held? |
 //! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
 //! | [`watchdog`] | the other end: was the dome's controller fed in time? |
 //! | [`frame`] | how does a heartbeat get over a serial line, to a watchdog box? |
@@ -50,6 +51,7 @@ pub mod heartbeat;
 pub mod link;
 pub mod name;
 pub mod path;
+pub mod reason;
 pub mod sent_after;
 pub mod supervisor;
 pub mod watchdog;
@@ -62,5 +64,6 @@ pub use heartbeat::HeartbeatId;
 pub use link::{LinkChange, LinkId, LinkState};
 pub use name::{MAX_NAME_BYTES, Name, NameError};
 pub use path::Path;
-pub use supervisor::{BeatError, Config, ConfigError, Decision, Reason, Supervisor};
+pub use reason::{Cause, Reason};
+pub use supervisor::{BeatError, Config, ConfigError, Decision, Supervisor};
 pub use watchdog::Watchdog;

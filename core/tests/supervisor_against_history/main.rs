@@ -15,8 +15,8 @@ use std::num::NonZeroU8;
 use embassy_time::Instant;
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{
-    BeatError, Config, Decision, HeartbeatId, LinkChange, LinkId, LinkState, Outcome, Reason,
-    Supervisor, Ticket,
+    BeatError, Cause, Config, Decision, HeartbeatId, LinkChange, LinkId, LinkState, Outcome,
+    Reason, Supervisor, Ticket,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -186,7 +186,7 @@ fn beat(
     };
     let met = match answer {
         Ok(Decision::Emit(_)) => "emit",
-        Ok(Decision::Hold(reason)) => reason.as_str(),
+        Ok(Decision::Hold(reason)) => reason.cause().as_str(),
         Ok(Decision::Noted) => "noted",
         Err(BeatError::Unknown) => "unknown",
         Err(BeatError::ProofMissing(_)) => "no proof",
@@ -423,11 +423,9 @@ fn the_steps_meet_every_answer() {
         "an earlier lapse",
     ]);
     // Where nothing is critical, every beat is only noted.
-    expected.extend(
-        Reason::NAMES
-            .iter()
-            .filter(|name| **name != "nothing_critical"),
-    );
+    let holds = Cause::ALL.into_iter();
+    let holds = holds.filter(|cause| *cause != Cause::NothingCritical);
+    expected.extend(holds.map(Cause::as_str));
     assert_eq!(met, expected);
 }
 

@@ -3,7 +3,7 @@
 use embassy_time::Instant;
 use jiff::Timestamp;
 use lvmbeat_core::emission::Counts;
-use lvmbeat_core::{LinkState, Outcome, Reason};
+use lvmbeat_core::{Cause, LinkState, Outcome};
 use serde_json::{Map, Value, json};
 
 use super::VERSION;
@@ -71,8 +71,8 @@ pub struct Counters {
     pub foreign_replies: u64,
     /// Heartbeats that were received, whether or not they counted.
     pub beats: u64,
-    /// Decisions to hold, by reason, in the order of [`Reason::NAMES`].
-    pub holds: [u64; Reason::NAMES.len()],
+    /// Decisions to hold, by cause, in the order of [`Cause::ALL`].
+    pub holds: [u64; Cause::ALL.len()],
     /// Sessions that were opened.
     pub sessions: u64,
     /// Attempts to open one that failed, those of an actor that stands by included.
@@ -111,8 +111,8 @@ pub struct LinkView {
 /// Why the dome heartbeat is held.
 #[derive(Clone, Debug)]
 pub struct Hold {
-    /// The case's name, as in the metrics.
-    pub reason: &'static str,
+    /// The kind.
+    pub cause: Cause,
     /// Whether something is wrong; otherwise it is only the pace.
     pub fault: bool,
     /// In words.
@@ -187,7 +187,7 @@ impl Snapshot {
             "last_emitted_outside": last_outside.map(time),
             "network": self.network(),
             "hold": self.hold.as_ref().map(|hold| json!({
-                "reason": hold.reason,
+                "reason": hold.cause.as_str(),
                 "fault": hold.fault,
                 "text": hold.text,
                 "seconds": hold.seconds.filter(|_| hold.fault),
@@ -245,7 +245,7 @@ impl Snapshot {
             uptime: Some(self.uptime),
             heartbeats: heartbeats.collect(),
             hold: self.hold.as_ref().map(|hold| HoldReport {
-                reason: hold.reason.to_owned(),
+                reason: hold.cause.as_str().to_owned(),
                 fault: hold.fault,
                 text: hold.text.clone(),
                 seconds: hold.seconds.filter(|_| hold.fault),
@@ -300,7 +300,7 @@ pub(crate) mod tests {
             sessions: 2,
             ..Counters::default()
         };
-        counters.holds[9] = 7;
+        counters.holds[Cause::CutOff.index()] = 7;
         Snapshot {
             at: Instant::from_secs(100),
             name: "lvmbeat".to_owned(),
@@ -326,7 +326,7 @@ pub(crate) mod tests {
                 failures: 0,
             }],
             hold: Some(Hold {
-                reason: "heartbeat_stale",
+                cause: Cause::Stale,
                 fault: true,
                 text: "heartbeat overwatcher was last received 31.5 s ago (timeout 30 s)"
                     .to_owned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use embassy_time::Instant;
 use jiff::Timestamp;
-use lvmbeat_core::{BeatError, Decision, LinkState, Outcome, Reason};
+use lvmbeat_core::{BeatError, Cause, Decision, LinkState, Outcome, Reason};
 
 use super::ecp::Ended;
 use super::enclosure::Enclosure;
@@ -40,9 +40,9 @@ pub(super) struct State {
     last_emitted_ecp: Option<Timestamp>,
     outside: Vec<OutsideView>,
     relay_box: Option<BoxView>,
-    cause: Option<Cause>,
+    fault: Option<Fault>,
     /// The pace that was last logged.
-    pace: Option<&'static str>,
+    pace: Option<Cause>,
     /// Which foreign messages this session has been told of.
     told_foreign: Vec<Foreign>,
     told_malformed: bool,
@@ -58,10 +58,9 @@ pub(super) enum Foreign {
     Reply,
 }
 
-/// A first cause without its numbers, so that only changes are logged.
-#[derive(PartialEq)]
-struct Cause {
-    reason: &'static str,
+/// What is wrong, without its numbers, so that only changes are logged.
+struct Fault {
+    cause: Cause,
     subject: Option<String>,
     since: Instant,
 }
@@ -88,7 +87,7 @@ impl State {
                 path: serial.path.display().to_string(),
                 ..BoxView::default()
             }),
-            cause: None,
+            fault: None,
             pace: None,
             told_foreign: Vec::new(),
             told_malformed: false,
@@ -122,13 +121,10 @@ impl State {
             None => self.supervisor.beat(name, now),
         }?;
         self.counters.beats += 1;
-        if let Decision::Hold(reason) = decision {
-            let index = Reason::NAMES
-                .iter()
-                .position(|known| *known == reason.as_str());
-            if let Some(count) = index.and_then(|index| self.counters.holds.get_mut(index)) {
-                *count += 1;
-            }
+        if let Decision::Hold(reason) = decision
+            && let Some(count) = self.counters.holds.get_mut(reason.cause().index())
+        {
+            *count += 1;
         }
         if !matches!(
             decision,
@@ -402,51 +398,47 @@ impl State {
     /// Between two beats of a lively client only the pace holds; nobody is told of that who has not
     /// asked.
     fn log_pace(&mut self, pace: Option<Reason>) {
-        let name = pace.map(|reason| reason.as_str());
-        if let Some(reason) = pace.filter(|_| name != self.pace) {
+        let cause = pace.map(|reason| reason.cause());
+        if let Some(reason) = pace.filter(|_| cause != self.pace) {
             tracing::debug!(
-                reason = reason.as_str(),
+                reason = reason.cause().as_str(),
                 "dome heartbeat held: {}",
                 self.describe(&reason)
             );
         }
-        self.pace = name;
+        self.pace = cause;
     }
 
     fn log_fault(&mut self, reason: Option<Reason>, now: Instant) {
-        let cause = reason.map(|reason| (reason, self.subject(&reason)));
-        let known = self
-            .cause
-            .as_ref()
-            .map(|cause| (cause.reason, cause.subject.clone()));
-        if cause
-            .as_ref()
-            .map(|(reason, subject)| (reason.as_str(), subject.clone()))
-            == known
-        {
+        let fault = reason.map(|reason| Fault {
+            cause: reason.cause(),
+            subject: self.subject(&reason),
+            since: now,
+        });
+        let of = |fault: &Fault| (fault.cause, fault.subject.clone());
+        if fault.as_ref().map(of) == self.fault.as_ref().map(of) {
             return;
         }
-        match &cause {
+        match &reason {
             // At the start, and after a new session, there has to be a first beat: not worth waking
             // somebody.
-            Some((
+            Some(
                 reason @ (Reason::PathSlow(None)
                 | Reason::NeverSeen(_)
                 | Reason::Unconfirmed {
                     sent_before: None, ..
                 }
                 | Reason::LinkUnproven(_)),
-                _,
-            )) => {
+            ) => {
                 tracing::info!(
-                    reason = reason.as_str(),
+                    reason = reason.cause().as_str(),
                     "dome heartbeat held: {}",
                     self.describe(reason)
                 );
             }
-            Some((reason, _)) => {
+            Some(reason) => {
                 tracing::warn!(
-                    reason = reason.as_str(),
+                    reason = reason.cause().as_str(),
                     "dome heartbeat held: {}",
                     self.describe(reason)
                 );
@@ -455,11 +447,7 @@ impl State {
                 "dome heartbeat released: every critical heartbeat is fresh and every link is up"
             ),
         }
-        self.cause = cause.map(|(reason, subject)| Cause {
-            reason: reason.as_str(),
-            subject,
-            since: now,
-        });
+        self.fault = fault;
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -506,13 +494,13 @@ impl State {
             heartbeats: heartbeats.collect(),
             links: links.collect(),
             hold: reason.map(|reason| Hold {
-                reason: reason.as_str(),
+                cause: reason.cause(),
                 fault: reason.is_fault(),
                 text: self.describe(&reason),
                 seconds: self
-                    .cause
+                    .fault
                     .as_ref()
-                    .and_then(|cause| now.checked_duration_since(cause.since))
+                    .and_then(|fault| now.checked_duration_since(fault.since))
                     .map(seconds),
             }),
             last_emitted_ecp: self.last_emitted_ecp,

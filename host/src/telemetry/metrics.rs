@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 
-use lvmbeat_core::{LinkState, Outcome, Reason};
+use lvmbeat_core::{Cause, LinkState, Outcome};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -126,13 +126,14 @@ fn decisions(registry: &mut Registry, snapshot: &Snapshot) {
         Family::<ForReason, Counter>::default(),
         Family::<ForReason, Gauge>::default(),
     );
-    for (reason, count) in Reason::NAMES.into_iter().zip(snapshot.counters.holds) {
-        holds.get_or_create(&ForReason { reason }).inc_by(count);
-        let holding = snapshot
-            .hold
-            .as_ref()
-            .is_some_and(|hold| hold.reason == reason);
-        now.get_or_create(&ForReason { reason }).set(holding.into());
+    for (cause, count) in Cause::ALL.into_iter().zip(snapshot.counters.holds) {
+        let reason = ForReason {
+            reason: cause.as_str(),
+        };
+        holds.get_or_create(&reason).inc_by(count);
+        let hold = snapshot.hold.as_ref();
+        let holding = hold.is_some_and(|hold| hold.cause == cause);
+        now.get_or_create(&reason).set(holding.into());
     }
     registry.register(
         "holds",

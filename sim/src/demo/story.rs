@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lvmbeat::clu::client::{CommandOptions, connect};
 use lvmbeat::clu::message::Code;
+use lvmbeat_core::Cause;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -225,7 +226,7 @@ impl Story<'_> {
         let held = self.until(
             "lvmbeat does not hold the heartbeat of a dead overwatcher",
             limit,
-            |facts| matches!(facts.hold, Some(("heartbeat_stale", _))),
+            |facts| matches!(facts.hold, Some((Cause::Stale, _))),
         );
         let held = held.await?.hold.map(|(_, at)| at - last_beat);
         self.dome_closes("the overwatcher's last beat", last_beat, held)

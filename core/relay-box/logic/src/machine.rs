@@ -6,7 +6,7 @@ use core::fmt;
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
 use lvmbeat_core::watchdog::Change;
-use lvmbeat_core::{Decision, Name, Reason};
+use lvmbeat_core::{Cause, Decision, Name, Reason};
 
 use crate::command::{Command, Received};
 use crate::intake::{Counts, Intake, Limiter, Refusal};
@@ -38,8 +38,8 @@ pub enum What {
     Held {
         /// Whose it was.
         source: Name,
-        /// The core's word for the reason.
-        reason: &'static str,
+        /// Why.
+        cause: Cause,
         /// Which source the reason is about.
         subject: Option<Name>,
     },
@@ -78,7 +78,7 @@ pub struct Status {
     /// How long the relay stays energised.
     pub remaining: Option<Duration>,
     /// Why the next heartbeat would not count, and which source that is about.
-    pub hold: Option<(&'static str, Option<Name>)>,
+    pub hold: Option<(Cause, Option<Name>)>,
     /// What was refused.
     pub refused: Counts,
 }
@@ -204,7 +204,7 @@ impl<const H: usize> Machine<H> {
                     Decision::Noted => What::Noted(name),
                     Decision::Hold(reason) => What::Held {
                         source: name,
-                        reason: reason.as_str(),
+                        cause: reason.cause(),
                         subject: self.subject(&reason),
                     },
                 };
@@ -237,7 +237,7 @@ impl<const H: usize> Machine<H> {
             hold: self
                 .permit
                 .hold(now)
-                .map(|reason| (reason.as_str(), self.subject(&reason))),
+                .map(|reason| (reason.cause(), self.subject(&reason))),
             refused: self.intake.counts,
         }
     }
@@ -268,10 +268,10 @@ impl fmt::Display for What {
             Self::Noted(name) => write!(f, "set {name} noted"),
             Self::Held {
                 source,
-                reason,
+                cause,
                 subject,
             } => {
-                write!(f, "set {source} held reason={reason}")?;
+                write!(f, "set {source} held reason={}", cause.as_str())?;
                 about(f, subject.as_ref())
             }
             Self::Armed(true) => f.write_str("armed"),
@@ -296,8 +296,8 @@ impl fmt::Display for Status {
         if let Some(remaining) = self.remaining {
             write!(f, " remaining_ms={}", remaining.as_millis())?;
         }
-        if let Some((reason, subject)) = &self.hold {
-            write!(f, " hold={reason}")?;
+        if let Some((cause, subject)) = &self.hold {
+            write!(f, " hold={}", cause.as_str())?;
             about(f, subject.as_ref())?;
         }
         write!(f, " refused:{}", self.refused)

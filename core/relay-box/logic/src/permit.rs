@@ -145,10 +145,7 @@ impl<const H: usize> Permit<H> {
     /// The place of a source among all.
     pub fn place(&self, name: &str) -> Option<usize> {
         let id = self.supervisor.heartbeats().find(name)?;
-        self.supervisor
-            .heartbeats()
-            .iter()
-            .position(|(known, _)| known == id)
+        Some(id.index())
     }
 
     /// How many sources there are.
