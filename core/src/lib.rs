@@ -16,7 +16,7 @@
 //! | [`reason`] | and why is it held? |
 //! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
 //! | [`watchdog`] | the other end: was the dome's controller fed in time? |
-//! | [`frame`] | how does a heartbeat get over a serial line, to a watchdog box? |
+//! | [`serial`] | what is said over a serial line to a watchdog box, and what does it answer? |
 //! | [`budget`] | how long until the dome closes in the worst case, and with what margin does it stay open? |
 //!
 //! # Rules that hold for every machine
@@ -44,15 +44,14 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
-pub mod crc;
 pub mod emission;
-pub mod frame;
 pub mod heartbeat;
 pub mod link;
 pub mod name;
 pub mod path;
 pub mod reason;
 pub mod sent_after;
+pub mod serial;
 pub mod supervisor;
 pub mod watchdog;
 

@@ -142,7 +142,7 @@ pub struct BoxView {
     /// Whether somebody has to arm it first.
     pub latched: Option<bool>,
     /// Its word for why the next heartbeat would not count, or why the relay was released.
-    pub hold: Option<String>,
+    pub hold: Option<&'static str>,
     /// When a heartbeat last counted.
     pub counted_at: Option<Instant>,
     /// The same, by the wall clock.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use embassy_time::Instant;
 use jiff::Timestamp;
+use lvmbeat_core::serial::What;
 use lvmbeat_core::{BeatError, Cause, Decision, LinkState, Outcome, Reason};
 
 use super::ecp::Ended;
 use super::enclosure::Enclosure;
-use super::relay_box::{Answer, BoxEvent, Told};
+use super::relay_box::{Answer, BoxEvent, Verdict};
 use super::snapshot::{
     BoxView, Counters, HeartbeatView, Hold, LinkView, OutsideView, SessionState, Snapshot,
 };
@@ -323,22 +324,23 @@ impl State {
         let Some(view) = &mut self.relay_box else {
             return;
         };
-        let told = match event {
-            BoxEvent::Opened(told) => {
+        let before = (view.energised, view.latched);
+        let what = match event {
+            BoxEvent::Opened(status) => {
                 tracing::info!(path = view.path, "the watchdog box answers");
                 view.failure = None;
-                told
+                What::Status(status)
             }
             BoxEvent::Answered(Answer { verdict, status }) => {
                 view.answered += 1;
-                if verdict.ends_with(" counted") {
+                if verdict == Verdict::Counted {
                     view.counted += 1;
                     view.counted_at = Some(now);
                     view.last_counted = Some(wall);
                 }
-                tracing::debug!(verdict, "the watchdog box was fed");
+                tracing::debug!(?verdict, "the watchdog box was fed");
                 view.failure = None;
-                status
+                What::Status(status)
             }
             BoxEvent::Failed(failure) => {
                 view.failed += 1;
@@ -348,28 +350,30 @@ impl State {
                 view.failure = Some(failure);
                 return;
             }
-            BoxEvent::Told(told) => told,
+            BoxEvent::Reported(what) => what,
         };
-        let before = (view.energised, view.latched);
-        match told {
-            Told::Started => {
+        match what {
+            What::Started(_) => {
                 tracing::warn!("the watchdog box has started anew; its relay is released");
                 (view.energised, view.latched, view.hold) = (Some(false), None, None);
                 return;
             }
-            Told::Relay { energised, cause } => {
-                view.energised = Some(energised);
-                view.hold = cause;
+            What::Energised => (view.energised, view.hold) = (Some(true), None),
+            What::Released(release) => {
+                view.energised = Some(false);
+                view.hold = Some(release.as_str());
             }
-            Told::Status {
-                energised,
-                latched,
-                hold,
-            } => {
-                (view.energised, view.latched) = (Some(energised), Some(latched));
-                view.hold = hold;
+            What::Status(status) => {
+                (view.energised, view.latched) = (Some(status.energised), Some(status.latched));
+                view.hold = status.hold.map(|hold| hold.cause.as_str());
             }
-            Told::Other => {}
+            What::Counted(_)
+            | What::Held { .. }
+            | What::Noted(_)
+            | What::Armed(_)
+            | What::Session(..)
+            | What::Pong
+            | What::Refused(_) => {}
         }
         if before == (view.energised, view.latched) {
             return;

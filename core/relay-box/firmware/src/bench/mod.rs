@@ -8,6 +8,7 @@
 mod reader;
 
 use core::cell::RefCell;
+use core::fmt::Write as _;
 
 use box_logic::command::Fault;
 use box_logic::permit::Setup;
@@ -100,7 +101,10 @@ pub(crate) async fn play(origin: Instant) -> ! {
                 Timer::at(origin + at).await;
                 // Whoever is due now goes first.
                 embassy_futures::yield_now().await;
-                crate::tasks::say(format_args!("stack {}", stack::deepest()));
+                let mut line = heapless::String::<32>::new();
+                if writeln!(line, "stack {}", stack::deepest()).is_ok() {
+                    uart::send(&line);
+                }
                 while !uart::is_drained() {
                     embassy_futures::yield_now().await;
                 }
