@@ -26,7 +26,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::line::{Line, LineError};
 pub(super) use self::told::Told;
-use super::Event;
 use crate::clock::Clock;
 use crate::config::{Serial, core_duration};
 
@@ -50,6 +49,8 @@ pub(super) enum BoxEvent {
     Failed(String),
     /// It said something by itself.
     Told(Told),
+    /// It is about to be fed, and whether it still may be is asked.
+    AboutToFeed { may_feed: oneshot::Sender<bool> },
 }
 
 /// What the task needs.
@@ -57,7 +58,7 @@ pub(super) struct Feeder {
     pub(super) config: Serial,
     /// S3: a heartbeat is not written later than this after its decision.
     pub(super) expiration: Duration,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<BoxEvent>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -87,7 +88,7 @@ impl Feeder {
 
     async fn report(&self, event: BoxEvent) {
         // The loop takes it, or is gone and everything with it.
-        let _ = self.events.send(Event::Box(event)).await;
+        let _ = self.events.send(event).await;
     }
 
     async fn told(&self, line: &mut Option<Line>, told: Result<String, LineError>) {
@@ -153,7 +154,7 @@ impl Feeder {
     /// S1, S3: asks the decision loop once more. No answer is a no.
     async fn may_feed(&self) -> bool {
         let (may_feed, answer) = oneshot::channel();
-        let event = Event::AboutToFeed { may_feed };
+        let event = BoxEvent::AboutToFeed { may_feed };
         self.events.send(event).await.is_ok() && answer.await.unwrap_or(false)
     }
 
