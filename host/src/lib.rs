@@ -9,7 +9,11 @@ pub mod clock;
 pub mod clu;
 pub mod config;
 pub mod dial;
+mod errors;
 pub mod monitor;
 mod peer;
 pub mod report;
 pub mod telemetry;
+
+/// The version that both programs report.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -6,10 +6,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, service};
+use crate::VERSION;
 use crate::actor;
 use crate::clock::{BootClock, Clock};
 use crate::config::Config;
-use crate::telemetry::{health, http};
+use crate::telemetry::http;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, verbosity: u8) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
@@ -23,11 +24,7 @@ async fn serve(
     warnings: Vec<String>,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    tracing::info!(
-        version = actor::VERSION,
-        config = config.source,
-        "lvmbeat actor"
-    );
+    tracing::info!(version = VERSION, config = config.source, "lvmbeat actor");
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -49,7 +46,7 @@ async fn serve(
         }
         None => None,
     };
-    let health = health::router(shown, clock.clone());
+    let health = actor::health::router(shown, clock.clone());
     let actor = actor::run(config, Arc::new(bus), clock, snapshots, stop);
     let result = match listener {
         None => actor.await,

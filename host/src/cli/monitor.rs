@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 
 use super::{Failure, service};
-use crate::actor::VERSION;
+use crate::VERSION;
 use crate::clock::BootClock;
 use crate::config::monitor::Monitor;
 use crate::monitor;

@@ -16,30 +16,11 @@ use super::notify::{Channel, Failure, Undelivered};
 use super::outbox::{self, Delivery, Outbox, Queue, Way};
 use super::store::Loaded;
 use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
-use crate::clock::{Clock, seconds};
+use crate::clock::{Moment, seconds};
 use crate::config::monitor::Monitor;
 use crate::config::{core_duration, std_duration};
 use crate::peer::Secrets;
 use crate::report::Report;
-
-/// One moment by both clocks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Moment {
-    /// For decisions.
-    pub(super) now: Instant,
-    /// For showing only.
-    pub(super) wall: Timestamp,
-}
-
-impl Moment {
-    /// This moment.
-    pub(super) fn read(clock: &dyn Clock) -> Self {
-        Self {
-            now: clock.now(),
-            wall: clock.wall(),
-        }
-    }
-}
 
 /// All of it.
 #[derive(Debug)]

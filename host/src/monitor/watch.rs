@@ -19,13 +19,13 @@ use uuid::Uuid;
 
 use super::MonitorError;
 use super::handle::{Handle, Request};
-use super::memory::{Memory, Moment};
+use super::memory::Memory;
 use super::notify::{Channel, DeliveryError, Message, Undelivered};
 use super::outbox::{Delivery, Way};
 use super::saving::Saving;
 use super::store::{self, Damaged, Loaded, Lock, Mark, NoLock};
 use super::view::{OwnBeat, View};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;

@@ -1,21 +1,7 @@
-//! What the process tells about itself: logs, health, metrics.
+//! What the process tells about itself: its log, and the HTTP server that serves the rest.
 
-pub mod health;
 pub mod http;
 pub mod log;
-pub mod metrics;
 
-/// An error with everything that led to it, in one line. A cause that the text before it already
-/// quotes is not repeated.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = inner.source();
-    }
-    text
-}
+/// The content type of metrics in OpenMetrics text, which Prometheus reads.
+pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

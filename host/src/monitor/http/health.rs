@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use super::answer::Problem;
 use super::{Web, metrics};
-use crate::telemetry::metrics::CONTENT_TYPE;
+use crate::telemetry::OPENMETRICS;
 
 /// The loop shows itself several times a second; one that has not for this long hangs.
 const HUNG_AFTER: embassy_time::Duration = embassy_time::Duration::from_secs(5);
@@ -72,5 +72,5 @@ async fn metrics_text(State(web): State<Web>) -> Result<impl IntoResponse, Probl
             "The metrics cannot be written; this is a defect of lvmbeat.",
         )
     })?;
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))
 }

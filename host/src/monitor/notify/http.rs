@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::DeliveryError;
 use crate::config::Secret;
 use crate::dial;
+use crate::errors::with_causes;
 use crate::peer::{Secrets, shown};
-use crate::telemetry::with_causes;
 
 /// What is read of an answer; the rest is left.
 const LONGEST_ANSWER: usize = 64 * 1024;

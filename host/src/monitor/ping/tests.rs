@@ -2,11 +2,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::memory::{Memory, Moment};
+use super::super::memory::Memory;
 use super::super::store::Loaded;
 use super::super::testing::{SteppedClock, config};
 use super::super::view::StoreView;
 use super::*;
+use crate::clock::Moment;
 
 const TOKEN: &str = "8f14e45f-ceea-467f-a0e6";
 const FAST: Duration = Duration::from_millis(20);

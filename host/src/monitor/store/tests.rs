@@ -2,9 +2,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use proptest::prelude::*;
 
-use super::super::memory::{Memory, Moment};
+use super::super::memory::Memory;
 use super::super::testing::{Folder, config};
 use super::*;
+use crate::clock::Moment;
 
 const AT: Moment = Moment {
     now: embassy_time::Instant::from_secs(100),

@@ -13,11 +13,9 @@ use prometheus_client::registry::Registry;
 
 use embassy_time::Instant;
 
-use crate::actor::{BoxView, SessionState, Snapshot};
+use super::box_view::BoxView;
+use super::snapshot::{SessionState, Snapshot};
 use crate::clock;
-
-/// The content type of what [`encode`] gives.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -37,7 +35,7 @@ struct WithOutcome {
 }
 
 /// All metrics of that moment. What is not known is left out.
-pub fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
+pub(super) fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("lvmbeat");
     heartbeats(&mut registry, snapshot);
     links(&mut registry, snapshot);

@@ -10,9 +10,9 @@ use axum::routing::get;
 use tokio::sync::watch;
 
 use super::metrics;
-use crate::actor::SessionState;
-use crate::actor::snapshot::Snapshot;
+use super::snapshot::{SessionState, Snapshot};
 use crate::clock::Clock;
+use crate::telemetry::OPENMETRICS;
 
 /// The actor shows itself several times a second; one that has not for this long hangs.
 const HUNG_AFTER: embassy_time::Duration = embassy_time::Duration::from_secs(5);
@@ -69,11 +69,7 @@ async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
 async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {
     let snapshot = actor.shown.borrow().clone();
     match snapshot.map(|snapshot| metrics::encode(&snapshot)) {
-        Some(Ok(text)) => (
-            StatusCode::OK,
-            [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)],
-            text,
-        ),
+        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, OPENMETRICS)], text),
         Some(Err(_)) | None => (
             StatusCode::SERVICE_UNAVAILABLE,
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
@@ -90,9 +86,9 @@ mod tests {
     use axum::http::Request;
     use tower::ServiceExt as _;
 
+    use super::super::box_view::BoxView;
+    use super::super::snapshot::tests::snapshot;
     use super::*;
-    use crate::actor::BoxView;
-    use crate::actor::snapshot::tests::snapshot;
     use crate::clock::RuntimeClock;
 
     async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
