@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lvmbeat_tests::broker::{self, Vhost};
 use lvmbeat_tests::chain::{Chain, PLC_TIMEOUT};
+use lvmbeat_tests::eventually;
 use lvmbeat_tests::raw::{Command, RawConnection};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -16,7 +18,7 @@ struct Flood {
 }
 
 impl Flood {
-    async fn start(vhost: &Vhost, commanders: usize, command: &str) -> Self {
+    async fn start(vhost: &Vhost, key: &'static str, commanders: usize, command: &str) -> Self {
         let mut raw = RawConnection::unconfirmed(vhost.address(), vhost.name()).await;
         let sent = Arc::<AtomicU64>::default();
         let count = Arc::clone(&sent);
@@ -26,7 +28,7 @@ impl Flood {
                 .map(|number| format!("flood{}.lvmbeat", number % commanders))
                 .collect();
             let command = |commander| Command {
-                routing_key: "command.lvmbeat",
+                routing_key: key,
                 commander,
                 body: body.as_bytes(),
             };
@@ -51,7 +53,7 @@ async fn stays_open(commanders: usize, command: &'static str) {
     let _turn = TURN.lock().await;
     let vhost = broker::vhost().await;
     let mut chain = Chain::observing(&vhost.url(), 1).await;
-    let flood = Flood::start(&vhost, commanders, command).await;
+    let flood = Flood::start(&vhost, "command.lvmbeat", commanders, command).await;
     chain.stays_open(2 * PLC_TIMEOUT).await;
     // What starved everybody was 4000 a second.
     let sent = flood.sent.load(Ordering::Relaxed);
@@ -72,4 +74,25 @@ async fn l1_the_dome_stays_open_while_a_client_of_many_names_floods() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l1_the_dome_stays_open_while_one_client_floods_with_sets() {
     stays_open(1, "set nobody").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l1_the_dome_stays_open_while_somebody_floods_with_lvmecps_replies() {
+    let _turn = TURN.lock().await;
+    let vhost = broker::inspectable_vhost().await;
+    let mut chain = Chain::observing(&vhost.url(), 1).await;
+    // To somebody else, which the actor overhears.
+    let flood = Flood::start(&vhost, "reply.flood.lvmecp", 1, "status").await;
+    chain.stays_open(2 * PLC_TIMEOUT).await;
+    assert!(chain.actor.is_running());
+    // X2: what nobody takes has a bound in the broker.
+    chain.actor.freeze();
+    let sent = flood.sent.load(Ordering::Relaxed);
+    let many = sent + 20_000;
+    eventually(Duration::from_secs(60), async || {
+        flood.sent.load(Ordering::Relaxed) > many
+    })
+    .await;
+    let waiting = vhost.queue_length("lvmbeat_replies").await;
+    assert!(waiting.is_some_and(|waiting| waiting < 5000), "{waiting:?}");
 }
