@@ -18,6 +18,8 @@ use crate::telemetry::log;
 /// What still runs when everything else has ended is given this long (a name lookup cannot be
 /// interrupted).
 const LAST_LIMIT: Duration = Duration::from_millis(200);
+/// So many bytes of certificates are read: all public authorities have 250 kB.
+const LONGEST_AUTHORITIES: u64 = 16 << 20;
 /// How the shell reports a program that Ctrl-C has ended.
 const EXIT_INTERRUPTED: i32 = 130;
 
@@ -68,25 +70,36 @@ where
     result
 }
 
-/// X2: the libraries for TLS read whatever `SSL_CERT_FILE` names, to its end.
+/// X2: the libraries for TLS read whatever these variables name, to its end.
 pub(super) fn authorities() -> Result<(), Failure> {
-    const NAME: &str = "SSL_CERT_FILE";
-    let Some(file) = std::env::var_os(NAME).filter(|file| !file.is_empty()) else {
-        return Ok(());
-    };
-    let checked = match text_file::is_a_file(Path::new(&file)) {
+    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(file) = named("SSL_CERT_FILE") {
+        let file = Path::new(&file);
+        usable("SSL_CERT_FILE", file, text_file::length(file))?;
+    }
+    for folder in std::env::split_paths(&named("SSL_CERT_DIR").unwrap_or_default()) {
+        // What is no file is not read there.
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let lengths = files.filter_map(|file| text_file::length(&file.path()).ok());
+        usable("SSL_CERT_DIR", &folder, Ok(lengths.sum()))?;
+    }
+    Ok(())
+}
+
+fn usable(variable: &str, path: &Path, length: io::Result<u64>) -> Result<(), Failure> {
+    let cause = match length {
+        Ok(length) if length <= LONGEST_AUTHORITIES => return Ok(()),
         // Who needs no authority needs no file of them.
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
-        checked => checked,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(_) => format!("it is longer than {LONGEST_AUTHORITIES} bytes"),
+        Err(cause) => cause.to_string(),
     };
-    checked.map_err(|cause| {
-        Failure::Config(ConfigError::Value {
-            file: "environment".to_owned(),
-            key: NAME.to_owned(),
-            problem: format!("{} cannot be read ({cause})", file.display()),
-            remedy: "name a file of certificates in PEM, or unset it".to_owned(),
-        })
-    })
+    Err(Failure::Config(ConfigError::Value {
+        file: "environment".to_owned(),
+        key: variable.to_owned(),
+        problem: format!("{} cannot be read ({cause})", path.display()),
+        remedy: "name certificates in PEM, or unset it".to_owned(),
+    }))
 }
 
 /// Listens on the address that this key or option gives; port 0 becomes the one that was found.

@@ -184,7 +184,7 @@ impl Status {
     fn of(view: &View) -> Self {
         Self {
             enabled: view.alarm.mode.is_enabled(),
-            active: view.alarm.state == alarm::State::Down,
+            active: is_down(&view.alarm),
             last_seen: view.last_seen.map(whole),
             state: match view.alarm.state {
                 alarm::State::Waiting => Known::Waiting,
@@ -215,6 +215,11 @@ impl Status {
             version: VERSION,
         }
     }
+}
+
+/// Whether people have been told that the observatory is down, and nothing else since.
+pub(super) fn is_down(alarm: &alarm::Status) -> bool {
+    alarm.state == alarm::State::Down
 }
 
 /// How long ago that was, in seconds. Never negative, though the wall clock may have been stepped.

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::answer::{Detail, Problem, Said, forgotten};
 use super::doors::Client;
+use super::status::is_down;
 use super::{Web, input, period, whole};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
@@ -154,6 +155,24 @@ struct Force {
     force: bool,
 }
 
+/// That people know already, in the Python version's words.
+const UNCHANGED: &str = "State has not changed. No notification sent.";
+
+/// People are told, or know already.
+#[derive(Serialize, ToSchema)]
+struct Told {
+    /// Whether alarms are enabled.
+    enabled: bool,
+    /// Whether people have been told that the observatory is down.
+    active: bool,
+    /// What was done.
+    message: String,
+    /// That a restart would forget it, if so; otherwise it is on the disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    warning: Option<String>,
+}
+
 /// Tells people by hand that the observatory is up or down
 ///
 /// By all channels, and only if they do not know already.
@@ -162,7 +181,7 @@ struct Force {
     path = "/notify/{state}",
     params(("state" = inline(Direction), Path, description = "What they are told"), Force),
     responses(
-        (status = 200, description = "They are told, or know already", body = Said),
+        (status = 200, description = "They are told, or know already", body = Told),
         (status = 400, description = "No channel is configured", body = Detail),
         (status = 422, description = "A value that cannot be", body = Detail),
         (status = 503, description = "The monitor hangs", body = Detail),
@@ -173,7 +192,7 @@ async fn notify(
     Extension(client): Extension<Client>,
     direction: Result<Path<Direction>, PathRejection>,
     uri: Uri,
-) -> Result<Json<Said>, Problem> {
+) -> Result<Json<Told>, Problem> {
     let Ok(Path(direction)) = direction else {
         return Err(Problem::value(
             "Only up and down can be told: /notify/up, /notify/down.",
@@ -181,21 +200,36 @@ async fn notify(
     };
     let Force { force } = input::forgiving_query(&uri)?;
     if web.handle.channels().is_empty() {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "No recipients defined, nor any other channel.",
-        ));
+        let wanted = matches!(direction, Direction::Down);
+        if force || is_down(&web.handle.view().alarm) != wanted {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "No recipients defined, nor any other channel.",
+            ));
+        }
+        return Ok(told(&web, UNCHANGED, None));
     }
     let (name, done) = match direction {
         Direction::Up => ("up", web.handle.notify_up(force).await?),
         Direction::Down => ("down", web.handle.notify_down(force).await?),
     };
-    let told = done.value;
-    tracing::info!(%client, state = name, force, told, "a notification was asked for by hand");
-    let message = if told {
+    let is_news = done.value;
+    tracing::info!(%client, state = name, force, told = is_news, "a notification was asked for by hand");
+    let message = if is_news {
         format!("Notification that the observatory is {name} is on its way.")
     } else {
-        format!("People know already that the observatory is {name}; force=true tells them again.")
+        UNCHANGED.to_owned()
     };
-    Ok(Said::done(message, &done))
+    Ok(told(&web, message, forgotten(&done)))
+}
+
+fn told(web: &Web, message: impl Into<String>, warning: Option<String>) -> Json<Told> {
+    // The view is up to date before a request is answered.
+    let alarm = &web.handle.view().alarm;
+    Json(Told {
+        enabled: alarm.mode.is_enabled(),
+        active: is_down(alarm),
+        message: message.into(),
+        warning,
+    })
 }

@@ -202,7 +202,7 @@ async fn people_are_told_by_hand() {
         assert!(!answer.detail().is_empty());
         assert_eq!(monitored.asked(), []);
     }
-    let answer = Monitored::new(&config()).get("/notify/down").await;
+    let answer = Monitored::new(&config()).get("/notify/up").await;
     assert_eq!(answer.status, 400);
     assert!(answer.detail().starts_with("No recipients defined"));
 }
