@@ -43,9 +43,7 @@ pub struct Size {
 /// Links the core by itself. The link fails if a panic can be reached; `panics` puts one in. Says
 /// what the linker said.
 pub fn prove(target: &str, panics: bool) -> Result<std::path::PathBuf, String> {
-    let folder = workspace()
-        .join("target")
-        .join(if panics { "proof-of-proof" } else { "proof" });
+    let folder = workspace().join("target/proof");
     let mut command = cargo("proof", target, &folder);
     if panics {
         command.args(["--features", "panics"]);
