@@ -57,18 +57,18 @@ pub(super) struct Service {
 pub(super) async fn beat(
     service: Service,
     view: watch::Receiver<Arc<View>>,
-    told: watch::Sender<Option<OwnBeat>>,
+    status: watch::Sender<Option<OwnBeat>>,
     clock: Arc<dyn Clock>,
 ) {
     let mut own = OwnBeat::new(service.url.reveal().host_str().unwrap_or_default());
     loop {
-        told.send_replace(Some(own.clone()));
+        status.send_replace(Some(own.clone()));
         let begun = Deadline::now();
         let shown_at = view.borrow().at;
         let result = if is_fresh(shown_at, clock.now()) {
             service.beat().await
         } else {
-            Err("the monitor's own loop does not run".to_owned())
+            Err("the monitor's own loop has stopped".to_owned())
         };
         let service_name = &own.service;
         match result {
@@ -76,7 +76,7 @@ pub(super) async fn beat(
                 if own.failure.take().is_some() {
                     tracing::info!(
                         service = service_name,
-                        "the other dead-man's service takes the beat again"
+                        "the other dead-man's service accepts the beat again"
                     );
                 }
                 own.failures = 0;
@@ -88,14 +88,14 @@ pub(super) async fn beat(
                     tracing::warn!(
                         service = service_name,
                         cause,
-                        "the other dead-man's service does not take the beat"
+                        "the other dead-man's service does not accept the beat"
                     );
                 }
                 own.failures = own.failures.saturating_add(1);
                 own.failure = Some(cause);
             }
         }
-        told.send_replace(Some(own.clone()));
+        status.send_replace(Some(own.clone()));
         sleep_until(begun + pause(own.failures, service.every)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `/enable`, `/disable`, `/notify`: what people tell the alarm.
+//! `/enable`, `/disable`, `/notify`: commands to the alarm.
 #![expect(unused_qualifications, reason = "in what utoipa makes of `params`")]
 
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
     path = "/enable",
     responses(
         (status = 200, description = "They are enabled", body = Said),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn enable(
@@ -78,8 +78,8 @@ struct Disabled {
     params(For),
     responses(
         (status = 200, description = "They are disabled", body = Disabled),
-        (status = 422, description = "That is no time", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 422, description = "Not a duration", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn disable(
@@ -98,9 +98,9 @@ async fn disable(
     request_body(content = Option<For>, content_type = "application/x-www-form-urlencoded", description = "The same as the parameters"),
     responses(
         (status = 200, description = "They are disabled", body = Disabled),
-        (status = 415, description = "The body is no form", body = Detail),
-        (status = 422, description = "That is no time", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 415, description = "The body is not a form", body = Detail),
+        (status = 422, description = "Not a duration", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn disable_by_form(
@@ -111,7 +111,7 @@ async fn disable_by_form(
     let query: For = input::query(request.uri())?;
     let form: For = input::form(request).await?;
     if query.period.is_some() && form.period.is_some() {
-        return Err(Problem::value("for: it is given twice."));
+        return Err(Problem::value("for: given twice."));
     }
     let period = query.period.or(form.period);
     disable_for(&web, client, For { period }).await
@@ -136,7 +136,7 @@ async fn disable_for(web: &Web, client: Client, wanted: For) -> Result<Json<Disa
     }))
 }
 
-/// What people are told.
+/// What people are notified of.
 #[derive(Deserialize, ToSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Direction {
@@ -144,7 +144,7 @@ enum Direction {
     Down,
 }
 
-/// Whether they are told even if they know.
+/// Whether they are notified even if they know.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Force {
@@ -154,18 +154,18 @@ struct Force {
     force: bool,
 }
 
-/// Tells people by hand that the observatory is up or down
+/// Notifies people by hand that the observatory is up or down
 ///
 /// By all channels, and only if they do not know already.
 #[utoipa::path(
     method(get, post),
     path = "/notify/{state}",
-    params(("state" = inline(Direction), Path, description = "What they are told"), Force),
+    params(("state" = inline(Direction), Path, description = "What people are notified of"), Force),
     responses(
-        (status = 200, description = "They are told, or know already", body = Said),
+        (status = 200, description = "People are notified, or know already", body = Said),
         (status = 400, description = "No channel is configured", body = Detail),
-        (status = 422, description = "A value that cannot be", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 422, description = "An invalid value", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn notify(
@@ -176,7 +176,7 @@ async fn notify(
 ) -> Result<Json<Said>, Problem> {
     let Ok(Path(direction)) = direction else {
         return Err(Problem::value(
-            "Only up and down can be told: /notify/up, /notify/down.",
+            "Only up and down are possible: /notify/up, /notify/down.",
         ));
     };
     let Force { force } = input::forgiving_query(&uri)?;
@@ -190,12 +190,14 @@ async fn notify(
         Direction::Up => ("up", web.handle.notify_up(force).await?),
         Direction::Down => ("down", web.handle.notify_down(force).await?),
     };
-    let told = done.value;
-    tracing::info!(%client, state = name, force, told, "a notification was asked for by hand");
-    let message = if told {
+    let notified = done.value;
+    tracing::info!(%client, state = name, force, notified, "a notification was asked for by hand");
+    let message = if notified {
         format!("Notification that the observatory is {name} is on its way.")
     } else {
-        format!("People know already that the observatory is {name}; force=true tells them again.")
+        format!(
+            "People already know that the observatory is {name}; force=true notifies them again."
+        )
     };
     Ok(Said::done(message, &done))
 }

@@ -1,4 +1,4 @@
-//! The ways by which people are told.
+//! The channels by which people are notified.
 //!
 //! `text` says it; `email`, `slack` and `webhook` deliver it, the latter two by `http`.
 
@@ -30,7 +30,7 @@ pub use webhook::Posted;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Message {
     /// All that this channel has not delivered yet, oldest first; never empty. More than one if the
-    /// channel failed meanwhile: an alarm that is over before it could be delivered is told
+    /// channel failed meanwhile: an alarm that is over before it could be delivered is sent
     /// together with its all-clear.
     Notices(Vec<Notice>),
     /// Somebody wants to see that this channel works.
@@ -186,7 +186,7 @@ impl From<DeliveryError> for Undelivered {
 pub struct ChannelsError(String);
 
 /// The channels of the configuration, in its order: one for each recipient of e-mail, so that one
-/// who is refused holds no other back and nobody is told twice; one for Slack; one for each
+/// who is refused holds no other back and nobody is notified twice; one for Slack; one for each
 /// webhook. The authorities that are trusted are read once, here.
 pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError> {
     let (wording, secrets) = (

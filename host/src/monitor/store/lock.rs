@@ -83,7 +83,7 @@ pub(super) fn is_ours(path: &Path, own: Uuid, loaded: Mark) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(
-        "another monitor writes it, too, so this one does not any more: end one of the two, and start the other anew",
+        "another monitor also writes it, so this one has stopped writing: stop one of the two and restart the other",
     ))
 }
 

@@ -11,7 +11,7 @@ const AT: Moment = Moment {
     wall: Timestamp::UNIX_EPOCH,
 };
 
-/// Of a monitor that has told an alarm that is not delivered yet.
+/// Of a monitor that has raised an alarm that is not delivered yet.
 fn saved() -> Saved {
     let thresholds = config().alarm().unwrap();
     let channels = ["email:a"].into_iter();
