@@ -35,14 +35,14 @@ use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;
-use crate::telemetry::http::serve;
+use crate::telemetry::{http::serve, with_causes};
 
 /// Why the monitor did not start, or ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
 pub enum MonitorError {
     /// The thresholds cannot work.
     #[error("monitor: {0}")]
-    Thresholds(alarm::ConfigError),
+    Thresholds(#[source] alarm::ConfigError),
     /// Another monitor is running on the same state file.
     #[error("another monitor is using the state file {}: stop it first, or give this one its own file (LVMBEAT_STATE_FILE)", .0.display())]
     Locked(PathBuf),
@@ -60,7 +60,7 @@ pub enum MonitorError {
         version: u64,
     },
     /// The HTTP client for the other dead-man's service cannot be made.
-    #[error("the HTTP client for monitor.ping_url cannot be set up: {0}")]
+    #[error("the HTTP client for monitor.ping_url cannot be set up: {}", with_causes(.0))]
     HttpClient(#[from] reqwest::Error),
     /// The channels cannot be made.
     #[error(transparent)]

@@ -23,7 +23,7 @@ use super::memory::{Memory, Moment};
 use super::notify::{Channel, DeliveryError, Message, Undelivered};
 use super::outbox::{Delivery, Way};
 use super::saving::Saving;
-use super::store::{self, Damaged, Loaded, Lock, Mark, NoLock};
+use super::store::{self, Damaged, Loaded, Lock, Mark, NoLock, Unusable};
 use super::view::{OwnBeat, View};
 use crate::clock::Clock;
 use crate::config::core_duration;
@@ -415,12 +415,12 @@ async fn take_lock(path: PathBuf) -> Result<Option<Lock>, MonitorError> {
     let cause = match timeout(LOAD_LIMIT, locking).await {
         Ok(Ok(Ok(lock))) => return Ok(Some(lock)),
         Ok(Ok(Err(NoLock::Taken))) => return Err(MonitorError::Locked(path)),
-        Ok(Ok(Err(NoLock::Impossible(cause)))) => cause.to_string(),
-        Ok(Err(died)) => died.to_string(),
-        Err(_) => "the disk does not answer".to_owned(),
+        Ok(Ok(Err(cause))) => cause,
+        Ok(Err(died)) => NoLock::Impossible(died.into()),
+        Err(_) => NoLock::NoAnswer,
     };
     let file = path.display();
-    tracing::warn!(%file, cause, "the state file cannot be locked; a second monitor using it would be noticed only late");
+    tracing::warn!(%file, %cause, "the state file cannot be locked; a second monitor using it would be noticed only late");
     Ok(None)
 }
 
@@ -430,8 +430,11 @@ async fn load(path: PathBuf) -> (Loaded, Option<PathBuf>) {
     let reading = tokio::task::spawn_blocking(move || store::load(&file));
     let (found, damaged) = match timeout(LOAD_LIMIT, reading).await {
         Ok(Ok(found)) => found,
-        Ok(Err(died)) => (Loaded::Lost, Some(unread(&died.to_string()))),
-        Err(_) => (Loaded::Lost, Some(unread("the disk does not answer"))),
+        Ok(Err(died)) => (
+            Loaded::Lost,
+            Some(unread(Unusable::Unreadable(died.into()))),
+        ),
+        Err(_) => (Loaded::Lost, Some(unread(Unusable::NoAnswer))),
     };
     let file = path.display();
     match &found {
@@ -445,19 +448,19 @@ async fn load(path: PathBuf) -> (Loaded, Option<PathBuf>) {
     };
     match set_aside {
         Ok(aside) => {
-            tracing::error!(%file, cause, kept = %aside.display(), "the state file cannot be used; it was set aside, starting afresh");
+            tracing::error!(%file, %cause, kept = %aside.display(), "the state file cannot be used; it was set aside, starting afresh");
             (found, Some(aside))
         }
         Err(problem) => {
-            tracing::error!(%file, cause, %problem, "the state file cannot be used and cannot be set aside; starting afresh");
+            tracing::error!(%file, %cause, %problem, "the state file cannot be used and cannot be set aside; starting afresh");
             (found, None)
         }
     }
 }
 
-fn unread(cause: &str) -> Damaged {
+fn unread(cause: Unusable) -> Damaged {
     Damaged {
-        cause: cause.to_owned(),
+        cause,
         set_aside: Err(io::Error::other("it was not read")),
     }
 }

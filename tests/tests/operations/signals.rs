@@ -29,7 +29,7 @@ async fn stays(program: &mut Process) {
         program.signal(signal);
         until(
             program,
-            &format!("{name} was received, and changes nothing: restart"),
+            &format!("{name} is ignored: restart"),
         )
         .await;
         program.signal(signal);

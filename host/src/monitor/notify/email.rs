@@ -139,10 +139,9 @@ impl Letters for Written<'_> {
         &self.config.from.email
     }
 
-    fn written(&self, utf8: bool) -> Result<Vec<u8>, String> {
+    fn written(&self, utf8: bool) -> Result<Vec<u8>, lettre::error::Error> {
         message::compose(self.config, self.message, &self.text, utf8)
             .map(|message| message.formatted())
-            .map_err(|error| error.to_string())
     }
 }
 

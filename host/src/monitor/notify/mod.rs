@@ -16,10 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rustls::client::VerifierBuilderError;
+use rustls::pki_types::InvalidDnsNameError;
 
 use super::notice::Notice;
 use crate::config::monitor::{Monitor, Wording};
 use crate::peer::Secrets;
+use crate::telemetry::with_causes;
 use slack::Slack;
 use text::Text;
 use webhook::Webhook;
@@ -179,11 +182,34 @@ impl From<DeliveryError> for Undelivered {
 }
 
 /// Why there are no channels.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error(
-    "TLS cannot be set up: {0}; install the certificates of the public authorities (Debian: ca-certificates), or name a file of certificates in SSL_CERT_FILE"
+    "TLS cannot be set up: {}; install the certificates of the public authorities (Debian: ca-certificates), or name a file of certificates in SSL_CERT_FILE",
+    with_causes(.0)
 )]
-pub struct ChannelsError(String);
+pub struct ChannelsError(#[from] TlsError);
+
+/// Why TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+enum TlsError {
+    #[error("{host}: {cause}")]
+    ServerName {
+        host: String,
+        #[source]
+        cause: InvalidDnsNameError,
+    },
+    #[error("{cause}{}", first.as_ref().map_or_else(String::new, |first| format!(" ({first})")))]
+    Authorities {
+        #[source]
+        cause: VerifierBuilderError,
+        /// The first certificate that could not be read.
+        first: Option<rustls_native_certs::Error>,
+    },
+    #[error(transparent)]
+    Protocol(#[from] rustls::Error),
+    #[error(transparent)]
+    HttpClient(#[from] reqwest::Error),
+}
 
 /// The channels of the configuration, in its order: one for each recipient of e-mail, so that one
 /// who is refused holds no other back and nobody is notified twice; one for Slack; one for each
@@ -202,7 +228,7 @@ pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError
         }
     }
     if config.slack.is_some() || !config.webhooks.is_empty() {
-        let client = http::client(limit).map_err(ChannelsError)?;
+        let client = http::client(limit).map_err(TlsError::from)?;
         if let Some(slack) = &config.slack {
             channels.push(Arc::new(Slack::new(slack, &wording, &client, &secrets)));
         }

@@ -37,7 +37,7 @@ fn refused(path: &Path) -> String {
     assert_eq!(fs::read(&aside).unwrap(), before);
     assert!(!path.exists());
     fs::remove_file(aside).unwrap();
-    damaged.cause
+    damaged.cause.to_string()
 }
 
 #[test]

@@ -21,7 +21,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
-use super::super::{DeliveryError, Failure, Undelivered};
+use super::super::{DeliveryError, Failure, TlsError, Undelivered};
 use super::ChannelsError;
 use crate::config::monitor::{Email, EmailTls};
 use crate::dial::dial;
@@ -64,7 +64,7 @@ pub(super) trait Letters: Sync {
     /// The sender's address.
     fn from(&self) -> &Address;
     /// The message as it is sent, or why it cannot be written.
-    fn written(&self, utf8: bool) -> Result<Vec<u8>, String>;
+    fn written(&self, utf8: bool) -> Result<Vec<u8>, lettre::error::Error>;
 }
 
 /// What became of each recipient; `None`: nothing yet.
@@ -85,9 +85,11 @@ impl Server {
         secrets: Secrets,
     ) -> Result<Self, ChannelsError> {
         let tls = || {
-            let name = ServerName::try_from(config.host.clone())
-                .map_err(|error| ChannelsError(format!("{}: {error}", config.host)))?;
-            Ok((tls::connector().map_err(ChannelsError)?, name))
+            let name = ServerName::try_from(config.host.clone()).map_err(|cause| {
+                let host = config.host.clone();
+                TlsError::ServerName { host, cause }
+            })?;
+            Ok::<_, TlsError>((tls::connector()?, name))
         };
         Ok(Self {
             security: match config.tls {

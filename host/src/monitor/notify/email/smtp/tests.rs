@@ -17,7 +17,7 @@ impl Letters for Letter {
         &self.0
     }
 
-    fn written(&self, utf8: bool) -> Result<Vec<u8>, String> {
+    fn written(&self, utf8: bool) -> Result<Vec<u8>, lettre::error::Error> {
         Ok(format!("Subject: it is down\r\n\r\nutf8: {utf8}\r\n").into_bytes())
     }
 }
