@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::config::{ConfigError, text_file};
+use crate::errors::with_causes;
 use crate::telemetry::log;
 
 /// What still runs when everything else has ended is given this long (a name lookup cannot be
@@ -53,7 +54,7 @@ where
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+        .map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         let stop = CancellationToken::new();
         let signals = tokio::spawn(stop_on_signals(stop.clone())?);
@@ -63,7 +64,7 @@ where
         result
     });
     if let Err(failure) = &result {
-        tracing::error!("{failure}");
+        tracing::error!("{}", with_causes(failure));
     }
     runtime.shutdown_timeout(LAST_LIMIT);
     drop(logging);
@@ -91,14 +92,15 @@ fn usable(variable: &str, path: &Path, length: io::Result<u64>) -> Result<(), Fa
         Ok(length) if length <= LONGEST_AUTHORITIES => return Ok(()),
         // Who needs no authority needs no file of them.
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(_) => format!("it is longer than {LONGEST_AUTHORITIES} bytes"),
-        Err(cause) => cause.to_string(),
+        Ok(_) => io::Error::other(format!("it is longer than {LONGEST_AUTHORITIES} bytes")),
+        Err(cause) => cause,
     };
-    Err(Failure::Config(ConfigError::Value {
+    Err(Failure::Config(ConfigError::UnreadableValue {
         file: "environment".to_owned(),
         key: variable.to_owned(),
-        problem: format!("{} cannot be read ({cause})", path.display()),
-        remedy: "name certificates in PEM, or unset it".to_owned(),
+        path: path.display().to_string(),
+        cause,
+        remedy: "name certificates in PEM, or unset it",
     }))
 }
 
@@ -107,10 +109,10 @@ pub(super) async fn listen(
     given_by: &str,
     address: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), Failure> {
-    let cannot = |cause| {
-        Failure::Running(format!(
-            "{given_by}: cannot listen on {address} ({cause}); choose another address"
-        ))
+    let cannot = |cause| Failure::Listen {
+        given_by: given_by.to_owned(),
+        address,
+        cause,
     };
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
@@ -119,9 +121,8 @@ pub(super) async fn listen(
 
 /// The first SIGTERM or Ctrl-C ends in order, a second Ctrl-C at once.
 fn stop_on_signals(stop: CancellationToken) -> Result<impl Future<Output = ()>, Failure> {
-    let cannot = |cause| Failure::Running(format!("signals cannot be received: {cause}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -135,14 +136,13 @@ fn stop_on_signals(stop: CancellationToken) -> Result<impl Future<Output = ()>, 
 
 /// Stays, and says so once for each signal.
 fn stay_on_signals() -> Result<JoinSet<()>, Failure> {
-    let cannot = |cause| Failure::Running(format!("signals cannot be received: {cause}"));
     let mut staying = JoinSet::new();
     for (name, kind) in NO_REASON_TO_END {
-        let mut signals = signal(kind).map_err(cannot)?;
+        let mut signals = signal(kind).map_err(Failure::Signals)?;
         staying.spawn(async move {
             if signals.recv().await.is_some() {
                 tracing::info!(
-                    "{name} was received, and changes nothing: restart lvmbeat to have it read its configuration again"
+                    "{name} is ignored: restart lvmbeat to have it read its configuration again"
                 );
             }
             while signals.recv().await.is_some() {}

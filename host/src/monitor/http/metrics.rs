@@ -143,7 +143,7 @@ fn own_beat(registry: &mut Registry, view: &View) {
     failures.set(own.failures.into());
     registry.register(
         "own_beat_failures_in_row",
-        "Beats in a row that the other dead-man's service did not take",
+        "Beats in a row that the other dead-man's service did not accept",
         failures,
     );
     if let Some(taken) = own.last_taken {
@@ -151,7 +151,7 @@ fn own_beat(registry: &mut Registry, view: &View) {
         taken_ago.set(age(view, taken));
         registry.register(
             "own_beat_age_seconds",
-            "Time since the other dead-man's service last took a beat, by the wall clock",
+            "Time since the other dead-man's service last accepted a beat, by the wall clock",
             taken_ago,
         );
     }

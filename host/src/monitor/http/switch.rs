@@ -1,4 +1,4 @@
-//! `/enable`, `/disable`, `/notify`: what people tell the alarm.
+//! `/enable`, `/disable`, `/notify`: commands to the alarm.
 #![expect(unused_qualifications, reason = "in what utoipa makes of `params`")]
 
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
     path = "/enable",
     responses(
         (status = 200, description = "They are enabled", body = Said),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn enable(
@@ -79,8 +79,8 @@ struct Disabled {
     params(For),
     responses(
         (status = 200, description = "They are disabled", body = Disabled),
-        (status = 422, description = "That is no time", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 422, description = "Not a duration", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn disable(
@@ -99,9 +99,9 @@ async fn disable(
     request_body(content = Option<For>, content_type = "application/x-www-form-urlencoded", description = "The same as the parameters"),
     responses(
         (status = 200, description = "They are disabled", body = Disabled),
-        (status = 415, description = "The body is no form", body = Detail),
-        (status = 422, description = "That is no time", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 415, description = "The body is not a form", body = Detail),
+        (status = 422, description = "Not a duration", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn disable_by_form(
@@ -112,7 +112,7 @@ async fn disable_by_form(
     let query: For = input::query(request.uri())?;
     let form: For = input::form(request).await?;
     if query.period.is_some() && form.period.is_some() {
-        return Err(Problem::value("for: it is given twice."));
+        return Err(Problem::value("for: given twice."));
     }
     let period = query.period.or(form.period);
     disable_for(&web, client, For { period }).await
@@ -137,7 +137,7 @@ async fn disable_for(web: &Web, client: Client, wanted: For) -> Result<Json<Disa
     }))
 }
 
-/// What people are told.
+/// What people are notified of.
 #[derive(Deserialize, ToSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Direction {
@@ -145,7 +145,7 @@ enum Direction {
     Down,
 }
 
-/// Whether they are told even if they know.
+/// Whether they are notified even if they know.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Force {
@@ -155,36 +155,36 @@ struct Force {
     force: bool,
 }
 
-/// That people know already, in the Python version's words.
+/// People know already, in the Python version's words.
 const UNCHANGED: &str = "State has not changed. No notification sent.";
 
-/// People are told, or know already.
+/// People are notified, or know already.
 #[derive(Serialize, ToSchema)]
-struct Told {
+struct Notified {
     /// Whether alarms are enabled.
     enabled: bool,
-    /// Whether people have been told that the observatory is down.
+    /// Whether people have been notified that the observatory is down.
     active: bool,
     /// What was done.
     message: String,
-    /// That a restart would forget it, if so; otherwise it is on the disk.
+    /// That a restart would forget it, if so; otherwise it is on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     warning: Option<String>,
 }
 
-/// Tells people by hand that the observatory is up or down
+/// Notifies people by hand that the observatory is up or down
 ///
 /// By all channels, and only if they do not know already.
 #[utoipa::path(
     method(get, post),
     path = "/notify/{state}",
-    params(("state" = inline(Direction), Path, description = "What they are told"), Force),
+    params(("state" = inline(Direction), Path, description = "What people are notified of"), Force),
     responses(
-        (status = 200, description = "They are told, or know already", body = Told),
+        (status = 200, description = "People are notified, or know already", body = Notified),
         (status = 400, description = "No channel is configured", body = Detail),
-        (status = 422, description = "A value that cannot be", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 422, description = "An invalid value", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn notify(
@@ -192,10 +192,10 @@ async fn notify(
     Extension(client): Extension<Client>,
     direction: Result<Path<Direction>, PathRejection>,
     uri: Uri,
-) -> Result<Json<Told>, Problem> {
+) -> Result<Json<Notified>, Problem> {
     let Ok(Path(direction)) = direction else {
         return Err(Problem::value(
-            "Only up and down can be told: /notify/up, /notify/down.",
+            "Only up and down are possible: /notify/up, /notify/down.",
         ));
     };
     let Force { force } = input::forgiving_query(&uri)?;
@@ -207,26 +207,26 @@ async fn notify(
                 "No recipients defined, nor any other channel.",
             ));
         }
-        return Ok(told(&web, UNCHANGED, None));
+        return Ok(notified_of(&web, UNCHANGED, None));
     }
     let (name, done) = match direction {
         Direction::Up => ("up", web.handle.notify_up(force).await?),
         Direction::Down => ("down", web.handle.notify_down(force).await?),
     };
-    let is_news = done.value;
-    tracing::info!(%client, state = name, force, told = is_news, "a notification was asked for by hand");
-    let message = if is_news {
+    let notified = done.value;
+    tracing::info!(%client, state = name, force, notified, "a notification was asked for by hand");
+    let message = if notified {
         format!("Notification that the observatory is {name} is on its way.")
     } else {
         UNCHANGED.to_owned()
     };
-    Ok(told(&web, message, forgotten(&done)))
+    Ok(notified_of(&web, message, forgotten(&done)))
 }
 
-fn told(web: &Web, message: impl Into<String>, warning: Option<String>) -> Json<Told> {
+fn notified_of(web: &Web, message: impl Into<String>, warning: Option<String>) -> Json<Notified> {
     // The view is up to date before a request is answered.
     let alarm = &web.handle.view().alarm;
-    Json(Told {
+    Json(Notified {
         enabled: alarm.mode.is_enabled(),
         active: is_down(alarm),
         message: message.into(),

@@ -12,7 +12,7 @@ const AT: Moment = Moment {
     wall: Timestamp::UNIX_EPOCH,
 };
 
-/// Of a monitor that has told an alarm that is not delivered yet.
+/// Of a monitor that has raised an alarm that is not delivered yet.
 fn saved() -> Saved {
     let thresholds = config().alarm().unwrap();
     let channels = ["email:a"].into_iter();
@@ -38,7 +38,7 @@ fn refused(path: &Path) -> String {
     assert_eq!(fs::read(&aside).unwrap(), before);
     assert!(!path.exists());
     fs::remove_file(aside).unwrap();
-    damaged.cause
+    damaged.cause.to_string()
 }
 
 #[test]
