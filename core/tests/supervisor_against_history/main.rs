@@ -133,7 +133,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => -5..0_i64,
         3 => -25..0_i64,
         // To the end of a delivery.
-        1 => 970..1040_i64,
+        4 => 970..1040_i64,
     ];
     let outcome = || {
         prop_oneof![
