@@ -284,6 +284,7 @@ fn beat(
 }
 
 /// Plays the steps on both; `met` collects the answers that were met.
+#[expect(clippy::too_many_lines, reason = "a case for each kind of step")]
 fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestCaseResult {
     let (mut supervisor, ids, links) = build(setup);
     prop_assert_eq!(ids.len(), setup.heartbeats.len());
