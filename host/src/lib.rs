@@ -11,5 +11,6 @@ pub mod config;
 pub mod dial;
 pub mod monitor;
 mod peer;
+pub mod probes;
 pub mod report;
 pub mod telemetry;

@@ -13,9 +13,7 @@ use super::metrics;
 use crate::actor::SessionState;
 use crate::actor::snapshot::Snapshot;
 use crate::clock::Clock;
-
-/// The actor shows itself several times a second; one that has not for this long hangs.
-const HUNG_AFTER: embassy_time::Duration = embassy_time::Duration::from_secs(5);
+use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
 
 type Shown = watch::Receiver<Option<Snapshot>>;
 
@@ -69,11 +67,7 @@ async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
 async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {
     let snapshot = actor.shown.borrow().clone();
     match snapshot.map(|snapshot| metrics::encode(&snapshot)) {
-        Some(Ok(text)) => (
-            StatusCode::OK,
-            [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)],
-            text,
-        ),
+        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], text),
         Some(Err(_)) | None => (
             StatusCode::SERVICE_UNAVAILABLE,
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
