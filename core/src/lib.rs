@@ -12,6 +12,7 @@
 //! | [`path`] | how long can a message have been on its way from the broker? |
 //! | [`sent_after`] | when was a beat sent, at the earliest? |
 //! | [`emission`] | may another heartbeat be sent to the dome now? |
+//! | [`delivery`] | what is published for one decision, and when is it too late? |
 //! | [`supervisor`] | all of that together: emit or hold |
 //! | [`reason`] | and why is it held? |
 //! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
@@ -44,6 +45,7 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
+pub mod delivery;
 pub mod emission;
 pub mod heartbeat;
 pub mod link;
@@ -58,6 +60,7 @@ pub mod watchdog;
 pub use alarm::{Alarm, Notification};
 pub use attention::{Attention, Lapse};
 pub use budget::{Budget, Impossible};
+pub use delivery::Delivery;
 pub use emission::{Outcome, Ticket};
 pub use heartbeat::HeartbeatId;
 pub use link::{LinkChange, LinkId, LinkState};

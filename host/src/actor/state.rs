@@ -122,10 +122,10 @@ impl State {
             None => self.supervisor.beat(name, now),
         }?;
         self.counters.beats += 1;
-        if let Decision::Hold(reason) = decision {
-            if let Some(count) = self.counters.holds.get_mut(reason.cause().index()) {
-                *count += 1;
-            }
+        if let Decision::Hold(reason) = decision
+            && let Some(count) = self.counters.holds.get_mut(reason.cause().index())
+        {
+            *count += 1;
         }
         if !matches!(
             decision,

@@ -30,7 +30,7 @@ impl Program {
             .args(["-d", "--no-show-raw-insn"])
             .arg(elf)
             .output()
-            .expect("tests/firmware/setup installs binutils");
+            .expect("core/relay-box/setup installs binutils");
         assert!(output.status.success(), "{output:?}");
         Self::parse(&String::from_utf8_lossy(&output.stdout))
     }

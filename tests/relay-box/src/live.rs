@@ -63,7 +63,7 @@ impl Live {
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .spawn()
-            .expect("tests/firmware/setup installs QEMU");
+            .expect("core/relay-box/setup installs QEMU");
         Self { child, folder }
     }
 

@@ -89,7 +89,7 @@ pub fn size(elf: &Path) -> Size {
         .arg("-A")
         .arg(elf)
         .output()
-        .expect("tests/firmware/setup installs binutils");
+        .expect("core/relay-box/setup installs binutils");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let section = |name: &str| -> u64 {
         let line = text
@@ -116,7 +116,7 @@ pub fn instructions() -> Vec<[u64; 3]> {
         .args(["-icount", "shift=5,sleep=off", "-serial", "none"])
         .stdin(Stdio::null())
         .output()
-        .expect("tests/firmware/setup installs QEMU");
+        .expect("core/relay-box/setup installs QEMU");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout)
         .lines()
@@ -134,7 +134,7 @@ pub fn instructions() -> Vec<[u64; 3]> {
 
 /// The deepest stack of a run that does everything, in bytes, with the bench.
 pub fn stack() -> usize {
-    let scenario = include_str!("../../scenarios/latching.scenario");
+    let scenario = include_str!("../scenarios/latching.scenario");
     run(BENCH, scenario)
         .finished()
         .stack()

@@ -1,4 +1,4 @@
-//! Builds firmware with the compiler that `tests/firmware/setup` has prepared.
+//! Builds firmware with the compiler that `core/relay-box/setup` has prepared.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,9 +34,7 @@ pub const SHIPPED: Firmware = Firmware {
 
 /// The folder of the workspace.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("it has one")
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../core/relay-box"))
 }
 
 static BUILT: Mutex<Option<HashMap<Firmware, PathBuf>>> = Mutex::new(None);
@@ -108,7 +106,7 @@ pub fn succeed(command: &mut Command) {
         .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
     assert!(
         output.status.success(),
-        "{command:?} has failed (tests/firmware/setup prepares the machine):\n{}",
+        "{command:?} has failed (core/relay-box/setup prepares the machine):\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

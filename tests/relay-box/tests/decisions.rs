@@ -7,8 +7,8 @@ use box_tests::played::played;
 use box_tests::run::{Run, run};
 use proptest::prelude::*;
 
-const TWO_CRITICAL: &str = include_str!("../../scenarios/two-critical.scenario");
-const LATCHING: &str = include_str!("../../scenarios/latching.scenario");
+const TWO_CRITICAL: &str = include_str!("../scenarios/two-critical.scenario");
+const LATCHING: &str = include_str!("../scenarios/latching.scenario");
 
 /// Both sides, which have to say the same.
 #[track_caller]

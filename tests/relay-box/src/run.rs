@@ -81,7 +81,7 @@ pub fn run_with(firmware: Firmware, scenario: &str, arguments: &[&str]) -> Run {
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(log);
-    let mut child = command.spawn().expect("tests/firmware/setup installs QEMU");
+    let mut child = command.spawn().expect("core/relay-box/setup installs QEMU");
     let code = wait(&mut child).code();
     let serial = fs::read(file("serial")).unwrap_or_default();
     let log = fs::read(file("log")).unwrap_or_default();

@@ -23,8 +23,8 @@ const TARGETS: [Firmware; 2] = [
 fn on_each_processor_the_same_is_decided_at_the_same_times() {
     for target in TARGETS {
         for scenario in [
-            include_str!("../../scenarios/two-critical.scenario"),
-            include_str!("../../scenarios/latching.scenario"),
+            include_str!("../scenarios/two-critical.scenario"),
+            include_str!("../scenarios/latching.scenario"),
         ] {
             let run = run_with(target, scenario, &[FAST]).finished();
             assert_eq!(run.decisions(), played(scenario), "{target:?}");

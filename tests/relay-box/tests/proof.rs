@@ -40,7 +40,7 @@ fn the_core_is_as_small_as_its_goals() {
 
 #[test]
 fn no_call_of_the_core_takes_more_than_a_sixteenth_of_the_stack() {
-    let memory = include_str!("../../firmware/memory.x");
+    let memory = include_str!("../../../core/relay-box/firmware/memory.x");
     assert!(memory.contains("STACK : ORIGIN = 0x20000000, LENGTH = 16K"));
     assert_eq!(STACK_GOAL, 16 * 1024 / 16);
     // Not for thumbv6m-none-eabi: its `match` is a computed jump, which cannot be followed.
