@@ -12,10 +12,7 @@ use tokio::sync::watch;
 use super::metrics;
 use super::snapshot::{SessionState, Snapshot};
 use crate::clock::Clock;
-use crate::telemetry::OPENMETRICS;
-
-/// The actor shows itself several times a second; one that has not for this long hangs.
-const HUNG_AFTER: embassy_time::Duration = embassy_time::Duration::from_secs(5);
+use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
 
 type Shown = watch::Receiver<Option<Snapshot>>;
 
@@ -72,7 +69,7 @@ async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
 async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {
     let snapshot = actor.shown.borrow().clone();
     match snapshot.map(|snapshot| metrics::encode(&snapshot)) {
-        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, OPENMETRICS)], text),
+        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], text),
         Some(Err(_)) | None => (
             StatusCode::SERVICE_UNAVAILABLE,
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],

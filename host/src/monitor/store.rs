@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use lvmbeat_core::serial::crc32;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -224,18 +225,6 @@ fn python(text: &str) -> Option<Python> {
         }
     };
     Some(Python { active, last_seen })
-}
-
-/// CRC-32 (IEEE 802.3): finds every change of up to 32 bits in a row.
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 * (crc & 1));
-        }
-    }
-    !crc
 }
 
 #[cfg(test)]

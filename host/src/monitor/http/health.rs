@@ -8,10 +8,7 @@ use utoipa_axum::routes;
 
 use super::answer::Problem;
 use super::{Web, metrics};
-use crate::telemetry::OPENMETRICS;
-
-/// The loop shows itself several times a second; one that has not for this long hangs.
-const HUNG_AFTER: embassy_time::Duration = embassy_time::Duration::from_secs(5);
+use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::new()

@@ -196,11 +196,6 @@ fn a_file_that_cannot_be_written_is_an_error_and_leaves_the_old_one() {
     assert!(write(&folder.path().join("no/such/folder"), &saved()).is_err());
 }
 
-#[test]
-fn the_checksum_is_that_of_ethernet() {
-    assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-}
-
 proptest! {
     #[test]
     fn x2_every_truncation_and_every_flipped_bit_is_found(cut in any::<prop::sample::Index>(), bit in 0_u8..8) {
