@@ -9,7 +9,8 @@ use super::{Failure, service};
 use crate::actor;
 use crate::clock::{BootClock, Clock};
 use crate::config::Config;
-use crate::telemetry::{health, http};
+use crate::server;
+use crate::telemetry::health;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, verbosity: u8) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
@@ -55,7 +56,7 @@ async fn serve(
         None => actor.await,
         Some(listener) => tokio::select! {
             result = actor => result,
-            () = http::serve(listener, health, http::Limits::default()) => {
+            () = server::serve(listener, health, server::Limits::default()) => {
                 Err(actor::ActorError::TaskDied("the HTTP server has ended".to_owned()))
             }
         },

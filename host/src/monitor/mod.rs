@@ -35,7 +35,7 @@ use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;
-use crate::telemetry::http::serve;
+use crate::server::serve;
 
 /// Why the monitor did not start, or ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]

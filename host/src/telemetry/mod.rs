@@ -1,8 +1,6 @@
-//! What the process tells about itself: logs, health, metrics.
+//! What the actor says of itself: health, metrics.
 
 pub mod health;
-pub mod http;
-pub mod log;
 pub mod metrics;
 
 /// An error with everything that led to it, in one line. A cause that the text before it already

@@ -39,7 +39,7 @@ use super::page;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;
-use crate::telemetry::http::Limits;
+use crate::server::Limits;
 use doors::{Doors, Need};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
