@@ -69,5 +69,5 @@ async fn metrics_text(State(web): State<Web>) -> Result<impl IntoResponse, Probl
             "The metrics cannot be written; this is a defect of lvmbeat.",
         )
     })?;
-    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
 }
