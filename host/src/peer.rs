@@ -27,7 +27,7 @@ const TELLING: usize = 5;
 /// An encoding within an encoding, and one more.
 const DEPTH: u8 = 2;
 /// What is shown in place of words that hold a part of a secret.
-const WITHHELD: &str = "(what it wrote holds a part of a secret, and is not shown)";
+const WITHHELD: &str = "(withheld: it contains a part of a secret)";
 
 /// All secrets that a program knows. What a peer wrote is shown by [`shown`] only.
 #[derive(Clone, Default)]

@@ -122,7 +122,7 @@ impl Names {
         let namespace = Namespace::new(kinds, &script, &[&table, &scratch.path()]).await;
         Self {
             namespace,
-            scratch: scratch,
+            scratch,
         }
     }
 

@@ -106,7 +106,7 @@ pub struct Amqp {
 /// password (X1).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "the broker's URL cannot be used: {cause}; expected is amqp://user:password@host:5672/vhost (or amqps://…), with special characters percent-encoded"
+    "the broker's URL cannot be used: {cause}; expected amqp://user:password@host:5672/vhost (or amqps://…), with special characters percent-encoded"
 )]
 pub struct UriError {
     cause: String,
@@ -477,7 +477,7 @@ impl Line {
             Ok(Ok(Confirmation::Nack(_) | Confirmation::NotRequested)) => {
                 self.socket.reset();
                 Err(BusError::Closed {
-                    cause: "the broker did not take a message".to_owned(),
+                    cause: "the broker did not accept a message".to_owned(),
                 })
             }
             Ok(Err(error)) => Err(closed(&error)),

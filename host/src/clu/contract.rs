@@ -91,7 +91,7 @@ bodies! {
         Ok(())
     }
 
-    /// Whoever commands an actor that is not there is told so, and so is whoever commands one that is gone.
+    /// A command to an actor that does not exist, or no longer, is unroutable.
     a_command_to_nobody_is_unroutable(bus, prefix) {
         let (actor, client) = (format!("{prefix}-actor"), format!("{prefix}-client"));
         let client = open_client(bus, &client).await?;

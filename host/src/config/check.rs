@@ -454,7 +454,7 @@ fn outside(
         .filter_map(|text| faults.note(monitor_url(url_at, key, text)))
         .collect();
     let token = faults.keep(monitor_token(at, raw.token_file.as_deref(), environment));
-    // One token is told to one monitor only, not to whoever else is beaten (X1).
+    // X1: a token is sent to one monitor only.
     if let (Some(url), Some(token)) = (urls.first_mut(), token) {
         *url = url.clone().with_token(&token);
     }

@@ -85,6 +85,7 @@ pub enum DemoError {
         /// Where.
         address: SocketAddr,
         /// Why not.
+        #[source]
         cause: io::Error,
     },
     /// The speed makes a configuration that cannot work.

@@ -38,7 +38,7 @@ const CHAPTERS: [(&str, &str); 9] = [
     ),
     (
         "Nobody hears the observatory",
-        "The network to the monitor outside is cut. The dome needs it not, and stays open; but the monitor hears nothing, and tells people.",
+        "The network to the monitor outside is cut. The dome does not need it and stays open; but the monitor hears nothing and alerts people.",
     ),
     (
         "The observatory is heard again",
@@ -50,7 +50,7 @@ const CHAPTERS: [(&str, &str); 9] = [
     ),
     (
         "The overwatcher is back",
-        "Its first beat knocks, its second one passes on, the PLC lets the dome move again, and the operator opens it.",
+        "Its first beat does not count yet, its second one is passed on, the PLC lets the dome move again, and the operator opens it.",
     ),
     (
         "lvmecp hangs",
@@ -86,7 +86,7 @@ impl Story<'_> {
         let closes = format!("closes the dome {PLC} s after the last heartbeat");
         self.tell(Who::Plc, Weight::News, &on, &closes);
         let page = format!("watch its page at http://{}/", self.site.page);
-        let tells = format!("tells people after {ALERT_AFTER} s of silence");
+        let tells = format!("alerts people after {ALERT_AFTER} s of silence");
         self.tell(Who::Monitor, Weight::News, &page, &tells);
     }
 
@@ -183,7 +183,7 @@ impl Story<'_> {
         );
         let limit = self.site.scale.alert_limit();
         let late = format!(
-            "the monitor does not tell people within {limit:.0} s although it hears nothing (M1), unless somebody has disabled that on its page"
+            "the monitor does not alert people within {limit:.0} s although it hears nothing (M1), unless somebody has disabled that on its page"
         );
         let told = async {
             let told = self.until(&late, limit, |facts| facts.alert.is_some());
@@ -207,7 +207,7 @@ impl Story<'_> {
         self.tell(Who::Story, Weight::News, "the network is back", "");
         let facts = self
             .until(
-                "the monitor does not tell people that the observatory is heard again (M2)",
+                "the monitor does not notify people that the observatory is heard again (M2)",
                 2.0 * BEAT_OUTSIDE,
                 |facts| facts.all_clear.is_some(),
             )
