@@ -208,7 +208,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// A beat that is found after a lapse of attention does not count, whether or not `tick`
     /// noticed the lapse first.
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
-        self.beat_with(name, None, now)
+        self.beat_named(name, None, now)
     }
 
     /// The same for a beat that proves that it was sent after `sent_after`, because it repeats what
@@ -219,10 +219,10 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         sent_after: Instant,
         now: Instant,
     ) -> Result<Decision, BeatError> {
-        self.beat_with(name, Some(sent_after), now)
+        self.beat_named(name, Some(sent_after), now)
     }
 
-    fn beat_with(
+    fn beat_named(
         &mut self,
         name: &str,
         proof: Option<Instant>,
@@ -230,6 +230,18 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ) -> Result<Decision, BeatError> {
         self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError::Unknown)?;
+        self.beat_of(id, proof, now)
+    }
+
+    /// The same for a heartbeat that was found in [`heartbeats`](Self::heartbeats) before, with a
+    /// proof or without.
+    pub fn beat_of(
+        &mut self,
+        id: HeartbeatId,
+        proof: Option<Instant>,
+        now: Instant,
+    ) -> Result<Decision, BeatError> {
+        self.look(now);
         if let Some(cause) = self.unheard(now) {
             // Nobody knows when it was sent: it does not count.
             self.emission.break_streak();
@@ -276,10 +288,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// [`Lost`](Outcome::Lost).
     #[must_use = "a heartbeat that may not be sent any more must not be sent"]
     pub fn may_send(&self, ticket: Ticket, now: Instant) -> bool {
-        self.emission.is_in_flight(ticket)
-            && !self
-                .first_cause(None, now)
-                .is_some_and(|cause| cause.is_fault())
+        self.emission.in_flight_since().is_some() && self.stands(ticket, now)
     }
 
     /// Takes the outcome of an emission. Gives false for a ticket that is not the one under way;
@@ -374,6 +383,12 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.heartbeats.forget();
         self.emission.break_streak();
         self.attention = Attention::new(self.attention.limit(), now);
+    }
+
+    /// Whether this ticket is of the last decision of this session, and no fault came up since.
+    pub(crate) fn stands(&self, ticket: Ticket, now: Instant) -> bool {
+        let fault = self.first_cause(None, now).filter(Reason::is_fault);
+        self.emission.is_newest(ticket) && fault.is_none()
     }
 
     /// The rule (S1, S3, S5, S6), said once: the first cause why no heartbeat may go to the dome at

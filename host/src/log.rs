@@ -18,7 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 
 use crate::clock::{BootClock, Clock as _};
-use crate::telemetry::with_causes;
+use crate::errors::with_causes;
 
 /// Lines that wait to be written.
 const WAITING_LINES: usize = 4096;

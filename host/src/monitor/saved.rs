@@ -80,7 +80,7 @@ pub(super) enum Loaded {
 /// What the Python version saves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Python {
-    /// People were told `Down`.
+    /// People were notified of `Down`.
     pub(super) active: bool,
     /// The last beat.
     pub(super) last_seen: Option<Timestamp>,

@@ -7,8 +7,10 @@ use crate::build::{BENCH, Firmware, SHIPPED, cargo, workspace};
 use crate::run::{qemu, run};
 use crate::stack::Program;
 
-/// Flash of the core's part in bytes, at most.
+/// Flash of what decides in bytes, at most.
 pub const FLASH_GOAL: u64 = 8 * 1024;
+/// Flash of the serial line's protocol in bytes, at most.
+pub const SERIAL_GOAL: u64 = 4 * 1024;
 /// RAM of the core's part in bytes with 16 sources, at most.
 pub const RAM_GOAL: u64 = 2 * 1024;
 /// Instructions of a decision with 16 sources, at most, whatever their names.
@@ -18,7 +20,7 @@ pub const DECISION_GOAL: u64 = 4000;
 pub const STACK_GOAL: u64 = 1024;
 
 /// The calls of the core that a box makes when it has been set up, as the proof names them.
-const CALLS: [&str; 10] = [
+const CALLS: [&str; 13] = [
     "tick",
     "beat",
     "emission_ended",
@@ -29,6 +31,9 @@ const CALLS: [&str; 10] = [
     "poll",
     "remaining",
     "rearm",
+    "unescape",
+    "decode",
+    "emit",
 ];
 
 /// Flash and RAM in bytes.
@@ -40,15 +45,29 @@ pub struct Size {
     pub ram: u64,
 }
 
-/// Links the core by itself. The link fails if a panic can be reached; `panics` puts one in. Says
-/// what the linker said.
-pub fn prove(target: &str, panics: bool) -> Result<std::path::PathBuf, String> {
-    let folder = workspace()
-        .join("target")
-        .join(if panics { "proof-of-proof" } else { "proof" });
+/// What is linked of the core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// What decides.
+    Decisions,
+    /// That, and the protocol of the serial line: all that a box uses.
+    All,
+    /// What decides, with a panic put in.
+    Panics,
+}
+
+/// Links a part of the core by itself. The link fails if a panic can be reached. Says what the
+/// linker said.
+pub fn prove(target: &str, part: Part) -> Result<std::path::PathBuf, String> {
+    let (folder, features) = match part {
+        Part::Decisions => ("proof", None),
+        Part::All => ("proof-of-all", Some("serial")),
+        Part::Panics => ("proof-of-proof", Some("panics")),
+    };
+    let folder = workspace().join("target").join(folder);
     let mut command = cargo("proof", target, &folder);
-    if panics {
-        command.args(["--features", "panics"]);
+    if let Some(features) = features {
+        command.args(["--features", features]);
     }
     let output = command.output().expect("cargo can be started");
     if output.status.success() {
@@ -56,6 +75,12 @@ pub fn prove(target: &str, panics: bool) -> Result<std::path::PathBuf, String> {
     } else {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
+}
+
+/// Flash of the serial line's protocol in bytes: by so much all is larger than what decides.
+pub fn serial_flash(target: &str) -> Result<u64, String> {
+    let all = size(&prove(target, Part::All)?);
+    Ok(all.flash - size(&prove(target, Part::Decisions)?).flash)
 }
 
 /// The sizes of an ELF file's sections.
@@ -119,7 +144,7 @@ pub fn stack() -> usize {
 /// The most stack that any call of the core can take, in bytes, and which takes it. From the
 /// machine code: nothing has to run.
 pub fn worst_stack(target: &str) -> Result<(u64, &'static str), String> {
-    let program = Program::of(&prove(target, false)?);
+    let program = Program::of(&prove(target, Part::All)?);
     let mut worst = (0, "");
     for call in CALLS {
         worst = worst.max((program.deepest(call)?, call));
@@ -129,16 +154,20 @@ pub fn worst_stack(target: &str) -> Result<(u64, &'static str), String> {
 
 /// The whole table.
 pub fn table() -> String {
-    let core = size(&prove(SHIPPED.target, false).expect("the core cannot panic"));
+    let core = size(&prove(SHIPPED.target, Part::Decisions).expect("the core cannot panic"));
+    let serial = serial_flash(SHIPPED.target).expect("the protocol cannot panic");
     let whole = size(&SHIPPED.elf());
     let mut table = format!(
-        "{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8}\n",
+        "{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8} {:>8}\n{:<44} {:>8}\n",
         SHIPPED.target,
         "bytes",
         "goal",
-        "the core, flash",
+        "the decisions of the core, flash",
         core.flash,
         FLASH_GOAL,
+        "the serial protocol of the core, flash",
+        serial,
+        SERIAL_GOAL,
         "the core with 16 sources, RAM",
         core.ram,
         RAM_GOAL,

@@ -4,7 +4,7 @@
 use box_tests::build::SHIPPED;
 use box_tests::live::{Line, Live};
 use lvmbeat_core::Name;
-use lvmbeat_core::frame::{Frame, Kind};
+use lvmbeat_core::serial::{Frame, Kind};
 
 fn frame(kind: Kind, session: u32, sequence: u32) -> Vec<u8> {
     let source = Name::new("lvmbeat").unwrap();

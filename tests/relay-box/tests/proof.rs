@@ -3,20 +3,21 @@
 
 use box_tests::build::SHIPPED;
 use box_tests::sizes::{
-    DECISION_GOAL, FLASH_GOAL, RAM_GOAL, STACK_GOAL, instructions, prove, size, worst_stack,
+    DECISION_GOAL, FLASH_GOAL, Part, RAM_GOAL, SERIAL_GOAL, STACK_GOAL, instructions, prove,
+    serial_flash, size, worst_stack,
 };
 
 #[test]
 fn no_panic_in_the_core_can_be_reached() {
     for target in [SHIPPED.target, "thumbv6m-none-eabi"] {
-        prove(target, false).unwrap_or_else(|error| panic!("{target}: {error}"));
+        prove(target, Part::All).unwrap_or_else(|error| panic!("{target}: {error}"));
     }
 }
 
 /// The negative control.
 #[test]
 fn one_that_can_be_reached_fails_the_link() {
-    let error = prove(SHIPPED.target, true).unwrap_err();
+    let error = prove(SHIPPED.target, Part::Panics).unwrap_err();
     assert!(
         error.contains("undefined reference to `a_panic_can_be_reached'"),
         "{error}"
@@ -26,10 +27,15 @@ fn one_that_can_be_reached_fails_the_link() {
 #[test]
 fn the_core_is_as_small_as_its_goals() {
     assert_eq!((FLASH_GOAL, RAM_GOAL, DECISION_GOAL), (8192, 2048, 4000));
-    let core = size(&prove(SHIPPED.target, false).unwrap());
+    let core = size(&prove(SHIPPED.target, Part::Decisions).unwrap());
     assert!(core.flash <= FLASH_GOAL && core.ram <= RAM_GOAL, "{core:?}");
+    let serial = serial_flash(SHIPPED.target).unwrap();
+    assert!(serial <= SERIAL_GOAL, "{serial}");
     // It is really in there.
-    assert!(core.flash > 1000 && core.ram > 500, "{core:?}");
+    assert!(
+        core.flash > 1000 && core.ram > 500 && serial > 1000,
+        "{core:?} {serial}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use box_tests::build::BENCH;
 use box_tests::played::played;
 use box_tests::run::{Run, run};
 use lvmbeat_core::Name;
-use lvmbeat_core::frame::{Frame, Kind};
+use lvmbeat_core::serial::{Frame, Kind};
 use proptest::prelude::*;
 
 const HEAD: &str = "timeout 60000\ncutoff 1000\nsource a critical 30000\nsource b noted 30000\n";

@@ -18,6 +18,7 @@ use box_logic::machine::Machine;
 use defmt_semihosting as _;
 use embassy_executor::raw::Executor;
 use embassy_time::Instant;
+use lvmbeat_core::serial::{Start, What};
 use static_cell::StaticCell;
 
 /// A box has room for so many sources.
@@ -41,18 +42,13 @@ fn main() -> ! {
     board::uart::start();
 
     defmt::info!("start {=u32} after {}", this.starts, last.cause);
-    tasks::say(format_args!(
-        "{} boot cause={} starts={} place={:#x} relay={}",
-        Instant::now().as_millis(),
-        last.cause.as_str(),
-        this.starts,
-        last.place,
-        if was_energised {
-            "energised"
-        } else {
-            "released"
-        }
-    ));
+    let start = Start {
+        cause: last.cause,
+        starts: this.starts,
+        place: last.place,
+        was_energised,
+    };
+    tasks::say(&tasks::report(What::Started(start), Instant::now()));
     board::vectors::enable();
 
     #[cfg(not(feature = "bench"))]

@@ -1,12 +1,8 @@
 //! The two tasks.
 
-use core::fmt::{self, Write as _};
-
 use box_logic::command::Received;
 use box_logic::input::Input;
-use box_logic::intake::Refusal;
-use box_logic::machine::{Machine, What};
-use box_logic::record::Cause;
+use box_logic::machine::Machine;
 use box_logic::vitals::Vitals;
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
@@ -14,6 +10,7 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
 use embassy_time::{Instant, Timer};
+use lvmbeat_core::serial::{Refusal, Release, Report, ResetCause, Sick, What};
 use portable_atomic::{AtomicU32, Ordering};
 
 use crate::SOURCES;
@@ -80,8 +77,8 @@ pub(crate) async fn decide(machine: &'static mut Machine<SOURCES>) -> ! {
         // First the time, then what was received: a pause has to be noticed before what waited
         // meanwhile (S3).
         for report in machine.tick(now) {
-            told(&report.what);
-            say(format_args!("{report}"));
+            log(&report.what);
+            say(&report);
         }
         if let Some(received) = received {
             #[cfg(feature = "bench")]
@@ -89,8 +86,8 @@ pub(crate) async fn decide(machine: &'static mut Machine<SOURCES>) -> ! {
                 crate::bench::show(fault);
             }
             for report in machine.take(received, now) {
-                told(&report.what);
-                say(format_args!("{report}"));
+                log(&report.what);
+                say(&report);
             }
         }
         relay::drive(machine.permit().is_given(now));
@@ -100,7 +97,7 @@ pub(crate) async fn decide(machine: &'static mut Machine<SOURCES>) -> ! {
                 watchdog::feed();
                 ARE_YOU_ALIVE.signal(());
             }
-            Err(sick) => give_up(Cause::Sick(sick), now).await,
+            Err(sick) => give_up(sick, now).await,
         }
     }
 }
@@ -115,20 +112,25 @@ fn next(machine: &Machine<SOURCES>, vitals: &Vitals) -> Instant {
 }
 
 /// The relay goes now, the reset comes with the watchdog, which nobody feeds any more.
-async fn give_up(cause: Cause, now: Instant) -> ! {
+async fn give_up(sick: Sick, now: Instant) -> ! {
     relay::release();
-    retained::because(cause, 0);
-    defmt::error!("not fed any more: {}", cause);
-    say(format_args!(
-        "{} relay released cause={}",
-        now.as_millis(),
-        cause.as_str()
-    ));
+    retained::because(ResetCause::Sick(sick), 0);
+    defmt::error!("not fed any more: {}", sick);
+    say(&report(What::Released(Release::Sick(sick)), now));
     core::future::pending().await
 }
 
+/// What the box says without having been asked.
+pub(crate) fn report(what: What, now: Instant) -> Report {
+    Report {
+        at_ms: now.as_millis(),
+        what,
+        sequence: None,
+    }
+}
+
 /// Logs what changed, and not each heartbeat.
-fn told(what: &What) {
+fn log(what: &What) {
     match what {
         What::Energised | What::Released(_) | What::Armed(true) => defmt::info!("{}", what),
         What::Refused(_) | What::Held { .. } => defmt::debug!("{}", what),
@@ -137,18 +139,16 @@ fn told(what: &What) {
         | What::Armed(false)
         | What::Session(..)
         | What::Pong
+        | What::Started(_)
         | What::Status(_) => defmt::trace!("{}", what),
     }
 }
 
-/// The longest line that is sent.
-const LONGEST: usize = 256;
-
 /// Sends one line. If there is no room for it, it is lost: what the box says is for people and for
 /// logs, and decides nothing.
-pub(crate) fn say(what: fmt::Arguments<'_>) {
-    let mut line: heapless::String<LONGEST> = heapless::String::new();
-    if writeln!(line, "{what}").is_ok() {
+pub(crate) fn say(report: &Report) {
+    let mut line = report.emit();
+    if line.push('\n').is_ok() {
         uart::send(&line);
     }
 }

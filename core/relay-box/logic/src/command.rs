@@ -1,9 +1,7 @@
 //! What can be said to the box, by a person or in a frame.
 
 use lvmbeat_core::Name;
-
-use crate::intake::Refusal;
-use lvmbeat_core::frame::{Frame, Kind};
+use lvmbeat_core::serial::{Frame, Kind, Refusal};
 
 /// One command.
 #[derive(Clone, PartialEq, Eq, Debug)]

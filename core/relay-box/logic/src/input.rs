@@ -2,10 +2,9 @@
 
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
+use lvmbeat_core::serial::{Escaped, Frame, MAX_BODY, Refusal, STX, Unescape};
 
 use crate::command::{Received, parse_line};
-use crate::intake::Refusal;
-use lvmbeat_core::frame::{DLE, ESCAPE_MASK, ETX, Frame, MAX_BODY, STX};
 
 /// The longest line in bytes, and so the longest of both.
 const MAX_BYTES: usize = 64;
@@ -18,9 +17,7 @@ pub const COMPLETE_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Line,
-    Frame {
-        escaped: bool,
-    },
+    Frame(Unescape),
     /// What is wrong was said; waits for the next end of a line or beginning of a frame.
     Skipping,
 }
@@ -55,13 +52,13 @@ impl Input {
         match (byte, self.state) {
             // Wherever it comes: the end of a line and the beginning of a frame begin anew.
             (STX, state) => {
-                let cut_off = !self.bytes.is_empty() || matches!(state, State::Frame { .. });
-                self.restart(State::Frame { escaped: false });
+                let cut_off = !self.bytes.is_empty() || matches!(state, State::Frame(_));
+                self.restart(State::Frame(Unescape::default()));
                 self.began = Some(now);
                 cut_off.then_some(Err(Refusal::Malformed))
             }
             (b'\r' | b'\n', State::Line) => self.end_line(now),
-            (b'\r' | b'\n', State::Frame { .. }) => {
+            (b'\r' | b'\n', State::Frame(_)) => {
                 self.restart(State::Line);
                 Some(Err(Refusal::Malformed))
             }
@@ -70,18 +67,16 @@ impl Input {
                 None
             }
             (_, State::Skipping) => None,
-            (ETX, State::Frame { escaped: false }) => Some(self.end_frame(now)),
-            (DLE, State::Frame { escaped: false }) => {
-                self.state = State::Frame { escaped: true };
-                None
+            (_, State::Frame(mut unescape)) => {
+                let escaped = unescape.push(byte);
+                self.state = State::Frame(unescape);
+                match escaped {
+                    Escaped::Prefix => None,
+                    Escaped::Body(byte) => self.keep(byte, now),
+                    Escaped::End => Some(self.end_frame(now)),
+                }
             }
-            (_, State::Frame { escaped: true }) => {
-                self.state = State::Frame { escaped: false };
-                self.keep(byte ^ ESCAPE_MASK, now)
-            }
-            (_, State::Frame { escaped: false }) | (b' '..=b'~' | b'\t', State::Line) => {
-                self.keep(byte, now)
-            }
+            (b' '..=b'~' | b'\t', State::Line) => self.keep(byte, now),
             (_, State::Line) => Some(self.skip(Refusal::Malformed)),
         }
     }
@@ -148,11 +143,11 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use lvmbeat_core::Name;
+    use lvmbeat_core::serial::Kind;
     use proptest::prelude::*;
 
     use super::*;
     use crate::command::Command;
-    use lvmbeat_core::frame::Kind;
 
     const T0: Instant = Instant::from_secs(1000);
 

@@ -1,114 +1,8 @@
 //! What is refused, and how often it was.
 
-use core::fmt;
-
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
-
-use lvmbeat_core::frame::{Frame, FrameError, Kind};
-
-/// Why something that was received does not count.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Refusal {
-    /// The CRC does not fit.
-    Checksum,
-    /// It makes no sense, or was cut off.
-    Malformed,
-    /// It has more bytes than anything that makes sense.
-    TooLong,
-    /// It took too long from its first byte to its last (S3).
-    Slow,
-    /// The hardware or the buffer behind it had no room for some bytes.
-    Overrun,
-    /// No such source is configured.
-    Unknown,
-    /// It is not of the session that its source has now (S3, S5).
-    Session,
-    /// Its sequence number was there before, or is older.
-    Sequence,
-    /// There was more than anybody has to say.
-    Flood,
-    /// It asks for a fault, and this is no test bench.
-    NotOnBench,
-}
-
-impl From<FrameError> for Refusal {
-    fn from(error: FrameError) -> Self {
-        match error {
-            FrameError::Checksum => Self::Checksum,
-            FrameError::Malformed => Self::Malformed,
-        }
-    }
-}
-
-impl Refusal {
-    /// Every refusal, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
-        Self::Checksum,
-        Self::Malformed,
-        Self::TooLong,
-        Self::Slow,
-        Self::Overrun,
-        Self::Unknown,
-        Self::Session,
-        Self::Sequence,
-        Self::Flood,
-        Self::NotOnBench,
-    ];
-
-    /// As it is shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Checksum => "checksum",
-            Self::Malformed => "malformed",
-            Self::TooLong => "too_long",
-            Self::Slow => "slow",
-            Self::Overrun => "overrun",
-            Self::Unknown => "unknown",
-            Self::Session => "session",
-            Self::Sequence => "sequence",
-            Self::Flood => "flood",
-            Self::NotOnBench => "not_on_bench",
-        }
-    }
-}
-
-/// How often each refusal was given; stops counting at `u32::MAX`.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Counts([u32; Refusal::ALL.len()]);
-
-impl Counts {
-    pub(crate) fn count(&mut self, refusal: Refusal) {
-        for (count, known) in self.0.iter_mut().zip(Refusal::ALL) {
-            if known == refusal {
-                *count = count.saturating_add(1);
-            }
-        }
-    }
-
-    /// How often.
-    pub fn of(&self, refusal: Refusal) -> u32 {
-        self.0
-            .iter()
-            .zip(Refusal::ALL)
-            .find(|(_, known)| *known == refusal)
-            .map_or(0, |(count, _)| *count)
-    }
-}
-
-impl fmt::Display for Counts {
-    /// Those that there were, as ` name=count`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (count, refusal) in self.0.iter().zip(Refusal::ALL) {
-            if *count > 0 {
-                write!(f, " {}={count}", refusal.as_str())?;
-            }
-        }
-        Ok(())
-    }
-}
+use lvmbeat_core::serial::{Counts, Frame, Kind, Refusal};
 
 /// Lets a number of events through at once, and then one for each period.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -337,20 +231,5 @@ mod tests {
         let mut limiter = Limiter::new(1, PERIOD, T0);
         assert!(limiter.lets_through(T0));
         assert!(!limiter.lets_through(Instant::MIN));
-    }
-
-    #[test]
-    fn refusals_are_counted_by_kind() {
-        let mut counts = Counts::default();
-        for refusal in Refusal::ALL {
-            assert_eq!(counts.of(refusal), 0);
-            counts.count(refusal);
-            assert_eq!(counts.of(refusal), 1);
-        }
-        let mut counts = Counts::default();
-        counts.count(Refusal::Flood);
-        counts.count(Refusal::Checksum);
-        counts.count(Refusal::Flood);
-        assert_eq!(counts.to_string(), " checksum=1 flood=2");
     }
 }

@@ -1,87 +1,15 @@
 //! Everything that is decided about what was received: intake and permit together, and what is
 //! reported of it.
 
-use core::fmt;
-
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
+use lvmbeat_core::serial::{Hold, Refusal, Release, Report, Status, What};
 use lvmbeat_core::watchdog::Change;
-use lvmbeat_core::{Cause, Decision, Name, Reason};
+use lvmbeat_core::{Decision, Name, Reason};
 
 use crate::command::{Command, Received};
-use crate::intake::{Counts, Intake, Limiter, Refusal};
+use crate::intake::{Intake, Limiter};
 use crate::permit::{Permit, Setup};
-
-/// One line of what the box says.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Report {
-    /// When.
-    pub at: Instant,
-    /// The frame that it answers.
-    pub sequence: Option<u32>,
-    /// What.
-    pub what: What,
-}
-
-/// What the box says.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum What {
-    /// The relay is energised.
-    Energised,
-    /// The relay is released, for this.
-    Released(Release),
-    /// A heartbeat counted: the relay stays energised, or may be.
-    Counted(Name),
-    /// A heartbeat was heard, and this is why it does not count.
-    Held {
-        /// Whose it was.
-        source: Name,
-        /// Why.
-        cause: Cause,
-        /// Which source the reason is about.
-        subject: Option<Name>,
-    },
-    /// A heartbeat of a source that is not critical was heard.
-    Noted(Name),
-    /// It was armed; or there was nothing to arm.
-    Armed(bool),
-    /// A source has a session.
-    Session(Name, u32),
-    /// It is there.
-    Pong,
-    /// What it knows.
-    Status(Status),
-    /// What was received does not count.
-    Refused(Refusal),
-}
-
-/// Why the relay was released.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Release {
-    /// No heartbeat counted for too long.
-    Expired,
-    /// The box was not listening.
-    NotAttentive,
-}
-
-/// What the box knows.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Status {
-    /// Whether the relay is energised.
-    pub energised: bool,
-    /// Whether it has to be armed first.
-    pub latched: bool,
-    /// How long the relay stays energised.
-    pub remaining: Option<Duration>,
-    /// Why the next heartbeat would not count, and which source that is about.
-    pub hold: Option<(Cause, Option<Name>)>,
-    /// What was refused.
-    pub refused: Counts,
-}
 
 /// At most so many things are reported at a time.
 pub type Reports = Vec<Report, 2>;
@@ -204,8 +132,7 @@ impl<const H: usize> Machine<H> {
                     Decision::Noted => What::Noted(name),
                     Decision::Hold(reason) => What::Held {
                         source: name,
-                        cause: reason.cause(),
-                        subject: self.subject(&reason),
+                        hold: self.because(&reason),
                     },
                 };
                 say(reports, now, sequence, what);
@@ -223,21 +150,20 @@ impl<const H: usize> Machine<H> {
         Ok(())
     }
 
-    fn subject(&self, reason: &Reason) -> Option<Name> {
-        self.permit
-            .subject(reason)
-            .and_then(|name| Name::new(name).ok())
+    fn because(&self, reason: &Reason) -> Hold {
+        let source = self.permit.subject(reason);
+        Hold {
+            cause: reason.cause(),
+            source: source.and_then(|name| Name::new(name).ok()),
+        }
     }
 
     fn status(&self, now: Instant) -> Status {
         Status {
             energised: self.permit.is_given(now),
             latched: self.permit.is_latched(),
-            remaining: self.permit.remaining(now),
-            hold: self
-                .permit
-                .hold(now)
-                .map(|reason| (reason.cause(), self.subject(&reason))),
+            remaining_ms: self.permit.remaining(now).map(|rest| rest.as_millis()),
+            hold: self.permit.hold(now).map(|reason| self.because(&reason)),
             refused: self.intake.counts,
         }
     }
@@ -245,67 +171,11 @@ impl<const H: usize> Machine<H> {
 
 fn say(reports: &mut Reports, at: Instant, sequence: Option<u32>, what: What) {
     // There is room: a command is answered once, and changes the relay once.
-    let _ = reports.push(Report { at, sequence, what });
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.at.as_millis(), self.what)?;
-        self.sequence
-            .map_or(Ok(()), |sequence| write!(f, " seq={sequence}"))
-    }
-}
-
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Energised => f.write_str("relay energised"),
-            Self::Released(Release::Expired) => f.write_str("relay released cause=expired"),
-            Self::Released(Release::NotAttentive) => {
-                f.write_str("relay released cause=not_attentive")
-            }
-            Self::Counted(name) => write!(f, "set {name} counted"),
-            Self::Noted(name) => write!(f, "set {name} noted"),
-            Self::Held {
-                source,
-                cause,
-                subject,
-            } => {
-                write!(f, "set {source} held reason={}", cause.as_str())?;
-                about(f, subject.as_ref())
-            }
-            Self::Armed(true) => f.write_str("armed"),
-            Self::Armed(false) => f.write_str("armed already"),
-            Self::Session(name, session) => write!(f, "session {name} {session}"),
-            Self::Pong => f.write_str("pong"),
-            Self::Status(status) => status.fmt(f),
-            Self::Refused(refusal) => write!(f, "refused {}", refusal.as_str()),
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let relay = if self.energised {
-            "energised"
-        } else {
-            "released"
-        };
-        let latched = if self.latched { "yes" } else { "no" };
-        write!(f, "status relay={relay} latched={latched}")?;
-        if let Some(remaining) = self.remaining {
-            write!(f, " remaining_ms={}", remaining.as_millis())?;
-        }
-        if let Some((cause, subject)) = &self.hold {
-            write!(f, " hold={}", cause.as_str())?;
-            about(f, subject.as_ref())?;
-        }
-        write!(f, " refused:{}", self.refused)
-    }
-}
-
-fn about(f: &mut fmt::Formatter<'_>, subject: Option<&Name>) -> fmt::Result {
-    subject.map_or(Ok(()), |name| write!(f, " source={name}"))
+    let _ = reports.push(Report {
+        at_ms: at.as_millis(),
+        what,
+        sequence,
+    });
 }
 
 #[cfg(test)]

@@ -1,58 +1,7 @@
 //! What outlives a reset, in RAM that nobody clears: how often the box has started, and why it had
 //! to do so again.
 
-use crate::vitals::Sick;
-use lvmbeat_core::crc::crc32;
-
-/// Why the box was reset.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Cause {
-    /// It had no power: nothing of the record is left.
-    PowerOn,
-    /// From outside, while all was well.
-    External,
-    /// The deciding task did not run, so that nobody fed the hardware watchdog.
-    Hung,
-    /// The hardware watchdog was not fed for this.
-    Sick(Sick),
-    /// A panic: a defect.
-    Panic,
-    /// The stack had no room.
-    StackOverflow,
-    /// Any other fault of the processor.
-    HardFault,
-}
-
-impl Cause {
-    /// Every cause, in a fixed order: the place in it is what is kept.
-    pub const ALL: [Self; 9] = [
-        Self::PowerOn,
-        Self::External,
-        Self::Hung,
-        Self::Sick(Sick::UartTask),
-        Self::Sick(Sick::ClockSlow),
-        Self::Sick(Sick::ClockFast),
-        Self::Panic,
-        Self::StackOverflow,
-        Self::HardFault,
-    ];
-
-    /// As it is shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PowerOn => "power_on",
-            Self::External => "external",
-            Self::Hung => "hung",
-            Self::Sick(Sick::UartTask) => "uart_task_stuck",
-            Self::Sick(Sick::ClockSlow) => "clock_slow",
-            Self::Sick(Sick::ClockFast) => "clock_fast",
-            Self::Panic => "panic",
-            Self::StackOverflow => "stack_overflow",
-            Self::HardFault => "hard_fault",
-        }
-    }
-}
+use lvmbeat_core::serial::{ResetCause, crc32};
 
 /// The words as they lie in RAM.
 pub type Words = [u32; 5];
@@ -65,8 +14,8 @@ const VERSION: u32 = 0x4C56_4D02;
 pub struct Record {
     /// How often it has started since it was given power; stops at `u32::MAX`.
     pub starts: u32,
-    /// Why it will have to start again; [`Cause::External`] while nothing is wrong.
-    pub cause: Cause,
+    /// Why it will have to start again; [`ResetCause::External`] while nothing is wrong.
+    pub cause: ResetCause,
     /// The place where it happened: the line of a panic, or the program counter.
     pub place: u32,
 }
@@ -75,7 +24,7 @@ impl Record {
     /// The first start: what was in RAM was not written by this program.
     pub const FIRST: Self = Self {
         starts: 0,
-        cause: Cause::PowerOn,
+        cause: ResetCause::PowerOn,
         place: 0,
     };
 
@@ -85,7 +34,7 @@ impl Record {
         let [version, starts, cause, place, check] = words;
         let cause = usize::try_from(cause)
             .ok()
-            .and_then(|index| Cause::ALL.get(index));
+            .and_then(|index| ResetCause::ALL.get(index));
         match cause {
             Some(cause) if version == VERSION && check == checksum(words) => Self {
                 starts,
@@ -98,7 +47,9 @@ impl Record {
 
     /// What is to be left for after the reset.
     pub fn to_words(self) -> Words {
-        let index = Cause::ALL.iter().position(|cause| *cause == self.cause);
+        let index = ResetCause::ALL
+            .iter()
+            .position(|cause| *cause == self.cause);
         let cause = index
             .and_then(|index| u32::try_from(index).ok())
             .unwrap_or(u32::MAX);
@@ -112,15 +63,15 @@ impl Record {
     pub fn started(self) -> Self {
         Self {
             starts: self.starts.saturating_add(1),
-            cause: Cause::External,
+            cause: ResetCause::External,
             place: 0,
         }
     }
 
     /// Something is wrong. The first cause stays: what follows from it is not what has to be known.
     #[must_use]
-    pub fn because(self, cause: Cause, place: u32) -> Self {
-        if self.cause == Cause::External {
+    pub fn because(self, cause: ResetCause, place: u32) -> Self {
+        if self.cause == ResetCause::External {
             Self {
                 cause,
                 place,
@@ -150,7 +101,7 @@ mod tests {
 
     #[test]
     fn each_cause_is_found_again_after_the_reset() {
-        for cause in Cause::ALL {
+        for cause in ResetCause::ALL {
             let record = Record {
                 starts: 3,
                 cause,
@@ -175,22 +126,25 @@ mod tests {
 
     #[test]
     fn the_first_cause_stays() {
-        let record = Record::FIRST.started().because(Cause::Panic, 7);
-        assert_eq!(record.because(Cause::Hung, 8), record);
+        let record = Record::FIRST.started().because(ResetCause::Panic, 7);
+        assert_eq!(record.because(ResetCause::Hung, 8), record);
         assert_eq!(
             (record.cause, record.place, record.starts),
-            (Cause::Panic, 7, 1)
+            (ResetCause::Panic, 7, 1)
         );
     }
 
     #[test]
     fn a_start_counts_and_begins_without_a_cause() {
-        let record = Record::FIRST.started().because(Cause::Panic, 7).started();
+        let record = Record::FIRST
+            .started()
+            .because(ResetCause::Panic, 7)
+            .started();
         assert_eq!(
             record,
             Record {
                 starts: 2,
-                cause: Cause::External,
+                cause: ResetCause::External,
                 place: 0
             }
         );

@@ -6,6 +6,7 @@
 //! Whatever is wrong then trips the relay at once and resets the box a moment later.
 
 use embassy_time::{Duration, Instant};
+use lvmbeat_core::serial::Sick;
 
 /// The watchdog is fed this often.
 pub const FEED_EVERY: Duration = Duration::from_secs(2);
@@ -15,18 +16,6 @@ pub const HARDWARE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The two clocks may differ by an eighth, and by this much, of which one is read a little later
 /// than the other.
 const SLACK: Duration = Duration::from_millis(20);
-
-/// Why the hardware watchdog must not be fed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Sick {
-    /// The serial task has not checked in.
-    UartTask,
-    /// The clock of the decisions is slower than the second one, or stands, or went back.
-    ClockSlow,
-    /// The clock of the decisions is faster than the second one.
-    ClockFast,
-}
 
 /// Keeps what was true when the hardware watchdog was fed last.
 #[derive(Clone, Debug)]

@@ -122,12 +122,36 @@ pub fn rearm(watchdog: &mut Watchdog) {
     watchdog.rearm();
 }
 
+/// What the box reads and writes on its line.
+#[cfg(feature = "serial")]
+mod serial {
+    use heapless::String;
+    use lvmbeat_core::serial::{Escaped, Frame, FrameError, MAX_REPORT, Report, Unescape};
+
+    #[unsafe(no_mangle)]
+    pub(crate) fn unescape(unescape: &mut Unescape, byte: u8) -> Escaped {
+        unescape.push(byte)
+    }
+
+    #[unsafe(no_mangle)]
+    pub(crate) fn decode(body: &[u8]) -> Result<Frame, FrameError> {
+        Frame::decode(body)
+    }
+
+    #[unsafe(no_mangle)]
+    pub(crate) fn emit(report: &Report) -> String<MAX_REPORT> {
+        report.emit()
+    }
+}
+
 macro_rules! entries {
-    ($($function:ident),* $(,)?) => {
+    ($($(#[$when:meta])? $function:path),* $(,)?) => {
         /// Keeps every function, and nothing that none of them needs.
         #[unsafe(no_mangle)]
         pub extern "C" fn _start() -> usize {
-            &raw const SUPERVISOR as usize + &raw const WATCHDOG as usize $(+ core::hint::black_box($function as *const () as usize))*
+            let mut kept = &raw const SUPERVISOR as usize + &raw const WATCHDOG as usize;
+            $($(#[$when])? { kept += core::hint::black_box($function as *const () as usize); })*
+            kept
         }
     };
 }
@@ -145,5 +169,11 @@ entries!(
     feed,
     poll,
     remaining,
-    rearm
+    rearm,
+    #[cfg(feature = "serial")]
+    serial::unescape,
+    #[cfg(feature = "serial")]
+    serial::decode,
+    #[cfg(feature = "serial")]
+    serial::emit,
 );

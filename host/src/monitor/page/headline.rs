@@ -115,7 +115,7 @@ fn beat(page: &Page) -> Markup {
                         "Silence observed: " (growing(silence)) "."
                         @if !view.alarm.mode.is_enabled() { " Alerts are disabled: nobody is reminded." }
                     }
-                    State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; no alarm will come of it." }
+                    State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; it will raise no alarm." }
                     State::Up | State::Waiting => { "Silence of " (span(view.alert_after)) " raises the alarm." }
                 }
             }
@@ -130,15 +130,15 @@ fn todo(page: &Page) -> Markup {
             State::Up if page.urgent() > 1 => "read the warnings below.",
             State::Up => "nothing.",
             State::Waiting => {
-                "check that the actor runs, and that its " code { "outside_monitor.url" } " leads here, with the token if there is one."
+                "check that the actor runs, and that its " code { "outside_monitor.url" } " points here, with the token if one is set."
             }
             State::Disabled if overdue(page.view) => "find out why it is silent: nobody is alerted.",
             State::Disabled => "enable alerts as soon as the work is done.",
             State::NotAlerting => @if let Some(mute) = page.mute { (mute.said().1) },
             State::Down => {
                 @if let Some(action) = &page.setting.action { (action) } @else {
-                    "make sure that the dome is closed. Without network the observatory closes it by itself within minutes, \
-                     unless engineering mode is on; but from here nobody can see that."
+                    "make sure that the dome is closed. Without a network the observatory closes it within minutes, \
+                     unless engineering mode is on; but this cannot be seen from here."
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::monitor::view::{ChannelView, View};
 pub(super) enum State {
     /// The monitor would tell nobody although nobody has disabled it; whatever else it shows.
     NotAlerting,
-    /// People were told that the observatory is silent.
+    /// An alarm is on.
     Down,
     /// Somebody has disabled alerts.
     Disabled,
@@ -54,7 +54,7 @@ impl State {
     }
 }
 
-/// Why nobody would be told.
+/// Why nobody would be alerted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mute {
     /// The loop has not run for so long: the view is old.
@@ -94,25 +94,25 @@ impl Mute {
                     "This monitor has stopped watching: nothing here is newer than {}.",
                     span(age)
                 ),
-                "Restart the monitor, and look at its log. Until it runs, look at the observatory by another way.",
+                "Restart the monitor and look at its log. Until then, check on the observatory another way.",
             ),
             Self::ByConfiguration => (
-                "This monitor is told never to alert by itself.".to_owned(),
+                "Alerting is switched off in this monitor's configuration.".to_owned(),
                 "Start it without LVMBEAT_START_MONITOR=0.",
             ),
             Self::NoChannel => (
-                "This monitor has no way to tell anybody.".to_owned(),
+                "This monitor has no way to alert anybody.".to_owned(),
                 "Set up e-mail (LVMBEAT_EMAIL_…), Slack (SLACK_API_TOKEN) or a webhook, and restart it.",
             ),
             Self::NoWay => (
                 "Nothing that this monitor sends arrives: every channel fails.".to_owned(),
-                "See below under Channels why. It goes on trying.",
+                "See Channels below for the reason. The monitor keeps trying.",
             ),
         }
     }
 }
 
-/// The state, and why nobody would be told, if so. An alarm that is on outranks a monitor that
+/// The state and, if nobody would be alerted, why. An alarm that is on outranks a monitor that
 /// cannot tell of it, unless the monitor does not even look.
 pub(super) fn state(view: &View, age: Duration) -> (State, Option<Mute>) {
     let mute = Mute::of(view, age);

@@ -8,6 +8,7 @@
 mod reader;
 
 use core::cell::RefCell;
+use core::fmt::Write as _;
 
 use box_logic::command::Fault;
 use box_logic::permit::Setup;
@@ -100,7 +101,10 @@ pub(crate) async fn play(origin: Instant) -> ! {
                 Timer::at(origin + at).await;
                 // Whoever is due now goes first.
                 embassy_futures::yield_now().await;
-                crate::tasks::say(format_args!("stack {}", stack::deepest()));
+                let mut line = heapless::String::<32>::new();
+                if writeln!(line, "stack {}", stack::deepest()).is_ok() {
+                    uart::send(&line);
+                }
                 while !uart::is_drained() {
                     embassy_futures::yield_now().await;
                 }
@@ -113,7 +117,7 @@ pub(crate) async fn play(origin: Instant) -> ! {
 /// The hardware watchdog has interrupted: a reset must come within its time (which this waits for
 /// on QEMU's slow processor).
 pub(crate) fn wait_for_reset() {
-    cortex_m::asm::delay(60_000_000);
+    cortex_m::asm::delay(15_000_000);
     exit(if relay::is_energised() {
         RELAY_HELD
     } else {

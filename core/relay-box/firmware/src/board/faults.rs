@@ -5,7 +5,7 @@
     reason = "symbols of the linker, and the frame that the processor has put on the stack"
 )]
 
-use box_logic::record::Cause;
+use lvmbeat_core::serial::ResetCause;
 
 use super::{relay, retained};
 
@@ -13,12 +13,12 @@ use super::{relay, retained};
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     cortex_m::interrupt::disable();
     end(
-        Cause::Panic,
+        ResetCause::Panic,
         info.location().map_or(0, core::panic::Location::line),
     )
 }
 
-fn end(cause: Cause, place: u32) -> ! {
+fn end(cause: ResetCause, place: u32) -> ! {
     relay::release();
     retained::because(cause, place);
     cortex_m::peripheral::SCB::sys_reset()
@@ -49,17 +49,19 @@ extern "C" fn hard_fault(frame: *const u32) -> ! {
     let bottom = &raw const _stack_end as usize;
     // The frame itself had no room, or nearly none.
     if (frame as usize) < bottom + 64 {
-        end(Cause::StackOverflow, 0)
+        end(ResetCause::StackOverflow, 0)
     }
     // The seventh word is the program counter.
-    end(Cause::HardFault, unsafe { frame.add(6).read_volatile() })
+    end(ResetCause::HardFault, unsafe {
+        frame.add(6).read_volatile()
+    })
 }
 
 /// The hardware watchdog was not fed. The reset is its own: whoever feeds it from here would defeat
 /// it.
 pub(super) fn watchdog_expired() -> ! {
     relay::release();
-    retained::because(Cause::Hung, 0);
+    retained::because(ResetCause::Hung, 0);
     #[cfg(feature = "bench")]
     crate::bench::wait_for_reset();
     loop {

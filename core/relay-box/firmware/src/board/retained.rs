@@ -3,7 +3,8 @@
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
-use box_logic::record::{Cause, Record, Words};
+use box_logic::record::{Record, Words};
+use lvmbeat_core::serial::ResetCause;
 
 #[expect(
     unsafe_code,
@@ -37,7 +38,7 @@ pub(crate) fn started() -> (Record, Record) {
 }
 
 /// Notes why there will be a reset. The first cause stays.
-pub(crate) fn because(cause: Cause, place: u32) {
+pub(crate) fn because(cause: ResetCause, place: u32) {
     let record = Record::from_words(words::read());
     words::write(record.because(cause, place).to_words());
 }

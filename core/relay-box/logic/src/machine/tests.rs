@@ -1,9 +1,9 @@
+use lvmbeat_core::serial::{Frame, Kind};
 use lvmbeat_core::watchdog::Recovery;
 
 use super::*;
 use crate::command::{Fault, parse_line};
 use crate::intake::BURST;
-use lvmbeat_core::frame::{Frame, Kind};
 
 const T0: Instant = Instant::from_secs(1000);
 

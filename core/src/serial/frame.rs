@@ -1,5 +1,4 @@
-//! The frame in which heartbeats go over a serial line, to a watchdog box that may stand beside the
-//! dome.
+//! What is said to the box: one frame each.
 //!
 //! ```text
 //! STX  body with STX, ETX, DLE, CR and LF escaped (DLE, byte ^ 0x40)  ETX
@@ -16,17 +15,17 @@
 
 use heapless::Vec;
 
-use crate::crc::crc32;
+use super::crc::crc32;
 use crate::name::{MAX_NAME_BYTES, Name};
 
 /// Begins a frame.
 pub const STX: u8 = 0x02;
 /// Ends a frame.
-pub const ETX: u8 = 0x03;
+const ETX: u8 = 0x03;
 /// The next byte was changed by [`ESCAPE_MASK`].
-pub const DLE: u8 = 0x10;
+const DLE: u8 = 0x10;
 /// What an escaped byte was changed by.
-pub const ESCAPE_MASK: u8 = 0x40;
+const ESCAPE_MASK: u8 = 0x40;
 /// The longest body in bytes.
 pub const MAX_BODY: usize = HEAD + MAX_NAME_BYTES + CRC;
 /// The longest frame in bytes, when every byte of the body is escaped.
@@ -92,6 +91,41 @@ impl Kind {
             Self::Arm => b'a',
             Self::Ping => b'p',
             Self::Status => b'q',
+        }
+    }
+}
+
+/// Undoes the escapes of a frame, byte by byte, from the one after its [`STX`].
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Unescape {
+    is_escaped: bool,
+}
+
+/// What a byte of a frame is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Escaped {
+    /// It says something of the next byte.
+    Prefix,
+    /// This byte of the body.
+    Body(u8),
+    /// The end of the frame.
+    End,
+}
+
+impl Unescape {
+    /// Takes the next byte.
+    pub fn push(&mut self, byte: u8) -> Escaped {
+        if self.is_escaped {
+            self.is_escaped = false;
+            return Escaped::Body(byte ^ ESCAPE_MASK);
+        }
+        match byte {
+            DLE => {
+                self.is_escaped = true;
+                Escaped::Prefix
+            }
+            ETX => Escaped::End,
+            byte => Escaped::Body(byte),
         }
     }
 }
@@ -162,6 +196,8 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn frame(kind: Kind) -> Frame {
@@ -174,17 +210,51 @@ mod tests {
     }
 
     fn body(frame: &Frame) -> Vec<u8> {
+        let mut unescape = Unescape::default();
         let wire = frame.encode();
+        let mut bytes = wire[1..].iter().map(|byte| unescape.push(*byte));
         let mut body = vec![];
-        let mut inner = wire[1..wire.len() - 1].iter();
-        while let Some(byte) = inner.next() {
-            body.push(if *byte == DLE {
-                inner.next().unwrap() ^ ESCAPE_MASK
-            } else {
-                *byte
-            });
+        loop {
+            match bytes.next().unwrap() {
+                Escaped::Prefix => {}
+                Escaped::Body(byte) => body.push(byte),
+                Escaped::End => break,
+            }
         }
+        assert_eq!(bytes.next(), None);
         body
+    }
+
+    proptest! {
+        #[test]
+        fn any_frame_is_read_as_it_was_written(
+            (kind, session, sequence) in (0..Kind::ALL.len(), any::<u32>(), any::<u32>()),
+            source in "[^\\s\\p{Cc}]{1,8}",
+        ) {
+            let frame = Frame {
+                kind: Kind::ALL[kind].1,
+                session,
+                sequence,
+                source: Name::new(&source).unwrap(),
+            };
+            prop_assert_eq!(Frame::decode(&body(&frame)), Ok(frame));
+        }
+
+        #[test]
+        fn x2_any_bytes_are_a_frame_or_an_error(bytes: Vec<u8>) {
+            let mut unescape = Unescape::default();
+            let body: Vec<u8> = bytes
+                .iter()
+                .filter_map(|byte| match unescape.push(*byte) {
+                    Escaped::Body(byte) => Some(byte),
+                    Escaped::Prefix | Escaped::End => None,
+                })
+                .collect();
+            // Its checksum cannot be guessed.
+            prop_assert!(Frame::decode(&body).is_err());
+            let sealed = [&body[..], &crc32(&body).to_le_bytes()].concat();
+            prop_assert_ne!(Frame::decode(&sealed), Err(FrameError::Checksum));
+        }
     }
 
     #[test]
