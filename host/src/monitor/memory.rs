@@ -7,19 +7,17 @@ use embassy_time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use lvmbeat_core::alarm::{self, Alarm, Mode, Notification, State};
 use lvmbeat_core::attention::Lapse;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::history::History;
 use super::notice::{Event, Silence};
 use super::notify::{Channel, Failure, Undelivered};
-use super::outbox::{self, Delivery, Outbox, Queue, Way};
-use super::store::Loaded;
+use super::outbox::{Delivery, Outbox, Queue, Way};
+use super::saved::{Loaded, Saved};
 use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
 use crate::clock::{Moment, seconds};
 use crate::config::monitor::Monitor;
 use crate::config::{core_duration, std_duration};
-use crate::peer::Secrets;
 use crate::report::Report;
 
 /// All of it.
@@ -41,57 +39,6 @@ pub(super) struct Memory {
     history: History,
     counters: Counters,
     started: Timestamp,
-}
-
-/// What survives a restart.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
-pub(super) struct Saved {
-    /// When it was saved.
-    pub(super) wall: Timestamp,
-    /// The process that has saved it; an earlier version does not say.
-    #[serde(default)]
-    pub(super) writer: Option<Uuid>,
-    pub(super) alarm: alarm::Saved,
-    #[serde(default)]
-    unsure: bool,
-    #[serde(default)]
-    incident: Option<Uuid>,
-    #[serde(default)]
-    since: Option<Timestamp>,
-    #[serde(default)]
-    last_seen: Option<Timestamp>,
-    #[serde(default)]
-    report: Option<(Report, Timestamp)>,
-    #[serde(default)]
-    outbox: outbox::Saved,
-    #[serde(default)]
-    history: History,
-}
-
-impl Saved {
-    /// What a monitor knows that has never run.
-    fn nothing(wall: Timestamp) -> Self {
-        Self {
-            wall,
-            writer: None,
-            alarm: alarm::Saved::default(),
-            unsure: false,
-            incident: None,
-            since: None,
-            last_seen: None,
-            report: None,
-            outbox: outbox::Saved::default(),
-            history: History::default(),
-        }
-    }
-
-    /// What others have written, as it may be shown: an earlier version may have saved it as it
-    /// came (X1).
-    pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
-        self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
-        self.outbox.clean(secrets);
-        self
-    }
 }
 
 impl Memory {

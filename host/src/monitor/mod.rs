@@ -14,6 +14,7 @@ pub mod notify;
 mod outbox;
 pub mod page;
 mod ping;
+mod saved;
 mod saving;
 mod store;
 #[cfg(test)]

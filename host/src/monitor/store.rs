@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::memory::Saved;
+use super::saved::{Loaded, Python, Saved};
 pub(super) use lock::{Lock, Mark, NoLock, lock};
 
 /// The version that is written. Fields may be added without a new one.
@@ -28,30 +28,6 @@ pub(super) const VERSION: u64 = 1;
 const MAX_BYTES: u64 = 16 << 20;
 /// How many damaged files are kept.
 const MAX_SET_ASIDE: u32 = 100;
-
-/// What was found.
-#[derive(Debug)]
-pub(super) enum Loaded {
-    /// There is no file, or none is configured.
-    Nothing,
-    /// What this version, or an older one, has saved.
-    Saved(Box<Saved>),
-    /// The file of the Python version.
-    Python(Python),
-    /// There is one that cannot be used.
-    Lost,
-    /// There is one of a later version, of this format. It is left as it is.
-    Later(u64),
-}
-
-/// What the Python version saves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Python {
-    /// People were notified of `Down`.
-    pub(super) active: bool,
-    /// The last beat.
-    pub(super) last_seen: Option<Timestamp>,
-}
 
 /// Why a state file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::Page;
-use super::headline::Mute;
+use super::state::Mute;
 use crate::monitor::notify::Kind;
 
 /// For how long alerts can be disabled, in seconds and in words.

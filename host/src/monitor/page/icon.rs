@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::headline::State;
+use super::state::State;
 
 /// The state's sign.
 pub(super) fn sign(state: State) -> Markup {

@@ -3,7 +3,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::memory::Memory;
-use super::super::store::Loaded;
+use super::super::saved::Loaded;
 use super::super::testing::{SteppedClock, config};
 use super::super::view::StoreView;
 use super::*;
