@@ -143,6 +143,8 @@ pub struct Emission {
     pace: Pace,
     phase: Phase,
     newest: Ticket,
+    /// The newest ticket is of an earlier session.
+    abandoned: bool,
     last_success: Option<Success>,
     last_outcome: Option<Outcome>,
     counts: Counts,
@@ -155,6 +157,7 @@ impl Emission {
             pace,
             phase: Phase::Free,
             newest: Ticket(u32::MAX),
+            abandoned: false,
             last_success: None,
             last_outcome: None,
             counts: Counts::default(),
@@ -182,6 +185,7 @@ impl Emission {
     /// Starts one; only while there is nothing to [`wait`](Self::wait) for (S6).
     pub(crate) fn start(&mut self, now: Instant) -> Ticket {
         self.newest = Ticket(self.newest.0.wrapping_add(1));
+        self.abandoned = false;
         self.phase = Phase::InFlight(now);
         self.newest
     }
@@ -228,6 +232,7 @@ impl Emission {
     /// everything was held until that clock has caught up (L1).
     pub(crate) fn abandon(&mut self, now: Instant) {
         self.ended(self.newest, Outcome::Lost, now);
+        self.abandoned = true;
         if let Some(success) = &mut self.last_success {
             success.started = success.started.min(now);
             success.acknowledged = success.acknowledged.min(now);
@@ -238,8 +243,9 @@ impl Emission {
         }
     }
 
-    pub(crate) fn is_in_flight(&self, ticket: Ticket) -> bool {
-        ticket == self.newest && matches!(self.phase, Phase::InFlight(_))
+    /// Whether it is of the last decision, and that one of this session.
+    pub(crate) fn is_newest(&self, ticket: Ticket) -> bool {
+        ticket == self.newest && !self.abandoned
     }
 
     /// When the emission that is under way started.

@@ -12,11 +12,12 @@
 //! | [`path`] | how long can a message have been on its way from the broker? |
 //! | [`sent_after`] | when was a beat sent, at the earliest? |
 //! | [`emission`] | may another heartbeat be sent to the dome now? |
+//! | [`delivery`] | what is published for one decision, and when is it too late? |
 //! | [`supervisor`] | all of that together: emit or hold |
 //! | [`reason`] | and why is it held? |
 //! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
 //! | [`watchdog`] | the other end: was the dome's controller fed in time? |
-//! | [`frame`] | how does a heartbeat get over a serial line, to a watchdog box? |
+//! | [`serial`] | what is said over a serial line to a watchdog box, and what does it answer? |
 //! | [`budget`] | how long until the dome closes in the worst case, and with what margin does it stay open? |
 //!
 //! # Rules that hold for every machine
@@ -44,21 +45,22 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
-pub mod crc;
+pub mod delivery;
 pub mod emission;
-pub mod frame;
 pub mod heartbeat;
 pub mod link;
 pub mod name;
 pub mod path;
 pub mod reason;
 pub mod sent_after;
+pub mod serial;
 pub mod supervisor;
 pub mod watchdog;
 
 pub use alarm::{Alarm, Notification};
 pub use attention::{Attention, Lapse};
 pub use budget::{Budget, Impossible};
+pub use delivery::Delivery;
 pub use emission::{Outcome, Ticket};
 pub use heartbeat::HeartbeatId;
 pub use link::{LinkChange, LinkId, LinkState};

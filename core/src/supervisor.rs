@@ -288,10 +288,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// [`Lost`](Outcome::Lost).
     #[must_use = "a heartbeat that may not be sent any more must not be sent"]
     pub fn may_send(&self, ticket: Ticket, now: Instant) -> bool {
-        self.emission.is_in_flight(ticket)
-            && !self
-                .first_cause(None, now)
-                .is_some_and(|cause| cause.is_fault())
+        self.emission.in_flight_since().is_some() && self.stands(ticket, now)
     }
 
     /// Takes the outcome of an emission. Gives false for a ticket that is not the one under way;
@@ -386,6 +383,12 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.heartbeats.forget();
         self.emission.break_streak();
         self.attention = Attention::new(self.attention.limit(), now);
+    }
+
+    /// Whether this ticket is of the last decision of this session, and no fault came up since.
+    pub(crate) fn stands(&self, ticket: Ticket, now: Instant) -> bool {
+        let fault = self.first_cause(None, now).filter(Reason::is_fault);
+        self.emission.is_newest(ticket) && fault.is_none()
     }
 
     /// The rule (S1, S3, S5, S6), said once: the first cause why no heartbeat may go to the dome at

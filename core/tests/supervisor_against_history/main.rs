@@ -423,9 +423,9 @@ fn the_steps_meet_every_answer() {
         "an earlier lapse",
     ]);
     // Where nothing is critical, every beat is only noted.
-    let causes = Cause::ALL.into_iter();
-    let causes = causes.filter(|cause| *cause != Cause::NothingCritical);
-    expected.extend(causes.map(Cause::as_str));
+    let holds = Cause::ALL.into_iter();
+    let holds = holds.filter(|cause| *cause != Cause::NothingCritical);
+    expected.extend(holds.map(Cause::as_str));
     assert_eq!(met, expected);
 }
 

@@ -2,8 +2,9 @@
 
 use embassy_time::Instant;
 use jiff::Timestamp;
+use lvmbeat_core::serial::What;
 
-use super::relay_box::{Answer, BoxEvent, Told};
+use super::relay_box::{Answer, BoxEvent, Verdict};
 use crate::clock::Moment;
 
 /// What is known of it.
@@ -16,7 +17,7 @@ pub struct BoxView {
     /// Whether somebody has to arm it first.
     pub latched: Option<bool>,
     /// Its word for why the next heartbeat would not count, or why the relay was released.
-    pub hold: Option<String>,
+    pub hold: Option<&'static str>,
     /// When a heartbeat last counted.
     pub counted_at: Option<Instant>,
     /// The same, by the wall clock.
@@ -34,22 +35,23 @@ pub struct BoxView {
 impl BoxView {
     /// Takes what is heard of the box. Logged when it changes.
     pub(super) fn observe(&mut self, event: BoxEvent, at: Moment) {
-        let said = match event {
+        let before = (self.energised, self.latched);
+        let what = match event {
             BoxEvent::Opened(status) => {
                 tracing::info!(path = self.path, "the watchdog box answers");
                 self.failure = None;
-                status
+                What::Status(status)
             }
             BoxEvent::Answered(Answer { verdict, status }) => {
                 self.answered += 1;
-                if verdict.ends_with(" counted") {
+                if verdict == Verdict::Counted {
                     self.counted += 1;
                     self.counted_at = Some(at.now);
                     self.last_counted = Some(at.wall);
                 }
-                tracing::debug!(verdict, "the watchdog box was fed");
+                tracing::debug!(?verdict, "the watchdog box was fed");
                 self.failure = None;
-                status
+                What::Status(status)
             }
             BoxEvent::Failed(failure) => {
                 self.failed += 1;
@@ -59,30 +61,32 @@ impl BoxView {
                 self.failure = Some(failure);
                 return;
             }
-            BoxEvent::Told(said) => said,
+            BoxEvent::Reported(what) => what,
             // A question, which the loop answers.
             BoxEvent::AboutToFeed { .. } => return,
         };
-        let before = (self.energised, self.latched);
-        match said {
-            Told::Started => {
+        match what {
+            What::Started(_) => {
                 tracing::warn!("the watchdog box has started anew; its relay is released");
                 (self.energised, self.latched, self.hold) = (Some(false), None, None);
                 return;
             }
-            Told::Relay { energised, cause } => {
-                self.energised = Some(energised);
-                self.hold = cause;
+            What::Energised => (self.energised, self.hold) = (Some(true), None),
+            What::Released(release) => {
+                self.energised = Some(false);
+                self.hold = Some(release.as_str());
             }
-            Told::Status {
-                energised,
-                latched,
-                hold,
-            } => {
-                (self.energised, self.latched) = (Some(energised), Some(latched));
-                self.hold = hold;
+            What::Status(status) => {
+                (self.energised, self.latched) = (Some(status.energised), Some(status.latched));
+                self.hold = status.hold.map(|hold| hold.cause.as_str());
             }
-            Told::Other => {}
+            What::Counted(_)
+            | What::Held { .. }
+            | What::Noted(_)
+            | What::Armed(_)
+            | What::Session(..)
+            | What::Pong
+            | What::Refused(_) => {}
         }
         if before != (self.energised, self.latched) {
             self.log_relay();

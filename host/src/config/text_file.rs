@@ -17,7 +17,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<String> {
         let error = format!("it is longer than {most} bytes");
         return Err(io::Error::other(error));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text in UTF-8"))
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
 /// Whether it is a file, or a link to one; the error says what it is instead.
@@ -34,7 +34,7 @@ pub fn is_a_file(path: &Path) -> io::Result<()> {
     } else {
         "a device"
     };
-    Err(io::Error::other(format!("it is {what}, and not a file")))
+    Err(io::Error::other(format!("it is {what}, not a file")))
 }
 
 #[cfg(test)]
@@ -54,15 +54,12 @@ mod tests {
         fs::write(path("long"), "0123456789").unwrap();
         fs::write(path("latin"), b"\xe9").unwrap();
         let error = |path: &Path| read(path, 9).unwrap_err().to_string();
-        assert_eq!(error(&folder), "it is a directory, and not a file");
-        assert_eq!(error(&path("fifo")), "it is a FIFO, and not a file");
-        assert_eq!(error(&path("socket")), "it is a socket, and not a file");
-        assert_eq!(
-            error(Path::new("/dev/zero")),
-            "it is a device, and not a file"
-        );
+        assert_eq!(error(&folder), "it is a directory, not a file");
+        assert_eq!(error(&path("fifo")), "it is a FIFO, not a file");
+        assert_eq!(error(&path("socket")), "it is a socket, not a file");
+        assert_eq!(error(Path::new("/dev/zero")), "it is a device, not a file");
         assert_eq!(error(&path("long")), "it is longer than 9 bytes");
-        assert_eq!(error(&path("latin")), "it is not text in UTF-8");
+        assert_eq!(error(&path("latin")), "it is not UTF-8 text");
         assert_eq!(read(&path("long"), 10).unwrap(), "0123456789");
         std::os::unix::fs::symlink(path("long"), path("link")).unwrap();
         assert_eq!(read(&path("link"), 10).unwrap(), "0123456789");
