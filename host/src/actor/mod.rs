@@ -24,6 +24,8 @@ mod seen;
 mod session_view;
 pub mod snapshot;
 mod state;
+#[cfg(test)]
+mod testing;
 mod turn;
 mod words;
 

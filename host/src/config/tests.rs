@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use super::*;
-use crate::telemetry::with_causes;
+use crate::errors::with_causes;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse("lvmbeat.yaml", text, &|_| None)
