@@ -12,6 +12,7 @@ pub mod dial;
 mod errors;
 pub mod monitor;
 mod peer;
+pub mod probes;
 pub mod report;
 pub mod telemetry;
 

@@ -12,10 +12,7 @@ use tokio::sync::watch;
 use super::metrics;
 use super::snapshot::{SessionState, Snapshot};
 use crate::clock::Clock;
-use crate::telemetry::OPENMETRICS;
-
-/// The actor shows itself several times a second; one that has not for this long hangs.
-const HUNG_AFTER: embassy_time::Duration = embassy_time::Duration::from_secs(5);
+use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
 
 type Shown = watch::Receiver<Option<Snapshot>>;
 
@@ -28,12 +25,15 @@ struct Actor {
 /// The routes of an actor that shows itself on that channel.
 ///
 /// `/healthz` answers 200 while the decision loop runs, `/readyz` while this actor is the active
-/// one, both else 503; `/metrics` is OpenMetrics text.
+/// one, both else 503; `/metrics` is OpenMetrics text. A slash at the end changes nothing.
 pub fn router(shown: Shown, clock: Arc<dyn Clock>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
+        .route("/healthz/", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/readyz/", get(readyz))
         .route("/metrics", get(metrics_text))
+        .route("/metrics/", get(metrics_text))
         .with_state(Actor { shown, clock })
 }
 
@@ -69,7 +69,7 @@ async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
 async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {
     let snapshot = actor.shown.borrow().clone();
     match snapshot.map(|snapshot| metrics::encode(&snapshot)) {
-        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, OPENMETRICS)], text),
+        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], text),
         Some(Err(_)) | None => (
             StatusCode::SERVICE_UNAVAILABLE,
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
@@ -104,7 +104,7 @@ mod tests {
         let clock = Arc::new(RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH));
         let (show, shown) = watch::channel(None);
         let router = router(shown, clock.clone());
-        for path in ["/healthz", "/readyz", "/metrics"] {
+        for path in ["/healthz", "/readyz/", "/metrics", "/healthz/", "/metrics/"] {
             assert_eq!(
                 ask(&router, path).await.0,
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -115,7 +115,9 @@ mod tests {
         snapshot.at = clock.now();
         snapshot.session = SessionState::StandBy;
         show.send_replace(Some(snapshot.clone()));
-        assert_eq!(ask(&router, "/healthz").await.0, StatusCode::OK);
+        for path in ["/healthz", "/healthz/", "/metrics", "/metrics/"] {
+            assert_eq!(ask(&router, path).await.0, StatusCode::OK, "{path}");
+        }
         let (status, body) = ask(&router, "/readyz").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body.contains("another actor is active"), "{body}");

@@ -2,22 +2,19 @@
 //! each scrape, so that a scrape is consistent in itself and the decision loop keeps no metrics.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 
 use lvmbeat_core::{Cause, LinkState, Outcome};
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
 
 use embassy_time::Instant;
 
 use super::box_view::BoxView;
 use super::snapshot::{SessionState, Snapshot};
 use crate::clock;
-
-type Seconds = Gauge<f64, AtomicU64>;
+use crate::probes::{Metrics, Seconds};
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct Named {
@@ -36,21 +33,19 @@ struct WithOutcome {
 
 /// All metrics of that moment. What is not known is left out.
 pub(super) fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
-    let mut registry = Registry::with_prefix("lvmbeat");
-    heartbeats(&mut registry, snapshot);
-    links(&mut registry, snapshot);
-    decisions(&mut registry, snapshot);
-    enclosure(&mut registry, snapshot);
+    let mut metrics = Metrics::new("lvmbeat");
+    heartbeats(&mut metrics, snapshot);
+    links(&mut metrics, snapshot);
+    decisions(&mut metrics, snapshot);
+    enclosure(&mut metrics, snapshot);
     if let Some(view) = &snapshot.relay_box {
-        relay_box(&mut registry, view, snapshot.at);
+        relay_box(&mut metrics, view, snapshot.at);
     }
-    process(&mut registry, snapshot);
-    let mut shown = String::new();
-    text::encode(&mut shown, &registry)?;
-    Ok(shown)
+    process(&mut metrics, snapshot);
+    metrics.encode()
 }
 
-fn heartbeats(registry: &mut Registry, snapshot: &Snapshot) {
+fn heartbeats(metrics: &mut Metrics, snapshot: &Snapshot) {
     let (age, margin) = (
         Family::<Named, Seconds>::default(),
         Family::<Named, Seconds>::default(),
@@ -72,25 +67,25 @@ fn heartbeats(registry: &mut Registry, snapshot: &Snapshot) {
             margin.get_or_create(&name).set(seconds);
         }
     }
-    registry.register(
+    metrics.add(
         "heartbeat_age_seconds",
         "Time since the last heartbeat of this session",
         age,
     );
-    registry.register("heartbeat_current", "Whether the heartbeat counts", current);
-    registry.register(
+    metrics.add("heartbeat_current", "Whether the heartbeat counts", current);
+    metrics.add(
         "heartbeat_critical",
         "Whether the dome heartbeat is withheld without it",
         critical,
     );
-    registry.register(
+    metrics.add(
         "heartbeat_smallest_margin_seconds",
         "Timeout minus the longest time between two heartbeats",
         margin,
     );
 }
 
-fn links(registry: &mut Registry, snapshot: &Snapshot) {
+fn links(metrics: &mut Metrics, snapshot: &Snapshot) {
     let up = Family::<Named, Gauge>::default();
     for link in &snapshot.links {
         up.get_or_create(&Named {
@@ -98,14 +93,14 @@ fn links(registry: &mut Registry, snapshot: &Snapshot) {
         })
         .set((link.state == LinkState::Up).into());
     }
-    registry.register(
+    metrics.add(
         "link_up",
         "Whether the network link has been reached and is not down",
         up,
     );
 }
 
-fn decisions(registry: &mut Registry, snapshot: &Snapshot) {
+fn decisions(metrics: &mut Metrics, snapshot: &Snapshot) {
     let emissions = Family::<WithOutcome, Counter>::default();
     for outcome in Outcome::ALL {
         emissions
@@ -114,7 +109,7 @@ fn decisions(registry: &mut Registry, snapshot: &Snapshot) {
             })
             .inc_by(snapshot.emissions.of(outcome).into());
     }
-    registry.register(
+    metrics.add(
         "emissions",
         "Dome heartbeats by what became of them",
         emissions,
@@ -133,32 +128,25 @@ fn decisions(registry: &mut Registry, snapshot: &Snapshot) {
         let holding = hold.is_some_and(|hold| hold.cause == cause);
         now.get_or_create(&reason).set(holding.into());
     }
-    registry.register(
+    metrics.add(
         "holds",
         "Critical heartbeats that were not passed on, by first cause",
         holds,
     );
-    registry.register(
+    metrics.add(
         "hold",
         "Whether this is the first cause why the dome heartbeat is held now",
         now,
     );
 }
 
-fn enclosure(registry: &mut Registry, snapshot: &Snapshot) {
-    let mut seconds = |name: &str, help: &str, value: Option<f64>| {
-        if let Some(value) = value {
-            let gauge = Seconds::default();
-            gauge.set(value);
-            registry.register(name, help, gauge);
-        }
-    };
-    seconds(
+fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot) {
+    metrics.seconds(
         "ecp_acknowledged_age_seconds",
         "Time since the enclosure acknowledged a heartbeat",
         snapshot.acknowledged_age,
     );
-    seconds(
+    metrics.seconds(
         "ecp_smallest_margin_seconds",
         "PLC timeout minus the longest time between two acknowledged heartbeats",
         snapshot.smallest_margin,
@@ -167,7 +155,7 @@ fn enclosure(registry: &mut Registry, snapshot: &Snapshot) {
     let acknowledged = known
         .plc_acknowledged_at
         .and_then(|at| snapshot.at.checked_duration_since(at));
-    seconds(
+    metrics.seconds(
         "plc_acknowledged_age_seconds",
         "Time since the PLC was last heard to acknowledge the heartbeat",
         acknowledged.map(clock::seconds),
@@ -190,15 +178,11 @@ fn enclosure(registry: &mut Registry, snapshot: &Snapshot) {
         ),
     ];
     for (name, help, state) in states {
-        if let Some(state) = state {
-            let gauge = Gauge::<i64>::default();
-            gauge.set(state.into());
-            registry.register(name, help, gauge);
-        }
+        metrics.flag(name, help, state);
     }
 }
 
-fn relay_box(registry: &mut Registry, view: &BoxView, at: Instant) {
+fn relay_box(metrics: &mut Metrics, view: &BoxView, at: Instant) {
     let heartbeats = Family::<WithOutcome, Counter>::default();
     for (outcome, count) in [
         ("counted", view.counted),
@@ -209,35 +193,27 @@ fn relay_box(registry: &mut Registry, view: &BoxView, at: Instant) {
             .get_or_create(&WithOutcome { outcome })
             .inc_by(count);
     }
-    registry.register(
+    metrics.add(
         "box_heartbeats",
         "Heartbeats to the watchdog box by what became of them",
         heartbeats,
     );
-    if let Some(energised) = view.energised {
-        let gauge = Gauge::<i64>::default();
-        gauge.set(energised.into());
-        registry.register(
-            "box_relay_energised",
-            "Whether the watchdog box's relay is energised, as it said last",
-            gauge,
-        );
-    }
+    metrics.flag(
+        "box_relay_energised",
+        "Whether the watchdog box's relay is energised, as it said last",
+        view.energised,
+    );
     let counted = view
         .counted_at
         .and_then(|counted| at.checked_duration_since(counted));
-    if let Some(age) = counted {
-        let gauge = Seconds::default();
-        gauge.set(clock::seconds(age));
-        registry.register(
-            "box_counted_age_seconds",
-            "Time since a heartbeat counted for the watchdog box",
-            gauge,
-        );
-    }
+    metrics.seconds(
+        "box_counted_age_seconds",
+        "Time since a heartbeat counted for the watchdog box",
+        counted.map(clock::seconds),
+    );
 }
 
-fn process(registry: &mut Registry, snapshot: &Snapshot) {
+fn process(metrics: &mut Metrics, snapshot: &Snapshot) {
     let counters = &snapshot.counters;
     let counts = [
         ("beats", "Heartbeats received", counters.beats),
@@ -284,29 +260,19 @@ fn process(registry: &mut Registry, snapshot: &Snapshot) {
         ),
     ];
     for (name, help, count) in counts {
-        let counter = Counter::<u64>::default();
-        counter.inc_by(count);
-        registry.register(name, help, counter);
+        metrics.count(name, help, count);
     }
-    let open = Gauge::<i64>::default();
-    open.set((snapshot.session == SessionState::Open).into());
-    registry.register(
+    metrics.flag(
         "amqp_session_open",
         "Whether this actor has a session and is the active one",
-        open,
+        snapshot.session == SessionState::Open,
     );
-    let uptime = Seconds::default();
-    uptime.set(snapshot.uptime);
-    registry.register("uptime_seconds", "Time since the start", uptime);
-    if let Some(age) = snapshot.path_age {
-        let gauge = Seconds::default();
-        gauge.set(age);
-        registry.register(
-            "path_age_seconds",
-            "How long what is received may have been on its way",
-            gauge,
-        );
-    }
+    metrics.seconds("uptime_seconds", "Time since the start", snapshot.uptime);
+    metrics.seconds(
+        "path_age_seconds",
+        "How long what is received may have been on its way",
+        snapshot.path_age,
+    );
     let outside = Family::<Named, Gauge>::default();
     for monitor in &snapshot.outside {
         outside
@@ -315,7 +281,7 @@ fn process(registry: &mut Registry, snapshot: &Snapshot) {
             })
             .set((monitor.last_beat.is_some() && monitor.failure.is_none()).into());
     }
-    registry.register(
+    metrics.add(
         "outside_monitor_reached",
         "Whether the last beat to the monitor was taken",
         outside,

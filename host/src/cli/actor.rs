@@ -31,10 +31,7 @@ async fn serve(
     for line in config.budget_report().lines() {
         tracing::info!("{line}");
     }
-    let bus = config
-        .actor
-        .bus()
-        .map_err(|error| Failure::Running(error.to_string()))?;
+    let bus = config.actor.bus()?;
     let clock: Arc<dyn Clock> = Arc::new(BootClock);
     let (snapshots, shown) = watch::channel(None);
     let listener = match config.actor.http {
@@ -57,10 +54,5 @@ async fn serve(
             }
         },
     };
-    result.map_err(|error| match error {
-        actor::ActorError::Config(error) => Failure::Config(error),
-        actor::ActorError::HttpClient(_) | actor::ActorError::TaskDied(_) => {
-            Failure::Running(error.to_string())
-        }
-    })
+    Ok(result?)
 }

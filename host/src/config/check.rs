@@ -1,6 +1,8 @@
 //! From what is written to what can work.
 
+use std::fs;
 use std::num::NonZeroU8;
+use std::os::unix::fs::FileTypeExt as _;
 use std::time::Duration;
 
 use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
@@ -357,6 +359,14 @@ fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, Conf
         return Ok(None);
     };
     let mut faults = Faults::default();
+    // One that is not there may be plugged in later.
+    if fs::metadata(&path).is_ok_and(|found| !found.file_type().is_char_device()) {
+        faults.push(at.error(
+            "emit.serial.path",
+            format!("{} is no serial device", path.display()),
+            "name the box's, for example /dev/serial/by-id/usb-…",
+        ));
+    }
     let baud = raw.baud.unwrap_or(115_200);
     if !(300..=4_000_000).contains(&baud) {
         faults.push(at.error(

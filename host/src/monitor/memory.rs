@@ -28,8 +28,8 @@ pub(super) struct Memory {
     alarm: Alarm,
     /// False: never alert by itself.
     alerts: bool,
-    /// What was known is lost: people may have been told `Down`, and nobody knows. The next beat
-    /// is told as an all-clear (M2).
+    /// What was known is lost: people may have been notified of `Down`, and nobody knows. The next
+    /// beat raises an all-clear (M2).
     unsure: bool,
     /// The incident that is going on.
     incident: Option<Uuid>,
@@ -138,7 +138,7 @@ impl Memory {
         if dropped > 0 {
             tracing::warn!(
                 notices = dropped,
-                "not delivered, as their channels are not configured any more"
+                "not delivered: their channels are no longer configured"
             );
         }
         let state = alarm.status(at.now).state;
@@ -197,7 +197,7 @@ impl Memory {
         listened
     }
 
-    /// Decides whether people have to be told (M1). Nothing, if it never alerts by itself.
+    /// Decides whether people have to be notified (M1). Nothing, if it never alerts by itself.
     pub(super) fn check(&mut self, at: Moment) {
         if !self.alerts {
             return;
@@ -245,23 +245,23 @@ impl Memory {
         tracing::info!(seconds, "alarms are disabled");
     }
 
-    /// Tells people `down` by hand. Gives whether they are told.
+    /// Notifies people of `down` by hand. Gives whether they are notified.
     pub(super) fn notify_down(&mut self, force: bool, at: Moment) -> bool {
-        let told = self.alarm.notify_down(force, at.now);
-        self.tell(told, at)
+        let notification = self.alarm.notify_down(force, at.now);
+        self.notify(notification, at)
     }
 
-    /// Tells people `up` by hand. Gives whether they are told.
+    /// Notifies people of `up` by hand. Gives whether they are notified.
     pub(super) fn notify_up(&mut self, force: bool, at: Moment) -> bool {
-        let told = self.alarm.notify_up(force, at.now);
-        self.tell(told, at)
+        let notification = self.alarm.notify_up(force, at.now);
+        self.notify(notification, at)
     }
 
-    fn tell(&mut self, told: Option<Notification>, at: Moment) -> bool {
-        if let Some(notification) = told {
+    fn notify(&mut self, notification: Option<Notification>, at: Moment) -> bool {
+        if let Some(notification) = notification {
             self.raise(notification, at);
         }
-        told.is_some()
+        notification.is_some()
     }
 
     /// The next delivery that is due; see [`Outbox::take_due`].
@@ -332,7 +332,7 @@ impl Memory {
             ),
             Event::EnabledAgain => {
                 tracing::info!(
-                    "alarms are enabled again: the time is over for which they were not"
+                    "alarms are enabled again: the time for which they were disabled is over"
                 );
             }
         }

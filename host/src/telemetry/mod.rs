@@ -2,6 +2,3 @@
 
 pub mod http;
 pub mod log;
-
-/// The content type of metrics in OpenMetrics text, which Prometheus reads.
-pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

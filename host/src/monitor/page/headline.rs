@@ -15,7 +15,7 @@ use crate::monitor::view::{ChannelView, View};
 pub(super) enum State {
     /// The monitor would tell nobody although nobody has disabled it; whatever else it shows.
     NotAlerting,
-    /// People were told that the observatory is silent.
+    /// An alarm is on.
     Down,
     /// Somebody has disabled alerts.
     Disabled,
@@ -57,7 +57,7 @@ impl State {
     }
 }
 
-/// Why nobody would be told.
+/// Why nobody would be alerted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mute {
     /// The loop has not run for so long: the view is old.
@@ -97,25 +97,25 @@ impl Mute {
                     "This monitor has stopped watching: nothing here is newer than {}.",
                     span(age)
                 ),
-                "Restart the monitor, and look at its log. Until it runs, look at the observatory by another way.",
+                "Restart the monitor and look at its log. Until then, check on the observatory another way.",
             ),
             Self::ByConfiguration => (
-                "This monitor is told never to alert by itself.".to_owned(),
+                "Alerting is switched off in this monitor's configuration.".to_owned(),
                 "Start it without LVMBEAT_START_MONITOR=0.",
             ),
             Self::NoChannel => (
-                "This monitor has no way to tell anybody.".to_owned(),
+                "This monitor has no way to alert anybody.".to_owned(),
                 "Set up e-mail (LVMBEAT_EMAIL_…), Slack (SLACK_API_TOKEN) or a webhook, and restart it.",
             ),
             Self::NoWay => (
                 "Nothing that this monitor sends arrives: every channel fails.".to_owned(),
-                "See below under Channels why. It goes on trying.",
+                "See Channels below for the reason. The monitor keeps trying.",
             ),
         }
     }
 }
 
-/// The state, and why nobody would be told, if so. An alarm that is on outranks a monitor that
+/// The state, and and, if nobody would be alerted, why. An alarm that is on outranks a monitor that
 /// cannot tell of it, unless the monitor does not even look.
 pub(super) fn state(view: &View, age: Duration) -> (State, Option<Mute>) {
     let mute = Mute::of(view, age);
@@ -234,7 +234,7 @@ fn beat(page: &Page) -> Markup {
                         "Silence observed: " (growing(silence)) "."
                         @if !view.alarm.mode.is_enabled() { " Alerts are disabled: nobody is reminded." }
                     }
-                    State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; no alarm will come of it." }
+                    State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; it will raise no alarm." }
                     State::Up | State::Waiting => { "Silence of " (span(view.alert_after)) " raises the alarm." }
                 }
             }
@@ -249,15 +249,15 @@ fn todo(page: &Page) -> Markup {
             State::Up if page.urgent() > 1 => "read the warnings below.",
             State::Up => "nothing.",
             State::Waiting => {
-                "check that the actor runs, and that its " code { "outside_monitor.url" } " leads here, with the token if there is one."
+                "check that the actor runs, and that its " code { "outside_monitor.url" } " points here, with the token if one is set."
             }
             State::Disabled if overdue(page.view) => "find out why it is silent: nobody is alerted.",
             State::Disabled => "enable alerts as soon as the work is done.",
             State::NotAlerting => @if let Some(mute) = page.mute { (mute.said().1) },
             State::Down => {
                 @if let Some(action) = &page.setting.action { (action) } @else {
-                    "make sure that the dome is closed. Without network the observatory closes it by itself within minutes, \
-                     unless engineering mode is on; but from here nobody can see that."
+                    "make sure that the dome is closed. Without a network the observatory closes it within minutes, \
+                     unless engineering mode is on; but this cannot be seen from here."
                 }
             }
         }
