@@ -36,7 +36,7 @@ impl BoxView {
     /// Takes what is heard of the box. Logged when it changes.
     pub(super) fn observe(&mut self, event: BoxEvent, at: Moment) {
         let before = (self.energised, self.latched);
-        let said = match event {
+        let what = match event {
             BoxEvent::Opened(status) => {
                 tracing::info!(path = self.path, "the watchdog box answers");
                 self.failure = None;
@@ -61,11 +61,11 @@ impl BoxView {
                 self.failure = Some(failure);
                 return;
             }
-            BoxEvent::Reported(said) => said,
+            BoxEvent::Reported(what) => what,
             // A question, which the loop answers.
             BoxEvent::AboutToFeed { .. } => return,
         };
-        match said {
+        match what {
             What::Started(_) => {
                 tracing::warn!("the watchdog box has started anew; its relay is released");
                 (self.energised, self.latched, self.hold) = (Some(false), None, None);

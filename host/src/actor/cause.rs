@@ -137,4 +137,25 @@ impl Change {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    const T0: Instant = Instant::from_secs(10);
+    const T1: Instant = Instant::from_secs(11);
+    const T2: Instant = Instant::from_secs(14);
+
+    #[test]
+    fn a_fault_lasts_from_its_first_moment_whatever_its_numbers() {
+        let mut holding = Holding::default();
+        let slow = |seconds| Some(Reason::PathSlow(Some(Duration::from_secs(seconds))));
+        assert_eq!(holding.observe(slow(2), T0).count(), 1);
+        assert_eq!(holding.observe(slow(3), T1).count(), 0);
+        assert_eq!(holding.lasted(T2), Some(T2 - T0));
+        assert_eq!(holding.lasted(T0 - Duration::from_ticks(1)), None);
+        // The pace is no fault.
+        let pace = Reason::CutOff(Duration::from_secs(1));
+        let changes = holding.observe(Some(pace), T2);
+        assert!(changes.eq([Change::Released, Change::Held(pace)]));
+        assert_eq!(holding.lasted(T2), None);
+    }
+}

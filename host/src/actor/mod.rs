@@ -24,6 +24,8 @@ mod seen;
 mod session_view;
 pub mod snapshot;
 mod state;
+#[cfg(test)]
+mod testing;
 mod turn;
 mod words;
 
@@ -136,28 +138,40 @@ fn spawn_tasks(
     clock: &Arc<dyn Clock>,
     snapshots: &watch::Sender<Option<Snapshot>>,
 ) -> Result<(JoinSet<()>, Reports), ActorError> {
-    let (probed, probes) = mpsc::channel(REPORTS);
-    let (beaten, beats) = mpsc::channel(REPORTS);
-    let (heard, relay_box) = mpsc::channel(REPORTS);
+    let (to_probes, probes) = mpsc::channel(REPORTS);
+    let (to_beats, beats) = mpsc::channel(REPORTS);
+    let (to_relay_box, relay_box) = mpsc::channel(REPORTS);
     let mut tasks = JoinSet::new();
     let links = actor.state.known.supervisor.links();
     for ((link, _), host) in links.zip(&config.network.hosts) {
         let (period, limit) = (config.network.interval, config.network.timeout);
         let target = host.target.clone();
-        tasks.spawn(network::watch(link, target, period, limit, probed.clone()));
+        tasks.spawn(network::watch(
+            link,
+            target,
+            period,
+            limit,
+            to_probes.clone(),
+        ));
     }
     let secrets = Secrets::of_actor(config);
     for (place, url) in config.outside.urls.iter().enumerate() {
         let limit = config.outside.timeout;
         let monitor = outside::Monitor::new(url.clone(), limit, secrets.clone())?;
         let (period, seen) = (config.outside.interval, snapshots.subscribe());
-        tasks.spawn(outside::beat(place, monitor, period, seen, beaten.clone()));
+        tasks.spawn(outside::beat(
+            place,
+            monitor,
+            period,
+            seen,
+            to_beats.clone(),
+        ));
     }
     if let Some(serial) = &config.serial {
         let feeder = Feeder {
             config: serial.clone(),
             expiration: config.ecp.expiration,
-            events: heard,
+            events: to_relay_box,
             clock: clock.clone(),
         };
         tasks.spawn(feeder.run(actor.decisions.subscribe()));

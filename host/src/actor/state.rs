@@ -197,3 +197,6 @@ impl State {
         counters
     }
 }
+
+#[cfg(test)]
+mod tests;

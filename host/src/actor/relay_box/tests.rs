@@ -328,11 +328,11 @@ async fn s6_of_decisions_that_meet_a_slow_box_only_the_last_is_sent() {
         cause: Cause::CutOff,
         source: Some(set.source.clone()),
     };
-    let held = What::Held {
+    let answer = What::Held {
         source: set.source.clone(),
         hold: hold.clone(),
     };
-    bench.answer(&set, held).await;
+    bench.answer(&set, answer).await;
     let status = bench.receives(Kind::Status).await;
     let known = knows(true, None);
     bench.answer(&status, What::Status(known.clone())).await;
