@@ -146,14 +146,26 @@ fn spawn_tasks(
     for ((link, _), host) in links.zip(&config.network.hosts) {
         let (period, limit) = (config.network.interval, config.network.timeout);
         let target = host.target.clone();
-        tasks.spawn(network::watch(link, target, period, limit, to_probes.clone()));
+        tasks.spawn(network::watch(
+            link,
+            target,
+            period,
+            limit,
+            to_probes.clone(),
+        ));
     }
     let secrets = Secrets::of_actor(config);
     for (place, url) in config.outside.urls.iter().enumerate() {
         let limit = config.outside.timeout;
         let monitor = outside::Monitor::new(url.clone(), limit, secrets.clone())?;
         let (period, seen) = (config.outside.interval, snapshots.subscribe());
-        tasks.spawn(outside::beat(place, monitor, period, seen, to_beats.clone()));
+        tasks.spawn(outside::beat(
+            place,
+            monitor,
+            period,
+            seen,
+            to_beats.clone(),
+        ));
     }
     if let Some(serial) = &config.serial {
         let feeder = Feeder {

@@ -10,7 +10,7 @@ use crate::VERSION;
 use crate::actor;
 use crate::clock::{BootClock, Clock};
 use crate::config::Config;
-use crate::telemetry::http;
+use crate::server;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, verbosity: u8) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
@@ -49,7 +49,7 @@ async fn serve(
         None => actor.await,
         Some(listener) => tokio::select! {
             result = actor => result,
-            () = http::serve(listener, health, http::Limits::default()) => {
+            () = server::serve(listener, health, server::Limits::default()) => {
                 Err(actor::ActorError::TaskDied("the HTTP server has ended".to_owned()))
             }
         },

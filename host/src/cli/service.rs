@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use crate::config::{ConfigError, text_file};
 use crate::errors::with_causes;
-use crate::telemetry::log;
+use crate::log;
 
 /// What still runs when everything else has ended is given this long (a name lookup cannot be
 /// interrupted).

@@ -36,7 +36,7 @@ use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::errors::with_causes;
 use crate::peer::Secrets;
-use crate::telemetry::http::serve;
+use crate::server::serve;
 
 /// Why the monitor did not start, or ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]

@@ -79,7 +79,7 @@ fn s1_a_link_that_is_unproven_and_one_that_is_down_are_named() {
     assert_eq!(text, "network link lco is down (8 failed probes in a row)");
     assert_eq!(held(&watched.beat("c0")), Some(Cause::LinkDown));
     watched.probed(true);
-    watched.emit("c0");
+    let _ = watched.emit("c0");
     assert_eq!(
         watched.logged()[1..],
         [
@@ -141,14 +141,14 @@ fn the_cut_off_after_a_success_is_named() {
     assert!((holds - 1.0).abs() < f64::EPSILON);
     assert_eq!(watched.logged(), []);
     watched.pass(SECOND);
-    watched.emit("c0");
+    let _ = watched.emit("c0");
     assert_eq!(watched.logged(), [(DEBUG, "in_flight")]);
 }
 
 #[test]
 fn s3_a_process_that_was_stopped_says_so_until_something_is_received() {
     let mut watched = Watched::start(1, false);
-    watched.emit("c0");
+    let _ = watched.emit("c0");
     watched.logged();
     watched.freeze(SECOND * 2);
     let stopped = "lvmbeat itself was not running for 2 s; what waited meanwhile does not count, and every critical heartbeat has to be received anew";
@@ -161,7 +161,7 @@ fn s3_a_process_that_was_stopped_says_so_until_something_is_received() {
     watched.pass(SECOND);
     assert_eq!(watched.logged(), [(WARN, "not_attentive")]);
     watched.unproven_beat("c0").unwrap();
-    watched.emit("c0");
+    let _ = watched.emit("c0");
     assert_eq!(
         watched.logged(),
         [
@@ -231,7 +231,7 @@ fn s3_a_process_that_was_stopped_without_a_session_shows_that_until_it_has_one()
     watched.open_session();
     watched.shown("not_attentive");
     watched.unproven_beat("c0").unwrap();
-    watched.emit("c0");
+    let _ = watched.emit("c0");
     assert_eq!(
         watched.logged(),
         [
@@ -261,7 +261,7 @@ fn s3_a_set_that_waited_on_a_slow_way_does_not_count() {
     assert_eq!(watched.logged(), [(WARN, "path_slow")]);
     // One that is prompt counts.
     watched.pass(HALF);
-    watched.emit("c0");
+    let _ = watched.emit("c0");
 }
 
 #[test]

@@ -31,7 +31,7 @@ use super::answer::Problem;
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::config::monitor::Monitor;
-use crate::telemetry::http::Peer;
+use crate::server::Peer;
 use origin::Own;
 use tries::{Tries, Wrong};
 

@@ -40,7 +40,7 @@ use crate::VERSION;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;
-use crate::telemetry::http::Limits;
+use crate::server::Limits;
 use doors::{Doors, Need};
 
 /// What the handlers work with.
