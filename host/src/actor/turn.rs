@@ -192,7 +192,10 @@ impl Actor {
                 // A feeder that has gone away feeds nothing.
                 let _ = may_feed.send(still);
             }
-            event => {
+            BoxEvent::Opened(_)
+            | BoxEvent::Answered(_)
+            | BoxEvent::Failed(_)
+            | BoxEvent::Reported(_) => {
                 if let Some(view) = &mut self.state.relay_box {
                     view.observe(event, at);
                 }
