@@ -5,7 +5,6 @@
 //! that nothing on the way from a `set` to its answer waits for the world (S6). Each task is
 //! watched: an actor that has lost one ends, and the dome closes.
 
-mod connection;
 mod echo;
 mod ecp;
 mod enclosure;
@@ -28,7 +27,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use self::connection::{Connection, Lane, Step};
 use self::echo::{Echoes, Returned};
 pub use self::enclosure::Enclosure;
 use self::enclosure::Speaker;
@@ -42,6 +40,7 @@ use crate::clock::Clock;
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
 use crate::clu::client::{Client, Dispatched};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
+use crate::clu::connection::{Connection, Lane, Step};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
