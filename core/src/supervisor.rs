@@ -208,7 +208,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// A beat that is found after a lapse of attention does not count, whether or not `tick`
     /// noticed the lapse first.
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
-        self.beat_with(name, None, now)
+        self.beat_named(name, None, now)
     }
 
     /// The same for a beat that proves that it was sent after `sent_after`, because it repeats what
@@ -219,10 +219,10 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         sent_after: Instant,
         now: Instant,
     ) -> Result<Decision, BeatError> {
-        self.beat_with(name, Some(sent_after), now)
+        self.beat_named(name, Some(sent_after), now)
     }
 
-    fn beat_with(
+    fn beat_named(
         &mut self,
         name: &str,
         proof: Option<Instant>,
@@ -230,6 +230,18 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ) -> Result<Decision, BeatError> {
         self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError::Unknown)?;
+        self.beat_of(id, proof, now)
+    }
+
+    /// The same for a heartbeat that was found in [`heartbeats`](Self::heartbeats) before, with a
+    /// proof or without.
+    pub fn beat_of(
+        &mut self,
+        id: HeartbeatId,
+        proof: Option<Instant>,
+        now: Instant,
+    ) -> Result<Decision, BeatError> {
+        self.look(now);
         if let Some(cause) = self.unheard(now) {
             // Nobody knows when it was sent: it does not count.
             self.emission.break_streak();

@@ -120,10 +120,7 @@ impl Names {
         let table = scratch.write("hosts", &(table + "\n"));
         let script = format!("mount --bind \"$1\" /etc/hosts\n{script}");
         let namespace = Namespace::new(kinds, &script, &[&table, &scratch.path()]).await;
-        Self {
-            namespace,
-            scratch: scratch,
-        }
+        Self { namespace, scratch }
     }
 
     /// The same program, to which the name has them.

@@ -503,3 +503,29 @@ async fn x2_all_faults_of_both_programs_and_of_the_environment_are_told() {
     ];
     assert_eq!(places, expected);
 }
+
+#[tokio::test]
+async fn x2_certificates_without_end_are_refused_by_every_program() {
+    let folder = Scratch::new();
+    let long = folder.path().join("long.pem");
+    // It takes no room: nothing is written.
+    let file = std::fs::File::create(&long).unwrap();
+    file.set_len(17 << 20).unwrap();
+    for (variable, path) in [
+        ("SSL_CERT_FILE", long.as_path()),
+        ("SSL_CERT_DIR", folder.path()),
+    ] {
+        for command in ["actor", "monitor", "status"] {
+            let refused = Launch::lvmbeat([command]).env(variable, path);
+            let refused = refused.finish(SOON).await;
+            let problem = format!("{} cannot be read (it is longer than", path.display());
+            is_refused(
+                &refused,
+                "environment",
+                variable,
+                &problem,
+                "in PEM, or unset it",
+            );
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! From what is written to what can work.
 
+use std::fs;
 use std::num::NonZeroU8;
+use std::os::unix::fs::FileTypeExt as _;
 use std::time::Duration;
 
 use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
@@ -357,6 +359,14 @@ fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, Conf
         return Ok(None);
     };
     let mut faults = Faults::default();
+    // One that is not there may be plugged in later.
+    if fs::metadata(&path).is_ok_and(|found| !found.file_type().is_char_device()) {
+        faults.push(at.error(
+            "emit.serial.path",
+            format!("{} is no serial device", path.display()),
+            "name the box's, for example /dev/serial/by-id/usb-…",
+        ));
+    }
     let baud = raw.baud.unwrap_or(115_200);
     if !(300..=4_000_000).contains(&baud) {
         faults.push(at.error(
@@ -444,7 +454,7 @@ fn outside(
         .filter_map(|text| faults.note(monitor_url(url_at, key, text)))
         .collect();
     let token = faults.keep(monitor_token(at, raw.token_file.as_deref(), environment));
-    // One token is told to one monitor only, not to whoever else is beaten (X1).
+    // X1: a token is sent to one monitor only.
     if let (Some(url), Some(token)) = (urls.first_mut(), token) {
         *url = url.clone().with_token(&token);
     }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use super::*;
-use crate::telemetry::with_causes;
+use crate::errors::with_causes;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse("lvmbeat.yaml", text, &|_| None)
@@ -294,6 +294,12 @@ fn a_box_is_named_by_its_device_and_knows_the_actor_by_name() {
         let text = format!("emit: {{serial: {{path: /dev/ttyUSB0, {serial}}}}}");
         assert_refused(&text, key, remedy);
     };
+    for no_device in ["/", "/etc/passwd"] {
+        let text = format!("emit: {{serial: {{path: {no_device}}}}}");
+        let error = parse(&text).unwrap_err().to_string();
+        let expected = format!("emit.serial.path: {no_device} is no serial device; name the box's");
+        assert!(error.contains(&expected), "{error}");
+    }
     refused("baud: 0", "emit.serial.baud", "from 300 to 4000000");
     refused("source: 'a b'", "emit.serial.source", "choose another");
     refused("timeout: 0", "emit.serial.timeout", "seconds");

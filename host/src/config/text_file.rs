@@ -8,7 +8,7 @@ use std::path::Path;
 /// Reads a file of at most that many bytes (X2). A directory is none; a FIFO would be waited for,
 /// and a device may have no end.
 pub fn read(path: &Path, most: u64) -> io::Result<String> {
-    is_a_file(path)?;
+    length(path)?;
     let mut bytes = Vec::new();
     File::open(path)?
         .take(most.saturating_add(1))
@@ -20,11 +20,12 @@ pub fn read(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
-/// Whether it is a file, or a link to one; the error says what it is instead.
-pub fn is_a_file(path: &Path) -> io::Result<()> {
-    let kind = fs::metadata(path)?.file_type();
+/// How many bytes a file, or a link to one, says that it has; the error says what it is instead.
+pub fn length(path: &Path) -> io::Result<u64> {
+    let metadata = fs::metadata(path)?;
+    let kind = metadata.file_type();
     let what = if kind.is_file() {
-        return Ok(());
+        return Ok(metadata.len());
     } else if kind.is_dir() {
         "a directory"
     } else if kind.is_fifo() {

@@ -18,7 +18,7 @@ pub(super) const MAX_FILE: usize = 1 << 20;
 /// Of all values with their texts, so that anchors which name anchors do not take all memory.
 const MAX_SIZE: usize = 4 << 20;
 
-/// Tags that `PyYAML` gives a meaning, and of which the parser here tells nothing.
+/// Tags that mean something to `PyYAML`, and that this parser does not report.
 const PYTHON_TAGS: [&str; 6] = [
     "!!python/",
     "!!binary",

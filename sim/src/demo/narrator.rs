@@ -194,8 +194,8 @@ fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::Acknowledged => "emits, and lvmecp writes the heartbeat",
         Outcome::Refused => "hears that lvmecp could not write the heartbeat",
         Outcome::Unroutable => "finds no lvmecp to take the heartbeat",
-        Outcome::TimedOut => "has no answer of lvmecp: no heartbeat is sent",
-        Outcome::Lost => "has called a heartbeat off",
+        Outcome::TimedOut => "gets no answer from lvmecp: no heartbeat is sent",
+        Outcome::Lost => "has cancelled a heartbeat",
     }
 }
 
@@ -213,7 +213,7 @@ pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
             )
         }
         Cause::Unconfirmed => {
-            format!("the first beat of {OVERWATCHER} only knocks; its next one confirms it")
+            format!("the first beat of {OVERWATCHER} does not count yet; its next one confirms it")
         }
         // The others' numbers would be the machine's seconds.
         Cause::NotAttentive => {

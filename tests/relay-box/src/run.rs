@@ -47,7 +47,7 @@ pub fn run(firmware: Firmware, scenario: &str) -> Run {
     run_with(firmware, scenario, &[])
 }
 
-/// Among the arguments of [`run_with`]: a processor of a quarter of the speed, so that what spins
+/// Among the arguments of [`run_with`]: a processor of a sixteenth of the speed, so that what spins
 /// for seconds takes the host less time.
 pub const SLOW: &str = "slow";
 /// Among the arguments of [`run_with`]: a processor of four times the speed, for code that takes
@@ -56,7 +56,7 @@ pub const FAST: &str = "fast";
 
 fn icount(arguments: &[&str]) -> &'static str {
     if arguments.contains(&SLOW) {
-        "shift=7,sleep=off"
+        "shift=9,sleep=off"
     } else if arguments.contains(&FAST) {
         "shift=3,sleep=off"
     } else {

@@ -32,6 +32,9 @@ fn scenario(fault: &str) -> String {
     )
 }
 
+/// So many milliseconds the slow processor takes to hear a heartbeat.
+const LATE: u64 = 2;
+
 fn slow(scenario: &str) -> Run {
     run_with(BENCH, scenario, &[SLOW])
 }
@@ -48,7 +51,11 @@ fn after_reset(run: &Run) -> &[String] {
 fn each_fault_ends_in_a_trip_and_the_next_start_is_tripped_and_says_why() {
     for (name, fault) in Fault::ALL {
         let run = slow(&scenario(name)).finished();
-        assert_eq!(run.times("relay energised")[0], 1000, "{name}: {run:#?}");
+        assert_eq!(
+            run.times("relay energised"),
+            [1000 + LATE, 1500 + LATE],
+            "{name}: {run:#?}"
+        );
         let lines = after_reset(&run);
         let expected = format!("boot cause={} starts=2 ", cause(fault));
         assert!(lines[0].contains(&expected), "{name}: {run:#?}");
@@ -57,10 +64,6 @@ fn each_fault_ends_in_a_trip_and_the_next_start_is_tripped_and_says_why() {
         assert!(lines[0].ends_with("relay=released"), "{name}: {run:#?}");
         assert!(
             lines[1].contains("status relay=released"),
-            "{name}: {run:#?}"
-        );
-        assert!(
-            lines.contains(&"1500 relay energised".to_owned()),
             "{name}: {run:#?}"
         );
     }

@@ -24,7 +24,6 @@ use lvmbeat_core::serial::{Hold, Report, Status, What};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::line::{Line, LineError};
-use super::Event;
 use crate::clock::Clock;
 use crate::config::{Serial, core_duration};
 
@@ -59,6 +58,8 @@ pub(super) enum BoxEvent {
     Failed(String),
     /// It said something by itself.
     Reported(What),
+    /// It is about to be fed, and whether it still may be is asked.
+    AboutToFeed { may_feed: oneshot::Sender<bool> },
 }
 
 /// What the task needs.
@@ -66,7 +67,7 @@ pub(super) struct Feeder {
     pub(super) config: Serial,
     /// S3: a heartbeat is not written later than this after its decision.
     pub(super) expiration: Duration,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<BoxEvent>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -96,7 +97,7 @@ impl Feeder {
 
     async fn report(&self, event: BoxEvent) {
         // The loop takes it, or is gone and everything with it.
-        let _ = self.events.send(Event::Box(event)).await;
+        let _ = self.events.send(event).await;
     }
 
     async fn reported(&self, line: &mut Option<Line>, report: Result<Report, LineError>) {
@@ -161,7 +162,7 @@ impl Feeder {
     /// S1, S3: asks the decision loop once more. No answer is a no.
     async fn may_feed(&self) -> bool {
         let (may_feed, answer) = oneshot::channel();
-        let event = Event::AboutToFeed { may_feed };
+        let event = BoxEvent::AboutToFeed { may_feed };
         self.events.send(event).await.is_ok() && answer.await.unwrap_or(false)
     }
 

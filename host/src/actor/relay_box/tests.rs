@@ -48,7 +48,7 @@ struct Bench {
     /// Keeps the line in place while the feeder has closed it.
     _other_end: SerialPort,
     decisions: watch::Sender<Option<Instant>>,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<BoxEvent>,
     feeder: JoinHandle<()>,
 }
 
@@ -162,18 +162,15 @@ impl Bench {
         self.report(what, Some(frame.sequence)).await;
     }
 
-    async fn any_event(&mut self) -> Event {
+    async fn any_event(&mut self) -> BoxEvent {
         timeout(SOON, self.events.recv()).await.unwrap().unwrap()
     }
 
     async fn event(&mut self) -> BoxEvent {
-        match self.any_event().await {
-            Event::Box(event) => event,
-            Event::AboutToFeed { .. } => panic!("it is about to feed"),
-            Event::AboutToSend { .. } | Event::Probed { .. } | Event::BeatOutside { .. } => {
-                unreachable!()
-            }
-        }
+        let event = self.any_event().await;
+        let asks = matches!(event, BoxEvent::AboutToFeed { .. });
+        assert!(!asks, "it is about to feed");
+        event
     }
 
     async fn failure(&mut self) -> String {
@@ -186,13 +183,11 @@ impl Bench {
 
     /// The feeder asks the decision loop, which says this.
     async fn is_asked(&mut self, may_feed: bool) {
-        match self.any_event().await {
-            Event::AboutToFeed { may_feed: answer } => answer.send(may_feed).unwrap(),
-            Event::Box(event) => panic!("{event:?}"),
-            Event::AboutToSend { .. } | Event::Probed { .. } | Event::BeatOutside { .. } => {
-                unreachable!()
-            }
-        }
+        let event = self.any_event().await;
+        let BoxEvent::AboutToFeed { may_feed: answer } = event else {
+            panic!("{event:?}");
+        };
+        answer.send(may_feed).unwrap();
     }
 
     /// The box answers the ping before a heartbeat, and the decision loop what it is asked then.
@@ -333,11 +328,11 @@ async fn s6_of_decisions_that_meet_a_slow_box_only_the_last_is_sent() {
         cause: Cause::CutOff,
         source: Some(set.source.clone()),
     };
-    let held = What::Held {
+    let answer = What::Held {
         source: set.source.clone(),
         hold: hold.clone(),
     };
-    bench.answer(&set, held).await;
+    bench.answer(&set, answer).await;
     let status = bench.receives(Kind::Status).await;
     let known = knows(true, None);
     bench.answer(&status, What::Status(known.clone())).await;

@@ -311,7 +311,7 @@ fn webhooks(read: Reader<'_>, raw: Vec<RawWebhook>) -> Result<Vec<Webhook>, Conf
     Ok(webhooks)
 }
 
-/// Shown to everybody who is told anything.
+/// The page's address goes into every notification.
 fn page(given: &Given<'_>) -> Result<Url, ConfigError> {
     let url = given.http()?;
     if url.username().is_empty() && url.password().is_none() {

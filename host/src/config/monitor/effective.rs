@@ -102,7 +102,7 @@ pub(super) fn report(monitor: &Monitor) -> String {
             "memory",
             monitor.state_file.as_ref().map_or_else(
                 || {
-                    "none: a restart forgets alerts and what was disabled; set LVMBEAT_STATE_FILE"
+                    "none: a restart loses undelivered alerts and a disable; set LVMBEAT_STATE_FILE"
                         .to_owned()
                 },
                 |file| file.display().to_string(),

@@ -36,7 +36,7 @@ async fn healthz(State(web): State<Web>) -> (StatusCode, &'static str) {
         None => (StatusCode::OK, "ok\n"),
         Some(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the watch loop does not run\n",
+            "the watch loop is not running\n",
         ),
     }
 }

@@ -123,12 +123,12 @@ fn own_beat(metrics: &mut Metrics, view: &View) {
     };
     metrics.number(
         "own_beat_failures_in_row",
-        "Beats in a row that the other dead-man's service did not take",
+        "Beats in a row that the other dead-man's service did not accept",
         i64::from(own.failures),
     );
     metrics.seconds(
         "own_beat_age_seconds",
-        "Time since the other dead-man's service last took a beat, by the wall clock",
+        "Time since the other dead-man's service last accepted a beat, by the wall clock",
         own.last_taken.map(|taken| age(view, taken)),
     );
 }

@@ -117,7 +117,7 @@ pub(crate) async fn play(origin: Instant) -> ! {
 /// The hardware watchdog has interrupted: a reset must come within its time (which this waits for
 /// on QEMU's slow processor).
 pub(crate) fn wait_for_reset() {
-    cortex_m::asm::delay(60_000_000);
+    cortex_m::asm::delay(15_000_000);
     exit(if relay::is_energised() {
         RELAY_HELD
     } else {

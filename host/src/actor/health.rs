@@ -10,8 +10,7 @@ use axum::routing::get;
 use tokio::sync::watch;
 
 use super::metrics;
-use crate::actor::SessionState;
-use crate::actor::snapshot::Snapshot;
+use super::snapshot::{SessionState, Snapshot};
 use crate::clock::Clock;
 use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
 
@@ -26,12 +25,15 @@ struct Actor {
 /// The routes of an actor that shows itself on that channel.
 ///
 /// `/healthz` answers 200 while the decision loop runs, `/readyz` while this actor is the active
-/// one, both else 503; `/metrics` is OpenMetrics text.
+/// one, both else 503; `/metrics` is OpenMetrics text. A slash at the end changes nothing.
 pub fn router(shown: Shown, clock: Arc<dyn Clock>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
+        .route("/healthz/", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/readyz/", get(readyz))
         .route("/metrics", get(metrics_text))
+        .route("/metrics/", get(metrics_text))
         .with_state(Actor { shown, clock })
 }
 
@@ -84,9 +86,9 @@ mod tests {
     use axum::http::Request;
     use tower::ServiceExt as _;
 
+    use super::super::box_view::BoxView;
+    use super::super::snapshot::tests::snapshot;
     use super::*;
-    use crate::actor::BoxView;
-    use crate::actor::snapshot::tests::snapshot;
     use crate::clock::RuntimeClock;
 
     async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
@@ -102,7 +104,7 @@ mod tests {
         let clock = Arc::new(RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH));
         let (show, shown) = watch::channel(None);
         let router = router(shown, clock.clone());
-        for path in ["/healthz", "/readyz", "/metrics"] {
+        for path in ["/healthz", "/readyz/", "/metrics", "/healthz/", "/metrics/"] {
             assert_eq!(
                 ask(&router, path).await.0,
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -113,7 +115,9 @@ mod tests {
         snapshot.at = clock.now();
         snapshot.session = SessionState::StandBy;
         show.send_replace(Some(snapshot.clone()));
-        assert_eq!(ask(&router, "/healthz").await.0, StatusCode::OK);
+        for path in ["/healthz", "/healthz/", "/metrics", "/metrics/"] {
+            assert_eq!(ask(&router, path).await.0, StatusCode::OK, "{path}");
+        }
         let (status, body) = ask(&router, "/readyz").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body.contains("another actor is active"), "{body}");

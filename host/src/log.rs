@@ -17,8 +17,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 
-use super::with_causes;
 use crate::clock::{BootClock, Clock as _};
+use crate::errors::with_causes;
 
 /// Lines that wait to be written.
 const WAITING_LINES: usize = 4096;

@@ -11,7 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use embassy_time::Instant;
 
-use crate::actor::{BoxView, SessionState, Snapshot};
+use super::box_view::BoxView;
+use super::snapshot::{SessionState, Snapshot};
 use crate::clock;
 use crate::probes::{Metrics, Seconds};
 
@@ -31,7 +32,7 @@ struct WithOutcome {
 }
 
 /// All metrics of that moment. What is not known is left out.
-pub fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
+pub(super) fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
     let mut metrics = Metrics::new("lvmbeat");
     heartbeats(&mut metrics, snapshot);
     links(&mut metrics, snapshot);

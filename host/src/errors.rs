@@ -1,13 +1,10 @@
-//! What the process tells about itself: logs, health, metrics.
+//! Errors in words.
 
-pub mod health;
-pub mod http;
-pub mod log;
-pub mod metrics;
+use std::error::Error;
 
 /// An error with everything that led to it, in one line. A cause that the text before it already
 /// quotes is not repeated.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
