@@ -8,7 +8,6 @@
 
 mod box_view;
 mod cause;
-mod connection;
 mod echo;
 mod ecp;
 mod enclosure;

@@ -11,7 +11,6 @@ use lvmbeat_core::{BeatError, Decision, Reason, Ticket};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use super::connection::{Connection, Lane, Step};
 use super::echo::{Echoes, Returned};
 use super::ecp::{self, AboutToSend};
 use super::enclosure::{self, Speaker};
@@ -27,6 +26,7 @@ use crate::clock::{Clock, Moment};
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
 use crate::clu::client::{Client, Dispatched};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
+use crate::clu::connection::{Connection, Lane, Step};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};

@@ -8,6 +8,7 @@
 //! | [`command`] | an actor's command language |
 //! | [`schema`] | the JSON schema of lvmbeat's replies |
 //! | [`client`] | commanding other actors |
+//! | [`connection`] | an actor's session: opened, lost, opened again |
 //! | `quota` | what each sender may have |
 //!
 //! An actor's way: `Bus::open` → `Session::commands` → [`message::decode_command`] → reply
@@ -18,6 +19,7 @@ pub mod amqp;
 pub mod bus;
 pub mod client;
 pub mod command;
+pub mod connection;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod local;

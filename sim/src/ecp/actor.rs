@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use lvmbeat::clock::Clock;
-use lvmbeat::clu::bus::{Bus, CommandQueue, Message, Publisher, Session, SessionSpec};
+use lvmbeat::clu::bus::{Bus, CommandQueue, Message, Publisher, SessionSpec};
 use lvmbeat::clu::client::{Client, CommandOptions};
 use lvmbeat::clu::command::{Answer, Grammar, Handled};
+use lvmbeat::clu::connection::{Connection, Step};
 use lvmbeat::clu::message::{
     Code, Command, Keywords, ReplyAddress, decode_command, encode_reply, keyword,
 };
@@ -31,9 +32,8 @@ const COMMAND_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many commands run beside each other; one too many fails at once.
 const COMMANDS: usize = 64;
 
-/// The first and the longest pause between two attempts to open a session.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
+/// How long ending in order may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long its own `status` may take.
 const STATUS_LIMIT: Duration = Duration::from_secs(30);
@@ -66,57 +66,17 @@ pub(super) async fn run(
         acknowledged: Mutex::new(None),
         events,
     });
-    let open = Open::default();
-    {
-        let mut sessions = std::pin::pin!(sessions(&context, &*bus, &open));
-        tokio::select! {
-            () = &mut sessions => {}
-            () = context.engineer() => {}
-            _ = stop.wait_for(|stop| *stop) => {}
-        }
-        // While its streams are still there, so that it is closed in order.
-        if let Some(publisher) = take(&open) {
-            publisher.close().await;
-        }
-    }
-}
-
-type Open = Mutex<Option<Arc<dyn Publisher>>>;
-
-fn take(open: &Open) -> Option<Arc<dyn Publisher>> {
-    open.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
-/// Opens one session after the other, for ever.
-async fn sessions(context: &Arc<Context>, bus: &dyn Bus, open: &Open) {
     let spec = SessionSpec {
         commands: Some(CommandQueue { ttl: COMMAND_TTL }),
         ..SessionSpec::client(&context.config.name)
     };
-    let mut pause = FIRST_PAUSE;
-    let mut told = false;
-    loop {
-        let cause = match bus.open(&spec).await {
-            Ok(session) => {
-                *open.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(Arc::clone(&session.publisher));
-                context.tell(EcpEvent::Connected);
-                (pause, told) = (FIRST_PAUSE, false);
-                let cause = context.session(session).await;
-                if let Some(publisher) = take(open) {
-                    publisher.close().await;
-                }
-                cause.to_owned()
-            }
-            Err(error) => error.to_string(),
-        };
-        if !told {
-            context.tell(EcpEvent::Disconnected { cause });
-            told = true;
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+    let mut connection = Connection::new(bus, spec, Arc::clone(&context.clock));
+    tokio::select! {
+        () = context.sessions(&mut connection) => {}
+        () = context.engineer() => {}
+        _ = stop.wait_for(|stop| *stop) => {}
     }
+    connection.close(CLOSE_LIMIT).await;
 }
 
 impl Context {
@@ -125,29 +85,56 @@ impl Context {
         let _ = self.events.send(event);
     }
 
+    /// One session after the other, for ever.
+    async fn sessions(self: &Arc<Self>, connection: &mut Connection) {
+        let mut told = false;
+        loop {
+            let cause = match connection.next().await {
+                Step::Failed(error) => error.to_string(),
+                step => {
+                    let (Step::Opened { .. }, Some(publisher)) = (step, connection.publisher())
+                    else {
+                        // What is left of a session that is over.
+                        continue;
+                    };
+                    self.tell(EcpEvent::Connected);
+                    told = false;
+                    self.session(connection, publisher).await
+                }
+            };
+            if !told {
+                self.tell(EcpEvent::Disconnected { cause });
+                told = true;
+            }
+        }
+    }
+
     /// One session, until it is over; tells why.
-    async fn session(self: &Arc<Self>, mut session: Session) -> &'static str {
-        let client = Client::new(&self.config.name, Arc::clone(&session.publisher));
+    async fn session(
+        self: &Arc<Self>,
+        connection: &mut Connection,
+        publisher: Arc<dyn Publisher>,
+    ) -> String {
+        let client = Client::new(&self.config.name, Arc::clone(&publisher));
         let mut commands: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
         let mut chores = std::pin::pin!(async {
             tokio::join!(self.tell_status(&client), self.watch_network(&client))
         });
         let cause = loop {
             tokio::select! {
-                delivered = session.commands.next() => match delivered {
-                    Some(message) if commands.len() < COMMANDS => {
-                        let run = command(Arc::clone(self), message, Arc::clone(&session.publisher));
+                step = connection.next() => match step {
+                    Step::Command(message) if commands.len() < COMMANDS => {
+                        let run = command(Arc::clone(self), message, Arc::clone(&publisher));
                         commands.push(Box::pin(run));
                     }
-                    Some(message) => self.refuse(&message, &*session.publisher).await,
-                    None => break "the command queue is gone",
-                },
-                reply = session.replies.next() => match reply {
-                    Some(message) => {
+                    Step::Command(message) => self.refuse(&message, &*publisher).await,
+                    Step::Reply(message) => {
                         // What answers no command of ours is for nobody.
                         let _ = client.dispatch(&message);
                     }
-                    None => break "the replies queue is gone",
+                    Step::Ended(cause) => break cause.to_owned(),
+                    Step::Failed(error) | Step::Blocked(error) => break error.to_string(),
+                    Step::Opened { .. } | Step::Unblocked => {}
                 },
                 Some(()) = commands.next(), if !commands.is_empty() => {}
                 _ = &mut chores => {}

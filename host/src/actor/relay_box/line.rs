@@ -70,6 +70,10 @@ pub(super) struct Line {
     limit: Duration,
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "any other answer is unexpected, also one that will be added"
+)]
 impl Line {
     /// Opens the device. Does not wait for anything.
     pub(super) fn open(config: &Serial) -> Result<Self, LineError> {

@@ -1,9 +1,10 @@
-//! The session with the broker: opened, lost, opened again, for ever.
+//! The session of an actor with the broker: opened, lost, opened again, until it is closed.
 //!
 //! Nothing is recovered inside a session: whatever fails, all of it is torn down and a new one is
 //! opened, which knows nothing (S5). The exclusive command queue dies with its session, and with it
 //! whatever waited there (S3).
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
 use crate::clock::Clock;
-use crate::clu::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
 
 /// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox
 /// means a connection that has stopped moving.
@@ -31,10 +32,16 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 const STAND_BY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the connection has to say.
-pub(super) enum Step {
+#[derive(Debug)]
+pub enum Step {
     /// A session is open. Its queues did not exist before `since`, so that whatever waits in them
     /// was sent later (S3).
-    Opened { since: Instant, broker: String },
+    Opened {
+        /// When its opening began.
+        since: Instant,
+        /// Which broker it is with, for people.
+        broker: String,
+    },
     /// It could not be opened; another attempt follows by itself.
     Failed(BusError),
     /// The session is over; another one follows by itself.
@@ -52,14 +59,15 @@ pub(super) enum Step {
 
 /// In which order messages are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Lane {
+pub enum Lane {
     /// Before all others: echoes, and what is owed to whoever sends no more than its share (L1).
     First,
     /// When nothing else waits.
     Later,
 }
 
-pub(super) struct Connection {
+/// Keeps an actor's session with the broker open.
+pub struct Connection {
     bus: Arc<dyn Bus>,
     spec: SessionSpec,
     clock: Arc<dyn Clock>,
@@ -139,9 +147,17 @@ impl Open {
     }
 }
 
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Connection {
     /// Begins to open a session as soon as [`Self::next`] is awaited.
-    pub(super) fn new(bus: Arc<dyn Bus>, spec: SessionSpec, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(bus: Arc<dyn Bus>, spec: SessionSpec, clock: Arc<dyn Clock>) -> Self {
         let phase = Phase::Opening(Box::pin(std::future::pending()));
         let mut connection = Self {
             bus,
@@ -157,7 +173,7 @@ impl Connection {
 
     /// Waits for the next thing that happens. May be dropped and called again without losing
     /// anything.
-    pub(super) async fn next(&mut self) -> Step {
+    pub async fn next(&mut self) -> Step {
         match &mut self.phase {
             Phase::Opening(opening) => match opening.await {
                 (since, Ok(session)) => {
@@ -229,7 +245,7 @@ impl Connection {
     }
 
     /// Gives up the session, with everything that waits in it (S3), and begins to open another.
-    pub(super) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         if matches!(self.phase, Phase::Open(_)) {
             self.open(Duration::ZERO);
         }
@@ -251,7 +267,7 @@ impl Connection {
     }
 
     /// Hands a message over for sending, without waiting (S6). False if it had to be dropped.
-    pub(super) fn send(&self, message: Message, lane: Lane) -> bool {
+    pub fn send(&self, message: Message, lane: Lane) -> bool {
         let Phase::Open(open) = &self.phase else {
             return false;
         };
@@ -263,7 +279,7 @@ impl Connection {
     }
 
     /// How many commands the session has refused by itself since this was last asked.
-    pub(super) fn refused(&self) -> u64 {
+    pub fn refused(&self) -> u64 {
         match &self.phase {
             Phase::Open(open) => open.session.refused.swap(0, Ordering::Relaxed),
             Phase::Opening(_) | Phase::Blocked(_) => 0,
@@ -271,7 +287,7 @@ impl Connection {
     }
 
     /// The publisher of the open session.
-    pub(super) fn publisher(&self) -> Option<Arc<dyn Publisher>> {
+    pub fn publisher(&self) -> Option<Arc<dyn Publisher>> {
         match &self.phase {
             Phase::Open(open) => Some(open.session.publisher.clone()),
             Phase::Opening(_) | Phase::Blocked(_) => None,
@@ -279,7 +295,7 @@ impl Connection {
     }
 
     /// Closes in order, in a bounded time, after what waits in the outbox has been sent.
-    pub(super) async fn close(self, limit: Duration) {
+    pub async fn close(self, limit: Duration) {
         if let Phase::Open(open) = self.phase {
             open.close(limit / 2).await;
         }
@@ -301,8 +317,8 @@ async fn send(publisher: Arc<dyn Publisher>, mut waiting: Waiting) -> BusError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LocalBroker;
     use super::*;
-    use crate::clu::LocalBroker;
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_its_sender_has_ended_is_closed() {
