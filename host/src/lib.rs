@@ -9,6 +9,7 @@ pub mod clock;
 pub mod clu;
 pub mod config;
 pub mod dial;
+pub mod journal;
 pub mod monitor;
 mod peer;
 pub mod report;
