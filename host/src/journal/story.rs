@@ -1,5 +1,7 @@
 //! The story of a closing, or of a night, told from a journal.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -88,11 +90,13 @@ fn was_open(before: &[Entry]) -> bool {
     before
         .iter()
         .rev()
-        .find_map(|entry| match &entry.event {
-            Event::Dome { state } => Some(state != "closed"),
-            // What was known before a start is not what a new process has seen.
-            Event::Started { .. } => Some(false),
-            _ => None,
+        .find_map(|entry| {
+            if let Event::Dome { state } = &entry.event {
+                Some(state != "closed")
+            } else {
+                // What was known before a start is not what a new process has seen.
+                matches!(entry.event, Event::Started { .. }).then_some(false)
+            }
         })
         .unwrap_or(false)
 }
@@ -110,11 +114,10 @@ fn summary(
 ) -> String {
     let closed = closed.map_or_else(String::new, |at| clock(at, zone));
     let ran_out = late.map_or_else(String::new, |entry| {
-        let silence = match entry.event {
-            Event::PlcTimeRanOut { silence } => {
-                format!(": no heartbeat had been acknowledged for {}", span(silence))
-            }
-            _ => String::new(),
+        let silence = if let Event::PlcTimeRanOut { silence } = entry.event {
+            format!(": no heartbeat had been acknowledged for {}", span(silence))
+        } else {
+            String::new()
         };
         format!(
             "the PLC's time ran out at {}{silence}",
@@ -140,17 +143,15 @@ fn summary(
 
 /// The first cause.
 fn cause(told: &[Entry]) -> String {
-    let first = told.iter().find_map(|entry| match &entry.event {
-        Event::Held { causes, .. } => Some(format!(
-            "The dome heartbeat was held: {}.",
-            causes.join("; ")
-        )),
-        Event::Emissions { outcome, .. } if outcome != "acknowledged" => Some(format!(
-            "Heartbeats were sent and not acknowledged: {}.",
-            entry.text()
-        )),
-        Event::Stopping { cause } => Some(format!("lvmbeat had been stopped: {cause}.")),
-        _ => None,
+    let first = told.iter().find_map(|entry| {
+        if let Event::Held { causes, .. } = &entry.event {
+            Some(format!("The dome heartbeat was held: {}.", causes.join("; ")))
+        } else if let Event::Stopping { cause } = &entry.event {
+            Some(format!("lvmbeat had been stopped: {cause}."))
+        } else {
+            let fails = matches!(&entry.event, Event::Emissions { outcome, .. } if outcome != "acknowledged");
+            fails.then(|| format!("Heartbeats were sent and not acknowledged: {}.", entry.text()))
+        }
     });
     first.unwrap_or_else(|| "The journal does not say why no heartbeat arrived.".to_owned())
 }
@@ -163,9 +164,9 @@ pub fn timeline(entries: &[Entry], zone: &TimeZone) -> String {
         let at = entry.at.to_zoned(zone.clone());
         if day != Some(at.date()) {
             day = Some(at.date());
-            lines += &format!("{}\n", at.strftime("%A %Y-%m-%d, %Z"));
+            let _ = writeln!(lines, "{}", at.strftime("%A %Y-%m-%d, %Z"));
         }
-        lines += &format!("  {}  {}\n", at.strftime("%H:%M:%S"), entry.text());
+        let _ = writeln!(lines, "  {}  {}", at.strftime("%H:%M:%S"), entry.text());
     }
     lines
 }
