@@ -4,6 +4,7 @@
 use embassy_time::{Duration, Instant};
 
 use crate::heartbeat::saturating_sub;
+use crate::reason::Reason;
 
 /// The pace of emissions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,18 +110,6 @@ impl Counts {
     }
 }
 
-/// Why no emission may start now although everything is well.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Wait {
-    /// One is under way and started then (S6: never a second one).
-    InFlight(Instant),
-    /// The last successful one is this far from being [`Pace::cutoff`] old.
-    CutOff(Duration),
-    /// The last failed one is this far from being [`Pace::retry`] old.
-    Retry(Duration),
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Phase {
@@ -154,6 +143,8 @@ pub struct Emission {
     pace: Pace,
     phase: Phase,
     newest: Ticket,
+    /// The newest ticket is of an earlier session.
+    abandoned: bool,
     last_success: Option<Success>,
     last_outcome: Option<Outcome>,
     counts: Counts,
@@ -166,6 +157,7 @@ impl Emission {
             pace,
             phase: Phase::Free,
             newest: Ticket(u32::MAX),
+            abandoned: false,
             last_success: None,
             last_outcome: None,
             counts: Counts::default(),
@@ -173,29 +165,29 @@ impl Emission {
         }
     }
 
-    /// Why an emission may not start at `now`. At the very end of a waiting time it may.
-    pub fn wait(&self, now: Instant) -> Option<Wait> {
+    /// The pace: why an emission may not start at `now` although nothing is wrong. At the very end
+    /// of a waiting time it may.
+    pub fn wait(&self, now: Instant) -> Option<Reason> {
         if let Phase::InFlight(since) = self.phase {
-            return Some(Wait::InFlight(since));
+            return Some(Reason::InFlight(since));
         }
         if let Some(success) = &self.last_success
             && let Some(rest) = rest(self.pace.cutoff, success.started, now)
         {
-            return Some(Wait::CutOff(rest));
+            return Some(Reason::CutOff(rest));
         }
         match self.phase {
-            Phase::Failed(at) => rest(self.pace.retry, at, now).map(Wait::Retry),
+            Phase::Failed(at) => rest(self.pace.retry, at, now).map(Reason::Retry),
             Phase::Free | Phase::InFlight(_) => None,
         }
     }
 
-    pub(crate) fn start(&mut self, now: Instant) -> Result<Ticket, Wait> {
-        if let Some(wait) = self.wait(now) {
-            return Err(wait);
-        }
+    /// Starts one; only while there is nothing to [`wait`](Self::wait) for (S6).
+    pub(crate) fn start(&mut self, now: Instant) -> Ticket {
         self.newest = Ticket(self.newest.0.wrapping_add(1));
+        self.abandoned = false;
         self.phase = Phase::InFlight(now);
-        Ok(self.newest)
+        self.newest
     }
 
     /// Takes an outcome. Gives false, and changes nothing, if the ticket is not the one in flight.
@@ -240,6 +232,7 @@ impl Emission {
     /// everything was held until that clock has caught up (L1).
     pub(crate) fn abandon(&mut self, now: Instant) {
         self.ended(self.newest, Outcome::Lost, now);
+        self.abandoned = true;
         if let Some(success) = &mut self.last_success {
             success.started = success.started.min(now);
             success.acknowledged = success.acknowledged.min(now);
@@ -250,8 +243,9 @@ impl Emission {
         }
     }
 
-    pub(crate) fn is_in_flight(&self, ticket: Ticket) -> bool {
-        ticket == self.newest && matches!(self.phase, Phase::InFlight(_))
+    /// Whether it is of the last decision, and that one of this session.
+    pub(crate) fn is_newest(&self, ticket: Ticket) -> bool {
+        ticket == self.newest && !self.abandoned
     }
 
     /// When the emission that is under way started.
@@ -296,289 +290,4 @@ fn rest(length: Duration, start: Instant, now: Instant) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T0: Instant = Instant::from_secs(1000);
-    const TICK: Duration = Duration::from_ticks(1);
-    const CUTOFF: Duration = Duration::from_secs(10);
-    const RETRY: Duration = Duration::from_secs(3);
-    const PACE: Pace = Pace {
-        cutoff: CUTOFF,
-        retry: RETRY,
-        plc_timeout: Duration::from_secs(60),
-    };
-
-    const fn secs(secs: u64) -> Duration {
-        Duration::from_secs(secs)
-    }
-
-    /// One emission that started and ended then.
-    fn once(start: Instant, outcome: Outcome, end: Instant) -> Emission {
-        let mut emission = Emission::new(PACE);
-        let ticket = emission.start(start).unwrap();
-        assert!(emission.ended(ticket, outcome, end));
-        emission
-    }
-
-    #[test]
-    fn the_first_emission_may_start_at_once() {
-        let mut emission = Emission::new(PACE);
-        assert_eq!(emission.wait(T0), None);
-        assert!(emission.start(T0).is_ok());
-        assert_eq!(emission.in_flight_since(), Some(T0));
-    }
-
-    #[test]
-    fn s6_there_is_never_a_second_one_in_flight() {
-        let mut emission = Emission::new(PACE);
-        let ticket = emission.start(T0).unwrap();
-        assert_eq!(emission.start(T0 + secs(1000)), Err(Wait::InFlight(T0)));
-        assert!(emission.is_in_flight(ticket));
-        assert!(emission.ended(ticket, Outcome::Acknowledged, T0 + secs(1001)));
-        assert!(!emission.is_in_flight(ticket));
-        assert_eq!(emission.in_flight_since(), None);
-    }
-
-    #[test]
-    fn the_cut_off_is_counted_from_the_start_of_the_last_success() {
-        let emission = once(T0, Outcome::Acknowledged, T0 + secs(4));
-        assert_eq!(
-            emission.wait(T0 + secs(4)),
-            Some(Wait::CutOff(CUTOFF - secs(4)))
-        );
-        assert_eq!(emission.wait(T0 + CUTOFF - TICK), Some(Wait::CutOff(TICK)));
-    }
-
-    #[test]
-    fn l1_at_the_very_end_of_the_cut_off_an_emission_may_start() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0 + secs(4));
-        assert_eq!(emission.wait(T0 + CUTOFF), None);
-        assert!(emission.start(T0 + CUTOFF).is_ok());
-    }
-
-    #[test]
-    fn an_emission_that_took_longer_than_the_cut_off_leaves_no_wait() {
-        let emission = once(T0, Outcome::Acknowledged, T0 + secs(11));
-        assert_eq!(emission.wait(T0 + secs(11)), None);
-    }
-
-    #[test]
-    fn after_each_failure_the_retry_distance_is_counted_from_its_end() {
-        for outcome in [
-            Outcome::Refused,
-            Outcome::Unroutable,
-            Outcome::TimedOut,
-            Outcome::Lost,
-        ] {
-            let end = T0 + secs(4);
-            let emission = once(T0, outcome, end);
-            assert_eq!(emission.wait(end), Some(Wait::Retry(RETRY)));
-            assert_eq!(emission.wait(end + RETRY - TICK), Some(Wait::Retry(TICK)));
-            assert_eq!(emission.wait(end + RETRY), None);
-        }
-    }
-
-    #[test]
-    fn a_failure_does_not_begin_a_cut_off() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0);
-        let ticket = emission.start(T0 + secs(20)).unwrap();
-        emission.ended(ticket, Outcome::Refused, T0 + secs(21));
-        assert_eq!(emission.wait(T0 + secs(24)), None);
-    }
-
-    #[test]
-    fn a_success_ends_the_retry_distance() {
-        let mut emission = once(T0, Outcome::Refused, T0);
-        let ticket = emission.start(T0 + secs(3)).unwrap();
-        emission.ended(ticket, Outcome::Acknowledged, T0 + secs(14));
-        assert_eq!(emission.wait(T0 + secs(14)), None);
-    }
-
-    #[test]
-    fn the_cut_off_is_named_before_the_retry_distance() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0);
-        let ticket = emission.start(T0 + secs(10)).unwrap();
-        emission.abandon(T0);
-        assert!(!emission.ended(ticket, Outcome::Lost, T0));
-        assert_eq!(emission.wait(T0 + secs(1)), Some(Wait::CutOff(secs(9))));
-    }
-
-    #[test]
-    fn s3_a_late_answer_to_an_older_ticket_changes_nothing() {
-        let mut emission = Emission::new(PACE);
-        let old = emission.start(T0).unwrap();
-        emission.abandon(T0 + secs(1));
-        let new = emission.start(T0 + secs(10)).unwrap();
-        assert_ne!(old, new);
-
-        let before = emission.clone();
-        assert!(!emission.ended(old, Outcome::Acknowledged, T0 + secs(11)));
-        assert_eq!(emission, before);
-        assert!(!emission.is_in_flight(old));
-        assert!(emission.ended(new, Outcome::Acknowledged, T0 + secs(11)));
-    }
-
-    #[test]
-    fn a_second_answer_to_the_same_ticket_changes_nothing() {
-        let mut emission = Emission::new(PACE);
-        let ticket = emission.start(T0).unwrap();
-        assert!(emission.ended(ticket, Outcome::Acknowledged, T0));
-        let before = emission.clone();
-        assert!(!emission.ended(ticket, Outcome::Refused, T0 + secs(1)));
-        assert_eq!(emission, before);
-    }
-
-    #[test]
-    fn tickets_wrap_around() {
-        let mut emission = Emission::new(PACE);
-        emission.newest = Ticket(u32::MAX - 1);
-        let last = emission.start(T0).unwrap();
-        assert!(emission.ended(last, Outcome::Acknowledged, T0));
-        let first = emission.start(T0 + CUTOFF).unwrap();
-        assert_eq!(first, Ticket(0));
-        assert!(!emission.ended(last, Outcome::Acknowledged, T0 + CUTOFF));
-        assert!(emission.ended(first, Outcome::Acknowledged, T0 + CUTOFF));
-    }
-
-    #[test]
-    fn each_outcome_is_counted_by_itself() {
-        for outcome in Outcome::ALL {
-            let emission = once(T0, outcome, T0);
-            for other in Outcome::ALL {
-                assert_eq!(emission.counts().of(other), u32::from(other == outcome));
-            }
-            assert_eq!(emission.last_outcome(), Some(outcome));
-        }
-    }
-
-    #[test]
-    fn counting_stops_at_the_largest_number() {
-        let mut counts = Counts {
-            lost: u32::MAX,
-            ..Counts::default()
-        };
-        counts.count(Outcome::Lost);
-        assert_eq!(counts.of(Outcome::Lost), u32::MAX);
-    }
-
-    #[test]
-    fn abandoning_what_is_in_flight_counts_as_lost() {
-        let mut emission = Emission::new(PACE);
-        let _ = emission.start(T0).unwrap();
-        emission.abandon(T0 + secs(1));
-        assert_eq!(emission.in_flight_since(), None);
-        assert_eq!(emission.last_outcome(), Some(Outcome::Lost));
-        assert_eq!(emission.wait(T0 + secs(1)), Some(Wait::Retry(RETRY)));
-    }
-
-    #[test]
-    fn abandoning_nothing_counts_nothing_and_leaves_the_cut_off() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0);
-        emission.abandon(T0 + secs(1));
-        assert_eq!(emission.counts().of(Outcome::Lost), 0);
-        assert_eq!(emission.wait(T0 + secs(1)), Some(Wait::CutOff(secs(9))));
-    }
-
-    #[test]
-    fn when_it_was_last_acknowledged_is_the_end_of_a_success() {
-        assert_eq!(Emission::new(PACE).last_acknowledged(), None);
-        let mut emission = once(T0, Outcome::Acknowledged, T0 + secs(4));
-        assert_eq!(emission.last_acknowledged(), Some(T0 + secs(4)));
-        let ticket = emission.start(T0 + secs(20)).unwrap();
-        emission.ended(ticket, Outcome::Refused, T0 + secs(21));
-        assert_eq!(emission.last_acknowledged(), Some(T0 + secs(4)));
-    }
-
-    #[test]
-    fn a_clock_that_goes_back_makes_the_wait_no_shorter() {
-        let cut_off = once(T0, Outcome::Acknowledged, T0);
-        assert_eq!(cut_off.wait(T0 - secs(500)), Some(Wait::CutOff(CUTOFF)));
-        let retry = once(T0, Outcome::Refused, T0);
-        assert_eq!(retry.wait(T0 - secs(500)), Some(Wait::Retry(RETRY)));
-    }
-
-    #[test]
-    fn l1_after_a_clock_went_back_and_all_is_forgotten_no_wait_is_longer_than_its_length() {
-        let back = T0 - secs(500);
-        let mut cut_off = once(T0, Outcome::Acknowledged, T0);
-        cut_off.abandon(back);
-        assert_eq!(cut_off.wait(back + CUTOFF - TICK), Some(Wait::CutOff(TICK)));
-        assert_eq!(cut_off.wait(back + CUTOFF), None);
-        assert_eq!(cut_off.last_acknowledged(), Some(back));
-
-        let mut retry = once(T0, Outcome::Refused, T0);
-        retry.abandon(back);
-        assert_eq!(retry.wait(back + RETRY - TICK), Some(Wait::Retry(TICK)));
-        assert_eq!(retry.wait(back + RETRY), None);
-    }
-
-    #[test]
-    fn the_ends_of_time_do_not_overflow() {
-        let end = once(Instant::MAX, Outcome::Acknowledged, Instant::MAX);
-        assert_eq!(end.wait(Instant::MAX), Some(Wait::CutOff(CUTOFF)));
-        assert_eq!(end.wait(Instant::MIN), Some(Wait::CutOff(CUTOFF)));
-        let start = once(Instant::MIN, Outcome::Refused, Instant::MIN);
-        assert_eq!(start.wait(Instant::MAX), None);
-
-        let mut endless = Emission::new(Pace {
-            cutoff: Duration::MAX,
-            ..PACE
-        });
-        let ticket = endless.start(Instant::MIN).unwrap();
-        endless.ended(ticket, Outcome::Acknowledged, Instant::MIN);
-        assert_eq!(endless.wait(Instant::MAX - TICK), Some(Wait::CutOff(TICK)));
-        assert_eq!(endless.wait(Instant::MAX), None);
-    }
-
-    #[test]
-    fn l1_the_margin_is_that_of_the_longest_time_between_two_acknowledgements() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0 + secs(1));
-        assert_eq!(emission.smallest_margin(), None);
-        for (start, end, margin) in [(15, 17, 44), (40, 42, 35), (50, 51, 35)] {
-            let ticket = emission.start(T0 + secs(start)).unwrap();
-            emission.ended(ticket, Outcome::Acknowledged, T0 + secs(end));
-            assert_eq!(emission.smallest_margin(), Some(secs(margin)));
-        }
-    }
-
-    #[test]
-    fn l1_a_failure_in_between_makes_the_gap_longer_and_is_part_of_it() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0);
-        let ticket = emission.start(T0 + secs(15)).unwrap();
-        emission.ended(ticket, Outcome::TimedOut, T0 + secs(20));
-        let ticket = emission.start(T0 + secs(30)).unwrap();
-        emission.ended(ticket, Outcome::Acknowledged, T0 + secs(31));
-        assert_eq!(emission.smallest_margin(), Some(secs(29)));
-    }
-
-    #[test]
-    fn l1_a_gap_longer_than_the_controllers_timeout_is_no_margin() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0);
-        let ticket = emission.start(T0 + secs(100)).unwrap();
-        emission.ended(ticket, Outcome::Acknowledged, T0 + secs(100));
-        assert_eq!(emission.smallest_margin(), Some(Duration::MIN));
-    }
-
-    #[test]
-    fn l1_a_gap_in_which_a_fault_withheld_the_heartbeat_is_no_measure() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0);
-        emission.break_streak();
-        let ticket = emission.start(T0 + secs(100)).unwrap();
-        emission.ended(ticket, Outcome::Acknowledged, T0 + secs(100));
-        assert_eq!(emission.smallest_margin(), None);
-        // The next one is.
-        let ticket = emission.start(T0 + secs(115)).unwrap();
-        emission.ended(ticket, Outcome::Acknowledged, T0 + secs(115));
-        assert_eq!(emission.smallest_margin(), Some(secs(45)));
-    }
-
-    #[test]
-    fn l1_a_new_session_is_no_measure() {
-        let mut emission = once(T0, Outcome::Acknowledged, T0);
-        emission.abandon(T0 + secs(50));
-        let ticket = emission.start(T0 + secs(51)).unwrap();
-        emission.ended(ticket, Outcome::Acknowledged, T0 + secs(51));
-        assert_eq!(emission.smallest_margin(), None);
-    }
-}
+mod tests;

@@ -12,6 +12,13 @@ use crate::sent_after::SentAfter;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct HeartbeatId(pub(crate) u8);
 
+impl HeartbeatId {
+    /// Its place in the order of the configuration.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A program that beats.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -186,11 +193,11 @@ impl<const N: usize> Table<N> {
 
     /// The row, unless the id is of another, larger table.
     pub fn get(&self, id: HeartbeatId) -> Option<&Heartbeat> {
-        self.rows.get(usize::from(id.0))
+        self.rows.get(id.index())
     }
 
     pub(crate) fn get_mut(&mut self, id: HeartbeatId) -> Option<&mut Heartbeat> {
-        self.rows.get_mut(usize::from(id.0))
+        self.rows.get_mut(id.index())
     }
 
     /// All rows in the order of the configuration.
@@ -390,7 +397,7 @@ mod tests {
         let mut table = Table::<300>::new();
         for number in 0..256 {
             let id = table.push(named(&std::format!("h{number}"), true)).unwrap();
-            assert_eq!(usize::from(id.0), number);
+            assert_eq!(id.index(), number);
         }
         assert!(table.push(named("one-more", true)).is_err());
         assert_eq!(table.iter().count(), 256);

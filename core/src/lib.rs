@@ -12,11 +12,72 @@
 //! | [`path`] | how long can a message have been on its way from the broker? |
 //! | [`sent_after`] | when was a beat sent, at the earliest? |
 //! | [`emission`] | may another heartbeat be sent to the dome now? |
-//! | [`supervisor`] | all of that together: emit or hold, and why |
+//! | [`delivery`] | what is published for one decision, and when is it too late? |
+//! | [`supervisor`] | all of that together: emit or hold |
+//! | [`reason`] | and why is it held? |
 //! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
 //! | [`watchdog`] | the other end: was the dome's controller fed in time? |
-//! | [`frame`] | how does a heartbeat get over a serial line, to a watchdog box? |
+//! | [`serial`] | what is said over a serial line to a watchdog box, and what does it answer? |
 //! | [`budget`] | how long until the dome closes in the worst case, and with what margin does it stay open? |
+//!
+//! # One night
+//!
+//! The owner of a [`Supervisor`] reads the clock just before each call, and does what is said.
+//!
+//! ```
+//! use embassy_time::{Duration, Instant};
+//! use lvmbeat_core::delivery::{Command, Delivery, Limits, Step};
+//! use lvmbeat_core::emission::Pace;
+//! use lvmbeat_core::{Cause, Config, Decision, Outcome, Supervisor};
+//!
+//! let secs = Duration::from_secs;
+//! let pace = Pace { cutoff: secs(15), retry: secs(3), plc_timeout: secs(60) };
+//! let mut config: Config<16, 4> = Config::new(secs(2), pace);
+//! config.add_heartbeat("overwatcher", true, secs(30))?;
+//! config.add_heartbeat("weather", true, secs(30))?;
+//!
+//! let mut now = Instant::from_secs(1000);
+//! let mut supervisor = Supervisor::new(config, now);
+//! let mut delivery = Delivery::new(Limits { expiration: secs(5), answer: secs(5) });
+//!
+//! // Several times a second: this process is listening.
+//! now += Duration::from_millis(200);
+//! supervisor.tick(now).expect("no lapse");
+//!
+//! // One of two critical programs has beaten: nothing is emitted yet (S5).
+//! let Ok(Decision::Hold(reason)) = supervisor.beat("overwatcher", now) else { panic!() };
+//! assert_eq!(reason.cause(), Cause::NeverSeen);
+//! // Both are alive, and the answer to a beat is the only one that emits (S2).
+//! let Ok(Decision::Emit(ticket)) = supervisor.beat("weather", now) else { panic!() };
+//!
+//! // An output without a ping asks just before it is fed (S1, S3).
+//! assert!(supervisor.may_send(ticket, now));
+//!
+//! // To one that can freeze go a ping and, when that was answered, the heartbeat. Publish them.
+//! let Step::Publish(ping) = delivery.begin(ticket, now) else { panic!() };
+//! assert_eq!((ping.command, ping.expiration), (Command::Ping, secs(5)));
+//! now += secs(1);
+//! let answer = Outcome::Acknowledged;
+//! let step = delivery.answered(ticket, Command::Ping, answer, &supervisor, now);
+//! let Step::Publish(heartbeat) = step else { panic!() };
+//! assert_eq!((heartbeat.command, heartbeat.expiration), (Command::Heartbeat, secs(4)));
+//! // Until its answer is there, ask `advance` when this has passed.
+//! assert_eq!(delivery.deadline(), Some(now + secs(9)));
+//! let step = delivery.answered(ticket, Command::Heartbeat, answer, &supervisor, now);
+//! let Step::Ended(ended) = step else { panic!() };
+//! assert!(supervisor.emission_ended(ticket, ended.outcome, now));
+//!
+//! // Only the pace holds the next one.
+//! let hold = supervisor.hold(now).expect("the cut-off");
+//! assert_eq!(hold.cause(), Cause::CutOff);
+//!
+//! // The session is over. The next one knows nothing, and every program has to beat anew (S5).
+//! delivery.abandon();
+//! supervisor.forget(now);
+//! let hold = supervisor.hold(now).expect("nothing is known");
+//! assert_eq!(hold.cause(), Cause::NeverSeen);
+//! # Ok::<(), lvmbeat_core::ConfigError>(())
+//! ```
 //!
 //! # Rules that hold for every machine
 //!
@@ -43,24 +104,27 @@ pub mod alarm;
 mod as_millis;
 pub mod attention;
 pub mod budget;
-pub mod crc;
+pub mod delivery;
 pub mod emission;
-pub mod frame;
 pub mod heartbeat;
 pub mod link;
 pub mod name;
 pub mod path;
+pub mod reason;
 pub mod sent_after;
+pub mod serial;
 pub mod supervisor;
 pub mod watchdog;
 
 pub use alarm::{Alarm, Notification};
 pub use attention::{Attention, Lapse};
 pub use budget::{Budget, Impossible};
+pub use delivery::Delivery;
 pub use emission::{Outcome, Ticket};
 pub use heartbeat::HeartbeatId;
 pub use link::{LinkChange, LinkId, LinkState};
 pub use name::{MAX_NAME_BYTES, Name, NameError};
 pub use path::Path;
-pub use supervisor::{BeatError, Config, ConfigError, Decision, Reason, Supervisor};
+pub use reason::{Cause, Reason};
+pub use supervisor::{BeatError, Config, ConfigError, Decision, Supervisor};
 pub use watchdog::Watchdog;

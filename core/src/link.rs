@@ -10,6 +10,13 @@ use crate::name::Name;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct LinkId(pub(crate) u8);
 
+impl LinkId {
+    /// Its place in the order of the configuration.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// What the probes say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -8,11 +8,12 @@ use embassy_time::{Duration, Instant};
 use heapless::Vec;
 
 use crate::attention::{Attention, Lapse};
-use crate::emission::{Emission, Outcome, Pace, Ticket, Wait};
+use crate::emission::{Emission, Outcome, Pace, Ticket};
 use crate::heartbeat::{Heartbeat, HeartbeatId, Received, Table};
 use crate::link::{Link, LinkChange, LinkId, LinkState};
 use crate::name::{Name, NameError};
 use crate::path::Path;
+use crate::reason::Reason;
 
 /// What a supervisor watches: up to `H` heartbeats and `L` links.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -134,114 +135,6 @@ pub enum Decision {
     Noted,
 }
 
-/// The first cause why no heartbeat goes to the dome. The order of the cases is the order in which
-/// they are looked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Reason {
-    /// The process was not listening. Until [`Supervisor::forget`] nothing counts (S3); after it
-    /// this is why nothing is known, until a critical heartbeat has been received.
-    NotAttentive(Lapse),
-    /// What is received now may have waited for too long; for so long, if that is known (S3).
-    PathSlow(Option<Duration>),
-    /// No heartbeat is critical, so nothing could ever withhold the dome heartbeat.
-    NothingCritical,
-    /// This critical heartbeat was not received yet in this session (S5).
-    NeverSeen(HeartbeatId),
-    /// This critical heartbeat was received, but may have been sent too long ago: the next one
-    /// confirms it (S3).
-    Unconfirmed {
-        /// Which.
-        heartbeat: HeartbeatId,
-        /// The greatest age that it can have had when it was received, if anything is known of
-        /// that.
-        sent_before: Option<Duration>,
-    },
-    /// This critical heartbeat is too old (S1).
-    Stale {
-        /// Which.
-        heartbeat: HeartbeatId,
-        /// Time since its last beat was received.
-        silent_for: Duration,
-    },
-    /// This link was not reached yet (S5).
-    LinkUnproven(LinkId),
-    /// This link is down (S1).
-    LinkDown(LinkId),
-    /// An emission is under way and started then (S6).
-    InFlight(Instant),
-    /// The last successful emission is too young by this much.
-    CutOff(Duration),
-    /// The last failed emission is too young by this much.
-    Retry(Duration),
-}
-
-impl Reason {
-    /// Whether something is wrong. Otherwise it is only the pace of emissions.
-    pub fn is_fault(&self) -> bool {
-        !matches!(self, Self::InFlight(_) | Self::CutOff(_) | Self::Retry(_))
-    }
-
-    fn not_fresh(id: HeartbeatId, heartbeat: &Heartbeat, now: Instant) -> Self {
-        match heartbeat.age(now) {
-            None => Self::NeverSeen(id),
-            Some(age) if heartbeat.is_unconfirmed() && age < heartbeat.timeout() => {
-                Self::unconfirmed(id, heartbeat)
-            }
-            Some(silent_for) => Self::Stale {
-                heartbeat: id,
-                silent_for,
-            },
-        }
-    }
-
-    fn unconfirmed(id: HeartbeatId, heartbeat: &Heartbeat) -> Self {
-        Self::Unconfirmed {
-            heartbeat: id,
-            sent_before: heartbeat
-                .last_seen()
-                .and_then(|at| heartbeat.greatest_age(at)),
-        }
-    }
-
-    /// Whether it says no more than that nothing has been received yet in this session.
-    fn is_ignorance(&self) -> bool {
-        matches!(self, Self::PathSlow(None) | Self::NeverSeen(_))
-    }
-
-    /// The case's name, for logs and metrics.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::NotAttentive(_) => "not_attentive",
-            Self::PathSlow(_) => "path_slow",
-            Self::NothingCritical => "nothing_critical",
-            Self::NeverSeen(_) => "heartbeat_never_seen",
-            Self::Unconfirmed { .. } => "heartbeat_unconfirmed",
-            Self::Stale { .. } => "heartbeat_stale",
-            Self::LinkUnproven(_) => "link_unproven",
-            Self::LinkDown(_) => "link_down",
-            Self::InFlight(_) => "in_flight",
-            Self::CutOff(_) => "cut_off",
-            Self::Retry(_) => "retry",
-        }
-    }
-
-    /// Every [`as_str`](Self::as_str), in the order in which causes are looked for.
-    pub const NAMES: [&'static str; 11] = [
-        "not_attentive",
-        "path_slow",
-        "nothing_critical",
-        "heartbeat_never_seen",
-        "heartbeat_unconfirmed",
-        "heartbeat_stale",
-        "link_unproven",
-        "link_down",
-        "in_flight",
-        "cut_off",
-        "retry",
-    ];
-}
-
 /// A beat that is refused, and changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -260,7 +153,7 @@ pub enum BeatError {
 /// [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and
 /// after every [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
 ///
-/// Each call costs at most two passes over the heartbeats and one over the links. An instant before
+/// Each call costs at most three passes over the heartbeats and one over the links. An instant before
 /// one of an earlier call is a lapse of attention: everything is held until `forget`. So let
 /// whoever owns the supervisor read the clock, just before each call.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -315,7 +208,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// A beat that is found after a lapse of attention does not count, whether or not `tick`
     /// noticed the lapse first.
     pub fn beat(&mut self, name: &str, now: Instant) -> Result<Decision, BeatError> {
-        self.beat_with(name, None, now)
+        self.beat_named(name, None, now)
     }
 
     /// The same for a beat that proves that it was sent after `sent_after`, because it repeats what
@@ -326,10 +219,10 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         sent_after: Instant,
         now: Instant,
     ) -> Result<Decision, BeatError> {
-        self.beat_with(name, Some(sent_after), now)
+        self.beat_named(name, Some(sent_after), now)
     }
 
-    fn beat_with(
+    fn beat_named(
         &mut self,
         name: &str,
         proof: Option<Instant>,
@@ -337,14 +230,24 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ) -> Result<Decision, BeatError> {
         self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError::Unknown)?;
-        if let Some(lapse) = self.lapse.filter(|_| self.lapsed) {
-            return Ok(Decision::Hold(Reason::NotAttentive(lapse)));
-        }
-        if let Some(slow) = self.slow(now) {
+        self.beat_of(id, proof, now)
+    }
+
+    /// The same for a heartbeat that was found in [`heartbeats`](Self::heartbeats) before, with a
+    /// proof or without.
+    pub fn beat_of(
+        &mut self,
+        id: HeartbeatId,
+        proof: Option<Instant>,
+        now: Instant,
+    ) -> Result<Decision, BeatError> {
+        self.look(now);
+        if let Some(cause) = self.unheard(now) {
             // Nobody knows when it was sent: it does not count.
             self.emission.break_streak();
-            return Ok(Decision::Hold(slow));
+            return Ok(Decision::Hold(cause));
         }
+        let was_fresh = self.heartbeats.first_not_fresh(now).is_none();
         // Without a path to wait on, it enters as it is received.
         let entered = self.path.as_ref().map_or(Some(now), Path::entered_after);
         let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError::Unknown)?;
@@ -352,21 +255,14 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             return Err(BeatError::ProofMissing(id));
         }
         let critical = heartbeat.is_critical();
-        let was_stale = critical && !heartbeat.is_fresh(now);
         heartbeat.note(Received {
             now,
             entered: entered.unwrap_or(now),
             burst: self.burst,
             proof,
         });
-        let late = heartbeat
-            .is_unconfirmed()
-            .then(|| Reason::unconfirmed(id, heartbeat));
-        // The others are what they were: one pass tells what holds before this beat, and after it.
-        let not_fresh = self.heartbeats.first_not_fresh(now);
-        let not_fresh = not_fresh.map(|(id, heartbeat)| Reason::not_fresh(id, heartbeat, now));
-        if was_stale || not_fresh.is_some() {
-            // It went stale before this beat: the pause is the client's, and no measure of the
+        if !was_fresh {
+            // One went stale before this beat: the pause is its client's, and no measure of the
             // margin (L1).
             self.emission.break_streak();
         }
@@ -374,14 +270,13 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             return Ok(Decision::Noted);
         }
         self.lapse = None;
-        if let Some(fault) = not_fresh.or(late).or_else(|| self.link_fault()) {
+        let Some(cause) = self.first_cause(Some(id), now) else {
+            return Ok(Decision::Emit(self.emission.start(now)));
+        };
+        if cause.is_fault() {
             self.emission.break_streak();
-            return Ok(Decision::Hold(fault));
         }
-        Ok(match self.emission.start(now) {
-            Ok(ticket) => Decision::Emit(ticket),
-            Err(wait) => Decision::Hold(wait.into()),
-        })
+        Ok(Decision::Hold(cause))
     }
 
     /// Whether the heartbeat of this ticket may still be sent at `now`: it is the one under way,
@@ -393,7 +288,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// [`Lost`](Outcome::Lost).
     #[must_use = "a heartbeat that may not be sent any more must not be sent"]
     pub fn may_send(&self, ticket: Ticket, now: Instant) -> bool {
-        self.emission.is_in_flight(ticket) && self.fault(now).is_none()
+        self.emission.in_flight_since().is_some() && self.stands(ticket, now)
     }
 
     /// Takes the outcome of an emission. Gives false for a ticket that is not the one under way;
@@ -405,7 +300,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
 
     /// Takes the result of one probe of a link. An unknown link changes nothing.
     pub fn link_probed(&mut self, link: LinkId, reached: bool) -> Option<LinkChange> {
-        self.links.get_mut(usize::from(link.0))?.probed(reached)
+        self.links.get_mut(link.index())?.probed(reached)
     }
 
     /// S5: a new session knows nothing. Forgets all heartbeats, ends a lapse of attention, and
@@ -442,9 +337,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// because of a lapse of attention, that lapse stands for, also after `forget`, until a
     /// critical heartbeat is received.
     pub fn hold(&self, now: Instant) -> Option<Reason> {
-        let cause = self
-            .fault(now)
-            .or_else(|| self.emission.wait(now).map(Reason::from))?;
+        let cause = self.first_cause(None, now)?;
         match self.lapse {
             Some(lapse) if cause.is_ignorance() => Some(Reason::NotAttentive(lapse)),
             _ => Some(cause),
@@ -463,7 +356,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
 
     /// The link, unless the id is of another supervisor with more links.
     pub fn link(&self, id: LinkId) -> Option<&Link> {
-        self.links.get(usize::from(id.0))
+        self.links.get(id.index())
     }
 
     /// How old what is received may be; `None` without a limit on that.
@@ -492,30 +385,54 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.attention = Attention::new(self.attention.limit(), now);
     }
 
-    fn slow(&self, now: Instant) -> Option<Reason> {
-        let path = self.path.as_ref().filter(|path| !path.is_prompt(now))?;
-        Some(Reason::PathSlow(path.greatest_age(now)))
+    /// Whether this ticket is of the last decision of this session, and no fault came up since.
+    pub(crate) fn stands(&self, ticket: Ticket, now: Instant) -> bool {
+        let fault = self.first_cause(None, now).filter(Reason::is_fault);
+        self.emission.is_newest(ticket) && fault.is_none()
     }
 
-    fn fault(&self, now: Instant) -> Option<Reason> {
+    /// The rule (S1, S3, S5, S6), said once: the first cause why no heartbeat may go to the dome at
+    /// `now`; of those that come with a beat, why not with one of `beating`, which was just
+    /// received.
+    fn first_cause(&self, beating: Option<HeartbeatId>, now: Instant) -> Option<Reason> {
+        self.unheard(now)
+            .or_else(|| self.heartbeat_fault(beating, now))
+            .or_else(|| self.link_fault())
+            .or_else(|| self.emission.wait(now))
+    }
+
+    /// Why nothing that is received at `now` counts: this process was not listening, or it may have
+    /// waited for too long (S3).
+    fn unheard(&self, now: Instant) -> Option<Reason> {
         let lapse = self.lapse.filter(|_| self.lapsed);
         if let Some(lapse) = lapse.or_else(|| self.attention.check(now).err()) {
             return Some(Reason::NotAttentive(lapse));
         }
-        if let Some(slow) = self.slow(now) {
-            return Some(slow);
-        }
-        if !self
-            .heartbeats
-            .iter()
-            .any(|(_, heartbeat)| heartbeat.is_critical())
-        {
+        let path = self.path.as_ref().filter(|path| !path.is_prompt(now))?;
+        Some(Reason::PathSlow(path.greatest_age(now)))
+    }
+
+    fn heartbeat_fault(&self, beating: Option<HeartbeatId>, now: Instant) -> Option<Reason> {
+        if !self.heartbeats.iter().any(|(_, row)| row.is_critical()) {
             return Some(Reason::NothingCritical);
         }
         if let Some((id, heartbeat)) = self.heartbeats.first_not_fresh(now) {
-            return Some(Reason::not_fresh(id, heartbeat, now));
+            return Some(match heartbeat.age(now) {
+                None => Reason::NeverSeen(id),
+                Some(age) if heartbeat.is_unconfirmed() && age < heartbeat.timeout() => {
+                    unconfirmed(id, heartbeat)
+                }
+                Some(silent_for) => Reason::Stale {
+                    heartbeat: id,
+                    silent_for,
+                },
+            });
         }
-        self.link_fault()
+        let id = beating?;
+        let heartbeat = self.heartbeats.get(id)?;
+        heartbeat
+            .is_unconfirmed()
+            .then(|| unconfirmed(id, heartbeat))
     }
 
     fn link_fault(&self) -> Option<Reason> {
@@ -527,13 +444,11 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     }
 }
 
-impl From<Wait> for Reason {
-    fn from(wait: Wait) -> Self {
-        match wait {
-            Wait::InFlight(since) => Self::InFlight(since),
-            Wait::CutOff(rest) => Self::CutOff(rest),
-            Wait::Retry(rest) => Self::Retry(rest),
-        }
+fn unconfirmed(id: HeartbeatId, heartbeat: &Heartbeat) -> Reason {
+    let at = heartbeat.last_seen();
+    Reason::Unconfirmed {
+        heartbeat: id,
+        sent_before: at.and_then(|at| heartbeat.greatest_age(at)),
     }
 }
 

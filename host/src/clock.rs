@@ -72,6 +72,26 @@ impl Clock for RuntimeClock {
     }
 }
 
+/// One moment by both clocks. A loop reads it once for each thing that it looks at, and hands it
+/// down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Moment {
+    /// For decisions.
+    pub(crate) now: Instant,
+    /// For showing only.
+    pub(crate) wall: Timestamp,
+}
+
+impl Moment {
+    /// This moment.
+    pub(crate) fn read(clock: &dyn Clock) -> Self {
+        Self {
+            now: clock.now(),
+            wall: clock.wall(),
+        }
+    }
+}
+
 /// A duration as it is shown: seconds, to the millisecond.
 #[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
 pub fn seconds(duration: Duration) -> f64 {

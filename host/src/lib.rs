@@ -10,7 +10,13 @@ pub mod clu;
 pub mod config;
 pub mod dial;
 pub mod journal;
+mod errors;
+pub mod log;
 pub mod monitor;
 mod peer;
+pub mod probes;
 pub mod report;
-pub mod telemetry;
+pub mod server;
+
+/// The version that both programs report.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -27,7 +27,7 @@ const TELLING: usize = 5;
 /// An encoding within an encoding, and one more.
 const DEPTH: u8 = 2;
 /// What is shown in place of words that hold a part of a secret.
-const WITHHELD: &str = "(what it wrote holds a part of a secret, and is not shown)";
+const WITHHELD: &str = "(withheld: it contains a part of a secret)";
 
 /// All secrets that a program knows. What a peer wrote is shown by [`shown`] only.
 #[derive(Clone, Default)]
@@ -68,13 +68,15 @@ impl Secrets {
         for url in urls.chain(&config.ping_url) {
             secrets.extend(in_url(url));
         }
+        secrets.extend(of_proxies(|name| std::env::var(name).ok()));
         Self::new(secrets.iter().map(String::as_str))
     }
 
     /// Those of the actor.
     pub(crate) fn of_actor(config: &Config) -> Self {
         let urls = config.actor.brokers.iter().chain(&config.outside.urls);
-        let secrets: Vec<String> = urls.flat_map(in_url).collect();
+        let mut secrets: Vec<String> = urls.flat_map(in_url).collect();
+        secrets.extend(of_proxies(|name| std::env::var(name).ok()));
         Self::new(secrets.iter().map(String::as_str))
     }
 
@@ -200,6 +202,27 @@ fn in_url(url: &SecretUrl) -> Vec<String> {
     plain
         .map(|text| String::from_utf8_lossy(&text).into_owned())
         .collect()
+}
+
+/// The passwords of the proxies that the environment names: reqwest logs in there.
+fn of_proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let names = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+    let names = names
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), name.to_lowercase()]);
+    let mut found = Vec::new();
+    for proxy in names.filter_map(|name| variable(&name)) {
+        // The scheme may be left out.
+        let proxy = if proxy.contains("://") {
+            proxy
+        } else {
+            format!("http://{proxy}")
+        };
+        if let Ok(url) = proxy.trim().parse() {
+            found.extend(in_url(&SecretUrl::new(url)));
+        }
+    }
+    found
 }
 
 /// The digits of base64 that depend on nothing but the text, if so many bytes come before it in

@@ -50,6 +50,7 @@ pub enum StartError {
         /// Where.
         address: SocketAddr,
         /// Why not.
+        #[source]
         cause: io::Error,
     },
 }

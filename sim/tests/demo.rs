@@ -116,7 +116,7 @@ fn s4_a_night_goes_as_promised_and_is_told_in_order() {
             "S6  ",
             "L1  ",
             "M1  After the network to the monitor was cut",
-            "of silence, and people were told (promised: 60 to ",
+            "of silence, and people were alerted (promised: 60 to ",
             "M2  ",
             "S4  After the overwatcher's last beat",
             "S4  After lvmecp hung",
@@ -210,7 +210,7 @@ fn m1_a_monitor_that_tells_nobody_is_a_failure() {
     pipe.read_to_string(&mut stderr).unwrap();
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(
-        stderr.starts_with("sim: the monitor does not tell people within "),
+        stderr.starts_with("sim: the monitor does not alert people within "),
         "{stderr}"
     );
 }

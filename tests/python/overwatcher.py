@@ -6,7 +6,7 @@ Prints one line of JSON for each beat:
     {"event": "beat", "status": "DONE" | "TIMEDOUT" | ..., "tries", "seconds"}
 
 A beat that has failed as often as it is tried is told with the status of the last try, and the next one follows. With `--prove` each
-beat repeats the value of `seen` in the last reply, which proves when it was sent (README, "Make a beat prove itself").
+beat repeats the value of `seen` in the last reply, which proves when it was sent (CLIENTS.md).
 """
 
 import argparse

@@ -1,24 +1,23 @@
 //! A small disk for one program, which can be full or read-only.
 //!
-//! It is a tmpfs in a mount namespace that a child process keeps. So nobody else sees it, and it is
-//! gone with that child, however the test ends.
+//! It is a tmpfs in a mount namespace of its own, so nobody else sees it.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::process::{Launch, Process};
+use crate::namespace::Namespace;
+use crate::process::Launch;
 use crate::scratch::Scratch;
 
-/// The system mounts within this time.
+/// A mount is changed within this time.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A disk of 64 KiB.
 #[derive(Debug)]
 pub struct Disk {
-    keeper: Process,
+    namespace: Namespace,
     scratch: Scratch,
 }
 
@@ -29,19 +28,9 @@ impl Disk {
     /// If it cannot be mounted.
     pub async fn new() -> Self {
         let scratch = Scratch::new();
-        let script =
-            r#"mount -t tmpfs -o size=64k,mode=700 tmpfs "$1" && echo mounted && exec cat"#;
-        let mut keeper = Launch::other("unshare".into())
-            .args(if is_root() {
-                &[][..]
-            } else {
-                &["--user", "--map-root-user"]
-            })
-            .args(["--mount", "sh", "-c", script, "sh"])
-            .args([scratch.path()])
-            .start();
-        keeper.wait_for_line(LIMIT, |line| line == "mounted").await;
-        Self { keeper, scratch }
+        let mount = r#"mount -t tmpfs -o size=64k,mode=700 tmpfs "$1""#;
+        let namespace = Namespace::new(&["--mount"], mount, &[&scratch.path()]).await;
+        Self { namespace, scratch }
     }
 
     /// Where it is, for a program that was launched by [`Self::launch`].
@@ -52,12 +41,12 @@ impl Disk {
     /// Where it is for everybody else.
     pub fn seen_from_outside(&self) -> PathBuf {
         let path = self.path().strip_prefix("/").expect("it is absolute");
-        PathBuf::from(format!("/proc/{}/root", self.keeper.id())).join(path)
+        PathBuf::from(format!("/proc/{}/root", self.namespace.keeper())).join(path)
     }
 
     /// The same program, where the disk is mounted.
     pub fn launch(&self, program: Launch) -> Launch {
-        program.through(&self.enter())
+        self.namespace.launch(program)
     }
 
     /// Writes until nothing more goes on it.
@@ -92,19 +81,4 @@ impl Disk {
         let finished = self.launch(mount).finish(LIMIT).await;
         assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
     }
-
-    fn enter(&self) -> Vec<OsString> {
-        let target = self.keeper.id().to_string();
-        let mut command: Vec<OsString> = ["nsenter", "--target", &target, "--mount"]
-            .map(OsString::from)
-            .into();
-        if !is_root() {
-            command.extend(["--user", "--preserve-credentials"].map(OsString::from));
-        }
-        command
-    }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }

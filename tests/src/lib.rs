@@ -22,6 +22,8 @@
 //! | [`tls`] | TLS before it, as a cloud's entrance has it |
 //! | [`hook`] | a webhook that holds and refuses on demand |
 //! | [`disk`] | a small disk that can be full or read-only |
+//! | [`dead`] | a name of whose addresses only the last is alive |
+//! | [`namespace`] | mounts and a network of its own for a program |
 //! | [`target`] | a host that network probes reach, until it goes away |
 //! | [`eventually`](mod@eventually) | waiting for something with a limit, instead of sleeping |
 //! | [`port`], [`scratch`], [`reaper`] | ports, folders and processes that nothing is left of |
@@ -55,6 +57,7 @@ pub mod browser;
 pub mod chain;
 pub mod client;
 pub mod config;
+pub mod dead;
 pub mod disk;
 pub mod dome;
 pub mod ecp;
@@ -63,6 +66,7 @@ pub mod hook;
 pub mod http;
 pub mod mail;
 pub mod monitor;
+pub mod namespace;
 pub mod port;
 pub mod process;
 pub mod proxy;

@@ -26,6 +26,11 @@ impl Target {
         target
     }
 
+    /// Where, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
     /// For `network.hosts`.
     pub fn url(&self) -> String {
         format!("tcp://{}", self.port.address())

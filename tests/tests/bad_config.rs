@@ -119,7 +119,7 @@ async fn x2_a_value_of_the_wrong_type_is_refused() {
             "heartbeats: [{critical: true}]",
             "heartbeats[0].name: ",
             "is missing",
-            "give the word",
+            "give the name",
         ),
     ] {
         refused(text, key, problem, remedy).await;
@@ -298,7 +298,7 @@ async fn s4_closing_that_would_take_longer_than_is_allowed_is_refused() {
     refused(
         text,
         "max_close_after: ",
-        "it could take 102 s",
+        "only 102 s after",
         "lower the timeouts",
     )
     .await;
@@ -306,7 +306,7 @@ async fn s4_closing_that_would_take_longer_than_is_allowed_is_refused() {
     refused(
         text,
         "network.interval: ",
-        "it could take 117 s",
+        "only 117 s after",
         "lower network.interval",
     )
     .await;
@@ -496,10 +496,36 @@ async fn x2_all_faults_of_both_programs_and_of_the_environment_are_told() {
         .map(|line| line.replace(&file, "FILE"))
         .collect();
     let expected = [
-        "lvmbeat: environment: LVMBEAT_PING_TOKN: is a variable that lvmbeat does not know; did you mean LVMBEAT_PING_TOKEN?",
+        "lvmbeat: environment: LVMBEAT_PING_TOKN: is not a variable of lvmbeat; did you mean LVMBEAT_PING_TOKEN?",
         "lvmbeat: FILE: actor.prot: is not known; did you mean actor.port?",
         "lvmbeat: FILE: ecp.retry: 0 is not a usable time; give a number of seconds between 0.001 and 86400",
         "lvmbeat: FILE: monitor.ping_every: 0 is not a usable time; give a number of seconds between 0.001 and 86400",
     ];
     assert_eq!(places, expected);
+}
+
+#[tokio::test]
+async fn x2_certificates_without_end_are_refused_by_every_program() {
+    let folder = Scratch::new();
+    let long = folder.path().join("long.pem");
+    // It takes no room: nothing is written.
+    let file = std::fs::File::create(&long).unwrap();
+    file.set_len(17 << 20).unwrap();
+    for (variable, path) in [
+        ("SSL_CERT_FILE", long.as_path()),
+        ("SSL_CERT_DIR", folder.path()),
+    ] {
+        for command in ["actor", "monitor", "status"] {
+            let refused = Launch::lvmbeat([command]).env(variable, path);
+            let refused = refused.finish(SOON).await;
+            let problem = format!("{} cannot be read (it is longer than", path.display());
+            is_refused(
+                &refused,
+                "environment",
+                variable,
+                &problem,
+                "in PEM, or unset it",
+            );
+        }
+    }
 }

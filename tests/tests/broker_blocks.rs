@@ -41,7 +41,7 @@ async fn watermark(broker: &Broker, fraction: &str) {
 }
 
 #[tokio::test]
-async fn s3_s5_what_waited_while_the_broker_blocked_does_not_count_and_the_block_is_named() {
+async fn s3_s4_s5_what_waited_while_the_broker_blocked_does_not_count_and_the_block_is_named() {
     let broker = Broker::start().await;
     let http = Port::reserve();
     let ecp = FakeEcp::start(&broker.url()).await;

@@ -66,11 +66,7 @@ async fn a_queue_that_somebody_else_declared_is_not_another_actor() {
             .await
             .unwrap();
         let config = ActorConfig::new(&vhost.url());
-        let said = [
-            name,
-            "was declared by something else than lvmbeat",
-            "delete it there",
-        ];
+        let said = [name, "was not declared by lvmbeat", "delete it there"];
         let mut actor = says_once(&config, &said).await;
         assert!(
             !actor
@@ -98,10 +94,7 @@ async fn an_exchange_that_somebody_else_declared_is_named() {
         .await
         .unwrap();
     let config = ActorConfig::new(&vhost.url());
-    let said = [
-        "exchange 'sdss_exchange'",
-        "declared by something else than lvmbeat",
-    ];
+    let said = ["exchange 'sdss_exchange'", "was not declared by lvmbeat"];
     says_once(&config, &said).await;
 }
 

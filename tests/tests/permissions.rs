@@ -81,7 +81,7 @@ async fn x1_with_the_permissions_of_security_md_lvmbeat_works_and_nobody_speaks_
     let status = Launch::lvmbeat(["status", "-c", &file]).finish(SOON).await;
     assert_eq!(status.code(), Some(0), "{}", status.stderr);
 
-    let nothing = "may do nothing that was looked for and lvmbeat does not need";
+    let nothing = "has none of the permissions that were looked for";
     let said = check(&file).await;
     assert!(said.contains(nothing), "{said}");
 

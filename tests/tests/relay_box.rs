@@ -30,7 +30,7 @@ const BOX_CUTOFF: Duration = Duration::from_secs(10);
 async fn relay_box() -> (Process, PathBuf) {
     let program = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/firmware/target/debug/relay-box"
+        "/../core/relay-box/target/debug/relay-box"
     );
     let mut relay_box = Launch::other(program.into()).start();
     let line = relay_box

@@ -2,6 +2,7 @@
 //! it.
 
 use embassy_time::{Duration, Instant};
+use lvmbeat_core::delivery::Step;
 use lvmbeat_core::emission::Counts;
 use lvmbeat_core::{Decision, HeartbeatId, Lapse, LinkId, LinkState, Outcome, Reason, Ticket};
 
@@ -17,6 +18,9 @@ pub(crate) struct Setup {
     pub(crate) cutoff: u64,
     pub(crate) retry: u64,
     pub(crate) plc: u64,
+    /// Limits of a delivery.
+    pub(crate) expiration: u64,
+    pub(crate) answer: u64,
     pub(crate) heartbeats: Vec<Source>,
     /// Failures to down.
     pub(crate) links: Vec<u8>,
@@ -40,6 +44,8 @@ pub(crate) enum Event {
     Probe(usize, bool),
     /// What was sent before then is not received any more.
     Proven(u64),
+    /// What followed for the delivery.
+    Said(Step),
     Forget,
 }
 
@@ -90,7 +96,9 @@ impl History<'_> {
         let timed = self.events[begin..end]
             .iter()
             .enumerate()
-            .filter(|(_, (_, event))| !matches!(event, Event::Probe(..) | Event::Proven(_)))
+            .filter(|(_, (_, event))| {
+                !matches!(event, Event::Probe(..) | Event::Proven(_) | Event::Said(_))
+            })
             .map(|(index, (at, event))| (begin + index, *at, matches!(event, Event::Tick)))
             .chain(now.map(|now| (end, now, false)));
         let mut lapses = Vec::new();

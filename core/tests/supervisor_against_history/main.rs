@@ -7,21 +7,24 @@
     reason = "each question is about one kind of event of many"
 )]
 
+mod deliveries;
 mod history;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU8;
 
 use embassy_time::Instant;
+use lvmbeat_core::delivery::{self, Command, Delivery, Ended, Publish};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{
-    BeatError, Config, Decision, HeartbeatId, LinkChange, LinkId, LinkState, Outcome, Reason,
-    Supervisor, Ticket,
+    BeatError, Cause, Config, Decision, HeartbeatId, LinkChange, LinkId, LinkState, Outcome,
+    Reason, Supervisor, Ticket,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestCaseResult, TestRunner};
 
+use deliveries::SHORTEST;
 use history::{Event, History, Setup, Source, ticks};
 
 type Small = Supervisor<4, 2>;
@@ -33,6 +36,11 @@ enum Op {
     Beat(usize, Option<u64>),
     /// Ends the newest emission, or one that is so many older.
     End(usize, Outcome),
+    /// Something comes of a command of the newest delivery, or of one that is so many older: of the
+    /// command that is waited for, or of the other one.
+    Answer(usize, bool, Outcome),
+    /// The delivery looks at the time.
+    Advance,
     Probe(usize, bool),
     /// An echo comes back that was sent so many ticks ago.
     Proven(u64),
@@ -69,6 +77,11 @@ fn setup() -> impl Strategy<Value = Setup> {
         prop::collection::vec(heartbeat(), 2..=4),
     ];
     let links = prop_oneof![2 => Just(vec![]), 3 => prop::collection::vec(1..=3_u8, 1..=2)];
+    let expiration = prop_oneof![
+        1 => 0..SHORTEST,
+        3 => SHORTEST..SHORTEST + 8,
+        3 => SHORTEST + 8..SHORTEST + 40,
+    ];
     let path = prop_oneof![
         2 => Just(None),
         2 => (10..40_u64).prop_map(Some),
@@ -81,11 +94,22 @@ fn setup() -> impl Strategy<Value = Setup> {
         0..12_u64,
         0..6_u64,
         0..150_u64,
+        (expiration, 0..12_u64),
         heartbeats,
         links,
     )
         .prop_map(
-            |(start, attention, (path, burst), cutoff, retry, plc, heartbeats, links)| Setup {
+            |(
+                start,
+                attention,
+                (path, burst),
+                cutoff,
+                retry,
+                plc,
+                (expiration, answer),
+                heartbeats,
+                links,
+            )| Setup {
                 start,
                 attention,
                 path,
@@ -93,6 +117,8 @@ fn setup() -> impl Strategy<Value = Setup> {
                 cutoff,
                 retry,
                 plc,
+                expiration,
+                answer,
                 heartbeats,
                 links,
             },
@@ -101,23 +127,34 @@ fn setup() -> impl Strategy<Value = Setup> {
 
 fn step() -> impl Strategy<Value = Step> {
     let by = prop_oneof![
-        20 => 0..4_i64,
-        10 => 4..12_i64,
-        1 => 12..40_i64,
-        1 => -5..0_i64,
-        1 => -25..0_i64,
+        60 => 0..4_i64,
+        30 => 4..12_i64,
+        3 => 12..40_i64,
+        3 => -5..0_i64,
+        3 => -25..0_i64,
+        // To the end of a delivery.
+        4 => 970..1040_i64,
     ];
-    let outcome = prop_oneof![
-        5 => Just(Outcome::Acknowledged),
-        1 => prop::sample::select(&Outcome::ALL[1..]),
-    ];
+    let outcome = || {
+        prop_oneof![
+            2 => Just(Outcome::Acknowledged),
+            1 => prop::sample::select(&Outcome::ALL[1..]),
+        ]
+    };
     let op = prop_oneof![
         4 => Just(Op::Tick),
         // The last of them may be unknown.
         10 => (0..5_usize, prop_oneof![6 => Just(None), 1 => (0..20_u64).prop_map(Some)])
             .prop_map(|(heartbeat, proof)| Op::Beat(heartbeat, proof)),
-        6 => (prop_oneof![5 => Just(0), 1 => 1..4_usize], outcome)
+        6 => (prop_oneof![5 => Just(0), 1 => 1..4_usize], outcome())
             .prop_map(|(older, outcome)| Op::End(older, outcome)),
+        16 => (
+            prop_oneof![5 => Just(0), 1 => 1..4_usize],
+            prop::bool::weighted(0.9),
+            outcome(),
+        )
+            .prop_map(|(older, awaited, outcome)| Op::Answer(older, awaited, outcome)),
+        3 => Just(Op::Advance),
         4 => (0..2_usize, prop::bool::weighted(0.8)).prop_map(|(link, up)| Op::Probe(link, up)),
         6 => prop_oneof![4 => 0..4_u64, 1 => 0..50_u64].prop_map(Op::Proven),
         2 => Just(Op::Forget),
@@ -186,7 +223,7 @@ fn beat(
     };
     let met = match answer {
         Ok(Decision::Emit(_)) => "emit",
-        Ok(Decision::Hold(reason)) => reason.as_str(),
+        Ok(Decision::Hold(reason)) => reason.cause().as_str(),
         Ok(Decision::Noted) => "noted",
         Err(BeatError::Unknown) => "unknown",
         Err(BeatError::ProofMissing(_)) => "no proof",
@@ -247,6 +284,7 @@ fn beat(
 }
 
 /// Plays the steps on both; `met` collects the answers that were met.
+#[expect(clippy::too_many_lines, reason = "a case for each kind of step")]
 fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestCaseResult {
     let (mut supervisor, ids, links) = build(setup);
     prop_assert_eq!(ids.len(), setup.heartbeats.len());
@@ -257,12 +295,14 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
         links: &links,
         events: Vec::new(),
     };
+    let mut delivery = Delivery::new(history.limits());
     let mut tickets: Vec<Ticket> = Vec::new();
     let mut now = setup.start;
     for step in steps {
         now = now.saturating_add_signed(step.by);
         let at = Instant::from_ticks(now);
         let end = history.events.len();
+        let known = tickets.len();
         let flying = supervisor.emission().in_flight_since();
         match step.op {
             Op::Tick => {
@@ -303,6 +343,28 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
                 }
                 history.events.push((now, Event::End(ticket, outcome)));
             }
+            Op::Answer(older, awaited, outcome) => {
+                let Some(ticket) = tickets.iter().rev().nth(older).copied() else {
+                    continue;
+                };
+                let sent = history
+                    .waiting()
+                    .is_some_and(|it| it.command == Command::Heartbeat);
+                let command = if sent == awaited {
+                    Command::Heartbeat
+                } else {
+                    Command::Ping
+                };
+                let expected = history.answers(ticket, command, outcome, now);
+                let step = delivery.answered(ticket, command, outcome, &supervisor, at);
+                prop_assert_eq!(step, expected);
+                met.insert(follow(step, &mut supervisor, &mut history, now)?);
+            }
+            Op::Advance => {
+                let step = delivery.advance(at);
+                prop_assert_eq!(step, history.advances(now));
+                met.insert(follow(step, &mut supervisor, &mut history, now)?);
+            }
             Op::Probe(link, reached) => {
                 let Some(id) = links.get(link) else {
                     continue;
@@ -323,9 +385,19 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
             }
             Op::Forget => {
                 supervisor.forget(at);
+                delivery.abandon();
                 history.events.push((now, Event::Forget));
             }
         }
+        if let Some(ticket) = tickets.get(known).copied() {
+            let step = delivery.begin(ticket, at);
+            prop_assert_eq!(step, history.begins(ticket));
+            met.insert(follow(step, &mut supervisor, &mut history, now)?);
+        }
+        prop_assert_eq!(
+            delivery.deadline(),
+            history.deadline().map(Instant::from_ticks)
+        );
         // S2: an emission starts in answer to a beat and to nothing else.
         if !matches!(step.op, Op::Beat(..)) && flying.is_none() {
             prop_assert_eq!(supervisor.emission().in_flight_since(), None);
@@ -339,6 +411,47 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
         }
     }
     Ok(())
+}
+
+/// Does what the delivery says, as its owner has to.
+fn follow(
+    step: delivery::Step,
+    supervisor: &mut Small,
+    history: &mut History,
+    now: u64,
+) -> Result<&'static str, TestCaseError> {
+    let end = history.events.len();
+    let flights = history.flights(end);
+    history.events.push((now, Event::Said(step)));
+    let delivery::Step::Ended(Ended {
+        ticket,
+        command,
+        outcome,
+    }) = step
+    else {
+        return Ok(match step {
+            delivery::Step::Publish(Publish {
+                command: Command::Ping,
+                ..
+            }) => "ping",
+            delivery::Step::Publish(_) => "heartbeat",
+            _ => "nothing",
+        });
+    };
+    let flies = flights
+        .iter()
+        .any(|flight| flight.ticket == ticket && flight.end.is_none());
+    let at = Instant::from_ticks(now);
+    prop_assert_eq!(supervisor.emission_ended(ticket, outcome, at), flies);
+    history.events.push((now, Event::End(ticket, outcome)));
+    Ok(match (command, outcome) {
+        (Command::Ping, Outcome::Lost) => "withheld",
+        (Command::Ping, Outcome::TimedOut) => "no answer to the ping",
+        (Command::Ping, _) => "ping failed",
+        (Command::Heartbeat, Outcome::Acknowledged) => "delivered",
+        (Command::Heartbeat, Outcome::TimedOut) => "no answer to the heartbeat",
+        (Command::Heartbeat, _) => "heartbeat failed",
+    })
 }
 
 /// Everything that can be asked, at and around `now`.
@@ -408,7 +521,7 @@ fn the_steps_meet_every_answer() {
     let mut runner = TestRunner::deterministic();
     let cases = (setup(), prop::collection::vec(step(), 0..80));
     let mut met = BTreeSet::new();
-    for _ in 0..1000 {
+    for _ in 0..2000 {
         let case = cases.new_tree(&mut runner).map(|tree| tree.current());
         let (setup, steps) = case.unwrap();
         run(&setup, &steps, &mut met).unwrap();
@@ -421,13 +534,20 @@ fn the_steps_meet_every_answer() {
         "in time",
         "late",
         "an earlier lapse",
+        "ping",
+        "heartbeat",
+        "nothing",
+        "withheld",
+        "no answer to the ping",
+        "ping failed",
+        "delivered",
+        "no answer to the heartbeat",
+        "heartbeat failed",
     ]);
     // Where nothing is critical, every beat is only noted.
-    expected.extend(
-        Reason::NAMES
-            .iter()
-            .filter(|name| **name != "nothing_critical"),
-    );
+    let holds = Cause::ALL.into_iter();
+    let holds = holds.filter(|cause| *cause != Cause::NothingCritical);
+    expected.extend(holds.map(Cause::as_str));
     assert_eq!(met, expected);
 }
 

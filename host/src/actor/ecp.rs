@@ -13,7 +13,6 @@ use embassy_time::Instant;
 use lvmbeat_core::{Outcome, Ticket};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Event;
 use crate::clock::Clock;
 use crate::clu::client::{Client, CommandError, CommandOptions};
 use crate::clu::message::Code;
@@ -25,7 +24,13 @@ pub(super) struct Emission {
     /// When it was decided on.
     pub(super) decided: Instant,
     pub(super) client: Client,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) sends: mpsc::Sender<AboutToSend>,
+}
+
+/// An emission is about to be sent, and asks whether it still may be.
+pub(super) struct AboutToSend {
+    pub(super) ticket: Ticket,
+    pub(super) may_send: oneshot::Sender<bool>,
 }
 
 /// What became of it.
@@ -113,11 +118,11 @@ impl Emission {
     /// S1, S3: asks the decision loop once more. No answer is a no.
     async fn may_send(&self) -> bool {
         let (may_send, answer) = oneshot::channel();
-        let event = Event::AboutToSend {
+        let about_to_send = AboutToSend {
             ticket: self.ticket,
             may_send,
         };
-        self.events.send(event).await.is_ok() && answer.await.unwrap_or(false)
+        self.sends.send(about_to_send).await.is_ok() && answer.await.unwrap_or(false)
     }
 }
 

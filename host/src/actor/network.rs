@@ -14,9 +14,14 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::Event;
 use crate::config::Target;
 use crate::dial::{self, DialError, Tried};
+
+/// What became of one probe.
+pub(super) struct Probed {
+    pub(super) link: LinkId,
+    pub(super) reached: bool,
+}
 
 /// Why a host was not reached; for the log.
 #[derive(Debug, thiserror::Error)]
@@ -41,14 +46,14 @@ enum Silence {
     Tcp(io::Error),
 }
 
-/// Probes one host for ever, starting at once, and reports each result. Ends when nobody takes the
+/// Probes one host until stopped, starting at once, and reports each result. Ends when nobody takes the
 /// reports.
 pub(super) async fn watch(
     link: LinkId,
     target: Target,
     period: Duration,
     limit: Duration,
-    events: mpsc::Sender<Event>,
+    probes: mpsc::Sender<Probed>,
 ) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -58,14 +63,8 @@ pub(super) async fn watch(
         if let Err(cause) = &result {
             tracing::debug!(%target, %cause, "probe failed");
         }
-        if events
-            .send(Event::Probed {
-                link,
-                reached: result.is_ok(),
-            })
-            .await
-            .is_err()
-        {
+        let reached = result.is_ok();
+        if probes.send(Probed { link, reached }).await.is_err() {
             return;
         }
     }

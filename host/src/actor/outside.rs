@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{Event, Snapshot};
+use super::snapshot::Snapshot;
 use crate::config::SecretUrl;
 use crate::dial;
 use crate::peer::{Secrets, shown};
@@ -18,16 +19,53 @@ use crate::report::Report;
 /// one again: it may have been replaced by one that does. Ten minutes at the usual pace.
 const PLAIN_BEATS: u32 = 40;
 
-/// Beats to one monitor for ever, starting at once, and says what became of each beat. Ends when
-/// nobody listens, or when there are no more snapshots.
+/// What became of one beat.
+pub(super) struct Beaten {
+    /// The monitor's place in the configuration.
+    pub(super) monitor: usize,
+    /// Why the monitor did not take it, if it did not.
+    pub(super) failure: Option<String>,
+}
+
+/// One monitor, as shown.
+#[derive(Clone, Default, Debug)]
+pub struct OutsideView {
+    /// Its address, without secrets.
+    pub url: String,
+    /// When it last took a beat.
+    pub last_beat: Option<Timestamp>,
+    /// Why the last beat failed, if it did.
+    pub failure: Option<String>,
+}
+
+impl OutsideView {
+    /// Takes what became of a beat. Logged when it changes.
+    pub(super) fn beaten(&mut self, failure: Option<String>, wall: Timestamp) {
+        let monitor = &self.url;
+        match (&failure, &self.failure) {
+            (Some(cause), None) => {
+                tracing::warn!(monitor, cause, "the outside monitor cannot be reached");
+            }
+            (None, Some(_)) => tracing::info!(monitor, "the outside monitor is reached again"),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        if failure.is_none() {
+            self.last_beat = Some(wall);
+        }
+        self.failure = failure;
+    }
+}
+
+/// Beats to one monitor until stopped, starting at once, and says what became of each beat. Ends
+/// when nobody listens, or when there are no more snapshots.
 ///
 /// Each monitor has its own task and its own client, so that one that hangs delays no other (S6).
 pub(super) async fn beat(
-    index: usize,
+    place: usize,
     mut monitor: Monitor,
     period: Duration,
     mut snapshots: watch::Receiver<Option<Snapshot>>,
-    events: mpsc::Sender<Event>,
+    beats: mpsc::Sender<Beaten>,
 ) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -41,11 +79,11 @@ pub(super) async fn beat(
         let report = snapshots.borrow_and_update().as_ref().map(Snapshot::report);
         let Some(report) = report else { continue };
         let failure = monitor.beat(&report).await.err();
-        if events
-            .send(Event::BeatOutside { index, failure })
-            .await
-            .is_err()
-        {
+        let beaten = Beaten {
+            monitor: place,
+            failure,
+        };
+        if beats.send(beaten).await.is_err() {
             return;
         }
     }

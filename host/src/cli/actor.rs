@@ -6,10 +6,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, service};
+use crate::VERSION;
 use crate::actor;
 use crate::clock::{BootClock, Clock};
 use crate::config::Config;
-use crate::telemetry::{health, http};
+use crate::server;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, verbosity: u8) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
@@ -23,21 +24,14 @@ async fn serve(
     warnings: Vec<String>,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    tracing::info!(
-        version = actor::VERSION,
-        config = config.source,
-        "lvmbeat actor"
-    );
+    tracing::info!(version = VERSION, config = config.source, "lvmbeat actor");
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     for line in config.budget_report().lines() {
         tracing::info!("{line}");
     }
-    let bus = config
-        .actor
-        .bus()
-        .map_err(|error| Failure::Running(error.to_string()))?;
+    let bus = config.actor.bus()?;
     let clock: Arc<dyn Clock> = Arc::new(BootClock);
     let (snapshots, shown) = watch::channel(None);
     let listener = match config.actor.http {
@@ -49,21 +43,16 @@ async fn serve(
         }
         None => None,
     };
-    let health = health::router(shown, clock.clone());
+    let health = actor::health::router(shown, clock.clone());
     let actor = actor::run(config, Arc::new(bus), clock, snapshots, stop);
     let result = match listener {
         None => actor.await,
         Some(listener) => tokio::select! {
             result = actor => result,
-            () = http::serve(listener, health, http::Limits::default()) => {
+            () = server::serve(listener, health, server::Limits::default()) => {
                 Err(actor::ActorError::TaskDied("the HTTP server has ended".to_owned()))
             }
         },
     };
-    result.map_err(|error| match error {
-        actor::ActorError::Config(error) => Failure::Config(error),
-        actor::ActorError::HttpClient(_) | actor::ActorError::TaskDied(_) => {
-            Failure::Running(error.to_string())
-        }
-    })
+    Ok(result?)
 }

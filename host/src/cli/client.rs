@@ -11,8 +11,7 @@ use crate::config::Config;
 
 /// Makes one command string of words, each quoted where it has to be.
 pub(super) fn join(words: &[String]) -> Result<String, Failure> {
-    shlex::try_join(words.iter().map(String::as_str))
-        .map_err(|_| Failure::NoAnswer("a command cannot hold the character NUL".to_owned()))
+    shlex::try_join(words.iter().map(String::as_str)).map_err(|_| Failure::Nul)
 }
 
 /// A command that was quoted as a whole is sent as it was typed; words are quoted one by one.
@@ -93,19 +92,17 @@ fn ended(last: Option<Code>) -> Result<(), Failure> {
 /// What the broker's user may do although lvmbeat does not need it, as `check` says it.
 pub(super) fn permissions(config: &Config) -> Result<String, Failure> {
     let excess = on_a_runtime(async {
-        let bus = config.actor.bus().map_err(|error| no_answer(&error))?;
+        let bus = config.actor.bus()?;
         let spec = SessionSpec::client(&config.actor.name);
-        bus.excess(&spec, &config.ecp.actor)
-            .await
-            .map_err(|error| no_answer(&error))
+        Ok(bus.excess(&spec, &config.ecp.actor).await?)
     })?;
     let lines: String = excess.iter().map(|what| format!("    {what}\n")).collect();
     Ok(if lines.is_empty() {
-        "X1  The broker's user may do nothing that was looked for and lvmbeat does not need.\n"
+        "X1  The broker's user has none of the permissions that were looked for and that lvmbeat does not need.\n"
             .to_owned()
     } else {
         format!(
-            "X1  The broker's user may do what lvmbeat does not need; SECURITY.md says how to take it away:\n{lines}"
+            "X1  The broker's user may do what lvmbeat does not need; SECURITY.md says how to revoke it:\n{lines}"
         )
     })
 }
@@ -116,20 +113,14 @@ type Said = Result<Result<(), Failure>, CommandError>;
 /// Opens a session, talks, and closes it.
 fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Result<(), Failure> {
     on_a_runtime(async {
-        let bus = config.actor.bus().map_err(|error| no_answer(&error))?;
+        let bus = config.actor.bus()?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
-        let session = client::connect(&bus, &name)
-            .await
-            .map_err(|error| no_answer(&error))?;
+        let session = client::connect(&bus, &name).await?;
         let result = talk(&session.client).await;
         session.close().await;
-        result.unwrap_or_else(|error| Err(no_answer(&error)))
+        result?
     })
-}
-
-fn no_answer(error: &dyn std::fmt::Display) -> Failure {
-    Failure::NoAnswer(error.to_string())
 }
 
 fn on_a_runtime<T>(talk: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -137,7 +128,7 @@ fn on_a_runtime<T>(talk: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+        .map_err(Failure::Runtime)?;
     let result = runtime.block_on(talk);
     // A name lookup that hangs must not keep the program from ending.
     runtime.shutdown_background();

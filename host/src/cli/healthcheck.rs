@@ -1,6 +1,7 @@
 //! Asking a program of this machine whether it is well: for containers, which hold nothing else
 //! that could ask.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +19,34 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// More of an answer is not read.
 const ENOUGH: u64 = 4096;
 
+/// Why a program is not known to be well.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unhealthy {
+    #[error(
+        "the actor serves no /healthz; set actor.http or LVMBEAT_ACTOR_HTTP, for example to 127.0.0.1:8081"
+    )]
+    NotServed,
+    #[error("{url} {symptom}")]
+    Program {
+        url: Url,
+        #[source]
+        symptom: Symptom,
+    },
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Symptom {
+    #[error("does not answer within {} s", LIMIT.as_secs())]
+    Silent,
+    #[error("cannot be reached ({0}); is the program running?")]
+    Unreachable(#[source] io::Error),
+    #[error("does not answer in HTTP")]
+    NotHttp,
+    #[error("answers {status}: {why}")]
+    Status { status: String, why: String },
+}
+
 /// Succeeds if the program answers 200.
 pub(super) fn run(
     file: Option<&Path>,
@@ -34,30 +63,23 @@ pub(super) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+        .map_err(Failure::Runtime)?;
     let answer = runtime.block_on(async { timeout(LIMIT, ask(&url)).await });
     // A name lookup that hangs must not keep the program from ending.
     runtime.shutdown_background();
-    let ill = |what: &str| Failure::Running(format!("{url} {what}"));
-    let answer = answer
-        .map_err(|_| ill(&format!("does not answer within {} s", LIMIT.as_secs())))?
-        .map_err(|cause| {
-            ill(&format!(
-                "cannot be asked ({cause}); is the program running?"
-            ))
-        })?;
-    judge(&answer).map_err(|what| ill(&what))
+    let judged = match answer {
+        Err(_) => Err(Symptom::Silent),
+        Ok(Err(cause)) => Err(Symptom::Unreachable(cause)),
+        Ok(Ok(answer)) => judge(&answer),
+    };
+    judged.map_err(|symptom| Unhealthy::Program { url, symptom }.into())
 }
 
 /// Without a program's name it is the actor where it serves HTTP, else the monitor.
 fn address(file: Option<&Path>, program: Option<Program>) -> Result<SocketAddr, Failure> {
     match program {
         Some(Program::Monitor) => Ok(health::monitor(file)?),
-        Some(Program::Actor) => health::actor(file)?.ok_or_else(|| {
-            Failure::Running(
-                "the actor serves no /healthz; set actor.http or LVMBEAT_ACTOR_HTTP, for example to 127.0.0.1:8081".to_owned(),
-            )
-        }),
+        Some(Program::Actor) => Ok(health::actor(file)?.ok_or(Unhealthy::NotServed)?),
         None => match health::actor(file)? {
             Some(address) => Ok(address),
             None => Ok(health::monitor(file)?),
@@ -90,7 +112,7 @@ fn parse(text: &str) -> Result<Url, Failure> {
 }
 
 /// One request of HTTP/1.0, so that the answer ends with the connection.
-async fn ask(url: &Url) -> std::io::Result<String> {
+async fn ask(url: &Url) -> io::Result<String> {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(80);
     let name = host.trim_start_matches('[').trim_end_matches(']');
@@ -102,17 +124,19 @@ async fn ask(url: &Url) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// What is wrong with an answer, in one line.
-fn judge(answer: &str) -> Result<(), String> {
+fn judge(answer: &str) -> Result<(), Symptom> {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let mut status = head.lines().next().unwrap_or_default().split(' ');
     match (status.next(), status.next()) {
         (Some(version), Some("200")) if version.starts_with("HTTP/1.") => Ok(()),
         (Some(version), Some(status)) if version.starts_with("HTTP/1.") => {
             let why = body.lines().next().unwrap_or_default();
-            Err(format!("answers {status}: {}", why.escape_debug()))
+            Err(Symptom::Status {
+                status: status.to_owned(),
+                why: why.escape_debug().to_string(),
+            })
         }
-        _ => Err("does not answer in HTTP".to_owned()),
+        _ => Err(Symptom::NotHttp),
     }
 }
 
@@ -122,14 +146,11 @@ mod tests {
 
     #[test]
     fn only_200_is_well_and_the_rest_says_why() {
-        assert_eq!(judge("HTTP/1.0 200 OK\r\n\r\nok\n"), Ok(()));
+        assert!(judge("HTTP/1.0 200 OK\r\n\r\nok\n").is_ok());
         let starting = judge("HTTP/1.1 503 Service Unavailable\r\nx: y\r\n\r\nstarting\n");
-        assert_eq!(starting, Err("answers 503: starting".to_owned()));
+        assert_eq!(starting.unwrap_err().to_string(), "answers 503: starting");
         for strange in ["", "SSH-2.0 200 OK", "HTTP/1.1", "200"] {
-            assert!(
-                judge(strange).unwrap_err().contains("not answer"),
-                "{strange}"
-            );
+            assert!(matches!(judge(strange), Err(Symptom::NotHttp)), "{strange}");
         }
     }
 

@@ -21,8 +21,11 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::clu::amqp::UriError;
+use crate::clu::{BusError, CommandError};
 use crate::config::monitor::Monitor;
 use crate::config::{self, Config, ConfigError};
+use crate::errors::with_causes;
 
 /// Keeps a telescope dome open only while every program that must be alive says so.
 #[derive(Parser, Debug)]
@@ -85,17 +88,17 @@ enum Command {
     /// Validate the configuration; print the one in force and how long closing takes in the worst
     /// case
     Check {
-        /// Ask the broker, too, whether its user may do more than lvmbeat needs
+        /// Also ask the broker whether its user may do more than lvmbeat needs
         #[arg(long)]
         broker: bool,
     },
     /// Ask the actor or monitor of this machine whether it is well, for containers: exit code 0 or
     /// 1
     Healthcheck {
-        /// Which of both [default: the actor if it serves HTTP, else the monitor]
+        /// Which of them [default: the actor if it serves HTTP, else the monitor]
         #[arg(value_enum)]
         program: Option<Program>,
-        /// Ask there instead, by plain HTTP
+        /// Ask this URL instead, by plain HTTP
         #[arg(long, conflicts_with = "program")]
         url: Option<String>,
     },
@@ -155,15 +158,41 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// How the program ends, other than well.
+/// Why the program failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("{0}")]
-    Running(String),
-    #[error("{0}")]
-    NoAnswer(String),
+    #[error(transparent)]
+    Actor(#[from] crate::actor::ActorError),
+    #[error(transparent)]
+    Monitor(#[from] crate::monitor::MonitorError),
+    /// The broker's URL, of which the configuration has checked most.
+    #[error(transparent)]
+    Broker(#[from] UriError),
+    #[error("the runtime cannot be set up: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] io::Error),
+    #[error("standard output cannot be written: {0}")]
+    Output(#[source] io::Error),
+    #[error("{given_by}: cannot listen on {address} ({cause}); choose another address")]
+    Listen {
+        given_by: String,
+        address: SocketAddr,
+        #[source]
+        cause: io::Error,
+    },
+    #[error(transparent)]
+    Unhealthy(#[from] healthcheck::Unhealthy),
+    /// No session with the broker.
+    #[error(transparent)]
+    NoBroker(#[from] BusError),
+    /// A session, but no end of the command.
+    #[error(transparent)]
+    NoAnswer(#[from] CommandError),
+    #[error("a command cannot contain the character NUL")]
+    Nul,
     /// The answer was printed; it says why.
     #[error("")]
     Answered,
@@ -172,9 +201,18 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Running(_) | Self::Answered => 1,
-            Self::Config(_) => 2,
-            Self::NoAnswer(_) => 3,
+            Self::Actor(crate::actor::ActorError::Config(_))
+            | Self::Config(_)
+            | Self::Broker(_) => 2,
+            Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
+            Self::Actor(_)
+            | Self::Monitor(_)
+            | Self::Runtime(_)
+            | Self::Signals(_)
+            | Self::Output(_)
+            | Self::Listen { .. }
+            | Self::Unhealthy(_)
+            | Self::Answered => 1,
         })
     }
 }
@@ -185,7 +223,7 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            say(&failure.to_string());
+            say(&with_causes(&failure));
             failure.exit_code()
         }
     }
@@ -284,9 +322,7 @@ fn print(text: &str) -> Result<(), Failure> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Running(format!(
-            "standard output cannot be written: {cause}"
-        ))),
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(cause)),
         _ => Ok(()),
     }
 }

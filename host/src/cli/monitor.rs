@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 
 use super::{Failure, service};
-use crate::actor::VERSION;
+use crate::VERSION;
 use crate::clock::BootClock;
 use crate::config::monitor::Monitor;
 use crate::monitor;
@@ -48,7 +48,5 @@ async fn serve(
         .as_deref()
         .map(|file| display(file.display()));
     tracing::info!(version = VERSION, %address, state_file, "lvmbeat monitor");
-    monitor::run(config, listener, Arc::new(BootClock), stop)
-        .await
-        .map_err(|error| Failure::Running(error.to_string()))
+    Ok(monitor::run(config, listener, Arc::new(BootClock), stop).await?)
 }

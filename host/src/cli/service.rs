@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::config::{ConfigError, text_file};
-use crate::telemetry::log;
+use crate::errors::with_causes;
+use crate::log;
 
 /// What still runs when everything else has ended is given this long (a name lookup cannot be
 /// interrupted).
 const LAST_LIMIT: Duration = Duration::from_millis(200);
+/// So many bytes of certificates are read: all public authorities have 250 kB.
+const LONGEST_AUTHORITIES: u64 = 16 << 20;
 /// How the shell reports a program that Ctrl-C has ended.
 const EXIT_INTERRUPTED: i32 = 130;
 
@@ -51,7 +54,7 @@ where
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|cause| Failure::Running(format!("the runtime cannot be set up: {cause}")))?;
+        .map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         let stop = CancellationToken::new();
         let signals = tokio::spawn(stop_on_signals(stop.clone())?);
@@ -61,32 +64,44 @@ where
         result
     });
     if let Err(failure) = &result {
-        tracing::error!("{failure}");
+        tracing::error!("{}", with_causes(failure));
     }
     runtime.shutdown_timeout(LAST_LIMIT);
     drop(logging);
     result
 }
 
-/// X2: the libraries for TLS read whatever `SSL_CERT_FILE` names, to its end.
+/// X2: the libraries for TLS read whatever these variables name, to its end.
 pub(super) fn authorities() -> Result<(), Failure> {
-    const NAME: &str = "SSL_CERT_FILE";
-    let Some(file) = std::env::var_os(NAME).filter(|file| !file.is_empty()) else {
-        return Ok(());
-    };
-    let checked = match text_file::is_a_file(Path::new(&file)) {
+    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(file) = named("SSL_CERT_FILE") {
+        let file = Path::new(&file);
+        usable("SSL_CERT_FILE", file, text_file::length(file))?;
+    }
+    for folder in std::env::split_paths(&named("SSL_CERT_DIR").unwrap_or_default()) {
+        // What is no file is not read there.
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let lengths = files.filter_map(|file| text_file::length(&file.path()).ok());
+        usable("SSL_CERT_DIR", &folder, Ok(lengths.sum()))?;
+    }
+    Ok(())
+}
+
+fn usable(variable: &str, path: &Path, length: io::Result<u64>) -> Result<(), Failure> {
+    let cause = match length {
+        Ok(length) if length <= LONGEST_AUTHORITIES => return Ok(()),
         // Who needs no authority needs no file of them.
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
-        checked => checked,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(_) => io::Error::other(format!("it is longer than {LONGEST_AUTHORITIES} bytes")),
+        Err(cause) => cause,
     };
-    checked.map_err(|cause| {
-        Failure::Config(ConfigError::Value {
-            file: "environment".to_owned(),
-            key: NAME.to_owned(),
-            problem: format!("{} cannot be read ({cause})", file.display()),
-            remedy: "name a file of certificates in PEM, or unset it".to_owned(),
-        })
-    })
+    Err(Failure::Config(ConfigError::UnreadableValue {
+        file: "environment".to_owned(),
+        key: variable.to_owned(),
+        path: path.display().to_string(),
+        cause,
+        remedy: "name certificates in PEM, or unset it",
+    }))
 }
 
 /// Listens on the address that this key or option gives; port 0 becomes the one that was found.
@@ -94,10 +109,10 @@ pub(super) async fn listen(
     given_by: &str,
     address: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), Failure> {
-    let cannot = |cause| {
-        Failure::Running(format!(
-            "{given_by}: cannot listen on {address} ({cause}); choose another address"
-        ))
+    let cannot = |cause| Failure::Listen {
+        given_by: given_by.to_owned(),
+        address,
+        cause,
     };
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
@@ -106,9 +121,8 @@ pub(super) async fn listen(
 
 /// The first SIGTERM or Ctrl-C ends in order, a second Ctrl-C at once.
 fn stop_on_signals(stop: CancellationToken) -> Result<impl Future<Output = ()>, Failure> {
-    let cannot = |cause| Failure::Running(format!("signals cannot be received: {cause}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -122,14 +136,13 @@ fn stop_on_signals(stop: CancellationToken) -> Result<impl Future<Output = ()>, 
 
 /// Stays, and says so once for each signal.
 fn stay_on_signals() -> Result<JoinSet<()>, Failure> {
-    let cannot = |cause| Failure::Running(format!("signals cannot be received: {cause}"));
     let mut staying = JoinSet::new();
     for (name, kind) in NO_REASON_TO_END {
-        let mut signals = signal(kind).map_err(cannot)?;
+        let mut signals = signal(kind).map_err(Failure::Signals)?;
         staying.spawn(async move {
             if signals.recv().await.is_some() {
                 tracing::info!(
-                    "{name} was received, and changes nothing: restart lvmbeat to have it read its configuration again"
+                    "{name} is ignored: restart lvmbeat to have it read its configuration again"
                 );
             }
             while signals.recv().await.is_some() {}

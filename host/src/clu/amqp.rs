@@ -106,7 +106,7 @@ pub struct Amqp {
 /// password (X1).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "the broker's URL cannot be used: {cause}; expected is amqp://user:password@host:5672/vhost (or amqps://…), with special characters percent-encoded"
+    "the broker's URL cannot be used: {cause}; expected amqp://user:password@host:5672/vhost (or amqps://…), with special characters percent-encoded"
 )]
 pub struct UriError {
     cause: String,
@@ -262,7 +262,10 @@ impl Node {
         // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP
         // likes.
         let dial = async move |uri, _| {
-            let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(&shared)));
+            let gate = prefetch.map(|prefetch| {
+                let replies = prefetch.min(queues::REPLIES_PREFETCH);
+                Gate::new(prefetch, replies, Arc::clone(&shared))
+            });
             let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket, gate)).await;
             Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
         };
@@ -474,7 +477,7 @@ impl Line {
             Ok(Ok(Confirmation::Nack(_) | Confirmation::NotRequested)) => {
                 self.socket.reset();
                 Err(BusError::Closed {
-                    cause: "the broker did not take a message".to_owned(),
+                    cause: "the broker did not accept a message".to_owned(),
                 })
             }
             Ok(Err(error)) => Err(closed(&error)),
@@ -511,6 +514,7 @@ impl Publisher for Sender {
     async fn publish(&self, message: Message) -> Result<Routing, BusError> {
         // As a task, because a publish that is given up half-way would leave its confirm to the
         // next one.
+        self.shared.asks(&message);
         let line = Arc::clone(&self.line);
         let task = tokio::spawn(async move { line.publish_confirmed(&message).await });
         task.await.unwrap_or_else(|_| {

@@ -92,7 +92,7 @@ pub struct CommandQueue {
 pub struct Session {
     /// Which broker it is with, for people; without secrets.
     pub broker: String,
-    /// Sends messages; can be cloned and kept, but is of no use after the session.
+    /// Sends messages; can be cloned and kept, but is dead after the session.
     pub publisher: Arc<dyn Publisher>,
     /// Commands as they are delivered, each acknowledged when it is taken, whatever it holds (X2).
     /// Never yields if the session owns no command queue.
@@ -205,7 +205,7 @@ pub enum BusError {
     /// What the session needs was declared by somebody else, and not as it is needed. Trying again
     /// only helps once that is gone.
     #[error(
-        "{what} exists at the broker already, and was declared by something else than lvmbeat ({cause}); delete it there, or choose another actor.name"
+        "{what} already exists at the broker and was not declared by lvmbeat ({cause}); delete it there, or choose another actor.name"
     )]
     Foreign {
         /// What.
@@ -215,7 +215,7 @@ pub enum BusError {
     },
     /// It takes no messages from anybody. It ends by itself.
     #[error(
-        "the broker blocks all who publish ({reason}), so nothing can be heard or sent; give it memory and disk (rabbitmqctl status shows its alarms)"
+        "the broker blocks all who publish ({reason}), so nothing can be sent or received; give it memory and disk (rabbitmqctl status shows its alarms)"
     )]
     Blocked {
         /// The broker's word for it.
@@ -230,7 +230,7 @@ pub enum BusError {
         /// Why.
         cause: String,
     },
-    /// The broker did not answer in time; the session is of no use any more.
+    /// The broker did not answer in time; the session is dead.
     #[error("the broker did not answer in time ({doing})")]
     TimedOut {
         /// What was being done.

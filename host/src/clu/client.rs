@@ -189,7 +189,7 @@ fn deadline(limit: Duration) -> Instant {
     now.checked_add(limit).unwrap_or(now + FAR)
 }
 
-/// A command that is under way. Dropping it forgets the command; the actor is not told.
+/// A command that is under way. Dropping it forgets the command; the actor does not notice.
 pub struct Running {
     actor: String,
     limit: Duration,
@@ -296,11 +296,11 @@ pub async fn connect(bus: &dyn Bus, name: &str) -> Result<Connected, BusError> {
                 Dispatched::Foreign => {
                     tracing::debug!(
                         routing_key = message.routing_key,
-                        "a foreign reply is dropped"
+                        "dropped a reply that another actor sent"
                     );
                 }
                 Dispatched::Unusable(error) => {
-                    tracing::debug!(%error, routing_key = message.routing_key, "a reply is dropped");
+                    tracing::debug!(%error, routing_key = message.routing_key, "dropped an unusable reply");
                 }
             }
         }

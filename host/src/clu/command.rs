@@ -299,16 +299,17 @@ fn refusal(error: &clap::Error) -> String {
         ErrorKind::UnknownArgument if argument().starts_with('-') => {
             format!("There is no option '{}' here.", argument())
         }
-        ErrorKind::UnknownArgument => format!("The argument '{}' is one too many.", argument()),
+        ErrorKind::UnknownArgument => format!("The argument '{}' is not expected.", argument()),
         ErrorKind::MissingRequiredArgument => format!("The argument {} is missing.", name()),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            "A command is missing after it; --help shows which there are.".to_owned()
+            "A subcommand is missing; --help lists them.".to_owned()
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = context(ContextKind::InvalidValue).unwrap_or_default();
             let valid = context(ContextKind::ValidValue).filter(|valid| !valid.is_empty());
-            let valid = valid.map_or_else(String::new, |valid| format!(" Possible are {valid}."));
-            format!("'{value}' is no value for {}.{valid}", name())
+            let valid =
+                valid.map_or_else(String::new, |valid| format!(" Possible values: {valid}."));
+            format!("'{value}' is not a value for {}.{valid}", name())
         }
         other => other
             .as_str()

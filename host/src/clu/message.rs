@@ -197,7 +197,7 @@ pub struct Command {
     pub write_to_log: bool,
 }
 
-/// A message in the command queue that is no command.
+/// Not a CLU command, though it was in the command queue.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{cause}")]
 pub struct Malformed {
@@ -226,11 +226,11 @@ impl Malformed {
     }
 }
 
-/// Why a message in the command queue is no command.
+/// Why a message in the command queue is not a CLU command.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MalformedCause {
     /// Longer than [`MAX_COMMAND_BYTES`] or [`MAX_REPLY_BYTES`].
-    #[error("The body has {bytes} bytes; at most {limit} are taken.")]
+    #[error("The body has {bytes} bytes; at most {limit} are accepted.")]
     TooLarge {
         /// How long.
         bytes: usize,
@@ -238,7 +238,7 @@ pub enum MalformedCause {
         limit: usize,
     },
     /// Deeper than [`MAX_DEPTH`].
-    #[error("The body is nested too deeply; at most {MAX_DEPTH} levels are taken.")]
+    #[error("The body is nested too deeply; at most {MAX_DEPTH} levels are accepted.")]
     TooDeep,
     /// Not UTF-8.
     #[error("The body is not UTF-8 (from byte {from}); a JSON object is expected.")]
@@ -339,7 +339,7 @@ pub struct Reply {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unusable {
     /// No header `message_code`, or not one of CLU's.
-    #[error("the reply has no message_code that is known")]
+    #[error("the reply has no known message_code")]
     NoCode,
     /// The header `command_id` and the property `correlation_id` differ.
     #[error("the reply's command_id is not its correlation_id")]

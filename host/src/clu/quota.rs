@@ -12,7 +12,7 @@ use embassy_time::Instant;
 
 use crate::config::core_duration;
 
-/// So many senders are told apart; others share one limit until there is room.
+/// So many senders are counted each; others share one limit until there is room.
 const SENDERS: usize = 256;
 /// How often there is looked for room.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -30,7 +30,7 @@ pub(crate) struct Limit {
 pub(crate) struct Quota {
     each: Limit,
     senders: HashMap<String, Meter>,
-    /// Of those that are not told apart.
+    /// Of those that share a limit.
     others: Meter,
     everybody: Meter,
     swept: Instant,

@@ -29,7 +29,7 @@ pub(super) fn brokers(
         if let Some(key) = beside_url(raw) {
             return Err(at.error(
                 "actor.url",
-                format!("is given beside actor.{key}"),
+                format!("cannot be combined with actor.{key}"),
                 "give either the URL or its parts",
             ));
         }
@@ -64,8 +64,7 @@ fn broker(
     user: Option<&str>,
     password: Option<&str>,
 ) -> Result<SecretUrl, ConfigError> {
-    let remedy =
-        "give amqp://HOST:PORT or amqps://HOST:PORT, with /VHOST where it is not the default one";
+    let remedy = "give amqp://HOST:PORT or amqps://HOST:PORT, followed by /VHOST unless it is the default one";
     // The text may hold a password, so the error must not show it.
     let mut url: Url = text
         .parse()
@@ -77,7 +76,7 @@ fn broker(
     if host.contains(',') || host.contains("%2C") {
         return Err(at.error(
             key,
-            "names several hosts in one URL",
+            "lists several hosts in one URL",
             "give actor.url as a list of URLs, which are tried in turn",
         ));
     }
@@ -89,8 +88,8 @@ fn broker(
         };
         return Err(at.error(
             key,
-            "is port 0, where nothing can listen",
-            "give the broker's port, which usually is 5672",
+            "has port 0, on which nothing can listen",
+            "give the broker's port, usually 5672",
         ));
     }
     let cannot_set = |()| at.error(key, "cannot hold a user", remedy);
@@ -151,8 +150,8 @@ fn password(at: At<'_>, raw: &RawActor) -> Result<Option<String>, ConfigError> {
     match (&raw.password, &raw.password_file) {
         (Some(_), Some(_)) => Err(at.error(
             "actor.password",
-            "is given beside actor.password_file",
-            "give one of both",
+            "cannot be combined with actor.password_file",
+            "give only one of them",
         )),
         (Some(password), None) => Ok(Some(password.clone())),
         (None, Some(file)) => {
@@ -166,7 +165,7 @@ pub(super) fn target(at: At<'_>, key: &str, text: &str) -> Result<Target, Config
     let bad = || {
         at.error(
             key,
-            format!("'{text}' names no host"),
+            format!("'{text}' is not a host"),
             "give HOST, HOST:PORT, icmp://HOST or tcp://HOST:PORT (an IPv6 address with a port in brackets)",
         )
     };
@@ -215,7 +214,7 @@ pub(super) fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl
         return Err(at.error(key, "is not an HTTP address", remedy));
     }
     if url.port() == Some(0) {
-        return Err(at.error(key, "is port 0, where nothing can listen", remedy));
+        return Err(at.error(key, "has port 0, on which nothing can listen", remedy));
     }
     if !url.path().contains("/heartbeat") {
         let path = format!("{}/heartbeat", url.path().trim_end_matches('/'));

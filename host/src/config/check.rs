@@ -1,6 +1,8 @@
 //! From what is written to what can work.
 
+use std::fs;
 use std::num::NonZeroU8;
+use std::os::unix::fs::FileTypeExt as _;
 use std::time::Duration;
 
 use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
@@ -34,14 +36,6 @@ impl At<'_> {
         problem: impl Into<String>,
         remedy: impl Into<String>,
     ) -> ConfigError {
-        // What is shown of a file is one line of a bounded length, whatever it holds (X2).
-        let shown = |text: &str| {
-            let line = text.chars().map(|c| match c {
-                c if c.is_control() => '\u{fffd}',
-                c => c,
-            });
-            brief(&line.collect::<String>())
-        };
         ConfigError::Value {
             file: self.file.to_owned(),
             key: if key.is_empty() {
@@ -72,7 +66,16 @@ impl At<'_> {
     }
 }
 
-/// A text that may repeat what was written, which may be long; its end says what is wrong with it.
+/// What a file holds, as one line of bounded length (X2).
+pub(super) fn shown(text: &str) -> String {
+    let line = text.chars().map(|c| match c {
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    });
+    brief(&line.collect::<String>())
+}
+
+/// A text that may quote a long value; its end says what is wrong.
 pub(super) fn brief(text: &str) -> String {
     const BEGIN: usize = 100;
     const END: usize = 200;
@@ -204,7 +207,7 @@ fn budget(
     let budget = Budget::new(chain, &critical).map_err(|impossible| match impossible {
         Impossible::NothingCritical => at.error(
             "heartbeats",
-            "no heartbeat is critical, so that nothing would ever keep the dome open",
+            "no heartbeat is critical, so nothing would ever keep the dome open",
             "name at least one program with `critical: true`",
         ),
         // Excluded above, for every heartbeat.
@@ -216,7 +219,7 @@ fn budget(
         Impossible::NoMargin { gap } => at.error(
             "ecp.cutoff",
             format!(
-                "the PLC would close the dome although all is well: two heartbeats may be {} s apart, and it waits for {} s",
+                "the PLC would close the dome while all is well: heartbeats may be {} s apart, but it waits only {} s",
                 std_duration(gap).as_secs_f64(),
                 std_duration(chain.plc).as_secs_f64()
             ),
@@ -228,11 +231,11 @@ fn budget(
         return Err(at.error(
             "max_close_after",
             format!(
-                "after the last heartbeat it could take {} s until the dome begins to close, and {} s are allowed",
+                "the dome might begin to close only {} s after the last heartbeat; at most {} s are allowed",
                 closing.as_secs_f64(),
                 max_close_after.as_secs_f64()
             ),
-            "lower the timeouts (`lvmbeat check` with a larger max_close_after shows what adds up to it), or allow more",
+            "lower the timeouts (`lvmbeat check` with a larger max_close_after shows how they add up), or allow more",
         ));
     }
     Ok(budget)
@@ -256,7 +259,7 @@ fn link_closing(
         return Err(at.error(
             "network.interval",
             format!(
-                "after a network link has failed it could take {} s until the dome begins to close, and {} s are allowed \
+                "the dome might begin to close only {} s after a network link fails; at most {} s are allowed \
                  (max_close_after)",
                 closing.as_secs_f64(),
                 max_close_after.as_secs_f64()
@@ -277,7 +280,7 @@ fn actor(at: At<'_>, raw: &RawActor, environment: Environment<'_>) -> Result<Act
     if !(1..=60).contains(&amqp_heartbeat) {
         faults.push(at.error(
             "actor.amqp_heartbeat",
-            format!("{amqp_heartbeat} s is not usable"),
+            format!("{amqp_heartbeat} s is out of range"),
             "give whole seconds from 1 to 60",
         ));
     }
@@ -321,8 +324,7 @@ fn heartbeats(
     for (index, raw) in raw.into_iter().enumerate() {
         let key = |key: &str| format!("heartbeats[{index}].{key}");
         if raw.name.is_empty() {
-            let remedy =
-                "give the word that the program beats with, as in `lvmbeat set overwatcher`";
+            let remedy = "give the name that the program sets, as in `lvmbeat set overwatcher`";
             faults.push(at.error(&key("name"), "is missing", remedy));
         }
         let timeout = at.seconds(&key("timeout"), raw.timeout, timeout.as_secs_f64());
@@ -357,18 +359,26 @@ fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, Conf
         return Ok(None);
     };
     let mut faults = Faults::default();
+    // One that is not there may be plugged in later.
+    if fs::metadata(&path).is_ok_and(|found| !found.file_type().is_char_device()) {
+        faults.push(at.error(
+            "emit.serial.path",
+            format!("{} is no serial device", path.display()),
+            "name the box's, for example /dev/serial/by-id/usb-…",
+        ));
+    }
     let baud = raw.baud.unwrap_or(115_200);
     if !(300..=4_000_000).contains(&baud) {
         faults.push(at.error(
             "emit.serial.baud",
-            format!("{baud} bits per second is not usable"),
+            format!("{baud} bits per second is out of range"),
             "give the box's rate, from 300 to 4000000",
         ));
     }
     let key = "emit.serial.source";
     let source = raw.source.as_deref().unwrap_or(name);
     let source = lvmbeat_core::Name::new(source)
-        .map_err(|error| at.error(key, format!("'{source}': {error}"), "choose another one"));
+        .map_err(|error| at.error(key, format!("'{source}': {error}"), "choose another name"));
     let timeout = faults.keep(at.seconds("emit.serial.timeout", raw.timeout, 2.0));
     let Some(source) = faults.note(source) else {
         return faults.error();
@@ -386,7 +396,7 @@ fn network(at: At<'_>, raw: RawNetwork) -> Result<Network, ConfigError> {
     let failures = NonZeroU8::new(raw.failures.unwrap_or(3)).ok_or_else(|| {
         at.error(
             "network.failures",
-            "0 failures would call every link down",
+            "with 0 failures every link would always be down",
             "give a number from 1 to 255",
         )
     });
@@ -444,7 +454,7 @@ fn outside(
         .filter_map(|text| faults.note(monitor_url(url_at, key, text)))
         .collect();
     let token = faults.keep(monitor_token(at, raw.token_file.as_deref(), environment));
-    // One token is told to one monitor only, not to whoever else is beaten (X1).
+    // X1: a token is sent to one monitor only.
     if let (Some(url), Some(token)) = (urls.first_mut(), token) {
         *url = url.clone().with_token(&token);
     }
@@ -515,7 +525,7 @@ fn core_error(
             "give each its own name",
         ),
         CoreError::Name(_) | CoreError::ZeroTimeout => {
-            at.error(key, format!("'{name}': {error}"), "choose another one")
+            at.error(key, format!("'{name}': {error}"), "choose another name")
         }
     }
 }
@@ -529,11 +539,11 @@ fn word(
 ) -> Result<String, ConfigError> {
     let name = value.unwrap_or_else(|| default.to_owned());
     lvmbeat_core::Name::new(&name)
-        .map_err(|error| at.error(key, format!("'{name}': {error}"), "choose another one"))?;
+        .map_err(|error| at.error(key, format!("'{name}': {error}"), "choose another name"))?;
     if name.contains(['.', '*', '#']) {
         return Err(at.error(
             key,
-            format!("'{name}' holds a character with a meaning in routing keys"),
+            format!("'{name}' contains a character that has a meaning in routing keys"),
             "use a name without `.`, `*` and `#`",
         ));
     }

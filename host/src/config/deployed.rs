@@ -111,7 +111,7 @@ fn what_the_base_class_takes_under_actor_works_or_is_named() {
         assert_refused(&text, "actor.url", "its parts");
     }
     let both = "actor: {password: a, password_file: b}";
-    assert_refused(both, "actor.password", "one of both");
+    assert_refused(both, "actor.password", "only one of them");
     for (key, remedy) in [
         ("vhost", "actor.virtualhost"),
         ("login", "actor.user"),
@@ -292,12 +292,12 @@ fn x2_shapes_that_people_write_mean_what_they_say() {
         (
             "actor: {port: 05672}",
             "actor.port",
-            "without zeros before it",
+            "without leading zeros",
         ),
         (
             "actor: {port: 5672.5}",
             "actor.port",
-            "without zeros before it",
+            "without leading zeros",
         ),
         ("timeout: 1:30", "timeout", "30, or 5m"),
         ("timeout: 030", "timeout", "30, or 5m"),

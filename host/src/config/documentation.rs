@@ -1,4 +1,5 @@
-//! The README's table of every setting is complete, and its defaults are the real ones.
+//! `config/SETTINGS.md` lists every setting, its defaults are the real ones, and what it says that
+//! `check` prints is what `check` prints.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,20 +11,22 @@ use super::monitor::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
 use super::raw::{InOrder, RawConfig, RawEmit, RawHeartbeat, RawNetwork, RawSerial};
 use super::*;
 
-const README: &str = include_str!("../../../README.md");
-const EXAMPLES: [&str; 2] = [
+const SETTINGS: &str = include_str!("../../../config/SETTINGS.md");
+const EXAMPLES: [&str; 6] = [
+    include_str!("../../../README.md"),
+    include_str!("../../../CLIENTS.md"),
+    include_str!("../../../CONTRIBUTING.md"),
+    include_str!("../../../config/DEPLOY.md"),
     include_str!("../../../config/compose.yaml"),
     include_str!("../../../config/lvmbeat-monitor.service"),
 ];
 const CONTAINERFILE: &str = include_str!("../../../config/containers/Containerfile");
-/// Which libraries read.
+/// Those that libraries read.
 const OTHERS_VARIABLES: [&str; 2] = ["RUST_LOG", "SSL_CERT_FILE"];
 
 /// Key, variable and default, where there is one each.
 fn table() -> Vec<[Option<String>; 3]> {
-    let (_, section) = README.split_once("## Every setting").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let rows = section.lines().filter(|line| line.starts_with("| "));
+    let rows = SETTINGS.lines().filter(|line| line.starts_with("| "));
     rows.skip(1)
         .map(|row| {
             let mut cells = row.trim_start_matches('|').split('|').map(str::trim);
@@ -36,7 +39,7 @@ fn table() -> Vec<[Option<String>; 3]> {
         .collect()
 }
 
-/// `a.b` and `a[].b` of all that is in a value.
+/// The path of every leaf of a value, as `a.b` or `a[].b`.
 fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Mapping(mapping) if path != "network.hosts" => {
@@ -64,7 +67,7 @@ fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_key_is_in_the_readme_and_no_other() {
+fn every_key_is_listed_and_no_other() {
     let raw = RawConfig {
         heartbeats: Some(vec![RawHeartbeat::default()]),
         emit: Some(RawEmit {
@@ -88,7 +91,7 @@ fn every_key_is_in_the_readme_and_no_other() {
     assert_eq!(documented, known);
 }
 
-/// Every variable that has a meaning.
+/// All variables that have an effect.
 fn variables() -> BTreeSet<String> {
     let others = environment::OTHER_VARIABLES.into_iter();
     let ours = environment::VARIABLES.into_iter().chain(others);
@@ -96,11 +99,11 @@ fn variables() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_variable_that_is_listed_is_read() {
+fn every_variable_of_the_code_is_read() {
     let asked = RefCell::new(BTreeSet::new());
     let environment = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
-        // Its token is looked for only where there is one.
+        // The webhook's token is read only if there is a webhook.
         (name == "LVMBEAT_WEBHOOK_URL").then(|| "http://localhost".to_owned())
     };
     Config::parse("", "", &environment).unwrap();
@@ -114,7 +117,7 @@ fn every_variable_that_is_listed_is_read() {
 }
 
 #[test]
-fn every_variable_is_in_the_readme_and_no_other() {
+fn every_variable_is_listed_and_no_other() {
     let documented: BTreeSet<_> = table()
         .into_iter()
         .filter_map(|[_, variable, _]| variable)
@@ -127,7 +130,7 @@ fn no_example_names_a_variable_that_does_not_exist() {
     let known = variables();
     for text in EXAMPLES
         .into_iter()
-        .chain([README, CONTAINERFILE, BUILT_IN])
+        .chain([SETTINGS, CONTAINERFILE, BUILT_IN])
     {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         for name in words.filter(|word| word.starts_with("LVMBEAT_")) {
@@ -144,7 +147,7 @@ fn no_example_names_a_variable_that_does_not_exist() {
 }
 
 #[test]
-fn the_defaults_in_the_readme_are_in_force_without_a_file() {
+fn the_listed_defaults_are_in_force_without_a_file() {
     let mut documented = Mapping::new();
     for [key, _, default] in table() {
         let (Some(key), Some(default)) = (key, default) else {
@@ -176,7 +179,7 @@ fn the_defaults_in_the_readme_are_in_force_without_a_file() {
         }
     }
     let text = serde_yaml::to_string(&documented).unwrap();
-    // Slack is shown only with a token.
+    // Slack's settings are shown only with a token.
     let environment = |name: &str| (name == "SLACK_API_TOKEN").then(|| "xoxb".to_owned());
     let effective = |text: &str| {
         let config = Config::parse("", text, &environment).unwrap();
@@ -188,4 +191,12 @@ fn the_defaults_in_the_readme_are_in_force_without_a_file() {
         text.contains("cutoff: 10") && text.contains("mention: <!here>"),
         "{text}"
     );
+}
+
+#[test]
+fn the_budget_that_it_shows_is_the_one_that_check_prints() {
+    let (_, shown) = SETTINGS.split_once("```\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let config = Config::parse("", "", &|_| None).unwrap();
+    assert_eq!(shown, config.budget_report());
 }

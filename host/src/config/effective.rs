@@ -115,19 +115,23 @@ pub(super) fn budget(config: &Config) -> String {
     let s = |duration: embassy_time::Duration| std_duration(duration).as_secs_f64();
     let mut critical = config.heartbeats.iter().filter(|one| one.critical);
     let counts = match (critical.next(), critical.next()) {
-        (Some(only), None) => format!("L {{counts}} for which a beat of {} may count", only.name),
-        _ => "T {counts} for which the other critical clients may still emit".to_owned(),
+        (Some(only), None) => format!(
+            "L {{counts}} during which a beat of {} may count",
+            only.name
+        ),
+        _ => "T {counts} during which the other critical clients can still cause emissions"
+            .to_owned(),
     };
     let counts = counts.replace("{counts}", &s(config.budget.counts).to_string());
     let mut report = String::new();
     // Writing to a String cannot fail.
     let _ = write!(
         report,
-        "S4  Whatever single part dies, the dome begins to close within {closing} s of the last heartbeat that a critical client sent\n    \
-         = {counts}, counted from when it was sent at the earliest,\n      \
-         + a {a} inattentive + e {e} for an emission to be delivered + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
+        "S4  If any single part dies, the dome begins to close within {closing} s of the last heartbeat that a critical client sent\n    \
+         = {counts}, counted from the earliest time at which it can have been sent,\n      \
+         + a {a} of inattention + e {e} to deliver an emission + w {w} for {ecp} to write it + P {p} until the PLC closes.\n    \
          {link}At most {limit} s are allowed (max_close_after).\n\
-         L1  While all is well the PLC hears a heartbeat at least every {gap} s, {margin} s before it would close\n    \
+         L1  While all is well the PLC receives a heartbeat at least every {gap} s, {margin} s before it would close\n    \
          = P {p} - (beats through the cut-off {beats} + e {e} + w {w}).\n",
         closing = s(config.budget.closing),
         a = s(chain.attention),
@@ -153,7 +157,7 @@ pub(super) fn budget(config: &Config) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             report,
-            "    {name} beats every {interval} s and is known to be alive for all but the last {silence} s, {left} s before its T {timeout} has passed.",
+            "    {name} beats every {interval} s; its last confirmed sign of life is at most {silence} s old, {left} s less than its timeout T {timeout}.",
             name = heartbeat.name,
             interval = heartbeat.interval.as_secs_f64(),
             left = timeout - silence,
@@ -172,8 +176,8 @@ fn far(config: &Config) -> String {
     ];
     let most = most.into_iter().min().unwrap_or_default();
     format!(
-        "    With a round trip of r to the broker, what arrives counts as r older (S3), and closing may take r/2 longer. \
-         From r = {} s on nothing is emitted.\n",
+        "    With a round trip time r to the broker, what arrives counts as r older (S3), and closing may take r/2 longer. \
+         From r = {} s on, nothing is emitted.\n",
         (most.as_secs_f64() * 10.0).floor() / 10.0
     )
 }

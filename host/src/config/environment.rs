@@ -1,6 +1,6 @@
 //! The environment: one rule for all variables, and none that is misspelt.
 
-use super::check::At;
+use super::check::{At, shown};
 use super::faults::Faults;
 use super::{ConfigError, replaced, text_file};
 
@@ -94,15 +94,17 @@ pub(super) fn plain(name: &str, environment: Environment<'_>) -> Option<String> 
 
 pub(super) fn secret_file(at: At<'_>, key: &str, file: &str) -> Result<String, ConfigError> {
     let text = text_file::read(file.as_ref(), LONGEST_SECRET).map_err(|cause| {
-        at.error(
-            key,
-            format!("{file} cannot be read ({cause})"),
-            "name a file that this user can read",
-        )
+        ConfigError::UnreadableValue {
+            file: at.file.to_owned(),
+            key: shown(key),
+            path: shown(file),
+            cause,
+            remedy: "name a file that this user can read",
+        }
     })?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        let remedy = "write the secret into it, or leave the key out";
+        let remedy = "write the secret into it, or remove the key";
         return Err(at.error(key, format!("{file} is empty"), remedy));
     }
     Ok(text.to_owned())
@@ -150,11 +152,11 @@ pub(super) fn names(
             let known = replaced::closest(rest, known)?;
             Some(format!("did you mean LVMBEAT_{known}?"))
         });
-        let problem = "is a variable that lvmbeat does not know";
+        let problem = "is not a variable of lvmbeat";
         match remedy {
             Some(remedy) => faults.push(ENVIRONMENT.error(&name, problem, remedy)),
             None => strange.push(format!(
-                "environment: {}: {problem}, and ignores; README, \"Every setting\", has those that it knows",
+                "environment: {}: {problem}; it is ignored (config/SETTINGS.md lists all that lvmbeat knows)",
                 super::check::brief(&name)
             )),
         }
@@ -226,7 +228,7 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let strange = names(variables, &[]).unwrap();
         assert_eq!(strange.len(), 2);
-        assert!(strange[0].starts_with("environment: LVMBEAT_VERSION: is a variable"));
+        assert!(strange[0].starts_with("environment: LVMBEAT_VERSION: is not a variable"));
         assert!(!strange[1].contains("hunter2"), "{strange:?}");
     }
 

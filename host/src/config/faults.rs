@@ -28,7 +28,8 @@ impl Faults {
             ConfigError::Several(errors) => errors.into_iter().for_each(|error| self.push(error)),
             ConfigError::Unreadable { .. }
             | ConfigError::Syntax { .. }
-            | ConfigError::Value { .. } => {
+            | ConfigError::Value { .. }
+            | ConfigError::UnreadableValue { .. } => {
                 if !self.0.iter().any(|known| same_place(known, &error)) {
                     self.0.push(error);
                 }
@@ -53,7 +54,9 @@ impl Faults {
 
 fn same_place(a: &ConfigError, b: &ConfigError) -> bool {
     let place = |error: &ConfigError| match error {
-        ConfigError::Value { file, key, .. } => Some((file.clone(), key.clone())),
+        ConfigError::Value { file, key, .. } | ConfigError::UnreadableValue { file, key, .. } => {
+            Some((file.clone(), key.clone()))
+        }
         ConfigError::Unreadable { .. } | ConfigError::Syntax { .. } | ConfigError::Several(_) => {
             None
         }

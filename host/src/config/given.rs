@@ -63,8 +63,8 @@ impl<'a> Reader<'a> {
         match (value, file) {
             (Some(_), Some(_)) => Err(self.at.error(
                 key,
-                format!("is given beside {key}_file"),
-                "give one of both",
+                format!("cannot be combined with {key}_file"),
+                "give only one of them",
             )),
             (Some(text), None) => Ok(Some(self.key(key, text))),
             (None, Some(file)) => {
@@ -191,11 +191,12 @@ impl<'a> Given<'a> {
         {
             let text = text.trim();
             if text.is_empty() {
-                return Err(self.error("has nothing between two commas", remedy));
+                return Err(self.error("has nothing between two of its commas", remedy));
             }
             let parsed = text.parse().map_err(|_| {
                 let which = index + 1;
-                let problem = format!("is not a list of e-mail addresses: number {which} is none");
+                let problem =
+                    format!("is not a list of e-mail addresses: number {which} is not one");
                 self.error(&problem, remedy)
             });
             mailboxes.push(parsed?);
@@ -214,7 +215,7 @@ impl<'a> Given<'a> {
             return Err(self.error("is not an HTTP address", remedy));
         }
         if url.port() == Some(0) {
-            return Err(self.error("is port 0, where nothing can listen", remedy));
+            return Err(self.error("has port 0, on which nothing can listen", remedy));
         }
         Ok(url)
     }
@@ -226,7 +227,7 @@ impl<'a> Given<'a> {
         }
         Err(self.error(
             "is not a token that HTTP can carry",
-            "use letters, digits and signs of ASCII, without spaces",
+            "use ASCII letters, digits and punctuation, without spaces",
         ))
     }
 }

@@ -30,6 +30,7 @@ use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{Budget, supervisor};
 
 pub use secret::{Secret, SecretUrl};
+pub use tree::SyntaxError;
 
 use crate::clu::amqp::{Amqp, UriError};
 use environment::Environment;
@@ -241,6 +242,7 @@ pub enum ConfigError {
         /// Which file.
         file: String,
         /// Why.
+        #[source]
         cause: std::io::Error,
         /// How another one would be named.
         named_by: &'static str,
@@ -250,8 +252,9 @@ pub enum ConfigError {
     Syntax {
         /// Which file.
         file: String,
-        /// What the parser says; it names the place, and no value (X1).
-        cause: String,
+        /// Why.
+        #[source]
+        cause: SyntaxError,
     },
     /// A value that cannot work.
     #[error("{file}: {key}: {problem}; {remedy}")]
@@ -264,6 +267,21 @@ pub enum ConfigError {
         problem: String,
         /// What to do about it.
         remedy: String,
+    },
+    /// A key names a file that cannot be read.
+    #[error("{file}: {key}: {path} cannot be read ({cause}); {remedy}")]
+    UnreadableValue {
+        /// Which configuration file, or which environment.
+        file: String,
+        /// Which key or variable.
+        key: String,
+        /// Which file it names, as it may be shown.
+        path: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+        /// What to do about it.
+        remedy: &'static str,
     },
     /// More than one of these, one a line.
     #[error("{}", faults::lines(.0))]

@@ -33,7 +33,7 @@ pub struct Monitor {
     pub listen: SocketAddr,
     /// Where its memory is kept; without one nothing survives a restart.
     pub state_file: Option<PathBuf>,
-    /// False: never alert by itself.
+    /// False: alerting is switched off.
     pub alerts: bool,
     /// Log more.
     pub debug: bool,
@@ -160,7 +160,7 @@ impl Monitor {
         check::check(read, raw.monitor, &raw.outside_monitor, faults)
     }
 
-    /// When to tell, as the core counts it.
+    /// When to notify, in the core's terms.
     pub fn alarm(&self) -> Result<alarm::Config, alarm::ConfigError> {
         let attention = core_duration(self.attention);
         let alarm = alarm::Config::new(core_duration(self.alert_after), attention)?;

@@ -15,7 +15,7 @@ const KEYS: [(&str, &str); 18] = [
     ("actor.tls", "write actor.ssl: true"),
     (
         "actor.version",
-        "leave it out: lvmbeat tells its own version",
+        "leave it out: lvmbeat reports its own version",
     ),
     ("actor.schema", "leave it out: lvmbeat has its own schema"),
     (
@@ -43,15 +43,15 @@ const KEYS: [(&str, &str); 18] = [
 const VARIABLES: [(&str, &str); 3] = [
     (
         "LVMBEAT_ACTOR_START_LOG_FILE",
-        "take it away and use actor.log_dir",
+        "remove it and use actor.log_dir",
     ),
     (
         "LVMBEAT_ACTOR_START_PID_FILE",
-        "take it away: lvmbeat stays in the foreground",
+        "remove it: lvmbeat stays in the foreground",
     ),
     (
         "LVMBEAT_ACTOR_WITH_SIMULATOR",
-        "take it away: the simulator is a program of its own, sim",
+        "remove it: the simulator is a program of its own, sim",
     ),
 ];
 
@@ -75,7 +75,7 @@ pub(super) fn key(section: &str, key: &str, known: &[&str]) -> String {
     let file = format!("{key}_file");
     if known.contains(&&*file) {
         return format!(
-            "a secret does not belong here: name a file that holds it with {}",
+            "do not write a secret here: name a file that holds it with {}",
             place(&file)
         );
     }

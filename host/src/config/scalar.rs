@@ -5,9 +5,22 @@ use std::time::Duration;
 
 use super::check::Environment;
 
-/// A fault of a value: what is wrong, and what to do. Neither holds the value, which may be a
-/// secret (X1).
-pub(super) type Fault = (String, String);
+/// A fault of a value. It does not hold the value, which may be a secret (X1).
+#[derive(PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{problem}; {remedy}")]
+pub(super) struct Fault {
+    pub(super) problem: String,
+    pub(super) remedy: String,
+}
+
+impl Fault {
+    fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
 
 /// Those of YAML 1.1, of Python and of pydantic.
 pub(super) fn truth(text: &str) -> Option<bool> {
@@ -50,7 +63,6 @@ pub(super) fn time(seconds: f64) -> Option<Duration> {
 /// Whatever else looks as if it should be replaced is refused, so that nothing is taken literally
 /// by accident.
 pub(super) fn expand(text: &str, environment: Environment<'_>) -> Result<String, Fault> {
-    let fault = |problem: String, remedy: String| Err((problem, remedy));
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -58,10 +70,7 @@ pub(super) fn expand(text: &str, environment: Environment<'_>) -> Result<String,
         if let Some(braced) = after.strip_prefix('{') {
             let Some((name, behind)) = braced.split_once('}').filter(|(name, _)| !name.is_empty())
             else {
-                return fault(
-                    "holds a ${ that is not closed".to_owned(),
-                    "write ${NAME}".to_owned(),
-                );
+                return Err(Fault::new("contains an unclosed ${", "write ${NAME}"));
             };
             let (name, default) = name
                 .split_once('|')
@@ -69,10 +78,10 @@ pub(super) fn expand(text: &str, environment: Environment<'_>) -> Result<String,
             match environment(name).or_else(|| default.map(str::to_owned)) {
                 Some(value) => expanded.push_str(&value),
                 None => {
-                    return fault(
-                        format!("names the environment variable {name}, which is not set"),
+                    return Err(Fault::new(
+                        format!("uses the environment variable {name}, which is not set"),
                         format!("set it, or write ${{{name}|DEFAULT}}"),
-                    );
+                    ));
                 }
             }
             rest = behind;
@@ -84,18 +93,18 @@ pub(super) fn expand(text: &str, environment: Environment<'_>) -> Result<String,
             && !name.starts_with(|c: char| c.is_ascii_digit())
             && (name.chars().all(|c| !c.is_ascii_lowercase()) || environment(name).is_some());
         if after.starts_with('(') {
-            return fault(
-                "holds $(…), and there is no section `variables` here".to_owned(),
-                "write the value itself, or ${NAME} for an environment variable".to_owned(),
-            );
+            return Err(Fault::new(
+                "contains $(…), but there is no section `variables` here",
+                "write the value itself, or ${NAME} for an environment variable",
+            ));
         }
         if is_variable {
-            return fault(
-                format!("holds ${name}, which is not replaced"),
+            return Err(Fault::new(
+                format!("contains ${name}, which is not expanded"),
                 format!(
-                    "write ${{{name}}} for the environment variable (a password that holds it belongs in a file)"
+                    "write ${{{name}}} for the environment variable (a password that contains it belongs in a file)"
                 ),
-            );
+            ));
         }
         expanded.push('$');
         rest = after;
@@ -111,13 +120,12 @@ fn home(text: String, environment: Environment<'_>) -> Result<String, Fault> {
     if rest.is_empty() || rest.starts_with('/') {
         let home = environment("HOME").filter(|home| !home.is_empty());
         return home.map(|home| home + rest).ok_or_else(|| {
-            let problem = "begins with ~, and no home folder is known";
-            (problem.to_owned(), "write the whole path".to_owned())
+            Fault::new("begins with ~, but HOME is not set", "write the whole path")
         });
     }
     if rest.contains('/') {
-        let problem = "begins with somebody's home folder, which is not looked up";
-        return Err((problem.to_owned(), "write the whole path".to_owned()));
+        let problem = "begins with a user's home folder, which is not looked up";
+        return Err(Fault::new(problem, "write the whole path"));
     }
     Ok(text)
 }
@@ -183,7 +191,7 @@ mod tests {
             ("$(host)", "write the value itself"),
             ("~somebody/logs", "the whole path"),
         ] {
-            let (_, said) = expand(text, &environment).unwrap_err();
+            let said = expand(text, &environment).unwrap_err().remedy;
             assert!(
                 said.starts_with(remedy) || said.contains(remedy),
                 "{text}: {said}"

@@ -61,7 +61,7 @@ impl Source {
         }
         for path in unread {
             source.warnings.push(format!(
-                "{} is not read, because another file comes first; remove one of both",
+                "{} is not read, because another file comes first; remove one of them",
                 path.display()
             ));
         }
@@ -79,7 +79,7 @@ impl Source {
         if source.texts.is_empty() {
             source.warnings.push(format!(
                 "no configuration file: neither -c, LVMBEAT_CONFIG_FILE nor LVMBEAT_CONFIG_PATH names one, and there is none in \
-                 the home folder (~/{}); the built-in configuration is in force, by which the actor watches the overwatcher alone",
+                 the home folder (~/{}); the built-in configuration is in force, with which the actor watches only the overwatcher",
                 PLACES.join(", ~/")
             ));
             "built-in configuration".clone_into(&mut source.name);
@@ -256,7 +256,7 @@ mod tests {
             (&fifo, "a FIFO"),
             (Path::new("/dev/zero"), "a device"),
             (&large, "longer than 1048576 bytes"),
-            (&utf16, "not text in UTF-8"),
+            (&utf16, "not UTF-8 text"),
         ] {
             let said = home.find(Some(path), None).unwrap_err().to_string();
             assert!(said.contains(why) && said.lines().count() == 1, "{said}");

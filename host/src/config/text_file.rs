@@ -8,7 +8,7 @@ use std::path::Path;
 /// Reads a file of at most that many bytes (X2). A directory is none; a FIFO would be waited for,
 /// and a device may have no end.
 pub fn read(path: &Path, most: u64) -> io::Result<String> {
-    is_a_file(path)?;
+    length(path)?;
     let mut bytes = Vec::new();
     File::open(path)?
         .take(most.saturating_add(1))
@@ -17,14 +17,15 @@ pub fn read(path: &Path, most: u64) -> io::Result<String> {
         let error = format!("it is longer than {most} bytes");
         return Err(io::Error::other(error));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text in UTF-8"))
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
-/// Whether it is a file, or a link to one; the error says what it is instead.
-pub fn is_a_file(path: &Path) -> io::Result<()> {
-    let kind = fs::metadata(path)?.file_type();
+/// How many bytes a file, or a link to one, says that it has; the error says what it is instead.
+pub fn length(path: &Path) -> io::Result<u64> {
+    let metadata = fs::metadata(path)?;
+    let kind = metadata.file_type();
     let what = if kind.is_file() {
-        return Ok(());
+        return Ok(metadata.len());
     } else if kind.is_dir() {
         "a directory"
     } else if kind.is_fifo() {
@@ -34,7 +35,7 @@ pub fn is_a_file(path: &Path) -> io::Result<()> {
     } else {
         "a device"
     };
-    Err(io::Error::other(format!("it is {what}, and not a file")))
+    Err(io::Error::other(format!("it is {what}, not a file")))
 }
 
 #[cfg(test)]
@@ -54,15 +55,12 @@ mod tests {
         fs::write(path("long"), "0123456789").unwrap();
         fs::write(path("latin"), b"\xe9").unwrap();
         let error = |path: &Path| read(path, 9).unwrap_err().to_string();
-        assert_eq!(error(&folder), "it is a directory, and not a file");
-        assert_eq!(error(&path("fifo")), "it is a FIFO, and not a file");
-        assert_eq!(error(&path("socket")), "it is a socket, and not a file");
-        assert_eq!(
-            error(Path::new("/dev/zero")),
-            "it is a device, and not a file"
-        );
+        assert_eq!(error(&folder), "it is a directory, not a file");
+        assert_eq!(error(&path("fifo")), "it is a FIFO, not a file");
+        assert_eq!(error(&path("socket")), "it is a socket, not a file");
+        assert_eq!(error(Path::new("/dev/zero")), "it is a device, not a file");
         assert_eq!(error(&path("long")), "it is longer than 9 bytes");
-        assert_eq!(error(&path("latin")), "it is not text in UTF-8");
+        assert_eq!(error(&path("latin")), "it is not UTF-8 text");
         assert_eq!(read(&path("long"), 10).unwrap(), "0123456789");
         std::os::unix::fs::symlink(path("long"), path("link")).unwrap();
         assert_eq!(read(&path("link"), 10).unwrap(), "0123456789");

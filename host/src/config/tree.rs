@@ -18,7 +18,7 @@ pub(super) const MAX_FILE: usize = 1 << 20;
 /// Of all values with their texts, so that anchors which name anchors do not take all memory.
 const MAX_SIZE: usize = 4 << 20;
 
-/// Tags that `PyYAML` gives a meaning, and of which the parser here tells nothing.
+/// Tags that mean something to `PyYAML`, and that this parser does not report.
 const PYTHON_TAGS: [&str; 6] = [
     "!!python/",
     "!!binary",
@@ -76,7 +76,7 @@ impl Node {
             Self::Null => "empty",
             Self::Bool(_) => "a boolean",
             Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "text",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping of keys to values",
         }
@@ -99,7 +99,7 @@ fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
     for line in leading.filter(|line| line.starts_with("#!extends")) {
         let place = line.get(..9).unwrap_or(line);
         let remedy = "write all keys into one file, or name the other with LVMBEAT_CONFIG_PATH and this one with -c";
-        faults.push(at.error(place, "is not followed", remedy));
+        faults.push(at.error(place, "is not supported", remedy));
     }
     let has_tag = |line: &str| {
         !line.trim_start().starts_with('#') && PYTHON_TAGS.iter().any(|tag| line.contains(tag))
@@ -108,7 +108,7 @@ fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
         let line = format!("line {}", index + 1);
         faults.push(at.error(
             &line,
-            "has a tag, which means nothing here",
+            "has a tag, which is not supported",
             "write the value without it",
         ));
     }
@@ -123,7 +123,7 @@ fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
         .deserialize(serde_yaml::Deserializer::from_str(text))
         .map_err(|cause| ConfigError::Syntax {
             file: file.to_owned(),
-            cause: describe(text, &cause),
+            cause: SyntaxError::new(text, cause),
         });
     let mut faults = found.into_inner();
     match parsed {
@@ -135,31 +135,44 @@ fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
     }
 }
 
-/// The parser's words hold no value of the file (X1): all that it could say of values is asked for
-/// by ourselves.
-fn describe(text: &str, cause: &serde_yaml::Error) -> String {
-    if cause.location().is_none() && text.trim().is_empty() {
-        return "is empty".to_owned();
+/// Why a file is not YAML. The parser's words never hold a value of the file (X1): the visitor
+/// below accepts every type.
+#[derive(Debug, thiserror::Error)]
+pub enum SyntaxError {
+    /// There is nothing in it.
+    #[error("is empty")]
+    Empty,
+    /// A tab where YAML wants spaces.
+    #[error("a tab indents at line {0}, where YAML wants spaces")]
+    Tab(usize),
+    /// A variable in a flow mapping or list.
+    #[error("{0}; within braces or brackets write \"${{NAME}}\" in quotes")]
+    UnquotedVariable(#[source] serde_yaml::Error),
+    /// Anything else.
+    #[error(transparent)]
+    Parser(serde_yaml::Error),
+}
+
+impl SyntaxError {
+    fn new(text: &str, cause: serde_yaml::Error) -> Self {
+        if cause.location().is_none() && text.trim().is_empty() {
+            return Self::Empty;
+        }
+        let tab = text.lines().position(|line| {
+            let indent = line.len() - line.trim_start().len();
+            line.get(..indent)
+                .is_some_and(|indent| indent.contains('\t'))
+        });
+        if let Some(line) = tab {
+            return Self::Tab(line + 1);
+        }
+        let line = cause.location().map_or(0, |location| location.line());
+        let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        if line.contains("${") {
+            return Self::UnquotedVariable(cause);
+        }
+        Self::Parser(cause)
     }
-    let tab = text.lines().position(|line| {
-        let indent = line.len() - line.trim_start().len();
-        line.get(..indent)
-            .is_some_and(|indent| indent.contains('\t'))
-    });
-    let line = cause.location().map_or(0, |location| location.line());
-    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    if tab.is_none() && line.contains("${") {
-        return format!("{cause}; within braces or brackets write \"${{NAME}}\" in quotes");
-    }
-    tab.map_or_else(
-        || cause.to_string(),
-        |line| {
-            format!(
-                "a tab indents at line {}, where YAML wants spaces",
-                line + 1
-            )
-        },
-    )
 }
 
 struct Seed<'a> {
@@ -183,9 +196,7 @@ impl Seed<'_> {
         let size = self.size.get() + by + size_of::<Node>();
         self.size.set(size);
         if size > MAX_SIZE {
-            return Err(E::custom(
-                "it holds too much; are there anchors that name anchors?",
-            ));
+            return Err(E::custom("it is too large once anchors are expanded"));
         }
         Ok(())
     }
@@ -204,8 +215,8 @@ impl Seed<'_> {
         for source in sources {
             let Node::Map(entries) = source else {
                 self.fault(
-                    "merges something that is no mapping with <<",
-                    "name an anchor of a mapping",
+                    "uses << on something that is not a mapping",
+                    "use the anchor of a mapping",
                 );
                 continue;
             };
@@ -291,7 +302,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let key = if let Node::Text(key) = key {
                 key
             } else {
-                self.fault("has a key that is no text", "write the key in quotes");
+                self.fault("has a key that is not text", "write the key in quotes");
                 String::new()
             };
             let inner = self.inner(join(&self.path, &key));
@@ -314,7 +325,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let (tag, content) = data.variant::<String>()?;
         if tag.trim_start_matches('!') != "env" {
             self.fault(
-                "has a tag, which means nothing here",
+                "has a tag, which is not supported",
                 "write the value without it",
             );
         }

@@ -72,12 +72,12 @@ impl<'a> Place<'a> {
 
     fn expected(&self, wanted: &str, remedy: &str) {
         let kind = self.node.kind();
-        self.fault(format!("is {kind}, where {wanted} is expected"), remedy);
+        self.fault(format!("is {kind}, but {wanted} is expected"), remedy);
     }
 
     fn expanded(&self, text: &str) -> String {
-        scalar::expand(text, self.environment).unwrap_or_else(|(problem, remedy)| {
-            self.fault(problem, remedy);
+        scalar::expand(text, self.environment).unwrap_or_else(|fault| {
+            self.fault(fault.problem, fault.remedy);
             // Something that leads to no other fault.
             "1".to_owned()
         })
@@ -89,11 +89,11 @@ impl<'a> Place<'a> {
             Node::Bool(value) if self.path == MAY_BE_TRUE => value.to_string(),
             Node::Null => String::new(),
             Node::Bool(_) | Node::Number(_) => {
-                self.expected("a text", "write it in quotes, or null for none");
+                self.expected("text", "write it in quotes, or null for none");
                 return "1".to_owned();
             }
             Node::List(_) | Node::Map(_) => {
-                self.expected("a text", "give one value");
+                self.expected("text", "give one value");
                 return "1".to_owned();
             }
         };
@@ -139,7 +139,7 @@ impl<'a> Place<'a> {
         number.filter(in_range).map_or_else(
             || {
                 let wanted = format!("is not a whole number from 0 to {most}");
-                self.fault(wanted, "give one, without zeros before it");
+                self.fault(wanted, "give one, without leading zeros");
                 1
             },
             |number| number as u32,

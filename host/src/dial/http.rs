@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::lookup;
-use crate::telemetry::with_causes;
+use crate::errors::with_causes;
 
 /// More names than these are not remembered; a program has a handful.
 const NAMES: usize = 64;

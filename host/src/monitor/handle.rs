@@ -26,19 +26,19 @@ pub enum Request {
     Enable(oneshot::Sender<Done<bool>>),
     /// Raise no alarms, for good or for some time.
     Disable(Option<Duration>, oneshot::Sender<Done<()>>),
-    /// Tell people `down` by hand. Answers whether they are told.
+    /// Notify people of `down` by hand. Answers whether they are notified.
     NotifyDown {
         /// Even if they know already.
         force: bool,
         /// The answer.
-        told: oneshot::Sender<Done<bool>>,
+        notified: oneshot::Sender<Done<bool>>,
     },
-    /// Tell people `up` by hand. Answers whether they are told.
+    /// Notify people of `up` by hand. Answers whether they are notified.
     NotifyUp {
         /// Even if they know already.
         force: bool,
         /// The answer.
-        told: oneshot::Sender<Done<bool>>,
+        notified: oneshot::Sender<Done<bool>>,
     },
 }
 
@@ -89,7 +89,7 @@ impl Handle {
         self.view.clone()
     }
 
-    /// The channels by which people are told.
+    /// The channels by which people are notified.
     pub fn channels(&self) -> &[Arc<dyn Channel>] {
         &self.channels
     }
@@ -109,14 +109,16 @@ impl Handle {
         self.ask(|answer| Request::Disable(period, answer)).await
     }
 
-    /// Tells people that the observatory is down. Gives whether they are told.
+    /// Notifies people that the observatory is down. Gives whether they are notified.
     pub async fn notify_down(&self, force: bool) -> Result<Done<bool>, Stuck> {
-        self.ask(|told| Request::NotifyDown { force, told }).await
+        self.ask(|notified| Request::NotifyDown { force, notified })
+            .await
     }
 
-    /// Tells people that the observatory is up. Gives whether they are told.
+    /// Notifies people that the observatory is up. Gives whether they are notified.
     pub async fn notify_up(&self, force: bool) -> Result<Done<bool>, Stuck> {
-        self.ask(|told| Request::NotifyUp { force, told }).await
+        self.ask(|notified| Request::NotifyUp { force, notified })
+            .await
     }
 
     async fn ask<T>(

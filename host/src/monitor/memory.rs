@@ -7,39 +7,18 @@ use embassy_time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use lvmbeat_core::alarm::{self, Alarm, Mode, Notification, State};
 use lvmbeat_core::attention::Lapse;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::history::History;
 use super::notice::{Event, Silence};
 use super::notify::{Channel, Failure, Undelivered};
-use super::outbox::{self, Delivery, Outbox, Queue, Way};
-use super::store::Loaded;
+use super::outbox::{Delivery, Outbox, Queue, Way};
+use super::saved::{Loaded, Saved};
 use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
-use crate::clock::{Clock, seconds};
+use crate::clock::{Moment, seconds};
 use crate::config::monitor::Monitor;
 use crate::config::{core_duration, std_duration};
-use crate::peer::Secrets;
 use crate::report::Report;
-
-/// One moment by both clocks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Moment {
-    /// For decisions.
-    pub(super) now: Instant,
-    /// For showing only.
-    pub(super) wall: Timestamp,
-}
-
-impl Moment {
-    /// This moment.
-    pub(super) fn read(clock: &dyn Clock) -> Self {
-        Self {
-            now: clock.now(),
-            wall: clock.wall(),
-        }
-    }
-}
 
 /// All of it.
 #[derive(Debug)]
@@ -47,8 +26,8 @@ pub(super) struct Memory {
     alarm: Alarm,
     /// False: never alert by itself.
     alerts: bool,
-    /// What was known is lost: people may have been told `Down`, and nobody knows. The next beat
-    /// is told as an all-clear (M2).
+    /// What was known is lost: people may have been notified of `Down`, and nobody knows. The next
+    /// beat raises an all-clear (M2).
     unsure: bool,
     /// The incident that is going on.
     incident: Option<Uuid>,
@@ -60,57 +39,6 @@ pub(super) struct Memory {
     history: History,
     counters: Counters,
     started: Timestamp,
-}
-
-/// What survives a restart.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
-pub(super) struct Saved {
-    /// When it was saved.
-    pub(super) wall: Timestamp,
-    /// The process that has saved it; an earlier version does not say.
-    #[serde(default)]
-    pub(super) writer: Option<Uuid>,
-    pub(super) alarm: alarm::Saved,
-    #[serde(default)]
-    unsure: bool,
-    #[serde(default)]
-    incident: Option<Uuid>,
-    #[serde(default)]
-    since: Option<Timestamp>,
-    #[serde(default)]
-    last_seen: Option<Timestamp>,
-    #[serde(default)]
-    report: Option<(Report, Timestamp)>,
-    #[serde(default)]
-    outbox: outbox::Saved,
-    #[serde(default)]
-    history: History,
-}
-
-impl Saved {
-    /// What a monitor knows that has never run.
-    fn nothing(wall: Timestamp) -> Self {
-        Self {
-            wall,
-            writer: None,
-            alarm: alarm::Saved::default(),
-            unsure: false,
-            incident: None,
-            since: None,
-            last_seen: None,
-            report: None,
-            outbox: outbox::Saved::default(),
-            history: History::default(),
-        }
-    }
-
-    /// What others have written, as it may be shown: an earlier version may have saved it as it
-    /// came (X1).
-    pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
-        self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
-        self.outbox.clean(secrets);
-        self
-    }
 }
 
 impl Memory {
@@ -157,7 +85,7 @@ impl Memory {
         if dropped > 0 {
             tracing::warn!(
                 notices = dropped,
-                "not delivered, as their channels are not configured any more"
+                "not delivered: their channels are no longer configured"
             );
         }
         let state = alarm.status(at.now).state;
@@ -216,7 +144,7 @@ impl Memory {
         listened
     }
 
-    /// Decides whether people have to be told (M1). Nothing, if it never alerts by itself.
+    /// Decides whether people have to be notified (M1). Nothing, if it never alerts by itself.
     pub(super) fn check(&mut self, at: Moment) {
         if !self.alerts {
             return;
@@ -264,23 +192,23 @@ impl Memory {
         tracing::info!(seconds, "alarms are disabled");
     }
 
-    /// Tells people `down` by hand. Gives whether they are told.
+    /// Notifies people of `down` by hand. Gives whether they are notified.
     pub(super) fn notify_down(&mut self, force: bool, at: Moment) -> bool {
-        let told = self.alarm.notify_down(force, at.now);
-        self.tell(told, at)
+        let notification = self.alarm.notify_down(force, at.now);
+        self.notify(notification, at)
     }
 
-    /// Tells people `up` by hand. Gives whether they are told.
+    /// Notifies people of `up` by hand. Gives whether they are notified.
     pub(super) fn notify_up(&mut self, force: bool, at: Moment) -> bool {
-        let told = self.alarm.notify_up(force, at.now);
-        self.tell(told, at)
+        let notification = self.alarm.notify_up(force, at.now);
+        self.notify(notification, at)
     }
 
-    fn tell(&mut self, told: Option<Notification>, at: Moment) -> bool {
-        if let Some(notification) = told {
+    fn notify(&mut self, notification: Option<Notification>, at: Moment) -> bool {
+        if let Some(notification) = notification {
             self.raise(notification, at);
         }
-        told.is_some()
+        notification.is_some()
     }
 
     /// The next delivery that is due; see [`Outbox::take_due`].
@@ -351,7 +279,7 @@ impl Memory {
             ),
             Event::EnabledAgain => {
                 tracing::info!(
-                    "alarms are enabled again: the time is over for which they were not"
+                    "alarms are enabled again: the time for which they were disabled is over"
                 );
             }
         }

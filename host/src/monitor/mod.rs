@@ -14,6 +14,7 @@ pub mod notify;
 mod outbox;
 pub mod page;
 mod ping;
+mod saved;
 mod saving;
 mod store;
 #[cfg(test)]
@@ -34,22 +35,23 @@ use self::notify::Channel;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
+use crate::errors::with_causes;
 use crate::peer::Secrets;
-use crate::telemetry::http::serve;
+use crate::server::serve;
 
 /// Why the monitor did not start, or ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
 pub enum MonitorError {
     /// The thresholds cannot work.
     #[error("monitor: {0}")]
-    Thresholds(alarm::ConfigError),
+    Thresholds(#[source] alarm::ConfigError),
     /// Another monitor is running on the same state file.
-    #[error("another monitor is running on the state file {}: end it first, or give this one a file of its own (LVMBEAT_STATE_FILE)", .0.display())]
+    #[error("another monitor is using the state file {}: stop it first, or give this one its own file (LVMBEAT_STATE_FILE)", .0.display())]
     Locked(PathBuf),
     /// Going back to an earlier version must not throw away what a later one knows.
     #[error(
-        "the state file {} was written by a later version of lvmbeat (format {version}, this one knows {}) and is left as it is: run that version, \
-         or move the file away, which forgets what was not delivered yet",
+        "the state file {} was written by a later version of lvmbeat (format {version}, this one knows {}) and was left as it is: run that version, \
+         or move the file away, which loses undelivered alerts",
         path.display(),
         store::VERSION
     )]
@@ -60,7 +62,7 @@ pub enum MonitorError {
         version: u64,
     },
     /// The HTTP client for the other dead-man's service cannot be made.
-    #[error("the HTTP client for monitor.ping_url cannot be set up: {0}")]
+    #[error("the HTTP client for monitor.ping_url cannot be set up: {}", with_causes(.0))]
     HttpClient(#[from] reqwest::Error),
     /// The channels cannot be made.
     #[error(transparent)]
@@ -70,7 +72,7 @@ pub enum MonitorError {
     TaskDied(String),
 }
 
-/// Runs the monitor until it is told to stop, and then ends in order within two seconds.
+/// Runs the monitor until `shutdown` is cancelled, and then ends in order within two seconds.
 pub async fn run(
     config: Monitor,
     listener: TcpListener,
@@ -92,7 +94,7 @@ pub async fn run_with(
     let thresholds = config.alarm().map_err(MonitorError::Thresholds)?;
     introduce(&config, &channels);
     let config = Arc::new(config);
-    let (told, own_beat) = tokio::sync::watch::channel(None);
+    let (beat_status, own_beat) = tokio::sync::watch::channel(None);
     let (watch, handle) = Watch::new(
         config.clone(),
         thresholds,
@@ -115,7 +117,7 @@ pub async fn run_with(
         };
         let view = handle.views();
         tasks.spawn(async move {
-            ping::beat(service, view, told, clock).await;
+            ping::beat(service, view, beat_status, clock).await;
             "the beat to the other dead-man's service"
         });
     }
@@ -136,18 +138,18 @@ fn introduce(config: &Monitor, channels: &[Arc<dyn Channel>]) {
     );
     if channels.is_empty() {
         tracing::warn!(
-            "no e-mail, Slack or webhook is configured: nobody is told when the observatory goes silent"
+            "no e-mail, Slack or webhook is configured: nobody will be alerted when the observatory goes silent"
         );
     }
     if !config.alerts {
         tracing::warn!(
-            "LVMBEAT_START_MONITOR is off: nobody is told by itself when the observatory goes silent"
+            "LVMBEAT_START_MONITOR is off: nobody will be alerted when the observatory goes silent"
         );
     }
     if config.state_file.is_none() {
         tracing::warn!(
-            "no state file is configured (LVMBEAT_STATE_FILE): on restart it is lost whether an alarm is on, what was not delivered \
-             yet, that alarms were disabled, and the silence observed so far"
+            "no state file is configured (LVMBEAT_STATE_FILE): a restart loses whether an alarm is on, undelivered \
+             alerts, that alarms were disabled, and the silence observed so far"
         );
     }
 }

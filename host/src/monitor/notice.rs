@@ -1,4 +1,4 @@
-//! What people have to be told: one record for each alarm, all-clear and reminder.
+//! Notices: one record for each alarm, all-clear and reminder.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct NoticeId(pub u64);
 
-/// One thing that people have to be told. It is on disk before anybody is told (M2).
+/// One notification. It is on disk before it is delivered (M2).
 #[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Debug)]
 pub struct Notice {
     /// Its number.

@@ -1,7 +1,7 @@
-//! What people have still to be told, and by which channels. Pure: no I/O, time is an argument.
+//! The notices that are still to be delivered, and by which channels. Pure: no I/O, time is an argument.
 //!
 //! Each channel has a queue of its own, so that one that fails holds no other back (M2). A delivery
-//! takes all that its channel has pending as one message: what a channel could not deliver is told
+//! takes all that its channel has pending as one message: what a channel could not deliver is sent
 //! together with what happened since. It stays pending until it was delivered, for ever if need be,
 //! and across restarts; what was delivered is not delivered again (M4).
 //!
@@ -18,7 +18,7 @@
 //! reminder that is not the latest. Of several times that alarms were enabled again, the last one.
 //! And if a channel fails through so many incidents that [`MAX_PENDING`] is exceeded, whole
 //! incidents are given up, from the second-oldest on: the oldest may end an alarm that the channel
-//! has told, and the newest is how things are.
+//! has delivered, and the newest says how things are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,10 +83,10 @@ impl<'a> From<&'a str> for Way<'a> {
     }
 }
 
-/// One notice, and who has told it.
+/// One notice, and the channels that have delivered it.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub(super) struct Entry {
-    /// What had to be told.
+    /// The notice.
     pub(super) notice: Notice,
     /// The ids of the channels that have delivered it.
     #[serde(default)]
@@ -482,7 +482,7 @@ impl Queue {
         }
         let error = self.last_error.take().unwrap_or_default();
         self.last_error = Some(format!(
-            "{error}; it was sent {sent} times, and is not sent again"
+            "{error}; it was sent {sent} times and will not be sent again"
         ));
         true
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use tokio::sync::watch;
 use tokio::time::{Instant as Deadline, sleep_until};
 
@@ -57,18 +57,18 @@ pub(super) struct Service {
 pub(super) async fn beat(
     service: Service,
     view: watch::Receiver<Arc<View>>,
-    told: watch::Sender<Option<OwnBeat>>,
+    status: watch::Sender<Option<OwnBeat>>,
     clock: Arc<dyn Clock>,
 ) {
     let mut own = OwnBeat::new(service.url.reveal().host_str().unwrap_or_default());
     loop {
-        told.send_replace(Some(own.clone()));
+        status.send_replace(Some(own.clone()));
         let begun = Deadline::now();
         let shown_at = view.borrow().at;
         let result = if is_fresh(shown_at, clock.now()) {
             service.beat().await
         } else {
-            Err("the monitor's own loop does not run".to_owned())
+            Err(BeatError::Stopped)
         };
         let service_name = &own.service;
         match result {
@@ -76,52 +76,73 @@ pub(super) async fn beat(
                 if own.failure.take().is_some() {
                     tracing::info!(
                         service = service_name,
-                        "the other dead-man's service takes the beat again"
+                        "the other dead-man's service accepts the beat again"
                     );
                 }
                 own.failures = 0;
                 own.last_taken = Some(clock.wall());
             }
-            Err(cause) => {
-                // Said once, until something else is the matter.
+            Err(error) => {
+                let cause = error.to_string();
+                // Logged once, until the cause changes.
                 if own.failure.as_ref() != Some(&cause) {
                     tracing::warn!(
                         service = service_name,
                         cause,
-                        "the other dead-man's service does not take the beat"
+                        "the other dead-man's service does not accept the beat"
                     );
                 }
                 own.failures = own.failures.saturating_add(1);
                 own.failure = Some(cause);
             }
         }
-        told.send_replace(Some(own.clone()));
+        status.send_replace(Some(own.clone()));
         sleep_until(begun + pause(own.failures, service.every)).await;
     }
+}
+
+/// Why a beat was not accepted. The words of the other side are as they may be shown (X1).
+#[derive(Debug, thiserror::Error)]
+enum BeatError {
+    #[error("the monitor's own loop has stopped")]
+    Stopped,
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("it answers {0}")]
+    Status(StatusCode),
+    #[error("it answers {status}: {said}")]
+    Refused { status: StatusCode, said: String },
+    #[error("it answers {status}, but {reason}: {said}")]
+    NotTaken {
+        status: StatusCode,
+        reason: &'static str,
+        said: String,
+    },
 }
 
 impl Service {
     /// Beats once, or says why it was not taken: by code, and with the other side's words as they
     /// may be shown (X1).
-    async fn beat(&self) -> Result<(), String> {
+    async fn beat(&self) -> Result<(), BeatError> {
         let (status, body) = self.ask().await.map_err(|error| {
-            let error = dial::failure(error);
-            format!(
-                "it cannot be reached: {}",
-                shown(error.as_bytes(), &self.secrets)
-            )
+            let words = dial::failure(error);
+            BeatError::Unreachable(shown(words.as_bytes(), &self.secrets))
         })?;
         verdict::taken(status, &body).map_err(|reason| {
             let said = shown(&body, &self.secrets);
-            match (status.is_success(), said.as_str()) {
-                (true, said) => format!("it answers {status}, but {reason}: {said}"),
-                (false, "") => format!("it answers {status}"),
-                (false, said) => format!("it answers {status}: {said}"),
+            match (status.is_success(), said.is_empty()) {
+                (true, _) => BeatError::NotTaken {
+                    status,
+                    reason,
+                    said,
+                },
+                (false, true) => BeatError::Status(status),
+                (false, false) => BeatError::Refused { status, said },
             }
         })
     }
 
-    async fn ask(&self) -> Result<(reqwest::StatusCode, Vec<u8>), reqwest::Error> {
+    async fn ask(&self) -> Result<(StatusCode, Vec<u8>), reqwest::Error> {
         let mut response = self.client.get(self.url.reveal().clone()).send().await?;
         let mut body = Vec::new();
         while body.len() < LONGEST_ANSWER {

@@ -139,7 +139,7 @@ impl Saving {
             (Some(cause), None) => tracing::error!(
                 file,
                 cause,
-                "the state file cannot be written; going on from memory, what is known is lost on restart"
+                "the state file cannot be written; continuing from memory, which a restart would lose"
             ),
             (None, Some(_)) => tracing::info!(file, "the state file can be written again"),
             _ => {}

@@ -14,11 +14,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use lvmbeat_core::serial::crc32;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::memory::Saved;
+use super::saved::{Loaded, Python, Saved};
 pub(super) use lock::{Lock, Mark, NoLock, lock};
 
 /// The version that is written. Fields may be added without a new one.
@@ -28,35 +29,32 @@ const MAX_BYTES: u64 = 16 << 20;
 /// How many damaged files are kept.
 const MAX_SET_ASIDE: u32 = 100;
 
-/// What was found.
-#[derive(Debug)]
-pub(super) enum Loaded {
-    /// There is no file, or none is configured.
-    Nothing,
-    /// What this version, or an older one, has saved.
-    Saved(Box<Saved>),
-    /// The file of the Python version.
-    Python(Python),
-    /// There is one that cannot be used.
-    Lost,
-    /// There is one of a later version, of this format. It is left as it is.
-    Later(u64),
-}
-
-/// What the Python version saves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Python {
-    /// People were told `Down`.
-    pub(super) active: bool,
-    /// The last beat.
-    pub(super) last_seen: Option<Timestamp>,
+/// Why a state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("it cannot be read ({0})")]
+    Unreadable(#[source] io::Error),
+    #[error("the disk does not answer")]
+    NoAnswer,
+    #[error("it is empty")]
+    Empty,
+    #[error("it is longer than {MAX_BYTES} bytes")]
+    TooLong,
+    #[error("it is not text")]
+    NotText(#[source] std::str::Utf8Error),
+    #[error("it is not a state file ({0})")]
+    NotAState(#[source] serde_json::Error),
+    #[error("its checksum does not match")]
+    Checksum,
+    #[error("its state cannot be read ({0})")]
+    OtherState(#[source] serde_json::Error),
 }
 
 /// The file that could not be used.
 #[derive(Debug)]
 pub(super) struct Damaged {
     /// Why.
-    pub(super) cause: String,
+    pub(super) cause: Unusable,
     /// Where it is now, or why it could not be moved.
     pub(super) set_aside: io::Result<PathBuf>,
 }
@@ -69,7 +67,7 @@ pub(super) fn load(path: &Path) -> (Loaded, Option<Damaged>) {
             Ok(loaded) => return (loaded, None),
             Err(cause) => cause,
         },
-        Err(cause) => format!("it cannot be read ({cause})"),
+        Err(cause) => Unusable::Unreadable(cause),
     };
     let set_aside = set_aside(path);
     (Loaded::Lost, Some(Damaged { cause, set_aside }))
@@ -153,7 +151,7 @@ fn encode(saved: &Saved) -> io::Result<Vec<u8>> {
     Ok(text.into_bytes())
 }
 
-fn decode(bytes: &[u8]) -> Result<Loaded, String> {
+fn decode(bytes: &[u8]) -> Result<Loaded, Unusable> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u64,
@@ -165,29 +163,24 @@ fn decode(bytes: &[u8]) -> Result<Loaded, String> {
         state: &'a RawValue,
     }
     if bytes.is_empty() {
-        return Err("it is empty".to_owned());
+        return Err(Unusable::Empty);
     }
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("it is longer than {MAX_BYTES} bytes"));
+        return Err(Unusable::TooLong);
     }
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Err("it is no text".to_owned());
-    };
+    let text = std::str::from_utf8(bytes).map_err(Unusable::NotText)?;
     if let Some(python) = python(text.trim()) {
         return Ok(Loaded::Python(python));
     }
-    let Versioned { version } =
-        serde_json::from_str(text).map_err(|cause| format!("it is no state file ({cause})"))?;
+    let Versioned { version } = serde_json::from_str(text).map_err(Unusable::NotAState)?;
     if version > VERSION {
         return Ok(Loaded::Later(version));
     }
-    let whole: Whole =
-        serde_json::from_str(text).map_err(|cause| format!("it is no state file ({cause})"))?;
+    let whole: Whole = serde_json::from_str(text).map_err(Unusable::NotAState)?;
     if whole.checksum != format!("{:08x}", crc32(whole.state.get().as_bytes())) {
-        return Err("its checksum does not match".to_owned());
+        return Err(Unusable::Checksum);
     }
-    let saved = serde_json::from_str(whole.state.get())
-        .map_err(|cause| format!("it holds another state ({cause})"))?;
+    let saved = serde_json::from_str(whole.state.get()).map_err(Unusable::OtherState)?;
     Ok(Loaded::Saved(Box::new(saved)))
 }
 
@@ -208,18 +201,6 @@ fn python(text: &str) -> Option<Python> {
         }
     };
     Some(Python { active, last_seen })
-}
-
-/// CRC-32 (IEEE 802.3): finds every change of up to 32 bits in a row.
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 * (crc & 1));
-        }
-    }
-    !crc
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ pub(super) enum Does {
     Panic,
 }
 
-/// A channel that does what it is told, and keeps what it delivered.
+/// A channel that behaves as configured, and keeps what it delivered.
 pub(super) struct Fake {
     id: &'static str,
     clock: Arc<dyn Clock>,
@@ -120,7 +120,7 @@ impl Fake {
     }
 
     /// The kinds of notices of each message.
-    pub(super) fn told(&self) -> Vec<Vec<&'static str>> {
+    pub(super) fn delivered(&self) -> Vec<Vec<&'static str>> {
         let delivered = self.delivered.lock().unwrap();
         let kinds = |(_, notices): &(_, Vec<Notice>)| notices.iter().map(kind).collect();
         delivered.iter().map(kinds).collect()
@@ -162,12 +162,12 @@ impl Channel for Fake {
             Does::Deliver => {}
             Does::Fail => {
                 return Err(DeliveryError {
-                    cause: "it was told to fail".to_owned(),
+                    cause: "it was made to fail".to_owned(),
                     retry_after: None,
                 });
             }
             Does::Hang => std::future::pending().await,
-            Does::Panic => panic!("it was told to panic"),
+            Does::Panic => panic!("it was made to panic"),
         }
         let Message::Notices(notices) = message else {
             return Ok(());

@@ -98,7 +98,7 @@ pub struct ChannelView {
 /// One notice and what became of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct NoticeView {
-    /// What had to be told.
+    /// The notice.
     pub notice: Notice,
     /// The channels that have delivered it.
     pub delivered: Vec<String>,

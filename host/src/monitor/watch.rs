@@ -19,13 +19,14 @@ use uuid::Uuid;
 
 use super::MonitorError;
 use super::handle::{Handle, Request};
-use super::memory::{Memory, Moment};
+use super::memory::Memory;
 use super::notify::{Channel, DeliveryError, Message, Undelivered};
 use super::outbox::{Delivery, Way};
+use super::saved::Loaded;
 use super::saving::Saving;
-use super::store::{self, Damaged, Loaded, Lock, Mark, NoLock};
+use super::store::{self, Damaged, Lock, Mark, NoLock, Unusable};
 use super::view::{OwnBeat, View};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;
@@ -130,7 +131,7 @@ impl Watch {
         Ok((watch, handle))
     }
 
-    /// Runs until it is told to stop, or one of `tasks` ends, which never should.
+    /// Runs until `shutdown` is cancelled, or one of `tasks` ends, which never should.
     pub(super) async fn run(
         mut self,
         mut tasks: JoinSet<&'static str>,
@@ -202,16 +203,16 @@ impl Watch {
             };
             self.request(request);
         }
-        let told = self.memory.outbox.end();
+        let before = self.memory.outbox.end();
         self.memory.check(self.moment());
-        if self.memory.outbox.end() != told {
+        if self.memory.outbox.end() != before {
             self.saving.want();
         }
     }
 
     fn request(&mut self, request: Request) {
         let at = self.moment();
-        let told = self.memory.outbox.end();
+        let before = self.memory.outbox.end();
         // Shown before it is answered. Nobody may wait for the answer any more.
         match request {
             Request::Beat(report, answer) => {
@@ -234,20 +235,20 @@ impl Watch {
                 self.publish();
                 self.promises.add((), answer, at.now);
             }
-            Request::NotifyDown { force, told } => {
-                let is_told = self.memory.notify_down(force, at);
+            Request::NotifyDown { force, notified } => {
+                let is_notified = self.memory.notify_down(force, at);
                 self.saving.want();
                 self.publish();
-                self.promises.add(is_told, told, at.now);
+                self.promises.add(is_notified, notified, at.now);
             }
-            Request::NotifyUp { force, told } => {
-                let is_told = self.memory.notify_up(force, at);
+            Request::NotifyUp { force, notified } => {
+                let is_notified = self.memory.notify_up(force, at);
                 self.saving.want();
                 self.publish();
-                self.promises.add(is_told, told, at.now);
+                self.promises.add(is_notified, notified, at.now);
             }
         }
-        if self.memory.outbox.end() != told {
+        if self.memory.outbox.end() != before {
             self.saving.want();
         }
     }
@@ -350,7 +351,7 @@ impl Watch {
                     tracing::debug!(channel = name, %error, "not delivered");
                 }
                 (Err(error), _) => {
-                    tracing::warn!(channel = name, %error, "not delivered; trying until it is");
+                    tracing::warn!(channel = name, %error, "not delivered; it will be retried until it is");
                 }
             }
             if self.memory.delivery_ended(channel, result, jitter, at) {
@@ -397,7 +398,7 @@ impl Watch {
             }
         });
         if last.await.is_err() {
-            tracing::error!("the last save was not finished in time");
+            tracing::error!("the last save did not finish in time");
         }
     }
 }
@@ -415,12 +416,12 @@ async fn take_lock(path: PathBuf) -> Result<Option<Lock>, MonitorError> {
     let cause = match timeout(LOAD_LIMIT, locking).await {
         Ok(Ok(Ok(lock))) => return Ok(Some(lock)),
         Ok(Ok(Err(NoLock::Taken))) => return Err(MonitorError::Locked(path)),
-        Ok(Ok(Err(NoLock::Impossible(cause)))) => cause.to_string(),
-        Ok(Err(died)) => died.to_string(),
-        Err(_) => "the disk does not answer".to_owned(),
+        Ok(Ok(Err(cause))) => cause,
+        Ok(Err(died)) => NoLock::Impossible(died.into()),
+        Err(_) => NoLock::NoAnswer,
     };
     let file = path.display();
-    tracing::warn!(%file, cause, "the state file cannot be locked; a second monitor on it would be noticed late");
+    tracing::warn!(%file, %cause, "the state file cannot be locked; a second monitor using it would be noticed only late");
     Ok(None)
 }
 
@@ -430,8 +431,11 @@ async fn load(path: PathBuf) -> (Loaded, Option<PathBuf>) {
     let reading = tokio::task::spawn_blocking(move || store::load(&file));
     let (found, damaged) = match timeout(LOAD_LIMIT, reading).await {
         Ok(Ok(found)) => found,
-        Ok(Err(died)) => (Loaded::Lost, Some(unread(&died.to_string()))),
-        Err(_) => (Loaded::Lost, Some(unread("the disk does not answer"))),
+        Ok(Err(died)) => (
+            Loaded::Lost,
+            Some(unread(Unusable::Unreadable(died.into()))),
+        ),
+        Err(_) => (Loaded::Lost, Some(unread(Unusable::NoAnswer))),
     };
     let file = path.display();
     match &found {
@@ -445,19 +449,19 @@ async fn load(path: PathBuf) -> (Loaded, Option<PathBuf>) {
     };
     match set_aside {
         Ok(aside) => {
-            tracing::error!(%file, cause, kept = %aside.display(), "the state file cannot be used; it is kept aside, starting afresh");
+            tracing::error!(%file, %cause, kept = %aside.display(), "the state file cannot be used; it was set aside, starting afresh");
             (found, Some(aside))
         }
         Err(problem) => {
-            tracing::error!(%file, cause, %problem, "the state file cannot be used and cannot be set aside; starting afresh");
+            tracing::error!(%file, %cause, %problem, "the state file cannot be used and cannot be set aside; starting afresh");
             (found, None)
         }
     }
 }
 
-fn unread(cause: &str) -> Damaged {
+fn unread(cause: Unusable) -> Damaged {
     Damaged {
-        cause: cause.to_owned(),
+        cause,
         set_aside: Err(io::Error::other("it was not read")),
     }
 }

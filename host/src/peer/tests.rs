@@ -200,3 +200,20 @@ fn x2_foreign_words_are_one_line_of_bounded_length() {
     assert_eq!(one_line(" a\r\nb\t\u{1b}[31mc ", 9), "a b [31mc");
     assert_eq!(one_line("ääää", 3), "ää…");
 }
+
+#[test]
+fn x1_passwords_of_the_environments_proxies_are_secrets() {
+    let variable = |name: &str| match name {
+        "HTTPS_PROXY" => Some("http://me:hunter2-%41@proxy:3128".to_owned()),
+        "http_proxy" => Some("me:swordfish@proxy:3128".to_owned()),
+        "ALL_PROXY" => Some("http://open.proxy:3128".to_owned()),
+        _ => None,
+    };
+    let found = of_proxies(variable);
+    let secrets = Secrets::new(found.iter().map(String::as_str));
+    let login = base64_of("me:hunter2-A");
+    for told in ["hunter2-A is wrong", "swordfish", &format!("Basic {login}")] {
+        assert!(is_withheld(told, &secrets), "{told}");
+    }
+    assert_eq!(shown(b"open.proxy refuses", &secrets), "open.proxy refuses");
+}

@@ -175,7 +175,7 @@ Faults:
   rain               it rains
 
 Orders (--control), each answered by one line `status` (or `error`), after the events that it causes:
-  status             tell how things stand
+  status             show the state
   fault NAME on|off  break something, or end that
   dome open|close|stop
                      write the coils that lvmecp writes for it
@@ -237,7 +237,7 @@ impl Args {
         } else if self.ecp_plc.is_some() || self.ecp_interval.is_some() {
             return Err(format!(
                 "--ecp-plc and --ecp-interval are for lvmecp, which needs a broker: --ecp, {BROKER_VARIABLE} or \
-                 {BROKER_FILE_VARIABLE} (sim --help tells more)"
+                 {BROKER_FILE_VARIABLE} (see sim --help)"
             ));
         }
         Ok(())
@@ -287,7 +287,7 @@ fn sentence(error: &str) -> String {
         .collect();
     let text = words.join(" ");
     let what = text.strip_prefix("error: ").unwrap_or(&text);
-    format!("{what} (sim --help tells more)")
+    format!("{what} (see sim --help)")
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -417,7 +417,7 @@ mod tests {
         ] {
             let sentence = wrong(arguments);
             assert!(!sentence.contains('\n'), "{sentence}");
-            assert!(sentence.ends_with("(sim --help tells more)"), "{sentence}");
+            assert!(sentence.ends_with("(see sim --help)"), "{sentence}");
         }
         assert!(wrong(&["--fault", "sharknado"]).contains("dome-jammed"));
         assert!(wrong(&["--listen", "5020"]).contains("127.0.0.1:5020"));

@@ -45,7 +45,7 @@ impl Order {
             ["reset"] => Self::Write(&[(Coil::ERelayReset, true), (Coil::DomeErrorReset, true)]),
             _ => {
                 return Err(format!(
-                    "'{}' is no order; the orders are status, fault NAME on|off, dome open|close|stop, beat, network up|down, e-stop, reset, ecp hang|resume",
+                    "'{}' is not an order; the orders are status, fault NAME on|off, dome open|close|stop, beat, network up|down, e-stop, reset, ecp hang|resume",
                     line.trim().escape_debug()
                 ));
             }
@@ -143,7 +143,7 @@ mod tests {
         assert!(
             Order::parse("fault rain")
                 .unwrap_err()
-                .starts_with("'fault rain' is no order")
+                .starts_with("'fault rain' is not an order")
         );
         assert!(!Order::parse("a\u{1b}[2Jb").unwrap_err().contains('\u{1b}'));
     }

@@ -83,7 +83,7 @@ enum Failure {
     Demo(#[from] DemoError),
     #[error("the simulator cannot go on: {0}")]
     Died(String),
-    #[error("the machine refuses what every programme needs: {0}")]
+    #[error("the runtime cannot be set up: {0}")]
     Runtime(#[from] std::io::Error),
 }
 

@@ -1,12 +1,18 @@
 //! What the story waits for, and what has to come of it. Every time is of the site, in seconds.
 
+use std::time::Duration;
+
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::facts::Facts;
+use super::parts::Site;
 use super::scale::{PLC, TRAVEL};
-use super::story::{GRACE, Story};
 use super::summary::Closing;
 use crate::plc::CloseCause;
+
+/// What a busy machine may add to any wait, in its own time.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
 
 /// How exactly times are compared: that of the PLC's clock.
 const EXACT: f64 = 0.001;
@@ -15,7 +21,22 @@ const EXACT: f64 = 0.001;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Broken(pub(super) String);
 
-impl Story<'_> {
+/// What breaks in the story. Ends when something is put right.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Outage {
+    /// What the time is counted from, for the screen.
+    pub(super) since: f64,
+    pub(super) what: &'static str,
+}
+
+/// Waits for facts about the chain.
+pub(super) struct Expect<'a> {
+    pub(super) site: &'a Site,
+    pub(super) facts: &'a watch::Sender<Facts>,
+    pub(super) outage: &'a watch::Sender<Option<Outage>>,
+}
+
+impl Expect<'_> {
     /// S4: the dome begins to close in time, but not before its time, and closes.
     pub(super) async fn dome_closes(
         &self,

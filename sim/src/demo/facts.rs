@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lvmbeat::actor::SessionState;
 use lvmbeat::actor::snapshot::Snapshot;
-use lvmbeat_core::Outcome;
+use lvmbeat_core::{Cause, Outcome};
 
 use super::mail::{Mail, News};
 use super::scale::{PLC, seconds};
@@ -25,7 +25,7 @@ pub(super) struct Facts {
     /// lvmbeat has a session.
     pub(super) lvmbeat_connected: bool,
     /// Why lvmbeat holds the dome heartbeat, if something is wrong, and since when that is known.
-    pub(super) hold: Option<(&'static str, f64)>,
+    pub(super) hold: Option<(Cause, f64)>,
     /// What became of the last dome heartbeat.
     pub(super) outcome: Option<Outcome>,
     /// When one was last tried that did not get through.
@@ -97,7 +97,7 @@ impl Facts {
     pub(super) fn lvmbeat(&mut self, snapshot: &Snapshot, now: f64) {
         self.lvmbeat_connected = snapshot.session == SessionState::Open;
         let reason = snapshot.hold.as_ref().filter(|hold| hold.fault);
-        let reason = reason.map(|hold| hold.reason);
+        let reason = reason.map(|hold| hold.cause);
         if reason != self.hold.map(|(reason, _)| reason) {
             self.hold = reason.map(|reason| (reason, now));
         }

@@ -38,12 +38,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::StartError;
 use crate::print::Printer;
 use chronicle::Chronicle;
-use expect::Broken;
+use expect::{Broken, Expect, Outage};
 use facts::Facts;
 use narrator::Narrator;
 use palette::Palette;
 use parts::{Parts, Site};
-use story::{Outage, Story};
+use story::Story;
 use summary::Summary;
 use terminal::{Pictures, Signs};
 
@@ -85,6 +85,7 @@ pub enum DemoError {
         /// Where.
         address: SocketAddr,
         /// Why not.
+        #[source]
         cause: io::Error,
     },
     /// The speed makes a configuration that cannot work.
@@ -229,11 +230,14 @@ impl Play {
             lvmecp: parts.ecp.events(),
             mails: site.mails.subscribe(),
         };
-        let story = Story {
+        let expect = Expect {
             site,
-            chronicle: &self.chronicle,
             facts: &self.facts,
             outage: &self.outage,
+        };
+        let story = Story {
+            expect,
+            chronicle: &self.chronicle,
         };
         story.opening();
         tokio::select! {

@@ -1,7 +1,7 @@
 //! Listens to every part, and tells and notes what happens.
 
 use lvmbeat::actor::snapshot::{Hold, Snapshot};
-use lvmbeat_core::Outcome;
+use lvmbeat_core::{Cause, Outcome};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
@@ -194,15 +194,15 @@ fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::Acknowledged => "emits, and lvmecp writes the heartbeat",
         Outcome::Refused => "hears that lvmecp could not write the heartbeat",
         Outcome::Unroutable => "finds no lvmecp to take the heartbeat",
-        Outcome::TimedOut => "has no answer of lvmecp: no heartbeat is sent",
-        Outcome::Lost => "has called a heartbeat off",
+        Outcome::TimedOut => "gets no answer from lvmecp: no heartbeat is sent",
+        Outcome::Lost => "has cancelled a heartbeat",
     }
 }
 
 /// Why lvmbeat holds the dome heartbeat, in the site's seconds.
 pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
-    match hold.reason {
-        "heartbeat_stale" => {
+    match hold.cause {
+        Cause::Stale => {
             let age = snapshot
                 .heartbeats
                 .iter()
@@ -212,19 +212,23 @@ pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
                 "heartbeat {OVERWATCHER} may have been sent {age:.1} s ago (timeout {TIMEOUT} s)"
             )
         }
-        "heartbeat_unconfirmed" => {
-            format!("the first beat of {OVERWATCHER} only knocks; its next one confirms it")
+        Cause::Unconfirmed => {
+            format!("the first beat of {OVERWATCHER} does not count yet; its next one confirms it")
         }
         // The others' numbers would be the machine's seconds.
-        "not_attentive" => {
+        Cause::NotAttentive => {
             "lvmbeat itself was not running for a while; what waited does not count".to_owned()
         }
-        "path_slow" if snapshot.path_age.is_some() => {
+        Cause::PathSlow if snapshot.path_age.is_some() => {
             "what arrives may have been on its way for too long".to_owned()
         }
-        "in_flight" => "a heartbeat is on its way to lvmecp".to_owned(),
-        "cut_off" => "the last heartbeat was emitted a moment ago".to_owned(),
-        "retry" => "the last heartbeat failed a moment ago".to_owned(),
-        _ => hold.text.clone(),
+        Cause::InFlight => "a heartbeat is on its way to lvmecp".to_owned(),
+        Cause::CutOff => "the last heartbeat was emitted a moment ago".to_owned(),
+        Cause::Retry => "the last heartbeat failed a moment ago".to_owned(),
+        Cause::PathSlow
+        | Cause::NothingCritical
+        | Cause::NeverSeen
+        | Cause::LinkUnproven
+        | Cause::LinkDown => hold.text.clone(),
     }
 }

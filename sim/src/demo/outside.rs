@@ -1,7 +1,5 @@
 //! The monitor outside: what is seen of it.
 
-use std::net::SocketAddr;
-
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -10,29 +8,7 @@ use ratatui::widgets::Paragraph;
 
 use super::chain;
 use super::palette::{BOLD, DIM, Palette};
-use super::scene::Scene;
-
-/// How long the all-clear is shown, in site seconds.
-pub(super) const SHOWN: f64 = 40.0;
-
-/// What is seen of the monitor outside. Times are site seconds, except that of the pulse.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Outside {
-    /// Where its page is.
-    pub(super) page: SocketAddr,
-    /// Since it took a beat, if it ever did.
-    pub(super) silence: Option<f64>,
-    /// The network to it is cut.
-    pub(super) cut: bool,
-    /// People were told that the observatory is silent.
-    pub(super) alarm: bool,
-    /// M1: they are told by then.
-    pub(super) limit: f64,
-    /// What they were told, if that is news.
-    pub(super) mail: Option<String>,
-    /// The machine's seconds since it took a beat.
-    pub(super) pulse: Option<f64>,
-}
+use super::scene::{Outside, Scene};
 
 impl Outside {
     fn url(&self) -> String {

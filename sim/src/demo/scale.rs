@@ -22,7 +22,7 @@ pub(super) const PLC: f64 = 60.0;
 /// The dome takes this long from one end to the other.
 pub(super) const TRAVEL: f64 = 60.0;
 
-/// The monitor outside tells people after so much silence. Where it is deployed it waits for five
+/// The monitor outside alerts people after so much silence. Where it is deployed it waits for five
 /// minutes.
 pub(super) const ALERT_AFTER: f64 = 60.0;
 /// How often it looks; two minutes where it is deployed.

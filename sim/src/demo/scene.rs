@@ -1,19 +1,22 @@
 //! What the screen shows at one moment: plain data, so that a picture is a function of it.
 
+use std::net::SocketAddr;
+
 use lvmbeat_core::Outcome;
 use tokio::sync::watch;
 
 use super::chronicle::{Chapter, Chronicle, Entry};
+use super::expect::Outage;
 use super::facts::Facts;
 use super::narrator::why;
-use super::outside::{Outside, SHOWN};
 use super::parts::Site;
 use super::scale::seconds;
-use super::story::Outage;
 use crate::plc::{DomeState, FULL_OPEN_MM};
 
 /// More entries than any screen has lines.
 const ENTRIES: usize = 100;
+/// How long the all-clear is shown, in site seconds.
+const SHOWN: f64 = 40.0;
 
 /// What the screen shows. Times are site seconds, except those of the pulses.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,6 +70,25 @@ pub(super) struct OutageScene {
     pub(super) lasts: f64,
     pub(super) closing: bool,
     pub(super) limit: f64,
+}
+
+/// What is seen of the monitor outside. Times are site seconds, except that of the pulse.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Outside {
+    /// Where its page is.
+    pub(super) page: SocketAddr,
+    /// Since it took a beat, if it ever did.
+    pub(super) silence: Option<f64>,
+    /// The network to it is cut.
+    pub(super) cut: bool,
+    /// People were told that the observatory is silent.
+    pub(super) alarm: bool,
+    /// M1: they are told by then.
+    pub(super) limit: f64,
+    /// What they were told, if that is news.
+    pub(super) mail: Option<String>,
+    /// The machine's seconds since it took a beat.
+    pub(super) pulse: Option<f64>,
 }
 
 /// Looks at the chain.

@@ -5,19 +5,15 @@ use std::time::Duration;
 
 use lvmbeat::clu::client::{CommandOptions, connect};
 use lvmbeat::clu::message::Code;
-use tokio::sync::watch;
+use lvmbeat_core::Cause;
 use tokio::time::{sleep, timeout};
 
 use super::chronicle::{Chapter, Chronicle, Entry, Weight, Who};
-use super::expect::{Broken, broken, unwanted};
+use super::expect::{Broken, Expect, GRACE, Outage, broken, unwanted};
 use super::facts::Facts;
-use super::parts::Site;
 use super::scale::{ALERT_AFTER, BEAT, BEAT_OUTSIDE, PLC, TIMEOUT, TRAVEL};
 use super::summary::{Alert, Closing, Summary};
 use crate::plc::DomeState;
-
-/// What a busy machine may add to any wait, in its own time.
-pub(super) const GRACE: Duration = Duration::from_secs(3);
 
 /// Between two looks at what does not tell by itself.
 const SHORTLY: Duration = Duration::from_millis(10);
@@ -37,7 +33,7 @@ const CHAPTERS: [(&str, &str); 9] = [
     ),
     (
         "Nobody hears the observatory",
-        "The network to the monitor outside is cut. The dome needs it not, and stays open; but the monitor hears nothing, and tells people.",
+        "The network to the monitor outside is cut. The dome does not need it and stays open; but the monitor hears nothing and alerts people.",
     ),
     (
         "The observatory is heard again",
@@ -49,7 +45,7 @@ const CHAPTERS: [(&str, &str); 9] = [
     ),
     (
         "The overwatcher is back",
-        "Its first beat knocks, its second one passes on, the PLC lets the dome move again, and the operator opens it.",
+        "Its first beat does not count yet, its second one is passed on, the PLC lets the dome move again, and the operator opens it.",
     ),
     (
         "lvmecp hangs",
@@ -61,31 +57,24 @@ const CHAPTERS: [(&str, &str); 9] = [
     ),
 ];
 
-/// What breaks in the story. Ends when something is put right.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Outage {
-    /// What the time is counted from, for the screen.
-    pub(super) since: f64,
-    pub(super) what: &'static str,
-}
-
 /// Plays the story on the chain.
 pub(super) struct Story<'a> {
-    pub(super) site: &'a Site,
+    pub(super) expect: Expect<'a>,
     pub(super) chronicle: &'a Chronicle,
-    pub(super) facts: &'a watch::Sender<Facts>,
-    pub(super) outage: &'a watch::Sender<Option<Outage>>,
 }
 
 impl Story<'_> {
     /// Before anything else is told.
     pub(super) fn opening(&self) {
         self.begin(1);
-        let on = format!("switched on, Modbus TCP on {}", self.site.plc_address);
+        let on = format!(
+            "switched on, Modbus TCP on {}",
+            self.expect.site.plc_address
+        );
         let closes = format!("closes the dome {PLC} s after the last heartbeat");
         self.tell(Who::Plc, Weight::News, &on, &closes);
-        let page = format!("watch its page at http://{}/", self.site.page);
-        let tells = format!("tells people after {ALERT_AFTER} s of silence");
+        let page = format!("watch its page at http://{}/", self.expect.site.page);
+        let tells = format!("alerts people after {ALERT_AFTER} s of silence");
         self.tell(Who::Monitor, Weight::News, &page, &tells);
     }
 
@@ -98,25 +87,25 @@ impl Story<'_> {
         let cleared_after = self.network_returns().await?;
         let first = self.overwatcher_dies().await?;
         self.overwatcher_returns().await?;
-        let before = self.site.overwatcher.beats();
+        let before = self.expect.site.overwatcher.beats();
         let second = self.lvmecp_hangs().await?;
         self.lvmecp_goes_on(before.sent).await?;
-        let facts = self.facts.borrow().clone();
-        let beats = self.site.overwatcher.beats();
+        let facts = self.expect.facts.borrow().clone();
+        let beats = self.expect.site.overwatcher.beats();
         let summary = Summary {
-            took: self.site.now(),
+            took: self.expect.site.now(),
             beats,
             heartbeats: facts.heartbeats,
             smallest_margin: facts.smallest_margin,
-            margin_limit: self.site.margin_limit(),
+            margin_limit: self.expect.site.margin_limit(),
             closings: vec![first, second],
-            closing_limit: self.site.closing_limit(),
+            closing_limit: self.expect.site.closing_limit(),
             alert: Alert {
                 at,
                 silence,
                 cleared_after,
             },
-            alert_limit: self.site.scale.alert_limit(),
+            alert_limit: self.expect.site.scale.alert_limit(),
             mails: (facts.alerts, facts.all_clears),
             lapses: facts.lapses,
         };
@@ -125,21 +114,23 @@ impl Story<'_> {
     }
 
     async fn power(&self) -> Result<(), Broken> {
-        self.until("lvmbeat is not connected to the broker", 30.0, |facts| {
-            facts.lvmbeat_connected && facts.hold.is_some()
-        })
-        .await?;
+        self.expect
+            .until("lvmbeat is not connected to the broker", 30.0, |facts| {
+                facts.lvmbeat_connected && facts.hold.is_some()
+            })
+            .await?;
         self.lvmecp_connects().await?;
-        self.until("the monitor outside does not hear lvmbeat", 30.0, |facts| {
-            facts.heard.is_some()
-        })
-        .await?;
-        let limit = self.site.closing_limit();
+        self.expect
+            .until("the monitor outside does not hear lvmbeat", 30.0, |facts| {
+                facts.heard.is_some()
+            })
+            .await?;
+        let limit = self.expect.site.closing_limit();
         let budget = format!("S4: closing begins within {limit:.0} s, whatever part dies");
         self.tell(Who::Story, Weight::News, &budget, "from the configuration");
-        self.pass(6.0).await;
+        self.expect.pass(6.0).await;
         // S5: nothing is emitted until every critical heartbeat has been received.
-        if self.facts.borrow().heartbeats > 0 {
+        if self.expect.facts.borrow().heartbeats > 0 {
             return broken("the PLC has received a heartbeat before the overwatcher has beaten");
         }
         Ok(())
@@ -148,23 +139,24 @@ impl Story<'_> {
     async fn open(&self) -> Result<(), Broken> {
         self.begin(2);
         self.revive();
-        self.until(
-            "the first heartbeat does not reach the PLC",
-            30.0,
-            |facts| facts.heartbeats > 0,
-        )
-        .await?;
-        self.pass(3.0).await;
+        self.expect
+            .until(
+                "the first heartbeat does not reach the PLC",
+                30.0,
+                |facts| facts.heartbeats > 0,
+            )
+            .await?;
+        self.expect.pass(3.0).await;
         self.open_dome().await
     }
 
     /// L1: all is well, and the dome stays open.
     async fn observe(&self, chapter: u8, seconds: f64) -> Result<(), Broken> {
         self.begin(chapter);
-        let since = self.site.now();
+        let since = self.expect.site.now();
         tokio::select! {
-            closing = self.closing(since) => Err(unwanted(closing)),
-            () = self.pass(seconds) => Ok(()),
+            closing = self.expect.closing(since) => Err(unwanted(closing)),
+            () = self.expect.pass(seconds) => Ok(()),
         }
     }
 
@@ -172,27 +164,29 @@ impl Story<'_> {
     /// much of it was observed.
     async fn network_fails(&self) -> Result<(f64, f64), Broken> {
         self.begin(4);
-        let at = self.site.now();
-        self.site.network_cut.send_replace(true);
+        let at = self.expect.site.now();
+        self.expect.site.network_cut.send_replace(true);
         self.tell(
             Who::Story,
             Weight::Alarm,
             "the network to the monitor is cut",
             "nothing passes, and nothing is refused",
         );
-        let limit = self.site.scale.alert_limit();
+        let limit = self.expect.site.scale.alert_limit();
         let late = format!(
-            "the monitor does not tell people within {limit:.0} s although it hears nothing (M1), unless somebody has disabled that on its page"
+            "the monitor does not alert people within {limit:.0} s although it hears nothing (M1), unless somebody has disabled that on its page"
         );
         let told = async {
-            let told = self.until(&late, limit, |facts| facts.alert.is_some());
+            let told = self
+                .expect
+                .until(&late, limit, |facts| facts.alert.is_some());
             let silence = told.await?.alert.map_or(0.0, |(_, silence)| silence);
             // Long enough to be read.
-            self.pass(20.0).await;
+            self.expect.pass(20.0).await;
             Ok(silence)
         };
         let silence = tokio::select! {
-            closing = self.closing(at) => return Err(unwanted(closing)),
+            closing = self.expect.closing(at) => return Err(unwanted(closing)),
             silence = told => silence?,
         };
         Ok((at, silence))
@@ -201,56 +195,64 @@ impl Story<'_> {
     /// M2: people are told that it is over. Gives how long that took.
     async fn network_returns(&self) -> Result<f64, Broken> {
         self.begin(5);
-        let since = self.site.now();
-        self.site.network_cut.send_replace(false);
+        let since = self.expect.site.now();
+        self.expect.site.network_cut.send_replace(false);
         self.tell(Who::Story, Weight::News, "the network is back", "");
         let facts = self
+            .expect
             .until(
-                "the monitor does not tell people that the observatory is heard again (M2)",
+                "the monitor does not notify people that the observatory is heard again (M2)",
                 2.0 * BEAT_OUTSIDE,
                 |facts| facts.all_clear.is_some(),
             )
             .await?;
-        self.pass(10.0).await;
+        self.expect.pass(10.0).await;
         Ok(facts.all_clear.unwrap_or(since) - since)
     }
 
     async fn overwatcher_dies(&self) -> Result<Closing, Broken> {
         self.begin(6);
-        self.site.overwatcher.set_alive(false);
-        let last_beat = self.site.overwatcher.beats().last_sent.unwrap_or(0.0);
+        self.expect.site.overwatcher.set_alive(false);
+        let last_beat = self
+            .expect
+            .site
+            .overwatcher
+            .beats()
+            .last_sent
+            .unwrap_or(0.0);
         self.breaks(last_beat, "the last beat");
         self.tell(Who::Overwatcher, Weight::Alarm, "has died", "");
-        let limit = self.site.closing_limit();
-        let held = self.until(
+        let limit = self.expect.site.closing_limit();
+        let held = self.expect.until(
             "lvmbeat does not hold the heartbeat of a dead overwatcher",
             limit,
-            |facts| matches!(facts.hold, Some(("heartbeat_stale", _))),
+            |facts| matches!(facts.hold, Some((Cause::Stale, _))),
         );
         let held = held.await?.hold.map(|(_, at)| at - last_beat);
-        self.dome_closes("the overwatcher's last beat", last_beat, held)
+        self.expect
+            .dome_closes("the overwatcher's last beat", last_beat, held)
             .await
     }
 
     async fn overwatcher_returns(&self) -> Result<(), Broken> {
-        self.pass(5.0).await;
+        self.expect.pass(5.0).await;
         self.begin(7);
-        let since = self.site.now();
+        let since = self.expect.site.now();
         self.revive();
-        self.recovers(since).await?;
-        self.pass(3.0).await;
+        self.expect.recovers(since).await?;
+        self.expect.pass(3.0).await;
         self.open_dome().await?;
-        let since = self.site.now();
+        let since = self.expect.site.now();
         tokio::select! {
-            closing = self.closing(since) => Err(unwanted(closing)),
-            () = self.pass(10.0) => Ok(()),
+            closing = self.expect.closing(since) => Err(unwanted(closing)),
+            () = self.expect.pass(10.0) => Ok(()),
         }
     }
 
     async fn lvmecp_hangs(&self) -> Result<Closing, Broken> {
         self.begin(8);
-        let since = self.site.now();
-        self.site.lvmecp_hangs.send_replace(true);
+        let since = self.expect.site.now();
+        self.expect.site.lvmecp_hangs.send_replace(true);
         self.breaks(since, "lvmecp hung");
         self.tell(
             Who::Lvmecp,
@@ -258,25 +260,25 @@ impl Story<'_> {
             "hangs",
             "it is there, and does nothing",
         );
-        self.dome_closes("lvmecp hung", since, None).await
+        self.expect.dome_closes("lvmecp hung", since, None).await
     }
 
     async fn lvmecp_goes_on(&self, beats_before: u64) -> Result<(), Broken> {
-        self.pass(5.0).await;
+        self.expect.pass(5.0).await;
         self.begin(9);
-        let beats = self.site.overwatcher.beats();
+        let beats = self.expect.site.overwatcher.beats();
         let answered = format!("answered {} beats meanwhile", beats.sent - beats_before);
         let slowest = format!(
             "the slowest answer of the night took {:.1} ms",
             beats.slowest.as_secs_f64() * 1000.0
         );
         self.tell(Who::Lvmbeat, Weight::News, &answered, &slowest);
-        let since = self.site.now();
-        self.site.lvmecp_hangs.send_replace(false);
+        let since = self.expect.site.now();
+        self.expect.site.lvmecp_hangs.send_replace(false);
         self.tell(Who::Lvmecp, Weight::News, "goes on", "");
-        self.recovers(since).await?;
-        self.pass(10.0).await;
-        if self.site.plc.snapshot().dome != DomeState::Closed {
+        self.expect.recovers(since).await?;
+        self.expect.pass(10.0).await;
+        if self.expect.site.plc.snapshot().dome != DomeState::Closed {
             return broken("the dome does not stay closed at the end of the night");
         }
         Ok(())
@@ -285,6 +287,7 @@ impl Story<'_> {
     async fn lvmecp_connects(&self) -> Result<(), Broken> {
         let connects = async {
             while !self
+                .expect
                 .site
                 .broker
                 .sessions()
@@ -302,7 +305,7 @@ impl Story<'_> {
     }
 
     fn revive(&self) {
-        self.site.overwatcher.set_alive(true);
+        self.expect.site.overwatcher.set_alive(true);
         let beats = format!("beats every {BEAT} s");
         let counts = format!("lvmbeat counts a beat for {TIMEOUT} s");
         self.tell(Who::Overwatcher, Weight::News, &beats, &counts);
@@ -312,16 +315,16 @@ impl Story<'_> {
     async fn open_dome(&self) -> Result<(), Broken> {
         let failed = |cause: String| Broken(format!("the dome cannot be opened: {cause}"));
         self.tell(Who::Operator, Weight::News, "sends `lvmecp dome open`", "");
-        let since = self.site.now();
-        let operator = connect(&self.site.broker, "operator").await;
+        let since = self.expect.site.now();
+        let operator = connect(&self.expect.site.broker, "operator").await;
         let operator = operator.map_err(|error| failed(error.to_string()))?;
         let options = CommandOptions {
             internal: false,
             expiration: None,
-            limit: self.site.scale.real(TRAVEL + 30.0) + GRACE,
+            limit: self.expect.site.scale.real(TRAVEL + 30.0) + GRACE,
         };
         let opened = tokio::select! {
-            closing = self.closing(since) => return Err(unwanted(closing)),
+            closing = self.expect.closing(since) => return Err(unwanted(closing)),
             opened = operator.client.command("lvmecp", "dome open", options) => opened,
         };
         operator.close().await;
@@ -333,18 +336,21 @@ impl Story<'_> {
                 cause.unwrap_or("lvmecp does not say why").to_owned(),
             ));
         }
-        self.until(
-            "lvmecp says that the dome is open, and the PLC does not",
-            5.0,
-            |facts| facts.dome_opened.is_some_and(|at| at >= since),
-        )
-        .await?;
+        self.expect
+            .until(
+                "lvmecp says that the dome is open, and the PLC does not",
+                5.0,
+                |facts| facts.dome_opened.is_some_and(|at| at >= since),
+            )
+            .await?;
         Ok(())
     }
 
     fn breaks(&self, since: f64, what: &'static str) {
-        self.facts.send_modify(Facts::disturb);
-        self.outage.send_replace(Some(Outage { since, what }));
+        self.expect.facts.send_modify(Facts::disturb);
+        self.expect
+            .outage
+            .send_replace(Some(Outage { since, what }));
     }
 
     fn begin(&self, number: u8) {
@@ -360,7 +366,7 @@ impl Story<'_> {
 
     fn tell(&self, who: Who, weight: Weight, text: &str, detail: &str) {
         self.chronicle.tell(Entry {
-            at: self.site.now(),
+            at: self.expect.site.now(),
             who,
             weight,
             text: text.to_owned(),

@@ -42,7 +42,7 @@ pub(super) struct Summary {
     pub(super) closing_limit: f64,
     pub(super) alert: Alert,
     pub(super) alert_limit: f64,
-    /// How often people were told that it is silent, and that it is heard again.
+    /// How often people were alerted that it is silent, and that it is heard again.
     pub(super) mails: (u32, u32),
     /// How often this machine stood still, so that lvmbeat did not count beats, as it should.
     pub(super) lapses: u64,
@@ -66,13 +66,13 @@ impl Summary {
         // As exactly as the monitor tells it.
         if !(ALERT_AFTER - 0.1..=limit).contains(&silence) {
             return Err(format!(
-                "people were told after {silence:.1} s of silence, not after {ALERT_AFTER} to {limit:.0} s (M1)"
+                "people were alerted after {silence:.1} s of silence, not after {ALERT_AFTER} to {limit:.0} s (M1)"
             ));
         }
         if self.mails != (1, 1) {
             let (down, up) = self.mails;
             return Err(format!(
-                "for one outage people were told {down} times that the observatory is silent, and {up} times that it is heard again (M3, M4)"
+                "for one outage people were alerted {down} times that the observatory is silent, and {up} times that it is heard again (M3, M4)"
             ));
         }
         match self.smallest_margin {
@@ -120,7 +120,7 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "      {:>5.1} s  of silence, and people were told (promised: {ALERT_AFTER} to {alert_limit:.0})",
+            "      {:>5.1} s  of silence, and people were alerted (promised: {ALERT_AFTER} to {alert_limit:.0})",
             alert.silence
         )?;
         writeln!(
@@ -206,7 +206,7 @@ mod tests {
             "21 heartbeats",
             "44.8 s or more were left (promised: 25)",
             "After the network to the monitor was cut, at 98.0 s:",
-            "\n       64.3 s  of silence, and people were told (promised: 60 to 78)",
+            "\n       64.3 s  of silence, and people were alerted (promised: 60 to 78)",
             " 12.5 s  after it was back",
             "After the overwatcher's last beat, at 119.0 s:",
             "\n       30.1 s  lvmbeat held",

@@ -146,6 +146,11 @@ impl Vhost {
         self.url_at("127.0.0.1", port)
     }
 
+    /// Its URL by another name.
+    pub fn url_by(&self, host: &str, port: u16) -> String {
+        self.url_at(host, port)
+    }
+
     /// Where the broker listens, for a proxy.
     pub fn address(&self) -> (String, u16) {
         (self.host.clone(), self.port)

@@ -95,7 +95,7 @@ async fn m4_a_second_monitor_on_one_state_file_says_so_and_does_not_start() {
     let process = second.process();
     process
         .wait_for_line(SOON, |line| {
-            line.contains("another monitor is running on the state file") && line.contains(&file)
+            line.contains("another monitor is using the state file") && line.contains(&file)
         })
         .await;
     assert_ne!(process.exit(SOON).await.code(), Some(0));

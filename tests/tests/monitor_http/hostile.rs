@@ -5,8 +5,10 @@
 mod random;
 mod slow;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -70,13 +72,13 @@ impl Observatory {
     }
 }
 
-/// How many sockets the process has: its connections, the one that it listens on, and a few of its
+/// The sockets that the process has: its connections, the one that it listens on, and a few of its
 /// own.
-fn sockets(monitor: &Process) -> usize {
+fn sockets(monitor: &Process) -> BTreeSet<PathBuf> {
     let folder = format!("/proc/{}/fd", monitor.id());
     let files = fs::read_dir(folder).unwrap();
     let targets = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
     targets
         .filter(|target| target.to_string_lossy().starts_with("socket:"))
-        .count()
+        .collect()
 }

@@ -12,5 +12,6 @@
 mod documented;
 mod ends;
 mod hostile;
+mod python;
 mod scene;
 mod who;

@@ -256,7 +256,7 @@ async fn m2_an_unknown_authority_is_survived() {
     let (certificate, key) = (unknown.certificate.display(), unknown.key.display());
     fault_is_survived(
         &format!("certificate {certificate} {key}"),
-        "HERE cannot be trusted: invalid peer certificate: UnknownIssuer; authorities of your own can be named by SSL_CERT_FILE",
+        "HERE cannot be trusted: invalid peer certificate: UnknownIssuer; SSL_CERT_FILE can name your own authorities",
     )
     .await;
 }
@@ -282,7 +282,7 @@ async fn m2_a_server_that_refuses_for_good_is_survived() {
 #[tokio::test]
 async fn m2_a_server_that_disconnects_in_data_is_survived() {
     // The end of the stream, or its reset, whichever is seen first.
-    let sentence = "the connection to HERE broke before it took the e-mail: ";
+    let sentence = "the connection to HERE broke before it accepted the e-mail: ";
     fault_is_survived("disconnect", sentence).await;
 }
 
@@ -296,7 +296,7 @@ async fn x2_a_line_without_end_ends_neither_the_monitor_nor_its_memory() {
     scene.monitor.start().await;
     scene.told(&["down"], async || ()).await;
     scene
-        .says("HERE cannot be reached: its answer has no end")
+        .says("HERE cannot be reached: its answer does not end")
         .await;
     let memory = scene.monitor.process().memory() / (1 << 20);
     assert!(memory < MEMORY, "{memory} MB");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
-use lvmbeat::telemetry::http::{Limits, serve};
+use lvmbeat::server::{Limits, serve};
 use lvmbeat_tests::port::Port;
 use lvmbeat_tests::process::{Launch, Process};
 use lvmbeat_tests::scratch::Scratch;

@@ -11,7 +11,7 @@ use lvmbeat::monitor::handle::Handle;
 use lvmbeat::monitor::http;
 use lvmbeat::monitor::page::sample;
 use lvmbeat::monitor::view::View;
-use lvmbeat::telemetry::http::serve;
+use lvmbeat::server::serve;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;

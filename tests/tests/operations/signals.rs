@@ -27,11 +27,7 @@ const NO_REASON_TO_END: [(Signal, &str); 7] = [
 async fn stays(program: &mut Process) {
     for (signal, name) in NO_REASON_TO_END {
         program.signal(signal);
-        until(
-            program,
-            &format!("{name} was received, and changes nothing: restart"),
-        )
-        .await;
+        until(program, &format!("{name} is ignored: restart")).await;
         program.signal(signal);
     }
     // The last one of each has been taken when a later one has been acted upon.

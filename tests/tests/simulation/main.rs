@@ -16,6 +16,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use lvmbeat::clu::message::Code;
 use lvmbeat::config::std_duration;
+use lvmbeat_core::Cause;
 use sim::plc::{DomeState, Fault};
 use world::{World, within};
 
@@ -121,7 +122,7 @@ async fn s1_one_stale_critical_heartbeat_of_several_holds_everything() {
     let mut world = observing(3).await;
     world.kill_client("h1");
     world.run(Duration::from_secs(27 + 5)).await;
-    assert_eq!(world.fault(), Some("heartbeat_stale"));
+    assert_eq!(world.fault(), Some(Cause::Stale));
     assert!(world.snapshot().hold.unwrap().text.contains("h1"));
     world.taken();
     world.run(Duration::from_secs(600)).await;
@@ -201,7 +202,7 @@ async fn s5_after_a_restart_of_the_broker_every_heartbeat_is_needed_anew() {
     world.run(Duration::from_secs(2)).await;
     world.taken();
     world.run(Duration::from_secs(20)).await;
-    assert_eq!(world.fault(), Some("heartbeat_never_seen"));
+    assert_eq!(world.fault(), Some(Cause::NeverSeen));
     assert!(world.taken().is_empty());
     world.beat("h1", EVERY);
     world.run(Duration::from_secs(11)).await;
@@ -228,7 +229,7 @@ async fn s5_another_actor_takes_over_and_starts_from_nothing() {
         second.snapshot().session,
         lvmbeat::actor::SessionState::Open
     );
-    assert_eq!(second.fault(), Some("heartbeat_never_seen"));
+    assert_eq!(second.fault(), Some(Cause::NeverSeen));
     world.run(Duration::from_secs(300)).await;
     assert_eq!(world.dome(), DomeState::Open, "the dome has not noticed");
 }
@@ -250,7 +251,7 @@ async fn s3_after_a_pause_of_the_process_nothing_counts_that_waited() {
     drop(running);
     assert!(world.taken().is_empty());
     assert_eq!(world.snapshot().counters.lapses, 1);
-    assert_eq!(world.fault(), Some("not_attentive"));
+    assert_eq!(world.fault(), Some(Cause::NotAttentive));
     // One that is sent now does count.
     assert_eq!(world.set("h0").await.0, Code::Done);
     world.run(SECOND).await;

@@ -14,6 +14,7 @@ use lvmbeat::clu::client::{Connected, connect};
 use lvmbeat::clu::message::{Code, Keywords};
 use lvmbeat::clu::{CommandError, CommandOptions, LocalBroker};
 use lvmbeat::config::{Config, std_duration};
+use lvmbeat_core::Cause;
 use sim::ecp::{DirectPort, Ecp, EcpConfig};
 use sim::plc::{Coil, DomeState, Event, Record};
 use sim::{LivePlc, PlcConfig};
@@ -290,11 +291,11 @@ impl World {
     }
 
     /// The first cause why the dome heartbeat is held, if something is wrong.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    pub(crate) fn fault(&self) -> Option<Cause> {
         self.snapshot()
             .hold
             .filter(|hold| hold.fault)
-            .map(|hold| hold.reason)
+            .map(|hold| hold.cause)
     }
 
     /// The heartbeats that the PLC took since the last call, in PLC time.

@@ -58,39 +58,6 @@ fn the_first_cause_is_named() {
 }
 
 #[test]
-fn every_reason_has_its_name_and_only_the_pace_is_no_fault() {
-    let reasons = [
-        Reason::NotAttentive(Lapse::Gap(ATTENTION)),
-        Reason::PathSlow(None),
-        Reason::NothingCritical,
-        Reason::NeverSeen(HeartbeatId(0)),
-        Reason::Unconfirmed {
-            heartbeat: HeartbeatId(0),
-            sent_before: None,
-        },
-        Reason::Stale {
-            heartbeat: HeartbeatId(0),
-            silent_for: TIMEOUT,
-        },
-        Reason::LinkUnproven(LinkId(0)),
-        Reason::LinkDown(LinkId(0)),
-        Reason::InFlight(T0),
-        Reason::CutOff(CUTOFF),
-        Reason::Retry(RETRY),
-    ];
-    assert_eq!(reasons.map(|reason| reason.as_str()), Reason::NAMES);
-    assert_eq!(
-        reasons.map(|reason| reason.is_fault()),
-        [
-            true, true, true, true, true, true, true, true, false, false, false
-        ]
-    );
-    let mut names = Reason::NAMES;
-    names.sort_unstable();
-    assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
-}
-
-#[test]
 fn s3_what_may_have_waited_too_long_does_not_count() {
     let limit = Duration::from_secs(5);
     let mut config = Config::new(Duration::MAX, PACE).with_path_limit(limit);

@@ -302,7 +302,7 @@ async fn a_beat_says_that_the_actors_loop_runs() {
     for _ in 0..2 {
         snapshots.send_replace(Some(snapshot()));
         let beaten = timeout(a_while, ended.recv()).await;
-        assert!(matches!(beaten, Ok(Some(Event::BeatOutside { .. }))));
+        assert!(matches!(beaten, Ok(Some(Beaten { monitor: 0, .. }))));
         assert!(timeout(a_while, ended.recv()).await.is_err());
     }
     drop(snapshots);

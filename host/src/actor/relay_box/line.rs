@@ -1,18 +1,20 @@
-//! The serial line: frames go out, lines of text come back.
+//! The serial line: frames go out, reports come back (`lvmbeat_core::serial`).
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lvmbeat_core::Name;
-use lvmbeat_core::frame::{Frame, Kind};
+use lvmbeat_core::serial::{Frame, Kind, MAX_REPORT, Refusal, Report, Status, What};
 use serial2_tokio::SerialPort;
 use tokio::time::timeout;
 
+use super::Verdict;
 use crate::config::Serial;
 
-/// The longest line that makes sense. What is longer is thrown away (X2).
+/// A longer line is thrown away (X2).
 const MAX_LINE: usize = 512;
+const _: () = assert!(MAX_REPORT < MAX_LINE);
 
 /// Why the box was not fed.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +29,23 @@ pub(super) enum LineError {
     Silent { what: &'static str, limit: Duration },
     #[error("the box does not know the session that it has given")]
     NoSession,
-    #[error("the box has refused {what}: {refusal}")]
-    Refused { what: &'static str, refusal: String },
+    #[error("the box has refused {what}: {}", refusal.as_str())]
+    Refused {
+        what: &'static str,
+        refusal: Refusal,
+    },
+    #[error("the box has answered {what} with: {answer}")]
+    Unexpected { what: &'static str, answer: What },
     #[error("something changed since the decision")]
     Withheld,
 }
 
 impl LineError {
+    fn unexpected(kind: Kind, answer: What) -> Self {
+        let what = word(kind);
+        Self::Unexpected { what, answer }
+    }
+
     /// Whether something may still be on its way to the box, or the session is over.
     pub(super) fn leaves_something_behind(&self) -> bool {
         match self {
@@ -41,7 +53,8 @@ impl LineError {
             | Self::Io(_)
             | Self::Closed
             | Self::Silent { .. }
-            | Self::NoSession => true,
+            | Self::NoSession
+            | Self::Unexpected { .. } => true,
             Self::Refused { .. } | Self::Withheld => false,
         }
     }
@@ -83,28 +96,49 @@ impl Line {
 
     /// Asks for a session. Whatever was sent in another one is refused by the box from then on.
     pub(super) async fn hello(&mut self) -> Result<(), LineError> {
-        let answer = self.ask(Kind::Hello).await?;
-        let mut words = answer.split(' ').skip(1);
-        let session = (words.next() == Some("session"))
-            .then(|| words.nth(1)?.parse().ok())
-            .flatten();
-        self.session = session.ok_or_else(|| LineError::Refused {
-            what: word(Kind::Hello),
-            refusal: answer,
-        })?;
-        self.sequence = 0;
-        Ok(())
+        match self.ask(Kind::Hello).await? {
+            What::Session(source, session) if source == self.source => {
+                (self.session, self.sequence) = (session, 0);
+                Ok(())
+            }
+            answer => Err(LineError::unexpected(Kind::Hello, answer)),
+        }
     }
 
-    /// Sends one frame, and gives the line that answers it.
-    pub(super) async fn ask(&mut self, kind: Kind) -> Result<String, LineError> {
+    /// Waits until the box says that it is there.
+    pub(super) async fn ping(&mut self) -> Result<(), LineError> {
+        match self.ask(Kind::Ping).await? {
+            What::Pong => Ok(()),
+            answer => Err(LineError::unexpected(Kind::Ping, answer)),
+        }
+    }
+
+    /// Sends a heartbeat, and gives what became of it.
+    pub(super) async fn set(&mut self) -> Result<Verdict, LineError> {
+        match self.ask(Kind::Set).await? {
+            What::Counted(_) => Ok(Verdict::Counted),
+            What::Noted(_) => Ok(Verdict::Noted),
+            What::Held { hold, .. } => Ok(Verdict::Held(hold)),
+            answer => Err(LineError::unexpected(Kind::Set, answer)),
+        }
+    }
+
+    /// Asks what the box knows.
+    pub(super) async fn status(&mut self) -> Result<Status, LineError> {
+        match self.ask(Kind::Status).await? {
+            What::Status(status) => Ok(status),
+            answer => Err(LineError::unexpected(Kind::Status, answer)),
+        }
+    }
+
+    async fn ask(&mut self, kind: Kind) -> Result<What, LineError> {
         let (limit, what) = (self.limit, word(kind));
         timeout(limit, self.answer(kind))
             .await
             .unwrap_or(Err(LineError::Silent { what, limit }))
     }
 
-    async fn answer(&mut self, kind: Kind) -> Result<String, LineError> {
+    async fn answer(&mut self, kind: Kind) -> Result<What, LineError> {
         self.sequence = self.sequence.wrapping_add(1);
         let frame = Frame {
             kind,
@@ -113,37 +147,33 @@ impl Line {
             source: self.source.clone(),
         };
         self.port.write_all(&frame.encode()).await?;
-        let mine = format!("seq={}", self.sequence);
         loop {
-            let line = self.next().await?;
-            let Some((said, sequence)) = line.rsplit_once(' ') else {
+            // What the box says by itself meanwhile is in the next `status`, too.
+            let report = self.next().await?;
+            if report.sequence != Some(self.sequence) {
                 continue;
+            }
+            return match report.what {
+                What::Refused(Refusal::Session) => Err(LineError::NoSession),
+                What::Refused(refusal) => {
+                    let what = word(kind);
+                    Err(LineError::Refused { what, refusal })
+                }
+                answer => Ok(answer),
             };
-            if sequence != mine {
-                // It is said once more by the next `status`.
-                continue;
-            }
-            let refusal = said
-                .split_once(' ')
-                .and_then(|(_, said)| said.strip_prefix("refused "));
-            if let Some(refusal) = refusal {
-                return Err(match refusal {
-                    "session" => LineError::NoSession,
-                    _ => LineError::Refused {
-                        what: word(kind),
-                        refusal: refusal.to_owned(),
-                    },
-                });
-            }
-            return Ok(said.to_owned());
         }
     }
 
-    /// The next line, without its end. Nothing is lost if this is dropped while it waits.
-    pub(super) async fn next(&mut self) -> Result<String, LineError> {
+    /// The next report. A line that is none is ignored (X2). Nothing is lost if this is dropped
+    /// while it waits.
+    pub(super) async fn next(&mut self) -> Result<Report, LineError> {
         loop {
             if let Some(line) = self.unread.line() {
-                return Ok(line);
+                match Report::parse(&line) {
+                    Ok(report) => return Ok(report),
+                    Err(error) => tracing::debug!(line, "{error}"),
+                }
+                continue;
             }
             let mut bytes = [0; 256];
             let count = self.port.read(&mut bytes).await?;

@@ -14,42 +14,52 @@
 //! (S6).
 
 mod line;
-mod told;
 
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
-use lvmbeat_core::frame::Kind;
+use lvmbeat_core::serial::{Hold, Report, Status, What};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::line::{Line, LineError};
-pub(super) use self::told::Told;
-use super::Event;
 use crate::clock::Clock;
 use crate::config::{Serial, core_duration};
 
 /// What the box has said after one heartbeat.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Answer {
-    /// Its word on the heartbeat: `counted`, `noted`, or `held`, which says why.
-    pub(super) verdict: String,
+    /// What became of the heartbeat.
+    pub(super) verdict: Verdict,
     /// What it said of itself then.
-    pub(super) status: Told,
+    pub(super) status: Status,
+}
+
+/// What the box makes of a heartbeat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// It keeps the relay energised.
+    Counted,
+    /// The box knows its source, but does not depend on it.
+    Noted,
+    /// It does not count, for this.
+    Held(Hold),
 }
 
 /// What the task reports.
 #[derive(Debug)]
 pub(super) enum BoxEvent {
     /// The line is open, and the box has given a session.
-    Opened(Told),
+    Opened(Status),
     /// It took the heartbeat of one decision.
     Answered(Answer),
     /// It could not be fed.
     Failed(String),
     /// It said something by itself.
-    Told(Told),
+    Reported(What),
+    /// It is about to be fed, and whether it still may be is asked.
+    AboutToFeed { may_feed: oneshot::Sender<bool> },
 }
 
 /// What the task needs.
@@ -57,7 +67,7 @@ pub(super) struct Feeder {
     pub(super) config: Serial,
     /// S3: a heartbeat is not written later than this after its decision.
     pub(super) expiration: Duration,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Sender<BoxEvent>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -80,25 +90,24 @@ impl Feeder {
                         self.decided(&mut line, decided).await;
                     }
                 }
-                told = told(&mut line) => self.told(&mut line, told).await,
+                report = next(&mut line) => self.reported(&mut line, report).await,
             }
         }
     }
 
     async fn report(&self, event: BoxEvent) {
         // The loop takes it, or is gone and everything with it.
-        let _ = self.events.send(Event::Box(event)).await;
+        let _ = self.events.send(event).await;
     }
 
-    async fn told(&self, line: &mut Option<Line>, told: Result<String, LineError>) {
-        match told {
-            Ok(text) => {
-                let told = Told::parse(&text);
-                if told == Told::Started {
+    async fn reported(&self, line: &mut Option<Line>, report: Result<Report, LineError>) {
+        match report {
+            Ok(Report { what, .. }) => {
+                if matches!(what, What::Started(_)) {
                     // It has forgotten its sessions.
                     *line = None;
                 }
-                self.report(BoxEvent::Told(told)).await;
+                self.report(BoxEvent::Reported(what)).await;
             }
             Err(error) => {
                 *line = None;
@@ -132,19 +141,19 @@ impl Feeder {
             self.open(line).await?;
         }
         let line = line.as_mut().ok_or(LineError::Closed)?;
-        line.ask(Kind::Ping).await?;
+        line.ping().await?;
         if !self.may_feed().await || self.is_late(decided) {
             return Err(LineError::Withheld);
         }
-        let verdict = line.ask(Kind::Set).await?;
-        let status = Told::parse(&line.ask(Kind::Status).await?);
+        let verdict = line.set().await?;
+        let status = line.status().await?;
         Ok(Answer { verdict, status })
     }
 
     async fn open(&self, line: &mut Option<Line>) -> Result<(), LineError> {
         let mut opened = Line::open(&self.config)?;
         opened.hello().await?;
-        let status = Told::parse(&opened.ask(Kind::Status).await?);
+        let status = opened.status().await?;
         *line = Some(opened);
         self.report(BoxEvent::Opened(status)).await;
         Ok(())
@@ -153,7 +162,7 @@ impl Feeder {
     /// S1, S3: asks the decision loop once more. No answer is a no.
     async fn may_feed(&self) -> bool {
         let (may_feed, answer) = oneshot::channel();
-        let event = Event::AboutToFeed { may_feed };
+        let event = BoxEvent::AboutToFeed { may_feed };
         self.events.send(event).await.is_ok() && answer.await.unwrap_or(false)
     }
 
@@ -164,7 +173,7 @@ impl Feeder {
 }
 
 /// The next thing that the box says by itself.
-async fn told(line: &mut Option<Line>) -> Result<String, LineError> {
+async fn next(line: &mut Option<Line>) -> Result<Report, LineError> {
     match line {
         Some(line) => line.next().await,
         None => pending().await,

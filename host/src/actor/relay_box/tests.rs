@@ -5,8 +5,10 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use lvmbeat_core::Name;
-use lvmbeat_core::frame::{DLE, ESCAPE_MASK, ETX, Frame, STX};
+use lvmbeat_core::serial::{
+    Counts, Escaped, Frame, Kind, Refusal, Release, ResetCause, STX, Start, Unescape,
+};
+use lvmbeat_core::{Cause, Name};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serial2_tokio::SerialPort;
 use tokio::fs::File;
@@ -25,6 +27,20 @@ const PATIENT: Duration = Duration::from_secs(10);
 const IMPATIENT: Duration = Duration::from_secs(2);
 const LATE: Duration = Duration::from_secs(5);
 
+/// What the box knows, if it is not latched.
+fn knows(energised: bool, cause: Option<Cause>) -> Status {
+    Status {
+        energised,
+        latched: false,
+        remaining_ms: energised.then_some(60_000),
+        hold: cause.map(|cause| Hold {
+            cause,
+            source: None,
+        }),
+        refused: Counts::default(),
+    }
+}
+
 struct Bench {
     /// The box's end, twice: a read that waits holds back no write.
     receives: File,
@@ -32,7 +48,7 @@ struct Bench {
     /// Keeps the line in place while the feeder has closed it.
     _other_end: SerialPort,
     decisions: watch::Sender<Option<Instant>>,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<BoxEvent>,
     feeder: JoinHandle<()>,
 }
 
@@ -77,18 +93,13 @@ impl Bench {
 
     async fn give_session(&mut self, session: u32) {
         let hello = self.receives(Kind::Hello).await;
-        self.answer(&hello, &format!("session lvmbeat {session}"))
-            .await;
+        let source = hello.source.clone();
+        self.answer(&hello, What::Session(source, session)).await;
         let status = self.receives(Kind::Status).await;
         assert_eq!((status.session, status.sequence), (session, 1));
-        self.answer(&status, "status relay=released latched=no refused:")
-            .await;
-        let released = Told::Status {
-            energised: false,
-            latched: false,
-            hold: None,
-        };
-        assert!(matches!(self.event().await, BoxEvent::Opened(told) if told == released));
+        self.answer(&status, What::Status(knows(false, None))).await;
+        let event = self.event().await;
+        assert!(matches!(event, BoxEvent::Opened(status) if status == knows(false, None)));
     }
 
     /// The actor decides to emit, so long ago.
@@ -101,19 +112,17 @@ impl Bench {
     async fn frame(&mut self) -> Frame {
         let receives = &mut self.receives;
         let frame = async {
-            let mut body = vec![];
-            let mut escaped = false;
+            let (mut body, mut unescape) = (vec![], Unescape::default());
             loop {
-                let mut byte = [0];
-                receives.read_exact(&mut byte).await.unwrap();
-                match byte {
-                    [STX] => body.clear(),
-                    [ETX] => return Frame::decode(&body).unwrap(),
-                    [DLE] => escaped = true,
-                    [byte] => {
-                        body.push(if escaped { byte ^ ESCAPE_MASK } else { byte });
-                        escaped = false;
-                    }
+                let byte = receives.read_u8().await.unwrap();
+                if byte == STX {
+                    (body, unescape) = (vec![], Unescape::default());
+                    continue;
+                }
+                match unescape.push(byte) {
+                    Escaped::Prefix => {}
+                    Escaped::Body(byte) => body.push(byte),
+                    Escaped::End => return Frame::decode(&body).unwrap(),
                 }
             }
         };
@@ -139,23 +148,29 @@ impl Bench {
         self.write(text.as_bytes()).await;
     }
 
-    async fn answer(&mut self, frame: &Frame, text: &str) {
-        self.say(&format!("1234 {text} seq={}\r\n", frame.sequence))
-            .await;
+    async fn report(&mut self, what: What, sequence: Option<u32>) {
+        let at_ms = 1234;
+        let report = Report {
+            at_ms,
+            what,
+            sequence,
+        };
+        self.say(&format!("{report}\r\n")).await;
     }
 
-    async fn any_event(&mut self) -> Event {
+    async fn answer(&mut self, frame: &Frame, what: What) {
+        self.report(what, Some(frame.sequence)).await;
+    }
+
+    async fn any_event(&mut self) -> BoxEvent {
         timeout(SOON, self.events.recv()).await.unwrap().unwrap()
     }
 
     async fn event(&mut self) -> BoxEvent {
-        match self.any_event().await {
-            Event::Box(event) => event,
-            Event::AboutToFeed { .. } => panic!("it is about to feed"),
-            Event::AboutToSend { .. } | Event::Probed { .. } | Event::BeatOutside { .. } => {
-                unreachable!()
-            }
-        }
+        let event = self.any_event().await;
+        let asks = matches!(event, BoxEvent::AboutToFeed { .. });
+        assert!(!asks, "it is about to feed");
+        event
     }
 
     async fn failure(&mut self) -> String {
@@ -168,19 +183,17 @@ impl Bench {
 
     /// The feeder asks the decision loop, which says this.
     async fn is_asked(&mut self, may_feed: bool) {
-        match self.any_event().await {
-            Event::AboutToFeed { may_feed: answer } => answer.send(may_feed).unwrap(),
-            Event::Box(event) => panic!("{event:?}"),
-            Event::AboutToSend { .. } | Event::Probed { .. } | Event::BeatOutside { .. } => {
-                unreachable!()
-            }
-        }
+        let event = self.any_event().await;
+        let BoxEvent::AboutToFeed { may_feed: answer } = event else {
+            panic!("{event:?}");
+        };
+        answer.send(may_feed).unwrap();
     }
 
     /// The box answers the ping before a heartbeat, and the decision loop what it is asked then.
     async fn is_ready(&mut self, may_feed: bool) {
         let ping = self.receives(Kind::Ping).await;
-        self.answer(&ping, "pong").await;
+        self.answer(&ping, What::Pong).await;
         self.is_asked(may_feed).await;
     }
 
@@ -188,22 +201,16 @@ impl Bench {
     async fn is_fed(&mut self) {
         self.is_ready(true).await;
         let set = self.receives(Kind::Set).await;
-        self.answer(&set, "set lvmbeat counted").await;
-        self.say("1234 relay energised\r\n").await;
+        self.answer(&set, What::Counted(set.source.clone())).await;
+        self.report(What::Energised, None).await;
         let status = self.receives(Kind::Status).await;
-        self.answer(
-            &status,
-            "status relay=energised latched=no remaining_ms=60000 hold=cut_off refused:",
-        )
-        .await;
-        let answer = self.answered().await;
-        assert!(answer.verdict.ends_with(" set lvmbeat counted"));
-        let status = Told::Status {
-            energised: true,
-            latched: false,
-            hold: Some("cut_off".to_owned()),
+        let known = knows(true, Some(Cause::CutOff));
+        self.answer(&status, What::Status(known.clone())).await;
+        let expected = Answer {
+            verdict: Verdict::Counted,
+            status: known,
         };
-        assert_eq!(answer.status, status);
+        assert_eq!(self.answered().await, expected);
     }
 
     async fn answered(&mut self) -> Answer {
@@ -257,7 +264,7 @@ async fn a_refusal_is_told_and_costs_no_session() {
     let mut bench = Bench::in_session(PATIENT).await;
     bench.decide(Duration::ZERO);
     let ping = bench.receives(Kind::Ping).await;
-    bench.answer(&ping, "refused flood").await;
+    bench.answer(&ping, What::Refused(Refusal::Flood)).await;
     assert_eq!(bench.failure().await, "the box has refused ping: flood");
     bench.decide(Duration::ZERO);
     bench.is_fed().await;
@@ -288,14 +295,14 @@ async fn s5_a_box_that_was_reset_gets_a_new_session_within_the_same_decision() {
     let mut bench = Bench::in_session(PATIENT).await;
     bench.decide(Duration::ZERO);
     let ping = bench.receives(Kind::Ping).await;
-    bench.answer(&ping, "refused session").await;
+    bench.answer(&ping, What::Refused(Refusal::Session)).await;
     bench.give_session(78).await;
     bench.is_fed().await;
     // Once: a box that refuses again is told of.
     bench.decide(Duration::ZERO);
     for _ in 0..2 {
         let ping = bench.receives(Kind::Ping).await;
-        bench.answer(&ping, "refused session").await;
+        bench.answer(&ping, What::Refused(Refusal::Session)).await;
         if ping.session == 78 {
             bench.give_session(79).await;
         }
@@ -314,21 +321,26 @@ async fn s6_of_decisions_that_meet_a_slow_box_only_the_last_is_sent() {
     for _ in 0..100 {
         bench.decide(Duration::ZERO);
     }
-    bench.answer(&ping, "pong").await;
+    bench.answer(&ping, What::Pong).await;
     bench.is_asked(true).await;
     let set = bench.receives(Kind::Set).await;
-    bench
-        .answer(&set, "set lvmbeat held reason=cut_off source=lvmbeat")
-        .await;
+    let hold = Hold {
+        cause: Cause::CutOff,
+        source: Some(set.source.clone()),
+    };
+    let answer = What::Held {
+        source: set.source.clone(),
+        hold: hold.clone(),
+    };
+    bench.answer(&set, answer).await;
     let status = bench.receives(Kind::Status).await;
-    bench
-        .answer(&status, "status relay=energised latched=no refused:")
-        .await;
-    let verdict = bench.answered().await.verdict;
-    assert_eq!(
-        verdict,
-        "1234 set lvmbeat held reason=cut_off source=lvmbeat"
-    );
+    let known = knows(true, None);
+    bench.answer(&status, What::Status(known.clone())).await;
+    let expected = Answer {
+        verdict: Verdict::Held(hold),
+        status: known,
+    };
+    assert_eq!(bench.answered().await, expected);
     bench.is_fed().await;
     // That was all: what is sent next comes of the next decision.
     bench.decide(LATE);
@@ -339,16 +351,17 @@ async fn s6_of_decisions_that_meet_a_slow_box_only_the_last_is_sent() {
 #[tokio::test]
 async fn what_the_box_says_by_itself_is_told_and_its_restart_ends_the_session() {
     let mut bench = Bench::in_session(PATIENT).await;
-    bench.say("70000 relay released cause=expired\r\n").await;
-    let released = Told::Relay {
-        energised: false,
-        cause: Some("expired".to_owned()),
+    let start = Start {
+        cause: ResetCause::Hung,
+        starts: 2,
+        place: 0,
+        was_energised: false,
     };
-    assert!(matches!(bench.event().await, BoxEvent::Told(told) if told == released));
-    bench
-        .say("0 boot cause=watchdog starts=2 version=0.1.0\r\n")
-        .await;
-    assert!(matches!(bench.event().await, BoxEvent::Told(Told::Started)));
+    for what in [What::Released(Release::Expired), What::Started(start)] {
+        bench.report(what.clone(), None).await;
+        let event = bench.event().await;
+        assert!(matches!(event, BoxEvent::Reported(reported) if reported == what));
+    }
     bench.decide(Duration::ZERO);
     bench.give_session(78).await;
     bench.is_fed().await;
@@ -362,8 +375,24 @@ async fn x2_noise_on_the_line_is_survived() {
         bench.write(&noise).await;
     }
     bench.say("\r\n").await;
-    assert!(matches!(bench.event().await, BoxEvent::Told(Told::Other)));
     bench.decide(Duration::ZERO);
+    bench.is_fed().await;
+}
+
+/// Whatever the box says in place of an answer, no heartbeat is taken for one that counted.
+#[tokio::test]
+async fn x2_an_answer_to_something_else_ends_the_session() {
+    let mut bench = Bench::in_session(PATIENT).await;
+    bench.decide(Duration::ZERO);
+    bench.is_ready(true).await;
+    let set = bench.receives(Kind::Set).await;
+    bench.answer(&set, What::Pong).await;
+    assert_eq!(
+        bench.failure().await,
+        "the box has answered the heartbeat with: pong"
+    );
+    bench.decide(Duration::ZERO);
+    bench.give_session(78).await;
     bench.is_fed().await;
 }
 

@@ -21,7 +21,7 @@ use crate::clu::message::MAX_REPLY_BYTES;
 
 mod gate;
 
-pub(super) use gate::{COMMANDS, Gate, Shared};
+pub(super) use gate::{COMMANDS, Gate, REPLIES, Shared};
 
 /// A frame's kind, channel and length.
 const FRAME_HEADER: usize = 7;

@@ -10,15 +10,16 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer, ExchangeKind};
 
-use super::filter::COMMANDS;
+use super::filter::{COMMANDS, REPLIES};
 use super::{Line, Node};
 use crate::clu::bus::{BusError, CommandQueue, EXCHANGE, SessionSpec};
 
-/// Commands that wait in the broker, and their bytes.
+/// Messages that wait in one queue of the broker, and their bytes. Beyond that the oldest are
+/// dropped (L1): what is delivered has not waited for long, and the broker's memory has an end.
 const QUEUE: i64 = 4096;
 const QUEUE_BYTES: i64 = 64 << 20;
 /// Replies on their way to this process: they may be long.
-const REPLIES_PREFETCH: u16 = 32;
+pub(super) const REPLIES_PREFETCH: u16 = 32;
 
 /// Declares and consumes the queues of one session. All of it is sent before the first answer
 /// comes; one failure on a channel makes all that follows fail with the same error.
@@ -47,15 +48,8 @@ impl Queues<'_> {
         queue: CommandQueue,
     ) -> Result<impl Future<Output = lapin::Result<Consumer>> + use<>, BusError> {
         let ttl = u32::try_from(queue.ttl.as_millis()).unwrap_or(u32::MAX);
-        let mut arguments = FieldTable::default();
+        let mut arguments = bounded();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(ttl.into()));
-        // L1: beyond that the oldest are dropped, so that what is delivered has not waited for
-        // long.
-        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(QUEUE));
-        arguments.insert(
-            "x-max-length-bytes".into(),
-            AMQPValue::LongLongInt(QUEUE_BYTES),
-        );
         let binding = format!("command.{}.#", self.spec.name);
         self.consume(COMMANDS, &[binding], arguments, self.spec.prefetch)
     }
@@ -65,7 +59,7 @@ impl Queues<'_> {
     ) -> Result<impl Future<Output = lapin::Result<Consumer>> + use<>, BusError> {
         let bindings = self.spec.reply_bindings();
         let prefetch = self.spec.prefetch.min(REPLIES_PREFETCH);
-        self.consume("replies", &bindings, FieldTable::default(), prefetch)
+        self.consume(REPLIES, &bindings, bounded(), prefetch)
     }
 
     fn consume(
@@ -158,6 +152,16 @@ impl Queues<'_> {
             Err(_) => BusError::Locked { queue },
         }
     }
+}
+
+fn bounded() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(QUEUE));
+    arguments.insert(
+        "x-max-length-bytes".into(),
+        AMQPValue::LongLongInt(QUEUE_BYTES),
+    );
+    arguments
 }
 
 /// How many messages may be under way: one where the broker is near.

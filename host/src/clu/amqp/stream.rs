@@ -189,7 +189,7 @@ impl Filtered {
         Err(io::Error::new(
             io::ErrorKind::InvalidData,
             format!(
-                "it takes no login by {login}, which is lvmbeat's, but by {offered}; allow it there (auth_mechanisms)"
+                "it does not accept logins by {login}, which lvmbeat uses, but by {offered}; enable {login} there (auth_mechanisms)"
             ),
         ))
     }
@@ -230,7 +230,7 @@ impl AsyncRead for Filtered {
             if changed > 0 {
                 tracing::warn!(
                     messages = changed,
-                    "properties that cannot be read are taken off a message, and a body that is too long is cut"
+                    "messages with unreadable properties or an overlong body arrived; these parts were dropped"
                 );
             }
         }

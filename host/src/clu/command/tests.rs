@@ -81,9 +81,9 @@ fn what_cannot_be_parsed_is_refused_with_help_and_an_error() {
             "There is no command 'get_command_model'. Did you mean get-command-model?",
         ),
         ("helpme", "There is no command 'helpme'. Did you mean help?"),
-        ("set a b", "The argument 'b' is one too many."),
-        ("ping extra", "The argument 'extra' is one too many."),
-        ("status extra", "The argument 'extra' is one too many."),
+        ("set a b", "The argument 'b' is not expected."),
+        ("ping extra", "The argument 'extra' is not expected."),
+        ("status extra", "The argument 'extra' is not expected."),
         ("ping --foo", "There is no option '--foo' here."),
         // Python's CLU never answers these.
         ("--foo", "There is no option '--foo' here."),
@@ -329,11 +329,11 @@ fn another_actor_has_its_own_commands() {
     );
     assert_eq!(
         help("dome")[0],
-        "A command is missing after it; --help shows which there are."
+        "A subcommand is missing; --help lists them."
     );
     assert_eq!(
         help("lights --state dim")[0],
-        "'dim' is no value for --state STATE. Possible are on, off."
+        "'dim' is not a value for --state STATE. Possible values: on, off."
     );
     let of_open = help("help dome open");
     assert_eq!(of_open[0], "Usage: lvmecp dome open [OPTIONS]");

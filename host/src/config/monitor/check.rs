@@ -177,7 +177,7 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         Err(read.at.error(
             &format!("monitor.email.{key}"),
             problem,
-            format!("set it or {variable}, or leave all of e-mail out"),
+            format!("set it or {variable}, or remove all e-mail settings"),
         ))
     };
     if recipients.is_empty() {
@@ -185,7 +185,7 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         if parts.into_iter().all(Option::is_none) {
             return Ok(None);
         }
-        let problem = "names nobody, although other settings of e-mail are given";
+        let problem = "is empty, although other e-mail settings are given";
         return missing("recipients", problem, "LVMBEAT_EMAIL_RECIPIENTS");
     }
     let Some(host) = host else {
@@ -240,7 +240,7 @@ fn recipients(read: Reader<'_>, values: Option<Vec<String>>) -> Result<Vec<Mailb
         Ok(recipients)
     } else {
         let place = given.unwrap_or_else(|| read.key(key, ""));
-        Err(place.error("holds the same address twice", "give each once"))
+        Err(place.error("contains the same address twice", "give each once"))
     }
 }
 
@@ -311,15 +311,15 @@ fn webhooks(read: Reader<'_>, raw: Vec<RawWebhook>) -> Result<Vec<Webhook>, Conf
     Ok(webhooks)
 }
 
-/// Shown to everybody who is told anything.
+/// The page's address goes into every notification.
 fn page(given: &Given<'_>) -> Result<Url, ConfigError> {
     let url = given.http()?;
     if url.username().is_empty() && url.password().is_none() {
         Ok(url)
     } else {
         Err(given.error(
-            "holds a user or a password, and everybody who is told anything would see it",
-            "give the address without",
+            "contains a user or a password, which everyone who is notified would see",
+            "give the address without them",
         ))
     }
 }

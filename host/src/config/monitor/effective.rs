@@ -63,14 +63,14 @@ pub(super) fn report(monitor: &Monitor) -> String {
         writeln!(
             report,
             "M1  The monitor alerts within {} s of the last beat that it received\n    \
-             = {alert} s of silence (send_email_after) + {check} s until it looks (check_heartbeat_every);\n    \
+             = {alert} s of silence (send_email_after) + {check} s until the next check (check_heartbeat_every);\n    \
              time in which it was not listening does not count.",
             alert + check
         )
     } else {
         writeln!(
             report,
-            "M1  The monitor never alerts by itself (LVMBEAT_START_MONITOR or monitor.alerts says so)."
+            "M1  The monitor raises no alarms on its own (LVMBEAT_START_MONITOR or monitor.alerts is off)."
         )
     };
     let tokens = match (&monitor.ping_token, &monitor.admin_token) {
@@ -102,7 +102,7 @@ pub(super) fn report(monitor: &Monitor) -> String {
             "memory",
             monitor.state_file.as_ref().map_or_else(
                 || {
-                    "none: a restart forgets alerts and what was disabled; set LVMBEAT_STATE_FILE"
+                    "none: a restart loses undelivered alerts and a disable; set LVMBEAT_STATE_FILE"
                         .to_owned()
                 },
                 |file| file.display().to_string(),
@@ -133,7 +133,7 @@ fn email(email: &Email) -> String {
     let login = match (&email.login, email.tls) {
         (None, _) => "without login".to_owned(),
         (Some((user, _)), EmailTls::None) => {
-            format!("as {user}, whose password anybody on the way can read")
+            format!("as {user}, with a password that anybody on the way can read")
         }
         (Some((user, _)), EmailTls::StartTls | EmailTls::Implicit) => format!("as {user}"),
     };

@@ -233,7 +233,11 @@ fn x1_secrets_are_read_from_files_named_by_variable_or_by_key() {
     let refused = parse(&format!(
         "monitor: {{ping_url: 'http://x', ping_url_file: {url}}}"
     ));
-    assert_refused(refused, "lvmbeat.yaml: monitor.ping_url", "one of both");
+    assert_refused(
+        refused,
+        "lvmbeat.yaml: monitor.ping_url",
+        "only one of them",
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -247,7 +251,7 @@ fn x1_the_file_itself_holds_no_secret() {
     ] {
         let error = parse(text).unwrap_err().to_string();
         assert!(
-            error.contains("is not known; a secret does not belong here")
+            error.contains("is not known; do not write a secret here")
                 && !error.contains("hunter2"),
             "{error}"
         );
@@ -292,7 +296,7 @@ fn m2_email_that_is_given_in_part_is_refused_with_the_part_that_is_missing() {
         assert_refused(
             refused,
             "lvmbeat.yaml: monitor.email.recipients",
-            "leave all of e-mail out",
+            "remove all e-mail settings",
         );
     }
 }
@@ -373,7 +377,7 @@ fn x2_a_value_that_cannot_be_is_refused_with_its_place_and_a_remedy() {
             "for example 10.0.0.0/8",
         ),
         ("LVMBEAT_PING_TOKEN", "hunter2 hunter2", "without spaces"),
-        ("LVMBEAT_ADMIN_TOKEN", "hünter2", "of ASCII"),
+        ("LVMBEAT_ADMIN_TOKEN", "hünter2", "ASCII letters"),
         ("SLACK_API_TOKEN", "xoxb hunter2", "without spaces"),
         ("LVMBEAT_WEBHOOK_URL", "ftp://hunter2", "give http://"),
         ("LVMBEAT_PING_URL", "hunter2", "give http://"),

@@ -46,7 +46,7 @@ impl Said {
 pub(super) fn forgotten<T>(done: &Done<T>) -> Option<String> {
     let cause = done.unsaved.as_ref()?;
     Some(format!(
-        "This is not on the disk ({cause}): a restart now would forget it."
+        "This could not be saved ({cause}): a restart would lose it."
     ))
 }
 
@@ -132,7 +132,7 @@ impl IntoResponse for Problem {
 pub(super) async fn not_found() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        "There is no such path here; /docs lists them all.",
+        "There is no such path; /docs lists them all.",
     )
 }
 
@@ -140,7 +140,7 @@ pub(super) async fn not_found() -> Problem {
 pub(super) async fn method_not_allowed() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "This path does not know that method; /docs lists them all.",
+        "This path does not support that method; /docs lists them all.",
     )
 }
 
@@ -156,8 +156,7 @@ pub(super) async fn no_head(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// A form that a browser has sent goes back to the page, or is told in a page of its own what is
-/// wrong.
+/// A browser that has sent a form goes back to the page, or gets a page that says what is wrong.
 pub(super) async fn for_people(request: Request, next: Next) -> Response {
     let person = request.method() == Method::POST && prefers_html(request.headers());
     let root = mount::Root::of(&request);

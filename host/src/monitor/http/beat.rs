@@ -21,8 +21,8 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
     get,
     path = "/heartbeat",
     responses(
-        (status = 200, description = "It was counted", body = Said),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 200, description = "The heartbeat counts", body = Said),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn beat(State(web): State<Web>) -> Result<Json<Said>, Problem> {
@@ -39,9 +39,9 @@ async fn beat(State(web): State<Web>) -> Result<Json<Said>, Problem> {
     path = "/heartbeat",
     request_body(content = Option<Report>, description = "How the observatory is"),
     responses(
-        (status = 200, description = "It was counted", body = Said),
-        (status = 422, description = "The heartbeat counts, but the report is none", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 200, description = "The heartbeat counts", body = Said),
+        (status = 422, description = "The heartbeat counts, but the report is not valid", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn beat_with_report(
@@ -61,7 +61,7 @@ async fn beat_with_report(
     match problem {
         None => Ok(received()),
         Some(problem) => {
-            tracing::debug!(?problem, "a heartbeat came with a report that is none");
+            tracing::debug!(?problem, "a heartbeat came with an invalid report");
             Err(problem.after("The heartbeat counts, but its report does not."))
         }
     }

@@ -100,7 +100,7 @@ fn page(document: &Value, root: &Root) -> Markup {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (text(&document["info"]["title"])) ": how to ask it" }
+                title { (text(&document["info"]["title"])) ": HTTP interface" }
                 link rel="stylesheet" href=(root.link("page.css"));
                 link rel="stylesheet" href=(root.link("docs.css"));
             }

@@ -31,7 +31,7 @@ use super::answer::Problem;
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::config::monitor::Monitor;
-use crate::telemetry::http::Peer;
+use crate::server::Peer;
 use origin::Own;
 use tries::{Tries, Wrong};
 
@@ -74,7 +74,7 @@ impl Doors {
     /// Says in the log which doors are open to anybody.
     pub(super) fn new(config: &Monitor, clock: Arc<dyn Clock>) -> Self {
         if config.ping_token.is_none() {
-            tracing::warn!("anybody can beat, and so hide a silence: set LVMBEAT_PING_TOKEN");
+            tracing::warn!("anybody can send a beat and so hide a silence: set LVMBEAT_PING_TOKEN");
         }
         if config.admin_token.is_none() {
             tracing::warn!("anybody can disable alarms and send tests: set LVMBEAT_ADMIN_TOKEN");
@@ -117,7 +117,7 @@ impl Doors {
         };
         let Some(presented) = presented(headers) else {
             return Err(refused(format!(
-                "This needs the {name}: as a bearer token, or as the password of any user."
+                "This needs the {name}: as a bearer token, or as the password with any user name."
             )));
         };
         if token.is_some_and(|token| same(token, &presented)) {
@@ -127,7 +127,7 @@ impl Doors {
         if let Some(seconds) = self.tries().limited(client.0, now) {
             return Err(Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
-                format!("Too many wrong tokens came from you; try again in {seconds} s."),
+                format!("Too many wrong tokens; try again in {seconds} s."),
             )
             .retry_after(seconds));
         }
@@ -144,7 +144,7 @@ impl Doors {
             .is_some_and(|ping| same(ping, &presented))
         {
             return Err(refused(
-                "This is the ping token, with which one can only beat; the admin token is needed.",
+                "This is the ping token, which can only send beats; the admin token is needed.",
             ));
         }
         self.wrong(client, now);
@@ -157,7 +157,7 @@ impl Doors {
 
     fn wrong(&self, client: Client, now: Instant) {
         match self.tries().wrong(client.0, now) {
-            Wrong::First => tracing::warn!(%client, "somebody tries a wrong token"),
+            Wrong::First => tracing::warn!(%client, "somebody sent a wrong token"),
             Wrong::Again => {}
             Wrong::TooMany => {
                 tracing::warn!(%client, "too many wrong tokens; this client has to wait");

@@ -8,10 +8,7 @@ use utoipa_axum::routes;
 
 use super::answer::Problem;
 use super::{Web, metrics};
-use crate::telemetry::metrics::CONTENT_TYPE;
-
-/// The loop shows itself several times a second; one that has not for this long hangs.
-const HUNG_AFTER: embassy_time::Duration = embassy_time::Duration::from_secs(5);
+use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
@@ -39,7 +36,7 @@ async fn healthz(State(web): State<Web>) -> (StatusCode, &'static str) {
         None => (StatusCode::OK, "ok\n"),
         Some(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the watch loop does not run\n",
+            "the watch loop is not running\n",
         ),
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn form<T: DeserializeOwned + Default>(request: Request) -> Res
 fn no_form() -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "The body is no form; send none, or one of the type application/x-www-form-urlencoded.",
+        "The body is not a form; send no body, or one of the type application/x-www-form-urlencoded.",
     )
 }
 
@@ -66,7 +66,7 @@ fn no_form() -> Problem {
 pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // serde would take the elements of an array for the fields of a structure.
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::value("The body is no JSON object."));
+        return Err(Problem::value("The body is not a JSON object."));
     }
     serde_json::from_slice(body).map_err(|error| Problem::value(shown(&error)))
 }
@@ -87,7 +87,7 @@ pub(super) fn body_problem(rejection: &BytesRejection) -> Problem {
         {
             return Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
-                "The body did not come in time.",
+                "The body did not arrive in time.",
             );
         }
         cause = error.source();

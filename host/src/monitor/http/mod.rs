@@ -36,13 +36,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::handle::Handle;
 use super::page;
+use crate::VERSION;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;
-use crate::telemetry::http::Limits;
+use crate::server::Limits;
 use doors::{Doors, Need};
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What the handlers work with.
 #[derive(Clone)]

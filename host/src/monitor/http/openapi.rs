@@ -18,8 +18,8 @@ const ADMIN: [&str; 2] = ["admin_token", "admin_password"];
 #[openapi(
     info(
         title = "lvmbeat monitor",
-        description = "Alerts people when the observatory has gone silent. What changes something can be asked for by GET and by POST; \
-            reads answer HEAD, too. A token is sent as a bearer token, or as the password of any user. \
+        description = "Alerts people when the observatory has gone silent. Requests that change something work by GET and by POST; \
+            reads also answer HEAD. A token is sent as a bearer token, or as the password of any user. \
             Every error is a sentence in `detail`.",
     ),
     components(schemas(Detail))
@@ -73,7 +73,7 @@ fn through_door(operation: &mut Operation, method: &str, need: Need, locked: boo
     };
     if has_body {
         answer("400", "The body cannot be read");
-        answer("408", "The body did not come in time");
+        answer("408", "The body did not arrive in time");
         answer("413", "The body is too long");
     }
     let ways: &[&str] = match need {
@@ -83,7 +83,7 @@ fn through_door(operation: &mut Operation, method: &str, need: Need, locked: boo
     };
     answer("403", "Another site asked a browser for this");
     if locked {
-        answer("401", "Without the token");
+        answer("401", "The token is missing or wrong");
         answer("429", "Too many wrong tokens came from this client");
     }
     if need == Need::Admin && method == "post" {

@@ -12,7 +12,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
     let wrong = |why: &str| {
         Problem::value(format!(
             "for: {why}; give seconds, or a number with s, m, h or d, up to 366d: for=3600, for=90m. \
-             Without it alarms are disabled until they are enabled."
+             Without it, alarms stay disabled until they are enabled."
         ))
     };
     let text = text.trim_matches(' ');
@@ -22,19 +22,19 @@ pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
         Some((at, 'h')) => (&text[..at], 3600.0),
         Some((at, 'd')) => (&text[..at], 24.0 * 3600.0),
         Some(_) => (text, 1.0),
-        None => return Err(wrong("nothing is no time")),
+        None => return Err(wrong("it is empty")),
     };
     let number = number.trim_end_matches(' ');
     // Of the many ways to write a number those that people use.
     let plain = |character: char| character.is_ascii_digit() || character == '.';
     if !number.starts_with(|first: char| first.is_ascii_digit()) || !number.chars().all(plain) {
-        return Err(wrong("that is no time"));
+        return Err(wrong("that is not a duration"));
     }
     let seconds = number
         .parse::<f64>()
-        .map_err(|_| wrong("that is no time"))?;
+        .map_err(|_| wrong("that is not a duration"))?;
     match Duration::try_from_secs_f64(seconds * unit) {
-        Ok(Duration::ZERO) => Err(wrong("no time at all")),
+        Ok(Duration::ZERO) => Err(wrong("that is zero")),
         Ok(period) if period <= LONGEST => Ok(period),
         Ok(_) | Err(_) => Err(wrong("that is too long")),
     }

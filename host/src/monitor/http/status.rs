@@ -48,7 +48,7 @@ struct Version {
 struct Status {
     /// Whether alarms are raised.
     enabled: bool,
-    /// Whether an alarm is on: people were told that the observatory is silent.
+    /// Whether an alarm is on: people were notified that the observatory is silent.
     active: bool,
     /// When the last heartbeat was received, if ever.
     last_seen: Option<Timestamp>,
@@ -63,16 +63,16 @@ struct Status {
     alert_after: f64,
     /// When alarms are enabled again by themselves, if they are disabled for some time.
     disabled_until: Option<Timestamp>,
-    /// False if the monitor never alerts by itself, whatever it is told.
+    /// False if alerting is switched off by configuration.
     alerts: bool,
     /// What the actor last reported.
     last_report: Option<LastReport>,
-    /// By what people are told.
+    /// The channels by which people are notified.
     channels: Vec<Channel>,
     /// What has not been delivered by each channel yet: how many messages that is.
     outbox: usize,
     /// The latest notices, newest first.
-    notices: Vec<Told>,
+    notices: Vec<NoticeStatus>,
     /// The memory that outlives a restart.
     state_file: StateFile,
     /// The beat to another dead-man's service, if there is one.
@@ -108,7 +108,7 @@ struct LastReport {
     report: Report,
 }
 
-/// By what people are told.
+/// The channels by which people are notified.
 #[derive(Serialize, ToSchema)]
 struct Channel {
     /// For people.
@@ -131,8 +131,8 @@ struct Channel {
 
 /// A notice, and what became of it.
 #[derive(Serialize, ToSchema)]
-struct Told {
-    /// What people have to be told.
+struct NoticeStatus {
+    /// The notice itself.
     #[serde(flatten)]
     notice: Notice,
     /// The channels that have delivered it.
@@ -184,7 +184,7 @@ impl Status {
     fn of(view: &View) -> Self {
         Self {
             enabled: view.alarm.mode.is_enabled(),
-            active: view.alarm.state == alarm::State::Down,
+            active: is_down(&view.alarm),
             last_seen: view.last_seen.map(whole),
             state: match view.alarm.state {
                 alarm::State::Waiting => Known::Waiting,
@@ -207,7 +207,7 @@ impl Status {
                 .map(|channel| channel.pending.len())
                 .sum(),
             channels: view.channels.iter().map(Channel::of).collect(),
-            notices: view.notices.iter().map(Told::of).collect(),
+            notices: view.notices.iter().map(NoticeStatus::of).collect(),
             state_file: StateFile::of(&view.store),
             own_beat: view.own_beat.as_ref().map(Own::of),
             started: whole(view.started),
@@ -215,6 +215,11 @@ impl Status {
             version: VERSION,
         }
     }
+}
+
+/// Whether people have been told that the observatory is down, and nothing else since.
+pub(super) fn is_down(alarm: &alarm::Status) -> bool {
+    alarm.state == alarm::State::Down
 }
 
 /// How long ago that was, in seconds. Never negative, though the wall clock may have been stepped.
@@ -246,7 +251,7 @@ impl Channel {
     }
 }
 
-impl Told {
+impl NoticeStatus {
     fn of(shown: &NoticeView) -> Self {
         let mut notice = shown.notice.clone();
         notice.raised = whole(notice.raised);

@@ -1,4 +1,4 @@
-//! `/enable`, `/disable`, `/notify`: what people tell the alarm.
+//! `/enable`, `/disable`, `/notify`: commands to the alarm.
 #![expect(unused_qualifications, reason = "in what utoipa makes of `params`")]
 
 use std::time::Duration;
@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::answer::{Detail, Problem, Said, forgotten};
 use super::doors::Client;
+use super::status::is_down;
 use super::{Web, input, period, whole};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
@@ -30,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Web> {
     path = "/enable",
     responses(
         (status = 200, description = "They are enabled", body = Said),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn enable(
@@ -78,8 +79,8 @@ struct Disabled {
     params(For),
     responses(
         (status = 200, description = "They are disabled", body = Disabled),
-        (status = 422, description = "That is no time", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 422, description = "Not a duration", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn disable(
@@ -98,9 +99,9 @@ async fn disable(
     request_body(content = Option<For>, content_type = "application/x-www-form-urlencoded", description = "The same as the parameters"),
     responses(
         (status = 200, description = "They are disabled", body = Disabled),
-        (status = 415, description = "The body is no form", body = Detail),
-        (status = 422, description = "That is no time", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 415, description = "The body is not a form", body = Detail),
+        (status = 422, description = "Not a duration", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn disable_by_form(
@@ -111,7 +112,7 @@ async fn disable_by_form(
     let query: For = input::query(request.uri())?;
     let form: For = input::form(request).await?;
     if query.period.is_some() && form.period.is_some() {
-        return Err(Problem::value("for: it is given twice."));
+        return Err(Problem::value("for: given twice."));
     }
     let period = query.period.or(form.period);
     disable_for(&web, client, For { period }).await
@@ -136,7 +137,7 @@ async fn disable_for(web: &Web, client: Client, wanted: For) -> Result<Json<Disa
     }))
 }
 
-/// What people are told.
+/// What people are notified of.
 #[derive(Deserialize, ToSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Direction {
@@ -144,7 +145,7 @@ enum Direction {
     Down,
 }
 
-/// Whether they are told even if they know.
+/// Whether they are notified even if they know.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Force {
@@ -154,18 +155,36 @@ struct Force {
     force: bool,
 }
 
-/// Tells people by hand that the observatory is up or down
+/// People know already, in the Python version's words.
+const UNCHANGED: &str = "State has not changed. No notification sent.";
+
+/// People are notified, or know already.
+#[derive(Serialize, ToSchema)]
+struct Notified {
+    /// Whether alarms are enabled.
+    enabled: bool,
+    /// Whether people have been notified that the observatory is down.
+    active: bool,
+    /// What was done.
+    message: String,
+    /// That a restart would forget it, if so; otherwise it is on disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    warning: Option<String>,
+}
+
+/// Notifies people by hand that the observatory is up or down
 ///
 /// By all channels, and only if they do not know already.
 #[utoipa::path(
     method(get, post),
     path = "/notify/{state}",
-    params(("state" = inline(Direction), Path, description = "What they are told"), Force),
+    params(("state" = inline(Direction), Path, description = "What people are notified of"), Force),
     responses(
-        (status = 200, description = "They are told, or know already", body = Said),
+        (status = 200, description = "People are notified, or know already", body = Notified),
         (status = 400, description = "No channel is configured", body = Detail),
-        (status = 422, description = "A value that cannot be", body = Detail),
-        (status = 503, description = "The monitor hangs", body = Detail),
+        (status = 422, description = "An invalid value", body = Detail),
+        (status = 503, description = "The monitor does not respond", body = Detail),
     )
 )]
 async fn notify(
@@ -173,29 +192,44 @@ async fn notify(
     Extension(client): Extension<Client>,
     direction: Result<Path<Direction>, PathRejection>,
     uri: Uri,
-) -> Result<Json<Said>, Problem> {
+) -> Result<Json<Notified>, Problem> {
     let Ok(Path(direction)) = direction else {
         return Err(Problem::value(
-            "Only up and down can be told: /notify/up, /notify/down.",
+            "Only up and down are possible: /notify/up, /notify/down.",
         ));
     };
     let Force { force } = input::forgiving_query(&uri)?;
     if web.handle.channels().is_empty() {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "No recipients defined, nor any other channel.",
-        ));
+        let wanted = matches!(direction, Direction::Down);
+        if force || is_down(&web.handle.view().alarm) != wanted {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "No recipients defined, nor any other channel.",
+            ));
+        }
+        return Ok(notified_of(&web, UNCHANGED, None));
     }
     let (name, done) = match direction {
         Direction::Up => ("up", web.handle.notify_up(force).await?),
         Direction::Down => ("down", web.handle.notify_down(force).await?),
     };
-    let told = done.value;
-    tracing::info!(%client, state = name, force, told, "a notification was asked for by hand");
-    let message = if told {
+    let notified = done.value;
+    tracing::info!(%client, state = name, force, notified, "a notification was asked for by hand");
+    let message = if notified {
         format!("Notification that the observatory is {name} is on its way.")
     } else {
-        format!("People know already that the observatory is {name}; force=true tells them again.")
+        UNCHANGED.to_owned()
     };
-    Ok(Said::done(message, &done))
+    Ok(notified_of(&web, message, forgotten(&done)))
+}
+
+fn notified_of(web: &Web, message: impl Into<String>, warning: Option<String>) -> Json<Notified> {
+    // The view is up to date before a request is answered.
+    let alarm = &web.handle.view().alarm;
+    Json(Notified {
+        enabled: alarm.mode.is_enabled(),
+        active: is_down(alarm),
+        message: message.into(),
+        warning,
+    })
 }

@@ -131,7 +131,7 @@ fn view(clock: &dyn Clock) -> View {
             service: "hc.example".to_owned(),
             last_taken: Some(t0()),
             failure: Some(
-                "it answers 200 OK, but says that it is not taken: OK (not found)".to_owned(),
+                "it answers 200 OK, but says that it was not accepted: OK (not found)".to_owned(),
             ),
             failures: 2,
         }),
@@ -142,7 +142,7 @@ fn view(clock: &dyn Clock) -> View {
     }
 }
 
-/// A channel that does what it is told to, and keeps what it was given.
+/// A channel that behaves as configured, and keeps what it was given.
 struct Fake {
     kind: Kind,
     name: &'static str,
@@ -360,13 +360,13 @@ async fn fake_loop(
                 show.send_replace(Arc::new(view));
                 done.send(saved(())).unwrap();
             }
-            handle::Request::NotifyDown { force, told } => {
+            handle::Request::NotifyDown { force, notified } => {
                 note(Asked::NotifyDown(force));
-                told.send(saved(force)).unwrap();
+                notified.send(saved(force)).unwrap();
             }
-            handle::Request::NotifyUp { force, told } => {
+            handle::Request::NotifyUp { force, notified } => {
                 note(Asked::NotifyUp(force));
-                told.send(saved(true)).unwrap();
+                notified.send(saved(true)).unwrap();
             }
         }
     }

@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use futures_util::future::join_all;
 use tokio::sync::{Semaphore, TryAcquireError};
 use tokio::time::timeout;
+use utoipa::IntoResponses;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -43,32 +44,32 @@ impl Trials {
     }
 }
 
+/// What each test answers.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the description of the API")]
+enum Tested {
+    /// It was sent
+    #[response(status = 200)]
+    Sent(Said),
+    /// No such channel is configured
+    #[response(status = 400)]
+    NotConfigured(Detail),
+    /// A test is under way
+    #[response(status = 429)]
+    Busy(Detail),
+    /// It could not be sent
+    #[response(status = 502)]
+    Failed(Detail),
+}
+
 /// Sends a test e-mail to each recipient
-#[utoipa::path(
-    method(get, post),
-    path = "/email-test",
-    responses(
-        (status = 200, description = "It was sent", body = Said),
-        (status = 400, description = "No e-mail is configured", body = Detail),
-        (status = 429, description = "A test is under way", body = Detail),
-        (status = 502, description = "It could not be sent", body = Detail),
-    )
-)]
+#[utoipa::path(method(get, post), path = "/email-test", responses(Tested))]
 async fn email_test(web: State<Web>, client: Extension<Client>) -> Result<Json<Said>, Problem> {
     test_email(web, client).await
 }
 
 /// Sends a test e-mail to each recipient
-#[utoipa::path(
-    method(get, post),
-    path = "/test/email",
-    responses(
-        (status = 200, description = "It was sent", body = Said),
-        (status = 400, description = "No e-mail is configured", body = Detail),
-        (status = 429, description = "A test is under way", body = Detail),
-        (status = 502, description = "It could not be sent", body = Detail),
-    )
-)]
+#[utoipa::path(method(get, post), path = "/test/email", responses(Tested))]
 async fn test_email(
     State(web): State<Web>,
     Extension(client): Extension<Client>,
@@ -78,16 +79,7 @@ async fn test_email(
 }
 
 /// Sends a test message to Slack
-#[utoipa::path(
-    method(get, post),
-    path = "/test/slack",
-    responses(
-        (status = 200, description = "It was sent", body = Said),
-        (status = 400, description = "Slack is not configured", body = Detail),
-        (status = 429, description = "A test is under way", body = Detail),
-        (status = 502, description = "It could not be sent", body = Detail),
-    )
-)]
+#[utoipa::path(method(get, post), path = "/test/slack", responses(Tested))]
 async fn test_slack(
     State(web): State<Web>,
     Extension(client): Extension<Client>,
@@ -97,16 +89,7 @@ async fn test_slack(
 }
 
 /// Sends a test message to each webhook
-#[utoipa::path(
-    method(get, post),
-    path = "/test/webhook",
-    responses(
-        (status = 200, description = "It was sent", body = Said),
-        (status = 400, description = "No webhook is configured", body = Detail),
-        (status = 429, description = "A test is under way", body = Detail),
-        (status = 502, description = "It could not be sent", body = Detail),
-    )
-)]
+#[utoipa::path(method(get, post), path = "/test/webhook", responses(Tested))]
 async fn test_webhook(
     State(web): State<Web>,
     Extension(client): Extension<Client>,

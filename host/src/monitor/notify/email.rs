@@ -32,7 +32,7 @@ struct Group {
     wording: Arc<Wording>,
 }
 
-/// One for each recipient. Who is configured twice is told once.
+/// One for each recipient. One who is configured twice is notified once.
 pub(super) fn channels(
     config: &Email,
     wording: &Arc<Wording>,
@@ -56,7 +56,7 @@ pub(super) fn channels(
     });
     let mut channels: Vec<Recipient> = Vec::new();
     for (id, address) in &group.addresses {
-        // Two who are masked alike are told apart.
+        // Two who are masked alike get a number.
         let mut shown = format!("e-mail to {}", masked(address));
         let alike = channels
             .iter()
@@ -118,7 +118,8 @@ impl Channel for Recipient {
             text: Text::new(message, &self.group.wording),
         };
         let mut sent = self.group.server.send(&to, &letters).await.into_iter();
-        let stranger = || DeliveryError::new("a defect of lvmbeat: not a recipient of this server");
+        let stranger =
+            || DeliveryError::new("not a recipient of this server; this is a defect of lvmbeat");
         let results = found.iter().map(|found| found.and_then(|_| sent.next()));
         results
             .map(|result| result.unwrap_or_else(|| Err(stranger().into())))
@@ -138,10 +139,9 @@ impl Letters for Written<'_> {
         &self.config.from.email
     }
 
-    fn written(&self, utf8: bool) -> Result<Vec<u8>, String> {
+    fn written(&self, utf8: bool) -> Result<Vec<u8>, lettre::error::Error> {
         message::compose(self.config, self.message, &self.text, utf8)
             .map(|message| message.formatted())
-            .map_err(|error| error.to_string())
     }
 }
 

@@ -13,7 +13,6 @@ use super::DeliveryError;
 use crate::config::Secret;
 use crate::dial;
 use crate::peer::{Secrets, shown};
-use crate::telemetry::with_causes;
 
 /// What is read of an answer; the rest is left.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -33,7 +32,7 @@ pub(super) struct Answer {
 /// A client with a limit on the whole request (name lookup, connection, answer).
 ///
 /// It follows no redirect: that would make a GET of a POST, and might carry a token elsewhere (X1).
-pub(super) fn client(limit: Duration) -> Result<Client, String> {
+pub(super) fn client(limit: Duration) -> reqwest::Result<Client> {
     // The one provider of this program; only the first call in a process has an effect.
     let _ = rustls::crypto::ring::default_provider().install_default();
     dial::http_client(limit)
@@ -43,7 +42,6 @@ pub(super) fn client(limit: Duration) -> Result<Client, String> {
         // Messages are hours apart.
         .pool_max_idle_per_host(0)
         .build()
-        .map_err(|error| with_causes(&error))
 }
 
 /// Posts to `whom`, or says that they cannot be reached. Never shows the URL, which may carry a

@@ -1,4 +1,4 @@
-//! The ways by which people are told.
+//! The channels by which people are notified.
 //!
 //! `text` says it; `email`, `slack` and `webhook` deliver it, the latter two by `http`.
 
@@ -16,9 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rustls::client::VerifierBuilderError;
+use rustls::pki_types::InvalidDnsNameError;
 
 use super::notice::Notice;
 use crate::config::monitor::{Monitor, Wording};
+use crate::errors::with_causes;
 use crate::peer::Secrets;
 use slack::Slack;
 use text::Text;
@@ -30,7 +33,7 @@ pub use webhook::Posted;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Message {
     /// All that this channel has not delivered yet, oldest first; never empty. More than one if the
-    /// channel failed meanwhile: an alarm that is over before it could be delivered is told
+    /// channel failed meanwhile: an alarm that is over before it could be delivered is sent
     /// together with its all-clear.
     Notices(Vec<Notice>),
     /// Somebody wants to see that this channel works.
@@ -179,14 +182,37 @@ impl From<DeliveryError> for Undelivered {
 }
 
 /// Why there are no channels.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error(
-    "TLS cannot be set up: {0}; install the certificates of the public authorities (Debian: ca-certificates), or name a file of certificates in SSL_CERT_FILE"
+    "TLS cannot be set up: {}; install the certificates of the public authorities (Debian: ca-certificates), or name a file of certificates in SSL_CERT_FILE",
+    with_causes(.0)
 )]
-pub struct ChannelsError(String);
+pub struct ChannelsError(#[from] TlsError);
+
+/// Why TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+enum TlsError {
+    #[error("{host}: {cause}")]
+    ServerName {
+        host: String,
+        #[source]
+        cause: InvalidDnsNameError,
+    },
+    #[error("{cause}{}", first.as_ref().map_or_else(String::new, |first| format!(" ({first})")))]
+    Authorities {
+        #[source]
+        cause: VerifierBuilderError,
+        /// The first certificate that could not be read.
+        first: Option<rustls_native_certs::Error>,
+    },
+    #[error(transparent)]
+    Protocol(#[from] rustls::Error),
+    #[error(transparent)]
+    HttpClient(#[from] reqwest::Error),
+}
 
 /// The channels of the configuration, in its order: one for each recipient of e-mail, so that one
-/// who is refused holds no other back and nobody is told twice; one for Slack; one for each
+/// who is refused holds no other back and nobody is notified twice; one for Slack; one for each
 /// webhook. The authorities that are trusted are read once, here.
 pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError> {
     let (wording, secrets) = (
@@ -202,7 +228,7 @@ pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError
         }
     }
     if config.slack.is_some() || !config.webhooks.is_empty() {
-        let client = http::client(limit).map_err(ChannelsError)?;
+        let client = http::client(limit).map_err(TlsError::from)?;
         if let Some(slack) = &config.slack {
             channels.push(Arc::new(Slack::new(slack, &wording, &client, &secrets)));
         }

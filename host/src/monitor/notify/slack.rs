@@ -79,9 +79,9 @@ impl Slack {
             }
             "is_archived" => format!("the channel {channel} is archived"),
             "invalid_auth" | "not_authed" | "token_expired" | "token_revoked"
-            | "account_inactive" => "the token is not valid (any more): check it".to_owned(),
+            | "account_inactive" => "the token is not valid, or no longer: check it".to_owned(),
             "missing_scope" => "the token lacks the scope chat:write".to_owned(),
-            "ratelimited" | "rate_limited" => "too many messages at a time".to_owned(),
+            "ratelimited" | "rate_limited" => "too many messages at once".to_owned(),
             "" => return "Slack refuses the message and does not say why".to_owned(),
             other => {
                 let other = shown(other.as_bytes(), &self.secrets);
@@ -122,16 +122,14 @@ impl Channel for Slack {
         )
         .await?;
         let cause = if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            "Slack takes no message now (429): too many at a time".to_owned()
+            "Slack accepts no message now (429): too many at once".to_owned()
         } else if !answer.status.is_success() {
             format!("Slack answers {}", answer.status)
         } else {
             match serde_json::from_slice::<Verdict>(&answer.body) {
                 Ok(Verdict { ok: true, .. }) => return Ok(()),
                 Ok(Verdict { error, .. }) => self.refused(&error),
-                Err(_) => {
-                    "Slack gives an answer that is not its own: is something between?".to_owned()
-                }
+                Err(_) => "the answer does not come from Slack: is a proxy in between?".to_owned(),
             }
         };
         Err(DeliveryError {

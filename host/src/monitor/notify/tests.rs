@@ -167,7 +167,7 @@ async fn slack_says_in_words_why_it_refuses() {
         ),
         (
             r#"{"ok": false, "error": "invalid_auth"}"#,
-            "Slack refuses the message (invalid_auth): the token is not valid (any more): check it",
+            "Slack refuses the message (invalid_auth): the token is not valid, or no longer: check it",
         ),
         (
             r#"{"ok": false, "error": "channel_not_found"}"#,
@@ -183,15 +183,15 @@ async fn slack_says_in_words_why_it_refuses() {
         ),
         (
             r#"{"ok": "true"}"#,
-            "Slack gives an answer that is not its own: is something between?",
+            "the answer does not come from Slack: is a proxy in between?",
         ),
         (
             "<html>Log in to the Wi-Fi",
-            "Slack gives an answer that is not its own: is something between?",
+            "the answer does not come from Slack: is a proxy in between?",
         ),
         (
             "",
-            "Slack gives an answer that is not its own: is something between?",
+            "the answer does not come from Slack: is a proxy in between?",
         ),
     ];
     for (body, cause) in cases {
@@ -207,7 +207,7 @@ async fn slack_and_webhooks_say_when_they_want_to_be_asked_again() {
     let error = server.slack().deliver(&alert()).await.unwrap_err();
     assert_eq!(
         error.cause,
-        "Slack takes no message now (429): too many at a time"
+        "Slack accepts no message now (429): too many at once"
     );
     assert_eq!(error.retry_after, Some(Duration::from_secs(30)));
     let server = StandIn::start(|| (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "7")])).await;
@@ -228,18 +228,18 @@ async fn a_webhook_gets_what_is_documented() {
         .unwrap();
     webhook.deliver(&Message::Test).await.unwrap();
     let taken = server.taken();
-    let [told, trial] = taken.as_slice() else {
+    let [posted, trial] = taken.as_slice() else {
         panic!("{taken:?}");
     };
-    assert_eq!(told.path, "POST /hunter2?key=hunter2");
-    let authorizations: Vec<_> = told.headers.get_all("authorization").iter().collect();
+    assert_eq!(posted.path, "POST /hunter2?key=hunter2");
+    let authorizations: Vec<_> = posted.headers.get_all("authorization").iter().collect();
     assert_eq!(authorizations, [&format!("Bearer {TOKEN}")]);
-    assert_eq!(told.body["kind"], "up");
-    assert_eq!(told.body["subject"], "RESOLVED: LCO internet is up");
-    let text = told.body["text"].as_str().unwrap();
+    assert_eq!(posted.body["kind"], "up");
+    assert_eq!(posted.body["subject"], "RESOLVED: LCO internet is up");
+    let text = posted.body["text"].as_str().unwrap();
     assert!(text.starts_with("LCO internet was down from "), "{text}");
-    assert_eq!(told.body["notices"], json!(notices));
-    assert_eq!(told.body["notices"][0]["event"]["kind"], "down");
+    assert_eq!(posted.body["notices"], json!(notices));
+    assert_eq!(posted.body["notices"][0]["event"]["kind"], "down");
     assert_eq!(trial.body["kind"], "test");
     assert_eq!(trial.body["notices"], json!([]));
     // Without a token it is the user and password of the URL.
@@ -300,7 +300,7 @@ async fn x2_an_answer_without_end_is_not_read_to_its_end() {
     };
     let server = StandIn::start(endless).await;
     let error = server.slack().deliver(&alert()).await.unwrap_err();
-    assert!(error.cause.contains("not its own"), "{error}");
+    assert!(error.cause.contains("does not come from Slack"), "{error}");
     server.webhook(None).deliver(&alert()).await.unwrap();
 }
 

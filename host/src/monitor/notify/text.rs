@@ -16,9 +16,9 @@ use crate::peer::one_line;
 use outages::Outage;
 use words::{span, time};
 
-/// Earlier outages that are told one by one; there may be more if a channel failed for days.
-const TOLD: usize = 10;
-/// The longest cause that is told, in characters: it comes over the network (X2).
+/// Earlier outages that are listed one by one; there may be more if a channel failed for days.
+const LISTED: usize = 10;
+/// The longest cause that is shown, in characters: it comes over the network (X2).
 const LONGEST_CAUSE: usize = 300;
 
 /// One message in words.
@@ -30,7 +30,7 @@ pub(super) struct Text {
     pub(super) subject: String,
     /// Says it all.
     headline: String,
-    /// What else has to be told, in sentences.
+    /// What else has to be said, in sentences.
     notes: Vec<String>,
     /// What is known, each with a label.
     facts: Vec<(&'static str, String)>,
@@ -65,7 +65,7 @@ impl Text {
         }
     }
 
-    /// Whether people are called, and not only told.
+    /// Whether people are called, and not only informed.
     pub(super) fn calls(&self) -> bool {
         matches!(self.about, About::Down | About::Test)
     }
@@ -123,7 +123,7 @@ impl Speaker<'_> {
             about: About::EnabledAgain,
             subject: format!("{}: alarms are enabled again", self.name),
             headline: format!(
-                "{}: alarms are enabled again{since}. The time is over for which they were disabled.",
+                "{}: alarms are enabled again{since}. The time for which they were disabled is over.",
                 self.name
             ),
             notes: Vec::new(),
@@ -168,7 +168,7 @@ impl Speaker<'_> {
 
     fn down(&self, outage: &Outage<'_>) -> String {
         let is = match (outage.silence.by_hand, outage.is_new) {
-            (true, _) => "is declared down by hand",
+            (true, _) => "was declared down by hand",
             (false, true) => "is down",
             (false, false) => "is still down",
         };
@@ -193,7 +193,7 @@ impl Speaker<'_> {
             n => format!(" {} times, the last time", n + 1),
         };
         match outage.silence.last_seen {
-            _ if outage.silence.by_hand => format!("{name} is declared up by hand, at {until}."),
+            _ if outage.silence.by_hand => format!("{name} was declared up by hand, at {until}."),
             Some(from) if outage.is_new || earlier > 0 => format!(
                 "{name} was down{how_often} from {} to {until}, and is up again.",
                 self.time(from)
@@ -214,24 +214,24 @@ impl Speaker<'_> {
     ) -> Vec<String> {
         let mut notes = Vec::new();
         if last.silence.by_hand {
-            notes.push("Somebody asked for this message by hand.".to_owned());
+            notes.push("This message was requested by hand.".to_owned());
         }
         if last.is_new && last.ended.is_some() {
             notes.push("The alarm could not be delivered while it lasted.".to_owned());
         }
-        let untold = earlier.len().saturating_sub(TOLD);
-        if untold > 0 {
+        let unlisted = earlier.len().saturating_sub(LISTED);
+        if unlisted > 0 {
             notes.push(format!(
-                "Before that it was down {} times; the last {TOLD}:",
+                "Before that it was down {} times; the last {LISTED}:",
                 earlier.len()
             ));
         }
-        for outage in earlier.iter().skip(untold) {
+        for outage in earlier.iter().skip(unlisted) {
             notes.push(self.earlier(outage));
         }
         if let Some(at) = enabled_again {
             notes.push(format!(
-                "Alarms are enabled again since {}: the time is over for which they were disabled.",
+                "Alarms are enabled again since {}: the time for which they were disabled is over.",
                 self.time(at)
             ));
         }
@@ -240,7 +240,7 @@ impl Speaker<'_> {
 
     fn earlier(&self, outage: &Outage<'_>) -> String {
         let by_hand = if outage.silence.by_hand {
-            ", told by hand"
+            ", declared by hand"
         } else {
             ""
         };

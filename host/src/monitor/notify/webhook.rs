@@ -36,7 +36,7 @@ pub struct Posted<'a> {
     pub subject: &'a str,
     /// The same text that an e-mail has; its first line says it all.
     pub text: &'a str,
-    /// What people have to be told, oldest first: more than one if the webhook could not be
+    /// The notices, oldest first: more than one if the webhook could not be
     /// reached for a while, none in a test.
     pub notices: &'a [Notice],
 }
@@ -92,7 +92,7 @@ impl Channel for Webhook {
             },
         };
         let (url, token) = (self.url.reveal().clone(), self.token.as_ref());
-        // The answer's body is not told: it comes from anywhere, and may hold what was sent.
+        // The answer's body is not shown: it comes from anywhere, and may hold what was sent.
         let answer = http::post(
             &self.client,
             &self.secrets,
@@ -108,7 +108,7 @@ impl Channel for Webhook {
         }
         let cause = if status.is_redirection() {
             format!(
-                "{} answers {status}: redirects are not followed, configure the address that it leads to",
+                "{} answers {status}: redirects are not followed, configure the address that it redirects to",
                 self.shown
             )
         } else {

@@ -26,22 +26,22 @@ fn incident(number: u128) -> Uuid {
 
 impl Outbox {
     /// Pushes it, and finds it on the disk at once.
-    fn told(&mut self, number: u128, event: Event) -> NoticeId {
+    fn raise(&mut self, number: u128, event: Event) -> NoticeId {
         let id = self.push(incident(number), WALL, event);
         self.release(self.end());
         id
     }
 
     fn down(&mut self, number: u128) -> NoticeId {
-        self.told(number, Event::Down(silence()))
+        self.raise(number, Event::Down(silence()))
     }
 
     fn up(&mut self, number: u128) -> NoticeId {
-        self.told(number, Event::Up(silence()))
+        self.raise(number, Event::Up(silence()))
     }
 
     fn reminder(&mut self, number: u128) -> NoticeId {
-        self.told(number, Event::Reminder(silence()))
+        self.raise(number, Event::Reminder(silence()))
     }
 
     /// What is due, as the places of channels and the numbers of notices.
@@ -214,7 +214,7 @@ fn a_new_notice_ends_a_pause_unless_it_was_asked_for() {
         assert_eq!(outbox.due(T0).len(), 1);
         outbox.fails(0, asked, T0);
         outbox.push(incident(1), WALL, Event::Up(silence()));
-        // Not before both can be told together.
+        // Not before both can be delivered together.
         assert_eq!(outbox.due(T0), []);
         outbox.release(outbox.end());
         assert_eq!(outbox.due(T0).len(), tried);
@@ -243,7 +243,7 @@ fn a_clock_that_goes_back_ends_a_pause() {
 }
 
 #[test]
-fn an_alarm_that_is_over_before_it_is_delivered_is_told_with_its_all_clear() {
+fn an_alarm_that_is_over_before_it_is_delivered_is_sent_with_its_all_clear() {
     let mut outbox = outbox(&["a"]);
     let down = outbox.down(1);
     assert_eq!(outbox.due(T0).len(), 1);
@@ -254,7 +254,7 @@ fn an_alarm_that_is_over_before_it_is_delivered_is_told_with_its_all_clear() {
 }
 
 #[test]
-fn of_several_reminders_the_last_is_told() {
+fn of_several_reminders_the_last_is_delivered() {
     let mut outbox = outbox(&["a"]);
     let down = outbox.down(1);
     outbox.reminder(1);
@@ -264,11 +264,11 @@ fn of_several_reminders_the_last_is_told() {
 }
 
 #[test]
-fn of_several_ends_of_a_timed_disable_the_last_is_told() {
+fn of_several_ends_of_a_timed_disable_the_last_is_delivered() {
     let mut outbox = outbox(&["a"]);
-    outbox.told(7, Event::EnabledAgain);
+    outbox.raise(7, Event::EnabledAgain);
     let down = outbox.down(1);
-    let last = outbox.told(8, Event::EnabledAgain);
+    let last = outbox.raise(8, Event::EnabledAgain);
     assert_eq!(outbox.due(T0), [(0, vec![down, last])]);
 }
 

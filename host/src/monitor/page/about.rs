@@ -19,7 +19,7 @@ pub(super) fn section(page: &Page) -> Markup {
                     dt { "Alerts" }
                     dd {
                         @if view.alerts { "after a silence of " (span(view.alert_after)) ", checked every " (span(setting.check_every)) }
-                        @else { (verdict(false, "never by itself")) }
+                        @else { (verdict(false, "switched off")) }
                     }
                 }
                 div { dt { "To change and send" } dd { (token(setting.admin_token)) } }
@@ -44,7 +44,7 @@ fn store(page: &Page) -> Markup {
     let store = &page.view.store;
     html! {
         @match (&store.path, &store.failure) {
-            (None, _) => { (verdict(false, "none")) ": a restart forgets everything" }
+            (None, _) => { (verdict(false, "none")) ": a restart loses everything" }
             (Some(path), failure) => {
                 @if let Some(why) = failure { (verdict(false, "cannot be written")) ": " bdi { (clip(why)) } "; " }
                 @else { (verdict(true, "written")) " " }
@@ -59,7 +59,7 @@ fn store(page: &Page) -> Markup {
 fn own_beat(page: &Page, own: &OwnBeat) -> Markup {
     html! {
         @match (&own.failure, own.last_taken) {
-            (Some(why), _) => { (verdict(false, "not taken")) ": " bdi { (clip(why)) } "; " }
+            (Some(why), _) => { (verdict(false, "not accepted")) ": " bdi { (clip(why)) } "; " }
             (None, Some(_)) => { (verdict(true, "taken")) " " }
             (None, None) => { "the first one is under way " }
         }

@@ -19,7 +19,7 @@ pub(super) fn section(page: &Page) -> Markup {
         section.card #alerts aria-labelledby="alerts-title" {
             h2 #alerts-title { "Alerts" }
             @if notices.is_empty() {
-                p.empty { "None yet. That alerts arrive can be seen by a test: see Channels." }
+                p.empty { "None yet. To see that alerts arrive, send a test: see Channels." }
             } @else {
                 table.alerts {
                     caption { "Alerts and their delivery, newest first" }

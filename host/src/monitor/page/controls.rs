@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::Page;
-use super::headline::Mute;
+use super::state::Mute;
 use crate::monitor::notify::Kind;
 
 /// For how long alerts can be disabled, in seconds and in words.
@@ -30,18 +30,18 @@ pub(super) fn alarms(page: &Page) -> Markup {
             h2 #controls-title { "Alerts on and off" }
             p {
                 @if page.mute == Some(Mute::ByConfiguration) {
-                    "This monitor is told never to alert by itself: enabling changes nothing."
+                    "Alerting is switched off in this monitor's configuration: enabling changes nothing."
                 } @else if enabled {
                     "Alerts are " strong { "enabled" } ". Before work that makes the observatory silent, disable them for a time."
                 } @else if let Some(until) = page.view.disabled_until {
-                    "Alerts are " strong { "disabled" } " until " (page.moment(until)) "; then they are enabled by themselves."
+                    "Alerts are " strong { "disabled" } " until " (page.moment(until)) "; then they are enabled automatically."
                 } @else {
                     "Alerts are " strong { "disabled" } " until somebody enables them."
                 }
             }
             form method="post" action=(page.link("disable")) {
                 fieldset {
-                    legend { @if enabled { "Disable alerts for" } @else { "Disable alerts anew, from now, for" } }
+                    legend { @if enabled { "Disable alerts for" } @else { "Disable alerts again, from now, for" } }
                     div.buttons {
                         @for (seconds, words) in PERIODS {
                             button type="submit" name="for" value=(seconds) { (words) }

@@ -1,4 +1,4 @@
-//! What became of what a person asked for, told after the form has been sent.
+//! What became of what a person asked for, shown after the form was sent.
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -55,14 +55,14 @@ pub(super) fn confirmation(page: &Page) -> Markup {
         Some(Done::Disabled) => html! {
             "Alerts are disabled until "
             @if let Some(until) = page.view.disabled_until {
-                (page.moment(until)) ". Then they are enabled by themselves."
+                (page.moment(until)) ". Then they are enabled automatically."
             } @else {
                 "somebody enables them."
             }
         },
         Some(Done::Enabled) => html! { "Alerts are enabled." },
         Some(Done::Sent(kind)) => {
-            html! { "The test was sent by " (controls::name(kind)) ". See whether it has arrived." }
+            html! { "The test was sent by " (controls::name(kind)) ". Check that it has arrived." }
         }
     };
     html! {

@@ -6,129 +6,10 @@ use jiff::Timestamp;
 use lvmbeat_core::alarm::{self, Mode};
 use maud::{Markup, html};
 
+use super::state::State;
 use super::words::{elapsed, growing, shrinking, span};
 use super::{Page, controls, icon};
-use crate::monitor::view::{ChannelView, View};
-
-/// The word at the top. The first that is true, in this order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum State {
-    /// The monitor would tell nobody although nobody has disabled it; whatever else it shows.
-    NotAlerting,
-    /// People were told that the observatory is silent.
-    Down,
-    /// Somebody has disabled alerts.
-    Disabled,
-    /// It was never heard.
-    Waiting,
-    /// It is heard.
-    Up,
-}
-
-impl State {
-    pub(super) const ALL: [Self; 5] = [
-        Self::NotAlerting,
-        Self::Down,
-        Self::Disabled,
-        Self::Waiting,
-        Self::Up,
-    ];
-
-    /// For people.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::NotAlerting => "NOT ALERTING",
-            Self::Down => "DOWN",
-            Self::Disabled => "DISABLED",
-            Self::Waiting => "WAITING",
-            Self::Up => "UP",
-        }
-    }
-
-    /// For the stylesheet, and the name of its icon.
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Self::NotAlerting => "not-alerting",
-            Self::Down => "down",
-            Self::Disabled => "disabled",
-            Self::Waiting => "waiting",
-            Self::Up => "up",
-        }
-    }
-}
-
-/// Why nobody would be told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Mute {
-    /// The loop has not run for so long: the view is old.
-    Stuck(Duration),
-    /// `LVMBEAT_START_MONITOR=0`.
-    ByConfiguration,
-    /// There is no channel.
-    NoChannel,
-    /// Every channel has failed at its last try.
-    NoWay,
-}
-
-/// A view that is older than this was not made by a loop that runs.
-const STUCK: Duration = Duration::from_secs(10);
-
-impl Mute {
-    pub(super) fn of(view: &View, age: Duration) -> Option<Self> {
-        let fails = |channel: &ChannelView| channel.failures > 0;
-        if age >= STUCK {
-            Some(Self::Stuck(age))
-        } else if !view.alerts {
-            Some(Self::ByConfiguration)
-        } else if view.channels.is_empty() {
-            Some(Self::NoChannel)
-        } else if view.channels.iter().all(fails) {
-            Some(Self::NoWay)
-        } else {
-            None
-        }
-    }
-
-    /// What is the matter, and what to do.
-    fn said(self) -> (String, &'static str) {
-        match self {
-            Self::Stuck(age) => (
-                format!(
-                    "This monitor has stopped watching: nothing here is newer than {}.",
-                    span(age)
-                ),
-                "Restart the monitor, and look at its log. Until it runs, look at the observatory by another way.",
-            ),
-            Self::ByConfiguration => (
-                "This monitor is told never to alert by itself.".to_owned(),
-                "Start it without LVMBEAT_START_MONITOR=0.",
-            ),
-            Self::NoChannel => (
-                "This monitor has no way to tell anybody.".to_owned(),
-                "Set up e-mail (LVMBEAT_EMAIL_…), Slack (SLACK_API_TOKEN) or a webhook, and restart it.",
-            ),
-            Self::NoWay => (
-                "Nothing that this monitor sends arrives: every channel fails.".to_owned(),
-                "See below under Channels why. It goes on trying.",
-            ),
-        }
-    }
-}
-
-/// The state, and why nobody would be told, if so. An alarm that is on outranks a monitor that
-/// cannot tell of it, unless the monitor does not even look.
-pub(super) fn state(view: &View, age: Duration) -> (State, Option<Mute>) {
-    let mute = Mute::of(view, age);
-    let state = match (mute, view.alarm.state) {
-        (Some(Mute::Stuck(_)), _) => State::NotAlerting,
-        (_, alarm::State::Down) => State::Down,
-        (Some(_), _) => State::NotAlerting,
-        _ if !view.alarm.mode.is_enabled() => State::Disabled,
-        (None, alarm::State::Waiting) => State::Waiting,
-        (None, alarm::State::Up) => State::Up,
-    };
-    (state, mute)
-}
+use crate::monitor::view::View;
 
 /// The age of the last beat. The wall clock may have been stepped: it is no less than the silence
 /// that was observed.
@@ -234,7 +115,7 @@ fn beat(page: &Page) -> Markup {
                         "Silence observed: " (growing(silence)) "."
                         @if !view.alarm.mode.is_enabled() { " Alerts are disabled: nobody is reminded." }
                     }
-                    State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; no alarm will come of it." }
+                    State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; it will raise no alarm." }
                     State::Up | State::Waiting => { "Silence of " (span(view.alert_after)) " raises the alarm." }
                 }
             }
@@ -249,15 +130,15 @@ fn todo(page: &Page) -> Markup {
             State::Up if page.urgent() > 1 => "read the warnings below.",
             State::Up => "nothing.",
             State::Waiting => {
-                "check that the actor runs, and that its " code { "outside_monitor.url" } " leads here, with the token if there is one."
+                "check that the actor runs, and that its " code { "outside_monitor.url" } " points here, with the token if one is set."
             }
             State::Disabled if overdue(page.view) => "find out why it is silent: nobody is alerted.",
             State::Disabled => "enable alerts as soon as the work is done.",
             State::NotAlerting => @if let Some(mute) = page.mute { (mute.said().1) },
             State::Down => {
                 @if let Some(action) = &page.setting.action { (action) } @else {
-                    "make sure that the dome is closed. Without network the observatory closes it by itself within minutes, \
-                     unless engineering mode is on; but from here nobody can see that."
+                    "make sure that the dome is closed. Without a network the observatory closes it within minutes, \
+                     unless engineering mode is on; but this cannot be seen from here."
                 }
             }
         }

@@ -1,8 +1,8 @@
-//! Drawings: one shape for each state, so that none is told by its colour alone; and the dome.
+//! Drawings: one shape for each state, so that colour alone distinguishes none; and the dome.
 
 use maud::{Markup, html};
 
-use super::headline::State;
+use super::state::State;
 
 /// The state's sign.
 pub(super) fn sign(state: State) -> Markup {
@@ -94,7 +94,7 @@ impl Dome {
             Self::Between => "between open and closed",
             Self::NotOpen => "not fully open",
             Self::NotClosed => "not closed",
-            Self::Contradictory => "both open and closed, which cannot be",
+            Self::Contradictory => "both open and closed, which is impossible",
             Self::Unknown => "unknown",
         }
     }

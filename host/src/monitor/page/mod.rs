@@ -17,6 +17,7 @@ mod report;
 mod routes;
 #[cfg(any(test, feature = "contract"))]
 pub mod sample;
+mod state;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -34,8 +35,8 @@ use super::view::View;
 use crate::config::monitor::Monitor;
 pub use done::Done;
 pub(super) use done::{after, not_done};
-use headline::{Mute, State};
 pub use routes::router;
+use state::{Mute, State};
 use warnings::{Level, Warning};
 
 /// What the page says of the configuration.
@@ -95,7 +96,7 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(view: &'a View, setting: &'a Setting, age: Duration, done: Option<Done>) -> Self {
-        let (state, mute) = headline::state(view, age);
+        let (state, mute) = state::state(view, age);
         let mut page = Self {
             view,
             setting,

@@ -14,10 +14,10 @@ const MOST: usize = 24;
 pub(super) fn section(page: &Page) -> Markup {
     html! {
         section.card #report aria-labelledby="report-title" {
-            h2 #report-title { "What the observatory said last" }
+            h2 #report-title { "Last report from the observatory" }
             @match &page.view.report {
                 None if page.view.last_seen.is_some() => p.empty {
-                    "Nothing: its beats carry no report. An actor of this version sends one with each beat."
+                    "None: its beats carry no report. An actor of this version sends one with each beat."
                 },
                 None => p.empty { "Nothing yet." },
                 Some((report, received)) => {
@@ -151,7 +151,7 @@ fn hold(report: &Report) -> Markup {
                     None => (verdict(true, "passes the heartbeat on")),
                     Some(hold) if hold.fault => {
                         (verdict(false, "holds the heartbeat")) ": " bdi { (clip(&hold.text)) }
-                        @if let Some(held) = hold.seconds { "; so for " (seconds(held)) }
+                        @if let Some(held) = hold.seconds { "; for " (seconds(held)) }
                     }
                     Some(hold) => {
                         (verdict(true, "passes the heartbeat on")) ", at its pace"
@@ -189,7 +189,7 @@ fn source(heartbeat: &HeartbeatReport) -> Markup {
                     (None, Some(timeout)) => { "timeout " (seconds(timeout)) }
                     (None, None) => "no times reported",
                 }
-                @if let Some(margin) = heartbeat.smallest_margin { "; least that was ever left: " (seconds(margin)) }
+                @if let Some(margin) = heartbeat.smallest_margin { "; smallest margin: " (seconds(margin)) }
             }
         }
     }
@@ -201,7 +201,7 @@ fn link(link: &LinkReport) -> Markup {
     }
 }
 
-/// A word with its sign, so that it is not told by colour alone.
+/// A word with its sign, so that colour alone does not carry it.
 pub(super) fn verdict(well: bool, word: &str) -> Markup {
     html! {
         span.verdict-word.(if well { "good" } else { "bad" }) {

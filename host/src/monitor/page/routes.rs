@@ -13,7 +13,7 @@ use axum::routing::get;
 use maud::Markup;
 use serde::Deserialize;
 
-use super::{Done, Setting, headline, icon, render};
+use super::{Done, Setting, icon, render, state};
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::monitor::handle::Handle;
@@ -72,7 +72,7 @@ async fn page(State(shown): State<Shown>, asked: Result<Query<Asked>, QueryRejec
 }
 
 async fn tab_icon(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let state = headline::State::ALL
+    let state = state::State::ALL
         .into_iter()
         .find(|state| name.strip_suffix(".svg") == Some(state.class()));
     match state {
@@ -197,7 +197,7 @@ mod tests {
     #[tokio::test]
     async fn each_state_has_an_icon_of_its_own() {
         let mut icons = Vec::new();
-        for state in headline::State::ALL {
+        for state in state::State::ALL {
             let (status, _, body) = get(&format!("/page/{}.svg", state.class()), None, 0).await;
             assert_eq!(status, 200);
             assert!(!icons.contains(&body));

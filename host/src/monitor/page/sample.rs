@@ -138,7 +138,7 @@ pub fn up() -> View {
     }
 }
 
-/// It is silent, and everybody has been told.
+/// It is silent, and everybody has been alerted.
 pub fn down() -> View {
     let mut view = up();
     view.alarm.state = alarm::State::Down;
@@ -206,7 +206,7 @@ pub fn disabled_for_good() -> View {
     view
 }
 
-/// Told never to alert by itself.
+/// Alerting is switched off.
 pub fn not_alerting() -> View {
     View {
         alerts: false,

@@ -27,7 +27,7 @@ pub(super) fn section(page: &Page) -> Markup {
                 (legend())
                 (list(page, history))
             } @else {
-                p.empty { "Nothing was heard yet." }
+                p.empty { "Nothing heard yet." }
             }
         }
     }
@@ -194,7 +194,7 @@ fn legend() -> Markup {
             }))
             (key("nothing known", html! { line.unknown x1="0" y1="11" x2="22" y2="11" {} }))
         }
-        p.note { "Times of the scale are UTC." }
+        p.note { "The scale is in UTC." }
     }
 }
 
@@ -219,7 +219,7 @@ fn list(page: &Page, history: &History) -> Markup {
                             tr {
                                 th scope="row" { (match period.what { What::Silent => "Silent", What::Blind => "Not listening" }) }
                                 td { (page.moment(period.from)) }
-                                td { @if let Some(to) = period.to { (page.moment(to)) } @else { "goes on" } }
+                                td { @if let Some(to) = period.to { (page.moment(to)) } @else { "ongoing" } }
                                 td { (span(elapsed(period.from, period.to.unwrap_or(page.now)))) }
                             }
                         }

@@ -70,7 +70,7 @@ fn up_is_said_with_its_age_and_nothing_to_do() {
             "Silence of 5 min raises the alarm.",
             "heard 97.5 % of the time, 1 outage (26 min), not listening once (10 min)",
             "overwatcher",
-            "2.1 s of 30 s; least that was ever left: 23.4 s",
+            "2.1 s of 30 s; smallest margin: 23.4 s",
             "Dome open",
             "46.9 s left before the PLC would have closed the dome",
         ],
@@ -88,7 +88,7 @@ fn down_is_said_with_what_to_do() {
             "Last beat 19 min ago",
             "Down since 06:58:05 UTC",
             "make sure that the dome is closed",
-            "The dome was open. That is what the observatory said last. (Reported 19 min ago.)",
+            "The dome was open. The observatory last reported it open. (Reported 19 min ago.)",
             "Old: said 19 min ago",
         ],
     );
@@ -171,7 +171,7 @@ fn a_monitor_that_would_tell_nobody_is_not_shown_as_up() {
     says(
         &html,
         &[
-            "told never to alert by itself",
+            "Alerting is switched off",
             "LVMBEAT_START_MONITOR=0",
             "Observatory: up",
         ],
@@ -183,7 +183,7 @@ fn a_monitor_that_would_tell_nobody_is_not_shown_as_up() {
     assert_eq!(word(&html), "NOT ALERTING");
     says(
         &html,
-        &["no way to tell anybody", "None. Nobody can be alerted."],
+        &["no way to alert anybody", "None. Nobody can be alerted."],
     );
 
     let mut view = sample::up();
@@ -222,7 +222,7 @@ fn m2_an_alert_that_is_not_delivered_says_how_far_each_channel_is() {
     says(
         &html,
         &[
-            "Not everybody has been told yet. 2 of 3 channels still to deliver the alarm.",
+            "Not everybody has been alerted yet. 2 of 3 channels still have to deliver the alarm.",
             "A channel fails. e-mail to a…@observatory.example has failed 5 times: the server mail.example:587 refuses the login",
             "retrying in 1 min 35 s, failed 5 times because: the server mail.example:587 refuses the login",
             "webhook pager: sending now",
@@ -239,7 +239,7 @@ fn engineering_mode_is_a_warning_of_its_own_and_up_does_not_say_that_there_is_no
         &html,
         &[
             "Urgent: Engineering mode is on. The dome may be open, and stays open, whatever lvmbeat decides",
-            "The dome heartbeat is held. heartbeat overwatcher was last received 431.5 s ago (timeout 30 s); so for 6 min 41 s",
+            "The dome heartbeat is held. heartbeat overwatcher was last received 431.5 s ago (timeout 30 s); for 6 min 41 s",
             "What to do: read the warnings below.",
             "7 min 11 s of 30 s",
         ],
@@ -256,7 +256,7 @@ fn a_report_that_is_missing_or_old_is_said_to_be_so() {
     says(
         &page(&sample::old_report()),
         &[
-            "The report is old. Beats come, but without a report for 1 h 01 min",
+            "The report is old. Beats arrive, but without a report for 1 h 01 min",
             "Old: said 1 h 01 min ago",
         ],
     );
@@ -291,7 +291,7 @@ fn m2_a_state_file_that_is_missing_or_fails_is_warned_of() {
         &[
             "There is no state file",
             "LVMBEAT_STATE_FILE",
-            "a restart forgets everything",
+            "a restart loses everything",
         ],
     );
     let mut view = sample::up();
@@ -319,7 +319,7 @@ fn x1_open_doors_are_warned_of() {
         &[
             "Anybody can silence this monitor",
             "LVMBEAT_ADMIN_TOKEN",
-            "Anybody can beat",
+            "Anybody can send beats",
             "LVMBEAT_PING_TOKEN",
             "anybody may",
         ],

@@ -50,27 +50,27 @@ fn observatory(page: &Page, say: &mut Say) {
         return;
     };
     let age = elapsed(*received, page.now);
-    let told = html! { " (Reported " (growing(age)) " ago.)" };
+    let reported = html! { " (Reported " (growing(age)) " ago.)" };
     if let Some(enclosure) = &report.enclosure {
         if enclosure.engineering_mode == Some(true) {
             say(
                 Level::Urgent,
                 "Engineering mode is on",
-                html! { "The dome may be open, and stays open, whatever lvmbeat decides: lvmecp itself feeds the PLC." (told) },
+                html! { "The dome may be open, and stays open, whatever lvmbeat decides: lvmecp itself feeds the PLC." (reported) },
             );
         }
         if page.view.alarm.state == alarm::State::Down && enclosure.dome_open == Some(true) {
             say(
                 Level::Urgent,
                 "The dome was open",
-                html! { "That is what the observatory said last." (told) },
+                html! { "The observatory last reported it open." (reported) },
             );
         }
         if enclosure.plc_heartbeat_error == Some(true) {
             say(
                 Level::Urgent,
                 "The PLC misses the heartbeat",
-                html! { "It has heard none for its whole timeout, and closes the dome." (told) },
+                html! { "It has received none for its whole timeout and closes the dome." (reported) },
             );
         }
     }
@@ -80,8 +80,8 @@ fn observatory(page: &Page, say: &mut Say) {
             "The dome heartbeat is held",
             html! {
                 bdi { (clip(&hold.text)) }
-                @if let Some(held) = hold.seconds { "; so for " (seconds(held)) }
-                ". While this lasts the PLC closes the dome." (told)
+                @if let Some(held) = hold.seconds { "; for " (seconds(held)) }
+                ". While this lasts the PLC closes the dome." (reported)
             },
         );
     }
@@ -90,7 +90,7 @@ fn observatory(page: &Page, say: &mut Say) {
         say(
             Level::Caution,
             "The report is old",
-            html! { "Beats come, but without a report for " (growing(age)) ". What is shown of the observatory may not be true any more." },
+            html! { "Beats arrive, but without a report for " (growing(age)) ". What is shown of the observatory may be out of date." },
         );
     }
 }
@@ -108,11 +108,11 @@ fn delivery(page: &Page, say: &mut Say) {
         say(
             Level::Urgent,
             if alarm.delivered.is_empty() {
-                "Nobody has been told yet"
+                "Nobody has been alerted yet"
             } else {
-                "Not everybody has been told yet"
+                "Not everybody has been alerted yet"
             },
-            html! { (alarm.pending.len()) " of " (count(all as u64, "channel", "channels")) " still to deliver the alarm. " a href="#alerts" { "See Alerts." } },
+            html! { (alarm.pending.len()) " of " (count(all as u64, "channel", "channels")) " still have to deliver the alarm. " a href="#alerts" { "See Alerts." } },
         );
     }
     for channel in page
@@ -140,7 +140,7 @@ fn memory(page: &Page, say: &mut Say) {
             Level::Caution,
             "There is no state file",
             html! {
-                "A restart forgets an alert that is not delivered, a disable, and the silence observed so far. Set "
+                "A restart loses undelivered alerts, a disable, and the silence observed so far. Set "
                 code { "LVMBEAT_STATE_FILE" } " to a file that outlives the container."
             },
         ),
@@ -149,7 +149,7 @@ fn memory(page: &Page, say: &mut Say) {
             "The state file cannot be written",
             html! {
                 code { (clip(&path.display().to_string())) } ": " bdi { (clip(why)) }
-                ". The monitor goes on from memory; a restart would forget what happened since."
+                ". The monitor continues from memory; a restart would lose what has happened since."
             },
         ),
         (Some(_), None) => {}
@@ -160,7 +160,7 @@ fn memory(page: &Page, say: &mut Say) {
             "A state file was damaged",
             html! {
                 "It is kept as " code { (clip(&aside.display().to_string())) }
-                ". What happened before may be missing here, and alerts of then may not have been delivered."
+                ". Earlier events may be missing here, and earlier alerts may not have been delivered."
             },
         );
     }
@@ -174,7 +174,7 @@ fn own_beat(page: &Page, say: &mut Say) {
             Level::Caution,
             "Nobody watches this monitor",
             html! {
-                bdi { (clip(&own.service)) } " has not taken its beat " (times(own.failures.into())) ": " bdi { (clip(why)) }
+                bdi { (clip(&own.service)) } " has not accepted its beat " (times(own.failures.into())) ": " bdi { (clip(why)) }
                 ". Compare " code { "LVMBEAT_PING_URL" } " with the address that the service shows."
             },
         );
@@ -186,13 +186,13 @@ fn doors(page: &Page, say: &mut Say) {
         say(
             Level::Caution,
             "Anybody can silence this monitor",
-            html! { "Set " code { "LVMBEAT_ADMIN_TOKEN" } " so that only who has it can disable alerts and send tests." },
+            html! { "Set " code { "LVMBEAT_ADMIN_TOKEN" } " so that only those who have it can disable alerts and send tests." },
         );
     }
     if !page.setting.ping_token {
         say(
             Level::Caution,
-            "Anybody can beat in the observatory's place",
+            "Anybody can send beats in the observatory's name",
             html! { "Set " code { "LVMBEAT_PING_TOKEN" } " here, and in the actor's " code { "outside_monitor.url" } "." },
         );
     }

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_in_utc_first_and_in_local_time_second() {
+    fn a_moment_is_shown_in_utc_first_and_in_local_time_second() {
         let at = "2026-01-02T03:04:05Z".parse().unwrap();
         let chile = TimeZone::get("America/Santiago").unwrap();
         let near = moment(at, at, &chile).into_string();

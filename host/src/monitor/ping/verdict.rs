@@ -27,17 +27,17 @@ pub(super) fn taken(status: StatusCode, body: &[u8]) -> Result<(), &'static str>
     }
     if let Ok(answer) = serde_json::from_slice::<Value>(body) {
         return if is_refusal(&answer) {
-            Err("says that it is not taken")
+            Err("says that it was not accepted")
         } else {
             Ok(())
         };
     }
     let text = String::from_utf8_lossy(body).trim().to_ascii_lowercase();
     if text.starts_with('<') {
-        return Err("with a web page, as a login or a proxy in between does");
+        return Err("with a web page, as a login page or a proxy would");
     }
     if REFUSALS.iter().any(|word| text.contains(word)) {
-        return Err("says that it is not taken");
+        return Err("says that it was not accepted");
     }
     Ok(())
 }

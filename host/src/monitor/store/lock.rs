@@ -17,12 +17,17 @@ use super::{Loaded, decode, read, with_suffix};
 pub(in crate::monitor) struct Lock(#[expect(dead_code, reason = "its lock ends with it")] File);
 
 /// Why there is no lock.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(in crate::monitor) enum NoLock {
     /// Another monitor has it.
+    #[error("another monitor has it")]
     Taken,
     /// There are none here, or the disk cannot be written.
+    #[error(transparent)]
     Impossible(io::Error),
+    /// In the time that there is.
+    #[error("the disk does not answer")]
+    NoAnswer,
 }
 
 /// Takes the lock that stands for the state file: that of a file beside it, for the file itself is
@@ -83,7 +88,7 @@ pub(super) fn is_ours(path: &Path, own: Uuid, loaded: Mark) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(
-        "another monitor writes it, too, so this one does not any more: end one of the two, and start the other anew",
+        "another monitor also writes it, so this one has stopped writing: stop one of the two and restart the other",
     ))
 }
 

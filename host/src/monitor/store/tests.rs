@@ -2,16 +2,17 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use proptest::prelude::*;
 
-use super::super::memory::{Memory, Moment};
+use super::super::memory::Memory;
 use super::super::testing::{Folder, config};
 use super::*;
+use crate::clock::Moment;
 
 const AT: Moment = Moment {
     now: embassy_time::Instant::from_secs(100),
     wall: Timestamp::UNIX_EPOCH,
 };
 
-/// Of a monitor that has told an alarm that is not delivered yet.
+/// Of a monitor that has raised an alarm that is not delivered yet.
 fn saved() -> Saved {
     let thresholds = config().alarm().unwrap();
     let channels = ["email:a"].into_iter();
@@ -37,7 +38,7 @@ fn refused(path: &Path) -> String {
     assert_eq!(fs::read(&aside).unwrap(), before);
     assert!(!path.exists());
     fs::remove_file(aside).unwrap();
-    damaged.cause
+    damaged.cause.to_string()
 }
 
 #[test]
@@ -105,15 +106,15 @@ fn x2_a_file_that_cannot_be_used_is_set_aside_with_the_reason() {
     let deep = "[".repeat(1_000_000);
     for (bytes, reason) in [
         (b"".as_slice(), "it is empty"),
-        (b"\xff\xfe\x00", "it is no text"),
-        (b"1,tomorrow", "it is no state file"),
-        (b"1,1e300", "it is no state file"),
-        (b"2,5", "it is no state file"),
-        (b"[]", "it is no state file"),
-        (b"null", "it is no state file"),
-        (deep.as_bytes(), "it is no state file"),
-        (b"{\"version\":1}", "it is no state file"),
-        (b"{\"version\":-1}", "it is no state file"),
+        (b"\xff\xfe\x00", "it is not text"),
+        (b"1,tomorrow", "it is not a state file"),
+        (b"1,1e300", "it is not a state file"),
+        (b"2,5", "it is not a state file"),
+        (b"[]", "it is not a state file"),
+        (b"null", "it is not a state file"),
+        (deep.as_bytes(), "it is not a state file"),
+        (b"{\"version\":1}", "it is not a state file"),
+        (b"{\"version\":-1}", "it is not a state file"),
         (
             whole.replace("\"down\":true", "\"down\":null").as_bytes(),
             "its checksum does not match",
@@ -124,9 +125,12 @@ fn x2_a_file_that_cannot_be_used_is_set_aside_with_the_reason() {
                 crc32(b"{}")
             )
             .as_bytes(),
-            "it holds another state",
+            "its state cannot be read",
         ),
-        (&whole.as_bytes()[..whole.len() / 2], "it is no state file"),
+        (
+            &whole.as_bytes()[..whole.len() / 2],
+            "it is not a state file",
+        ),
     ] {
         fs::write(folder.file(), bytes).unwrap();
         let cause = refused(&folder.file());
@@ -193,11 +197,6 @@ fn a_file_that_cannot_be_written_is_an_error_and_leaves_the_old_one() {
     assert!(write(&folder.file(), &saved()).is_err());
     assert!(matches!(found(&folder.file()), Loaded::Saved(_)));
     assert!(write(&folder.path().join("no/such/folder"), &saved()).is_err());
-}
-
-#[test]
-fn the_checksum_is_that_of_ethernet() {
-    assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
 }
 
 proptest! {

@@ -25,7 +25,7 @@ struct Promise {
 }
 
 impl Promises {
-    /// Something has changed; who asked for it is told `value` when it is saved.
+    /// Something has changed; whoever asked for it gets `value` when it is saved.
     pub(super) fn add<T: Send + 'static>(
         &mut self,
         value: T,
@@ -37,7 +37,7 @@ impl Promises {
             let _ = answer.send(Done { value, unsaved });
         });
         if self.0.len() >= MOST {
-            self.give_up("too much waits for it");
+            self.give_up("too many changes wait for it");
         }
         self.0.push(Promise {
             since: now,
@@ -63,7 +63,7 @@ impl Promises {
         self.answer(|_| true, Some(&why.to_owned()));
     }
 
-    /// Whoever has waited for too long is told so.
+    /// Answers those who have waited too long.
     pub(super) fn tick(&mut self, now: Instant) {
         let is_late = |promise: &mut Promise| {
             let waited = now.checked_duration_since(promise.since);

@@ -4,7 +4,7 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::demo::chronicle::{Chapter, Who};
-use crate::demo::outside::Outside;
+use crate::demo::scene::Outside;
 use crate::plc::DomeState;
 
 /// Observing: all is well.

@@ -15,7 +15,7 @@ use crate::scene::Scene;
 /// As in `monitor::http::limits`.
 const CONNECTIONS: usize = 512;
 const PER_CLIENT: usize = 64;
-/// Sockets that are no connection of a client, and connections that are just being made or closed.
+/// Sockets that are no connection of a client, and connections that are just being closed.
 const OTHERS: usize = 40;
 /// Longer than the monitor waits for headers, so that each of its limits is reached.
 const SIEGE: Duration = Duration::from_secs(14);
@@ -102,6 +102,14 @@ fn besiege(monitor: SocketAddr, clients: u8, each: usize) -> JoinSet<()> {
     siege
 }
 
+/// How many sockets the monitor holds. What it is just refusing is gone when the observatory has
+/// beaten on: on a busy machine that can be a hundred.
+async fn held(scene: &Scene, observatory: &Observatory) -> usize {
+    let before = sockets(&scene.monitor);
+    observatory.beats_on().await;
+    sockets(&scene.monitor).intersection(&before).count()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x2_slow_and_idle_clients_at_the_limit_keep_no_beat_out() {
     let scene = Scene::start(true).await;
@@ -110,15 +118,14 @@ async fn x2_slow_and_idle_clients_at_the_limit_keep_no_beat_out() {
     let siege = besiege(scene.address, 10, 70);
     let most = std::cell::Cell::new(0);
     throughout(SIEGE, async || {
-        let (sockets, memory) = (sockets(&scene.monitor), scene.monitor.memory());
-        most.set(most.get().max(sockets));
-        if sockets > CONNECTIONS + OTHERS {
-            return Err(format!("{sockets} sockets"));
+        let (held, memory) = (held(&scene, &observatory).await, scene.monitor.memory());
+        most.set(most.get().max(held));
+        if held > CONNECTIONS + OTHERS {
+            return Err(format!("{held} sockets"));
         }
         if memory > before + BUFFERS {
             return Err(format!("{before} bytes became {memory}"));
         }
-        observatory.beats_on().await;
         Ok(())
     })
     .await;
@@ -136,11 +143,10 @@ async fn x2_one_client_has_few_of_the_connections() {
     let _siege = besiege(scene.address, 1, 200);
     let most = std::cell::Cell::new(0);
     throughout(Duration::from_secs(3), async || {
-        let sockets = sockets(&scene.monitor);
-        most.set(most.get().max(sockets));
-        observatory.beats_on().await;
-        if sockets > PER_CLIENT + OTHERS {
-            return Err(format!("{sockets} sockets"));
+        let held = held(&scene, &observatory).await;
+        most.set(most.get().max(held));
+        if held > PER_CLIENT + OTHERS {
+            return Err(format!("{held} sockets"));
         }
         Ok(())
     })

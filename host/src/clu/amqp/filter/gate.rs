@@ -7,6 +7,9 @@
 //!
 //! A body that is longer than anything that is ever taken does not get through either: its message
 //! comes without it.
+//!
+//! The same holds for replies, of which anybody may overhear many: those to the session's own
+//! commands pass, and the others as far as their commander's limit goes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +36,13 @@ const EVERYBODY: Limit = Limit {
     burst: 1500,
     each: Duration::from_micros(2500),
 };
+/// Replies to one command of this session.
+const ANSWERS: Limit = Limit {
+    burst: 1000,
+    each: Duration::from_millis(1),
+};
+/// The consumer of the replies.
+pub(in super::super) const REPLIES: &str = "replies";
 /// A command with a longer body arrives without it. One with a longer body than is taken is told
 /// so, if it is no longer than this.
 const LONGEST_COMMAND: usize = 2 * MAX_COMMAND_BYTES;
@@ -47,8 +57,8 @@ const NO_LIMIT: Limit = Limit {
     burst: u32::MAX,
     each: Duration::from_nanos(1),
 };
-/// More echoes are not under way.
-const ECHOES: usize = 256;
+/// More echoes, or commands, are not under way.
+const UNDER_WAY: usize = 256;
 
 /// What the session and its gate share.
 #[derive(Default)]
@@ -57,18 +67,28 @@ pub(in super::super) struct Shared {
     pub(in super::super) dropped: Arc<AtomicU64>,
     /// The numbers of the session's own echoes that are under way.
     echoes: Mutex<VecDeque<String>>,
+    /// The session's own last commands.
+    asked: Mutex<VecDeque<String>>,
 }
 
 impl Shared {
     /// The session is about to send that message.
     pub(in super::super) fn sends(&self, message: &Message) {
         if let Some(Header::Text(number)) = message.headers.get(ECHO) {
-            let mut echoes = self.echoes.lock().unwrap_or_else(PoisonError::into_inner);
-            if echoes.len() >= ECHOES {
-                echoes.pop_front();
-            }
-            echoes.push_back(number.clone());
+            remember(&self.echoes, number);
         }
+    }
+
+    /// The session is about to send that command.
+    pub(in super::super) fn asks(&self, command: &Message) {
+        if let Some(id) = &command.correlation_id {
+            remember(&self.asked, id);
+        }
+    }
+
+    fn has_asked(&self, id: &[u8]) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.iter().any(|asked| asked.as_bytes() == id)
     }
 
     /// Whether this is an echo of the session; it is one once.
@@ -79,15 +99,31 @@ impl Shared {
     }
 }
 
-/// Decides which commands pass.
+fn remember(all: &Mutex<VecDeque<String>>, one: &str) {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.len() >= UNDER_WAY {
+        all.pop_front();
+    }
+    all.push_back(one.to_owned());
+}
+
+/// Decides which messages pass.
 pub(in super::super) struct Gate {
-    quota: Quota,
-    sets: Quota,
+    commands: Lane,
+    replies: Lane,
     started: tokio::time::Instant,
+    shared: Arc<Shared>,
+}
+
+/// What one consumer gets, on a channel of its own.
+struct Lane {
+    tag: &'static str,
+    quota: Quota,
+    /// Of what goes before.
+    preferred: Quota,
     /// So many are dropped in a row.
     most_dropped: u16,
     dropped_in_a_row: u16,
-    shared: Arc<Shared>,
     /// A message that is not whole yet.
     held: Option<Held>,
     /// The channel and what is left of a body that is not let through.
@@ -108,26 +144,27 @@ struct Held {
 struct Sender {
     commander: String,
     echo: Option<Vec<u8>>,
+    /// The command that this answers.
+    command: Option<Vec<u8>>,
 }
 
 impl Gate {
-    /// For a consumer with that prefetch.
-    pub(in super::super) fn new(prefetch: u16, shared: Arc<Shared>) -> Self {
+    /// For consumers of commands and of replies with these prefetches.
+    pub(in super::super) fn new(commands: u16, replies: u16, shared: Arc<Shared>) -> Self {
         Self {
-            quota: Quota::new(COMMANDER, EVERYBODY, Instant::MIN),
-            sets: Quota::new(SETS, NO_LIMIT, Instant::MIN),
+            commands: Lane::new(COMMANDS, SETS, commands / 8),
+            replies: Lane::new(REPLIES, ANSWERS, replies / 2),
             started: tokio::time::Instant::now(),
-            most_dropped: prefetch / 8,
-            dropped_in_a_row: 0,
             shared,
-            held: None,
-            skipping: None,
         }
     }
 
     /// Whether it has to see the bodies that come now.
     pub(super) fn wants_bodies(&self) -> bool {
-        self.held.is_some() || self.skipping.is_some()
+        let lanes = [&self.commands, &self.replies];
+        lanes
+            .iter()
+            .any(|lane| lane.held.is_some() || lane.skipping.is_some())
     }
 
     /// Takes one whole frame, and adds to `ready` what passes, in order.
@@ -144,31 +181,60 @@ impl Gate {
         let payload = frame
             .get(FRAME_HEADER..frame.len().saturating_sub(1))
             .unwrap_or_default();
-        match kind {
-            METHOD if is_command(payload) => {
-                // One that never got its header: not to be understood here.
-                self.release(ready);
-                self.held = Some(Held {
-                    channel,
-                    bytes: std::mem::take(frame),
-                    header: None,
-                    body: Vec::new(),
-                });
-            }
-            CONTENT => self.content(channel, frame, ready),
-            BODY => self.body(channel, frame, ready),
-            _ => {
-                if self.is_holding(channel) {
-                    self.release(ready);
+        let tag = consumer(payload).filter(|_| kind == METHOD);
+        let (elapsed, shared) = (self.started.elapsed(), &self.shared);
+        let now = Instant::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
+        let mut lanes = [&mut self.commands, &mut self.replies];
+        let mut delivered_to = lanes.iter_mut();
+        if let Some(lane) = delivered_to.find(|lane| tag == Some(lane.tag.as_bytes())) {
+            // One that never got its header: not to be understood here.
+            lane.release(ready);
+            lane.held = Some(Held {
+                channel,
+                bytes: std::mem::take(frame),
+                header: None,
+                body: Vec::new(),
+            });
+            return;
+        }
+        match lanes.iter_mut().find(|lane| lane.is_on(channel)) {
+            Some(lane) if kind == CONTENT => lane.content(channel, frame, ready, shared, now),
+            Some(lane) if kind == BODY => lane.body(channel, frame, ready, shared, now),
+            Some(lane) => {
+                if lane.is_holding(channel) {
+                    lane.release(ready);
                 }
                 ready.append(frame);
             }
+            None => ready.append(frame),
+        }
+    }
+}
+
+impl Lane {
+    fn new(tag: &'static str, preferred: Limit, most_dropped: u16) -> Self {
+        Self {
+            tag,
+            quota: Quota::new(COMMANDER, EVERYBODY, Instant::MIN),
+            preferred: Quota::new(preferred, NO_LIMIT, Instant::MIN),
+            most_dropped,
+            dropped_in_a_row: 0,
+            held: None,
+            skipping: None,
         }
     }
 
-    fn content(&mut self, channel: Channel, frame: &mut Vec<u8>, ready: &mut Vec<u8>) {
+    fn content(
+        &mut self,
+        channel: Channel,
+        frame: &mut Vec<u8>,
+        ready: &mut Vec<u8>,
+        shared: &Shared,
+        now: Instant,
+    ) {
         let size = body_size(frame);
-        if self.is_holding(channel) && size > LONGEST_COMMAND as u64 {
+        let is_reply = self.tag == REPLIES;
+        if self.is_holding(channel) && !is_reply && size > LONGEST_COMMAND as u64 {
             // X2: it would be refused for its length, after it had taken so much memory.
             if let Some(size) = frame.get_mut(FRAME_HEADER + 4..FRAME_HEADER + CONTENT_HEADER) {
                 size.fill(0);
@@ -185,12 +251,20 @@ impl Gate {
         held.bytes.append(frame);
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         held.header = Some((sender.unwrap_or_default(), size));
-        if size == 0 || size > SHORT_BODY {
-            self.decide(ready);
+        // What a reply says matters to nobody here.
+        if size == 0 || size > SHORT_BODY || is_reply {
+            self.decide(ready, shared, now);
         }
     }
 
-    fn body(&mut self, channel: Channel, frame: &mut Vec<u8>, ready: &mut Vec<u8>) {
+    fn body(
+        &mut self,
+        channel: Channel,
+        frame: &mut Vec<u8>,
+        ready: &mut Vec<u8>,
+        shared: &Shared,
+        now: Instant,
+    ) {
         let payload = frame
             .get(FRAME_HEADER..frame.len().saturating_sub(1))
             .unwrap_or_default();
@@ -213,8 +287,13 @@ impl Gate {
             .as_ref()
             .is_none_or(|(_, size)| held.body.len() >= *size)
         {
-            self.decide(ready);
+            self.decide(ready, shared, now);
         }
+    }
+
+    /// Whether what comes on that channel is, or belongs to, a message of this consumer.
+    fn is_on(&self, channel: Channel) -> bool {
+        self.is_holding(channel) || self.skipping.is_some_and(|(of, _)| of == channel)
     }
 
     fn is_holding(&self, channel: Channel) -> bool {
@@ -231,17 +310,23 @@ impl Gate {
     }
 
     /// All is known that is needed of the message.
-    fn decide(&mut self, ready: &mut Vec<u8>) {
+    fn decide(&mut self, ready: &mut Vec<u8>, shared: &Shared, now: Instant) {
         let Some(mut held) = self.held.take() else {
             return;
         };
         let (sender, size) = held.header.take().unwrap_or_default();
-        let elapsed = self.started.elapsed();
-        let now = Instant::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
         let commander = sender.commander.as_str();
+        let preferred = match &sender.command {
+            Some(id) if self.tag == REPLIES => shared.has_asked(id).then_some(id),
+            _ => None,
+        };
+        let is_preferred = match preferred {
+            Some(id) => self.preferred.take(&String::from_utf8_lossy(id), now),
+            None => may_be_set(&held.body) && self.preferred.take(commander, now),
+        };
         let echo = sender.echo.as_ref();
-        let passes = echo.is_some_and(|number| self.shared.is_expected(number))
-            || may_be_set(&held.body) && self.sets.take(commander, now)
+        let passes = echo.is_some_and(|number| shared.is_expected(number))
+            || is_preferred
             || self.quota.take(commander, now)
             || self.dropped_in_a_row >= self.most_dropped;
         if passes {
@@ -250,7 +335,7 @@ impl Gate {
             return;
         }
         self.dropped_in_a_row += 1;
-        self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        shared.dropped.fetch_add(1, Ordering::Relaxed);
         let left = size.saturating_sub(held.body.len());
         if left > 0 {
             self.skipping = Some((held.channel, left as u64));
@@ -258,13 +343,10 @@ impl Gate {
     }
 }
 
-/// Whether that method delivers a command.
-fn is_command(payload: &[u8]) -> bool {
+/// The consumer that a method delivers to, if it does.
+fn consumer(payload: &[u8]) -> Option<&[u8]> {
     const DELIVER: [u8; 4] = [0, 60, 0, 60];
-    payload
-        .strip_prefix(&DELIVER)
-        .and_then(|arguments| Reader(arguments).short_string())
-        .is_some_and(|tag| tag == COMMANDS.as_bytes())
+    Reader(payload.strip_prefix(&DELIVER)?).short_string()
 }
 
 fn body_size(frame: &[u8]) -> u64 {
@@ -283,26 +365,37 @@ impl Reader<'_> {
             }
         }
         let mut sender = Sender::default();
-        if flags & (1 << 13) == 0 {
-            return Some(sender);
+        if flags & (1 << 13) != 0 {
+            Reader(self.long()?).headers(&mut sender)?;
         }
-        let mut table = Reader(self.long()?);
-        while !table.0.is_empty() {
-            let name = table.short_string()?;
-            if name == b"commander_id" && table.0.first() == Some(&b'S') {
-                table.byte()?;
-                let commander = str::from_utf8(table.long()?).unwrap_or_default();
+        for bit in [12, 11] {
+            if flags & (1 << bit) != 0 {
+                self.byte()?;
+            }
+        }
+        if flags & (1 << 10) != 0 {
+            sender.command = Some(self.short_string()?.to_vec());
+        }
+        Some(sender)
+    }
+
+    fn headers(&mut self, sender: &mut Sender) -> Option<()> {
+        while !self.0.is_empty() {
+            let name = self.short_string()?;
+            if name == b"commander_id" && self.0.first() == Some(&b'S') {
+                self.byte()?;
+                let commander = str::from_utf8(self.long()?).unwrap_or_default();
                 commander.clone_into(&mut sender.commander);
                 continue;
             }
-            if name == ECHO.as_bytes() && table.0.first() == Some(&b'S') {
-                table.byte()?;
-                sender.echo = Some(table.long()?.to_vec());
+            if name == ECHO.as_bytes() && self.0.first() == Some(&b'S') {
+                self.byte()?;
+                sender.echo = Some(self.long()?.to_vec());
                 continue;
             }
-            table.value(super::MAX_DEPTH)?;
+            self.value(super::MAX_DEPTH)?;
         }
-        Some(sender)
+        Some(())
     }
 }
 

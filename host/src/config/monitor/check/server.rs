@@ -10,8 +10,7 @@ use crate::config::{ConfigError, scalar};
 /// A name or an address, and nothing beside it.
 pub(super) fn host(given: &Given<'_>) -> Result<String, ConfigError> {
     let text = given.text.trim();
-    let remedy =
-        "give a name or an IP address alone; the port has a setting of its own, and so has TLS";
+    let remedy = "give only a name or an IP address; port and TLS have their own settings";
     let bare = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
@@ -23,14 +22,14 @@ pub(super) fn host(given: &Given<'_>) -> Result<String, ConfigError> {
         return Err(given.error("is a URL", remedy));
     }
     if text.contains('@') {
-        return Err(given.error("is an address, or holds a user", remedy));
+        return Err(given.error("is an e-mail address, or contains a user", remedy));
     }
     if text.contains(',') || text.contains(char::is_whitespace) {
         return Err(given.error("is more than one name", "give one mail server"));
     }
     let with_port = text.rsplit_once(':');
     if with_port.is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Err(given.error("holds a port", remedy));
+        return Err(given.error("contains a port", remedy));
     }
     let name = idna::domain_to_ascii(text).unwrap_or_default();
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -66,11 +65,11 @@ pub(super) fn port(given: Option<&Given<'_>>, tls: EmailTls) -> Result<u16, Conf
     let port = port.ok_or_else(|| given.error("is not a port", "give a number from 1 to 65535"))?;
     match (port, tls) {
         (465, EmailTls::None | EmailTls::StartTls) => Err(given.error(
-            "is 465, where servers speak TLS from the first byte",
+            "is 465, where servers expect TLS from the first byte",
             "set monitor.email.tls (LVMBEAT_EMAIL_TLS) to implicit, or give 587",
         )),
         (25 | 587, EmailTls::Implicit) => Err(given.error(
-            "is one where servers do not speak TLS from the first byte",
+            "is one where servers do not expect TLS from the first byte",
             "set monitor.email.tls (LVMBEAT_EMAIL_TLS) to starttls, or give 465",
         )),
         _ => Ok(port),
@@ -82,7 +81,7 @@ pub(super) fn helo(given: &Given<'_>) -> Result<String, ConfigError> {
     let text = given.text.trim();
     let wrong = || {
         given.error(
-            "is not what a mail server can be greeted with",
+            "is not a name to greet a mail server with",
             "give the full name of this host, for example monitor.example.org, or an address as [192.0.2.1]",
         )
     };

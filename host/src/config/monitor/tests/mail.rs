@@ -83,10 +83,13 @@ fn m2_a_port_that_speaks_otherwise_is_refused() {
 #[test]
 fn m2_a_list_with_a_hole_is_refused() {
     for (list, says) in [
-        ("a@example.org,,b@example.org", "nothing between two commas"),
+        (
+            "a@example.org,,b@example.org",
+            "nothing between two of its commas",
+        ),
         (
             "a@example.org, , b@example.org",
-            "nothing between two commas",
+            "nothing between two of its commas",
         ),
         ("a@example.org, bob, c@example.org", "number 2"),
         ("a@example.org; b@example.org", "number 1"),

@@ -41,7 +41,7 @@ pub(super) fn refuse_foreign(headers: &HeaderMap, own: &Own<'_>) -> Result<(), P
     if text(PURPOSE).is_some_and(|purpose| purpose.contains("prefetch")) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
-            "Nothing was done: your browser only looked ahead.",
+            "Nothing was done: your browser only prefetched this address.",
         ));
     }
     Ok(())

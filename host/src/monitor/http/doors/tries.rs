@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use embassy_time::{Duration, Instant};
 
-use crate::telemetry::http::client_of;
+use crate::server::client_of;
 
 /// So many wrong tokens may come at once.
 const AT_ONCE: u32 = 10;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::*;
-use crate::telemetry::http::Peer;
+use crate::server::Peer;
 
 /// base64 of `name:token`, for the tokens of the tests.
 fn basic(name: &str, token: &str) -> String {

@@ -69,7 +69,7 @@ struct Thread {
     answers: Option<String>,
 }
 
-/// Derived from what is told: the same message has the same id when it is tried again, so that a
+/// Derived from the notices: the same message has the same id when it is tried again, so that a
 /// mail program which gets it twice shows it once; and one that tells more has another, lest it be
 /// taken for a copy. It is the same for all recipients, as it is of any mail to several, so that
 /// their answers to all are one thread.
@@ -133,7 +133,7 @@ mod tests {
         compose(&config(), message, &text, false).unwrap()
     }
 
-    fn told(notices: &[Notice]) -> lettre::Message {
+    fn of(notices: &[Notice]) -> lettre::Message {
         email(&Message::Notices(notices.to_vec()))
     }
 
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_e_mail_names_all() {
-        let email = told(&[down(1, 1)]);
+        let email = of(&[down(1, 1)]);
         let to = header(&email, "To").unwrap();
         assert!(
             to.contains("jane@lco.cl") && to.contains("perez@lco.cl"),
@@ -196,22 +196,22 @@ mod tests {
 
     #[test]
     fn reminders_and_the_all_clear_answer_the_alert() {
-        let alert = told(&[down(1, 1)]);
+        let alert = of(&[down(1, 1)]);
         let id = header(&alert, "Message-ID");
         assert!(id.is_some() && header(&alert, "In-Reply-To").is_none());
         let answers = [
-            told(&[reminder(2, 1)]),
-            told(&[up(3, 1)]),
-            // An undelivered alert is told with what came after it.
-            told(&[down(1, 1), up(3, 1)]),
-            told(&[up(3, 1), enabled_again(4)]),
+            of(&[reminder(2, 1)]),
+            of(&[up(3, 1)]),
+            // An undelivered alert is sent with what came after it.
+            of(&[down(1, 1), up(3, 1)]),
+            of(&[up(3, 1), enabled_again(4)]),
         ];
         for answer in answers {
             assert_eq!(header(&answer, "In-Reply-To"), id);
             assert_eq!(header(&answer, "References"), id);
             assert_ne!(header(&answer, "Message-ID"), id);
         }
-        assert_ne!(header(&told(&[down(9, 2)]), "Message-ID"), id);
+        assert_ne!(header(&of(&[down(9, 2)]), "Message-ID"), id);
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
             &[up(4, 1), down(5, 2)],
             &[enabled_again(6)],
         ];
-        let id = |notices: &&[Notice]| header(&told(notices), "Message-ID").map(str::to_owned);
+        let id = |notices: &&[Notice]| header(&of(notices), "Message-ID").map(str::to_owned);
         let first: Vec<_> = messages.iter().map(id).collect();
         let again: Vec<_> = messages.iter().map(id).collect();
         assert_eq!(first, again);

@@ -21,7 +21,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
-use super::super::{DeliveryError, Failure, Undelivered};
+use super::super::{DeliveryError, Failure, TlsError, Undelivered};
 use super::ChannelsError;
 use crate::config::monitor::{Email, EmailTls};
 use crate::dial::dial;
@@ -64,7 +64,7 @@ pub(super) trait Letters: Sync {
     /// The sender's address.
     fn from(&self) -> &Address;
     /// The message as it is sent, or why it cannot be written.
-    fn written(&self, utf8: bool) -> Result<Vec<u8>, String>;
+    fn written(&self, utf8: bool) -> Result<Vec<u8>, lettre::error::Error>;
 }
 
 /// What became of each recipient; `None`: nothing yet.
@@ -85,9 +85,11 @@ impl Server {
         secrets: Secrets,
     ) -> Result<Self, ChannelsError> {
         let tls = || {
-            let name = ServerName::try_from(config.host.clone())
-                .map_err(|error| ChannelsError(format!("{}: {error}", config.host)))?;
-            Ok((tls::connector().map_err(ChannelsError)?, name))
+            let name = ServerName::try_from(config.host.clone()).map_err(|cause| {
+                let host = config.host.clone();
+                TlsError::ServerName { host, cause }
+            })?;
+            Ok::<_, TlsError>((tls::connector()?, name))
         };
         Ok(Self {
             security: match config.tls {
@@ -130,7 +132,9 @@ impl Server {
             ended = Ok(());
         }
         let why = match ended {
-            Ok(()) => Undelivered::from(DeliveryError::new("a defect of lvmbeat: no outcome")),
+            Ok(()) => Undelivered::from(DeliveryError::new(
+                "no outcome; this is a defect of lvmbeat",
+            )),
             Err(ended) => ended.undelivered,
         };
         outcomes
@@ -208,7 +212,7 @@ impl Server {
             let these: Vec<usize> = these.into_iter().copied().collect();
             if utf8 && !session.extensions.utf8 {
                 let why = format!(
-                    "{self} does not take addresses that are not ASCII (SMTPUTF8): give another one"
+                    "{self} does not accept addresses that are not ASCII (SMTPUTF8): use another one"
                 );
                 set(
                     outcomes,
@@ -343,13 +347,13 @@ impl Server {
             Problem::Silent(limit) => return self.silent(step, *limit),
             Problem::Broken(error) if is_untrusted(error) => {
                 return format!(
-                    "{self} cannot be trusted: {}; authorities of your own can be named by SSL_CERT_FILE",
+                    "{self} cannot be trusted: {}; SSL_CERT_FILE can name your own authorities",
                     self.cleaned(error)
                 );
             }
             Problem::Broken(error) => self.cleaned(error),
-            Problem::NotSmtp => "what it says is no answer of a mail server".to_owned(),
-            Problem::Endless => "its answer has no end".to_owned(),
+            Problem::NotSmtp => "its answer is not SMTP".to_owned(),
+            Problem::Endless => "its answer does not end".to_owned(),
             Problem::Lacks(what) => (*what).to_owned(),
             Problem::OtherLogins(offered) => {
                 let offered = shown(offered.join(" ").as_bytes(), &self.secrets);
@@ -370,11 +374,11 @@ impl Server {
             Step::LogIn => format!("the login at {self} failed: {because}"),
             _ if is_refused => format!("{self} refuses the e-mail: {because}"),
             Step::Begin | Step::Recipient | Step::Message => {
-                format!("the connection to {self} broke before it took the e-mail: {because}")
+                format!("the connection to {self} broke before it accepted the e-mail: {because}")
             }
-            Step::Verdict => format!(
-                "all of the e-mail was sent to {self}, which did not say whether it took it: {because}"
-            ),
+            Step::Verdict => {
+                format!("the whole e-mail was sent to {self}, which did not confirm it: {because}")
+            }
         }
     }
 
@@ -387,11 +391,14 @@ impl Server {
             Step::Verdict => {
                 let limit = VERDICT.as_secs();
                 return format!(
-                    "all of the e-mail was sent to {self}, which did not say within {limit} s whether it took it"
+                    "the whole e-mail was sent to {self}, which did not confirm it within {limit} s"
                 );
             }
         };
-        format!("{self} did not answer {what}, in {} s", limit.as_secs_f64())
+        format!(
+            "{self} did not answer {what} within {} s",
+            limit.as_secs_f64()
+        )
     }
 
     fn quoted(&self, reply: &Reply) -> String {

@@ -5,7 +5,7 @@ use crate::monitor::notice::{Event, Notice, Silence};
 /// One outage, as far as its notices are in one message.
 #[derive(Debug)]
 pub(super) struct Outage<'a> {
-    /// Its alarm is in this message: the reader has not been told before.
+    /// Its alarm is in this message: the reader does not know of it yet.
     pub(super) is_new: bool,
     /// How many reminders are.
     pub(super) reminders: usize,

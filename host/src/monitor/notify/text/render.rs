@@ -21,7 +21,11 @@ impl Text {
                 .as_deref()
                 .map(|action| action.trim().to_owned()),
         );
-        paragraphs.extend(self.page.as_ref().map(|page| format!("Look at: {page}")));
+        paragraphs.extend(
+            self.page
+                .as_ref()
+                .map(|page| format!("Status page: {page}")),
+        );
         paragraphs.join("\n\n") + "\n"
     }
 
@@ -55,7 +59,7 @@ impl Text {
                         p style="white-space: pre-line" { (action.trim()) }
                     }
                     @if let Some(page) = &self.page {
-                        p { "Look at: " a href=(page) { (page) } }
+                        p { "Status page: " a href=(page) { (page) } }
                     }
                 }
             }
@@ -77,7 +81,7 @@ impl Text {
         lines.extend(facts.map(|(label, fact)| format!("• {label}: {}", escaped(fact))));
         lines.extend(self.action.as_deref().map(|action| escaped(action.trim())));
         let page = self.page.as_ref();
-        lines.extend(page.map(|page| format!("Look at: <{}>", escaped(page.as_str()))));
+        lines.extend(page.map(|page| format!("Status page: <{}>", escaped(page.as_str()))));
         lines.join("\n")
     }
 }

@@ -28,7 +28,7 @@ Engineering mode, as last reported: off
 The dome closes by itself.
 Call the observers.
 
-Look at: https://monitor.example/
+Status page: https://monitor.example/
 "
     );
     assert_eq!(text.about, About::Down);
@@ -106,7 +106,7 @@ Dome heartbeat, as last reported: held: overwatcher <silent> for 61 s
 Dome, as last reported: open
 Engineering mode, as last reported: off
 
-Look at: https://monitor.example/
+Status page: https://monitor.example/
 "
     );
     assert_eq!(text.about, About::Up);
@@ -125,7 +125,7 @@ fn an_all_clear_for_an_observatory_that_is_heard_for_the_first_time() {
 }
 
 #[test]
-fn m2_an_alarm_that_is_over_before_it_is_delivered_is_told_with_its_all_clear() {
+fn m2_an_alarm_that_is_over_before_it_is_delivered_is_sent_with_its_all_clear() {
     let text = said(&[down(1, 1), reminder(2, 1), up(3, 1)]);
     assert_eq!(text.subject, "RESOLVED: LCO internet is up");
     assert!(text.plain().starts_with(
@@ -143,14 +143,14 @@ Last heard: "
 fn m2_an_alarm_with_undelivered_reminders_is_an_alert_as_of_the_last_one() {
     let text = said(&[down(1, 1), reminder(2, 1), reminder(3, 1)]);
     assert_eq!(text.subject, "LCO internet is down");
-    assert!(text.calls(), "nobody has been told yet");
+    assert!(text.calls(), "nobody has been notified yet");
     let plain = text.plain();
     assert!(plain.contains("Silent for: at least 1 h\n"), "{plain}");
     assert!(plain.contains("Reminders: 2\n"), "{plain}");
 }
 
 #[test]
-fn m2_several_outages_are_told_by_one_message() {
+fn m2_several_outages_are_sent_in_one_message() {
     let notices = [up(3, 1), down(4, 2), up(5, 2), down(6, 3), up(7, 3)];
     let plain = said(&notices).plain();
     let was = "2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago)";
@@ -203,16 +203,16 @@ fn what_is_done_by_hand_says_so() {
     assert_eq!(alert.subject, "LCO internet is down");
     let plain = alert.plain();
     assert!(
-        plain.starts_with("LCO internet is declared down by hand: last heard at 2025-"),
+        plain.starts_with("LCO internet was declared down by hand: last heard at 2025-"),
         "{plain}"
     );
     assert!(
-        plain.contains("\nSomebody asked for this message by hand.\n"),
+        plain.contains("\nThis message was requested by hand.\n"),
         "{plain}"
     );
     let plain = said(&[by_hand(up(2, 1))]).plain();
     assert!(
-        plain.starts_with("LCO internet is declared up by hand, at 2025-"),
+        plain.starts_with("LCO internet was declared up by hand, at 2025-"),
         "{plain}"
     );
 }
@@ -224,9 +224,9 @@ fn the_end_of_a_timed_disable() {
     assert_eq!(
         text.plain(),
         "\
-LCO internet: alarms are enabled again since 2025-06-01 03:00:00 UTC (2025-05-31 23:00:00 Santiago). The time is over for which they were disabled.
+LCO internet: alarms are enabled again since 2025-06-01 03:00:00 UTC (2025-05-31 23:00:00 Santiago). The time for which they were disabled is over.
 
-Look at: https://monitor.example/
+Status page: https://monitor.example/
 "
     );
     assert!(!text.calls());
@@ -245,7 +245,7 @@ fn a_test_says_that_it_is_one() {
         "\
 TEST: LCO internet is down. This is a test message. Please ignore.
 
-Look at: https://monitor.example/
+Status page: https://monitor.example/
 "
     );
     assert!(text.calls());
@@ -286,10 +286,10 @@ fn slack_mentions_people_if_they_are_called() {
 • Engineering mode, as last reported: off
 The dome closes by itself.
 Call the observers.
-Look at: <https://monitor.example/>"
+Status page: <https://monitor.example/>"
     );
-    for told in [reminder(2, 1), up(3, 1), enabled_again(4)] {
-        let text = said(&[told]).slack("<!here>");
+    for notice in [reminder(2, 1), up(3, 1), enabled_again(4)] {
+        let text = said(&[notice]).slack("<!here>");
         assert!(text.starts_with('*'), "{text}");
     }
     assert!(

@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Default)]
 struct Naive {
     all: Vec<Notice>,
-    told: [BTreeSet<NoticeId>; 2],
+    delivered: [BTreeSet<NoticeId>; 2],
     incidents: u128,
 }
 
@@ -83,7 +83,7 @@ impl Naive {
         Some((incident(self.incidents), event))
     }
 
-    /// Whether this channel need not tell that notice, as far as it has told, or will tell, those
+    /// Whether this channel need not deliver that notice, as it has delivered, or will deliver, those
     /// of `ids`.
     fn is_settled(&self, notice: &Notice, ids: &BTreeSet<NoticeId>) -> bool {
         if ids.contains(&notice.id) {
@@ -118,7 +118,7 @@ fn is_state(notice: &Notice) -> bool {
 
 proptest! {
     #[test]
-    fn m2_m4_every_notice_is_told_or_superseded_and_none_is_told_again(steps in proptest::collection::vec(step(), 1..250)) {
+    fn m2_m4_every_notice_is_delivered_or_superseded_and_none_twice(steps in proptest::collection::vec(step(), 1..250)) {
         let mut outbox = outbox(&CHANNELS);
         let mut naive = Naive::default();
         let mut disk = (outbox.save(), naive.clone());
@@ -143,14 +143,14 @@ proptest! {
                     prop_assert!(!ids.is_empty());
                     prop_assert!(ids.is_sorted());
                     prop_assert!(ids.iter().all(|id| *id < released), "before it was on the disk");
-                    prop_assert!(ids.iter().all(|id| !naive.told[channel].contains(id)), "told again");
+                    prop_assert!(ids.iter().all(|id| !naive.delivered[channel].contains(id)), "delivered again");
                     prop_assert!(delivery.notices.iter().all(|notice| naive.all.contains(notice)));
                     flying[channel].extend(ids);
                 },
                 Step::Delivered(channel) => {
                     outbox.delivered(channel, WALL);
                     let ids = std::mem::take(&mut flying[channel]);
-                    naive.told[channel].extend(ids);
+                    naive.delivered[channel].extend(ids);
                 }
                 Step::Failed(channel, asked) => {
                     outbox.fails(channel, asked, now);
@@ -170,11 +170,11 @@ proptest! {
                 let pending = outbox.pending(channel);
                 prop_assert!(pending.len() <= MAX_PENDING);
                 prop_assert!(pending.is_sorted());
-                let mut ids = naive.told[channel].clone();
+                let mut ids = naive.delivered[channel].clone();
                 ids.extend(pending);
                 for notice in &naive.all {
                     // What is under way may fail.
-                    prop_assert!(naive.is_settled(notice, &ids), "{:?} is not told", notice);
+                    prop_assert!(naive.is_settled(notice, &ids), "{:?} is not delivered", notice);
                 }
             }
             prop_assert!(outbox.log().len() <= LOG + 4 * MAX_PENDING);

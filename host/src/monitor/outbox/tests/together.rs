@@ -42,7 +42,7 @@ impl Outbox {
 }
 
 #[test]
-fn m2_the_recipients_of_one_server_are_told_together() {
+fn m2_the_recipients_of_one_server_are_notified_together() {
     let mut outbox = mails();
     outbox.down(1);
     assert_eq!(outbox.groups(T0), [vec![0, 1, 2], vec![3]]);
@@ -78,7 +78,7 @@ fn m2_one_who_is_refused_holds_no_other_back() {
     assert_eq!(outbox.pending(1), [down]);
     assert_eq!(outbox.groups(T0 + secs(1)), NONE);
     outbox.up(1);
-    // He has more to be told than the others.
+    // He has more pending than the others.
     assert_eq!(outbox.groups(T0 + secs(1)), [[0, 2]]);
     outbox.delivered(0, WALL);
     outbox.delivered(2, WALL);
@@ -179,7 +179,7 @@ fn m4_what_may_have_arrived_is_sent_three_times_at_most() {
     }
     assert_eq!(sent, 3);
     assert_eq!(outbox.pending(0), []);
-    // What happens later is told.
+    // What happens later is delivered.
     outbox.up(1);
     assert_eq!(outbox.groups(now), [vec![0, 1, 2], vec![3]]);
 }
@@ -196,7 +196,7 @@ fn m4_what_was_sent_in_vain_is_still_said_to_have_failed() {
     let queue = &outbox.queues()[0];
     assert_eq!(
         queue.last_error.as_deref(),
-        Some("no; it was sent 3 times, and is not sent again")
+        Some("no; it was sent 3 times and will not be sent again")
     );
     assert_eq!(queue.failures, 3);
     assert!(outbox.log()[0].delivered.is_empty(), "nobody said so");

@@ -7,17 +7,17 @@ async fn m2_a_channel_that_hangs_holds_no_other_back_and_is_tried_again() {
     let station = Station::new(quick()).await;
     station.first.does(Does::Hang);
     after(302).await;
-    assert_eq!(station.second.told(), [["down"]]);
+    assert_eq!(station.second.delivered(), [["down"]]);
     assert!(station.view().channels[0].delivering);
     station.beat().await;
     after(1).await;
-    assert_eq!(station.second.told(), [["down"], ["up"]]);
+    assert_eq!(station.second.delivered(), [["down"], ["up"]]);
     after(30).await;
     let error = station.view().channels[0].last_error.clone();
     assert_eq!(error.as_deref(), Some("it took longer than 30 s"));
     station.first.does(Does::Deliver);
     after(60).await;
-    assert_eq!(station.first.told(), [["down", "up"]]);
+    assert_eq!(station.first.delivered(), [["down", "up"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -25,11 +25,11 @@ async fn m2_a_delivery_that_panics_counts_as_failed() {
     let station = Station::new(quick()).await;
     station.first.does(Does::Panic);
     after(310).await;
-    assert_eq!(station.second.told(), [["down"]]);
+    assert_eq!(station.second.delivered(), [["down"]]);
     assert!(station.view().channels[0].failures > 1);
     station.first.does(Does::Deliver);
     after(600).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,14 +50,14 @@ async fn m2_a_channel_that_fails_for_hours_tells_everything_once_it_works() {
     assert_eq!(view.channels[0].pending.len(), 2);
     assert_eq!(
         view.channels[0].last_error.as_deref(),
-        Some("it was told to fail")
+        Some("it was made to fail")
     );
     assert!(view.channels[0].retry_in.is_some());
     assert_eq!(view.counters.failed, tried as u64);
     assert!(view.notices.iter().any(|shown| shown.pending == ["first"]));
     station.first.does(Does::Deliver);
     station.beats(600).await;
-    assert_eq!(station.first.told(), [["down", "up"]]);
+    assert_eq!(station.first.delivered(), [["down", "up"]]);
     let view = station.view();
     assert_eq!(view.channels[0].failures, 0);
     assert_eq!(view.channels[0].last_error, None);
@@ -81,8 +81,8 @@ async fn m2_what_a_channel_could_not_deliver_survives_restarts() {
     station.first.does(Does::Deliver);
     station.start().await;
     after(1).await;
-    assert_eq!(station.first.told(), [["down", "up"]]);
-    assert_eq!(station.second.told(), [["down"], ["up"]]);
+    assert_eq!(station.first.delivered(), [["down", "up"]]);
+    assert_eq!(station.second.delivered(), [["down"], ["up"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,8 +95,8 @@ async fn m2_what_is_under_way_when_it_is_killed_is_delivered_after_the_restart()
     station.first.does(Does::Deliver);
     station.start().await;
     after(1).await;
-    assert_eq!(station.first.told(), [["down"]]);
-    assert_eq!(station.second.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
+    assert_eq!(station.second.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,8 +112,8 @@ async fn m4_what_was_delivered_is_not_delivered_again_however_often_it_is_killed
         }
     }
     station.beats(60).await;
-    let told = station.first.told().concat();
-    assert_eq!(told, ["down", "up", "down", "up", "down", "up"]);
+    let delivered = station.first.delivered().concat();
+    assert_eq!(delivered, ["down", "up", "down", "up", "down", "up"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_told_while_disabled_and_a_silence_that_goes_on_is_told_then() {
+async fn nothing_is_notified_while_disabled_and_a_silence_that_goes_on_is_notified_then() {
     let mut station = Station::with_file(quick(), None).await;
     station.handle().disable(None).await.unwrap();
     assert_eq!(station.view().alarm.mode, Mode::DisabledForGood);
@@ -16,11 +16,11 @@ async fn nothing_is_told_while_disabled_and_a_silence_that_goes_on_is_told_then(
     assert!(station.handle().enable().await.unwrap().value);
     assert!(!station.handle().enable().await.unwrap().value);
     after(2).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timed_disable_ends_by_itself_says_when_and_is_told() {
+async fn a_timed_disable_ends_by_itself_says_when_and_is_notified() {
     let station = Station::new(quick()).await;
     let hour = Duration::from_secs(3600);
     station.handle().disable(Some(hour)).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_timed_disable_ends_by_itself_says_when_and_is_told() {
     station.beats(30).await;
     assert_eq!(station.view().alarm.mode, Mode::Enabled);
     assert_eq!(station.view().disabled_until, None);
-    assert_eq!(station.first.told(), [["enabled again"]]);
+    assert_eq!(station.first.delivered(), [["enabled again"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,8 +51,8 @@ async fn a_timed_disable_goes_on_while_the_monitor_is_not_running() {
     after(990).await;
     assert_eq!(station.first.tried(), 0);
     after(20).await;
-    let told = station.first.told();
-    assert_eq!(told.concat(), ["enabled again", "down"]);
+    let delivered = station.first.delivered();
+    assert_eq!(delivered.concat(), ["enabled again", "down"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +76,7 @@ async fn a_wall_clock_that_went_back_while_the_monitor_was_not_running_ends_no_d
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_hand_people_are_told_if_it_changes_or_is_forced() {
+async fn by_hand_people_are_notified_if_it_changes_or_is_forced() {
     let station = Station::new(quick()).await;
     station.beat().await;
     let handle = station.handle();
@@ -90,7 +90,10 @@ async fn by_hand_people_are_told_if_it_changes_or_is_forced() {
     after(1).await;
     assert!(handle.notify_up(true).await.unwrap().value);
     after(1).await;
-    assert_eq!(station.first.told(), [["down"], ["down"], ["up"], ["up"]]);
+    assert_eq!(
+        station.first.delivered(),
+        [["down"], ["down"], ["up"], ["up"]]
+    );
     let messages = station.first.messages();
     let notice = |index: usize| -> &Notice { &messages[index].1[0] };
     // One that is forced is an alarm of its own, and no copy of the first.
@@ -106,7 +109,7 @@ async fn by_hand_people_are_told_if_it_changes_or_is_forced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_alerts_nothing_is_told_by_itself_but_by_hand() {
+async fn without_alerts_nobody_is_notified_except_by_hand() {
     let station = Station::new(Monitor {
         alerts: false,
         remind_every: Some(Duration::from_secs(60)),
@@ -122,7 +125,7 @@ async fn without_alerts_nothing_is_told_by_itself_but_by_hand() {
     after(1000).await;
     station.beat().await;
     after(1).await;
-    assert_eq!(station.first.told(), [["down"], ["up"]]);
+    assert_eq!(station.first.delivered(), [["down"], ["up"]]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn m2_with_a_disk_that_cannot_be_written_people_are_told_from_memory() {
+async fn m2_with_a_disk_that_cannot_be_written_people_are_notified_from_memory() {
     let mut station = Station::with_file(quick(), None).await;
     station.beats(60).await;
     assert_eq!(station.view().store.failure, None);
@@ -11,7 +11,7 @@ async fn m2_with_a_disk_that_cannot_be_written_people_are_told_from_memory() {
     let folder = station.folder.path().to_owned();
     fs::remove_dir_all(&folder).unwrap();
     after(302).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
     assert!(station.view().store.failure.is_some());
     // It is tried again, and what is known then is saved.
     fs::create_dir(&folder).unwrap();
@@ -21,7 +21,7 @@ async fn m2_with_a_disk_that_cannot_be_written_people_are_told_from_memory() {
     station.start().await;
     assert_eq!(station.view().alarm.state, State::Down);
     after(600).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,7 +38,7 @@ async fn m2_a_notice_is_on_the_disk_when_it_is_tried() {
     station.second.does(Does::Deliver);
     station.start().await;
     after(1).await;
-    assert_eq!(station.second.told(), [["down"]]);
+    assert_eq!(station.second.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +64,7 @@ async fn m2_what_was_answered_is_on_the_disk() {
     station.first.does(Does::Deliver);
     station.start().await;
     after(1).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +90,7 @@ async fn m4_a_second_monitor_on_one_state_file_does_not_start() {
     assert!(
         second
             .to_string()
-            .contains("another monitor is running on the state file"),
+            .contains("another monitor is using the state file"),
         "{second}"
     );
     station.kill().await;
@@ -99,7 +99,7 @@ async fn m4_a_second_monitor_on_one_state_file_does_not_start() {
 
 /// The lock is that of another file, as where locks lie.
 #[tokio::test(start_paused = true)]
-async fn m4_a_monitor_that_finds_anothers_stamp_stops_writing_says_so_and_still_tells_people() {
+async fn m4_a_monitor_that_finds_anothers_stamp_stops_writing_says_so_and_still_notifies_people() {
     let station = Station::with_file(quick(), None).await;
     station.beats(30).await;
     fs::remove_file(station.folder.path().join("state.json.lock")).unwrap();
@@ -110,14 +110,14 @@ async fn m4_a_monitor_that_finds_anothers_stamp_stops_writing_says_so_and_still_
     after(6).await;
     let failure = station.view().store.failure.clone().unwrap();
     assert!(
-        failure.starts_with("another monitor writes it, too"),
+        failure.starts_with("another monitor also writes it"),
         "{failure}"
     );
     let done = station.handle().disable(None).await.unwrap();
     assert_eq!(done.unsaved, Some(failure));
     station.handle().enable().await.unwrap();
     after(320).await;
-    assert_eq!(station.first.told()[0], ["down"]);
+    assert_eq!(station.first.delivered()[0], ["down"]);
     assert!(!second.is_finished());
 }
 

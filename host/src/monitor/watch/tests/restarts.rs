@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn m4_a_restart_during_an_outage_does_not_alarm_again_and_the_all_clear_is_told() {
+async fn m4_a_restart_during_an_outage_does_not_alarm_again_and_the_all_clear_is_delivered() {
     let mut station = Station::with_file(quick(), None).await;
     station.beat().await;
     after(310).await;
@@ -13,10 +13,10 @@ async fn m4_a_restart_during_an_outage_does_not_alarm_again_and_the_all_clear_is
         station.start().await;
         after(500).await;
     }
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
     station.beat().await;
     after(1).await;
-    assert_eq!(station.first.told(), [["down"], ["up"]]);
+    assert_eq!(station.first.delivered(), [["down"], ["up"]]);
     let messages = station.first.messages();
     assert_eq!(messages[0].1[0].incident, messages[1].1[0].incident);
 }
@@ -31,7 +31,7 @@ async fn m4_a_restart_shortly_after_an_outage_tells_nothing() {
     station.start().await;
     after(290).await;
     assert_eq!(station.view().alarm.state, State::Up);
-    assert_eq!(station.first.told(), [["down"], ["up"]]);
+    assert_eq!(station.first.delivered(), [["down"], ["up"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,9 +51,9 @@ async fn m3_a_monitor_that_is_killed_every_200_s_alarms_once() {
             station.kill().await;
             station.start().await;
         }
-        assert_eq!(station.first.told(), [["down"]]);
-        let told = station.first.messages()[0].0;
-        assert!(told < Duration::from_secs(300 + 120 + 15), "{told:?}");
+        assert_eq!(station.first.delivered(), [["down"]]);
+        let at = station.first.messages()[0].0;
+        assert!(at < Duration::from_secs(300 + 120 + 15), "{at:?}");
     }
 }
 
@@ -66,7 +66,7 @@ async fn m3_a_monitor_that_is_killed_more_often_than_it_checks_alarms() {
         station.kill().await;
         station.start().await;
     }
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +109,7 @@ async fn m3_a_stop_in_order_keeps_all_of_the_silence() {
     }
     assert_eq!(station.first.tried(), 0);
     after(6).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn without_a_state_file_a_restart_forgets_everything() {
     station.start().await;
     assert_eq!(station.view().alarm.state, State::Waiting);
     after(301).await;
-    assert_eq!(station.first.told(), [["down"], ["down"]]);
+    assert_eq!(station.first.delivered(), [["down"], ["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,14 +133,14 @@ async fn m4_the_file_of_the_python_version_is_gone_on_from() {
     assert_eq!(station.first.tried(), 0);
     station.beat().await;
     after(1).await;
-    assert_eq!(station.first.told(), [["up"]]);
+    assert_eq!(station.first.delivered(), [["up"]]);
     station.kill().await;
     let file = fs::read_to_string(station.folder.file()).unwrap();
     assert!(file.starts_with("{\"version\":1,"), "{file}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn m2_after_a_state_was_lost_the_first_beat_is_told_as_an_all_clear() {
+async fn m2_after_a_state_was_lost_the_first_beat_is_notified_as_an_all_clear() {
     let mut station = Station::with_file(quick(), Some("{\"vers")).await;
     let view = station.view();
     assert!(
@@ -154,9 +154,9 @@ async fn m2_after_a_state_was_lost_the_first_beat_is_told_as_an_all_clear() {
     station.kill().await;
     station.start().await;
     station.beats(600).await;
-    assert_eq!(station.first.told(), [["up"]]);
+    assert_eq!(station.first.delivered(), [["up"]]);
     after(310).await;
-    assert_eq!(station.first.told(), [["up"], ["down"]]);
+    assert_eq!(station.first.delivered(), [["up"], ["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +188,7 @@ async fn m2_after_a_state_was_lost_silence_alarms() {
     let station = Station::with_file(quick(), Some("\0")).await;
     after(310).await;
     station.beats(60).await;
-    assert_eq!(station.first.told(), [["down"], ["up"]]);
+    assert_eq!(station.first.delivered(), [["down"], ["up"]]);
 }
 
 #[tokio::test(start_paused = true)]

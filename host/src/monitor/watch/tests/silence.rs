@@ -16,13 +16,13 @@ async fn m1_an_alarm_comes_after_exactly_the_threshold_and_one_check_interval_at
             station.beat().await;
             let beaten = station.now();
             after(299).await;
-            assert_eq!(station.first.told().len(), 0);
+            assert_eq!(station.first.delivered().len(), 0);
             after(1 + check_every).await;
             let messages = station.first.messages();
-            let [(told, notices)] = messages.as_slice() else {
+            let [(delivered, notices)] = messages.as_slice() else {
                 panic!("{messages:?} for {check_every}, {first}");
             };
-            let silence = told.checked_sub(beaten).unwrap();
+            let silence = delivered.checked_sub(beaten).unwrap();
             assert!(silence >= Duration::from_secs(300), "{silence:?}");
             // At the next check after the threshold.
             let expected = first + 300;
@@ -46,7 +46,7 @@ async fn m1_a_beat_just_before_the_threshold_puts_the_alarm_off() {
     }
     assert_eq!(station.first.tried(), 0);
     after(5).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn m1_a_monitor_that_never_heard_a_beat_alarms() {
     assert!(matches!(&messages[0].1[0].event, Event::Down(silence) if silence.last_seen.is_none()));
     station.beat().await;
     after(1).await;
-    assert_eq!(station.first.told(), [["down"], ["up"]]);
+    assert_eq!(station.first.delivered(), [["down"], ["up"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,10 @@ async fn an_alarm_and_its_all_clear_are_of_one_incident_and_the_next_alarm_of_an
         after(400).await;
     }
     station.beats(60).await;
-    assert_eq!(station.first.told(), [["down"], ["up"], ["down"], ["up"]]);
+    assert_eq!(
+        station.first.delivered(),
+        [["down"], ["up"], ["down"], ["up"]]
+    );
     let messages = station.first.messages();
     let incidents: Vec<_> = messages
         .iter()
@@ -105,8 +108,8 @@ async fn reminders_come_at_their_interval_until_there_is_a_beat() {
     .await;
     after(300 + 2 * 600 + 60).await;
     station.beats(1200).await;
-    let told = station.first.told();
-    assert_eq!(told, [["down"], ["reminder"], ["reminder"], ["up"]]);
+    let delivered = station.first.delivered();
+    assert_eq!(delivered, [["down"], ["reminder"], ["reminder"], ["up"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +125,7 @@ async fn m3_a_machine_that_was_suspended_raises_no_alarm_by_itself() {
     assert_eq!(station.view().counters.lapses, 1);
     // What was observed before counts.
     after(15).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +153,7 @@ async fn m3_steps_of_the_wall_clock_change_nothing() {
     }
     station.clock.step_wall(hours(-10_000));
     after(2).await;
-    assert_eq!(station.first.told(), [["down"]]);
+    assert_eq!(station.first.delivered(), [["down"]]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -140,7 +140,7 @@ impl Session {
         }
         self.ask(step, "STARTTLS").await?.done(step)?;
         if !self.unread.is_empty() {
-            return Err(step.failed(Problem::Lacks("something was said before TLS began")));
+            return Err(step.failed(Problem::Lacks("data came before TLS began")));
         }
         self.secure(tls, name).await
     }
@@ -207,7 +207,7 @@ impl Session {
         let mut asked = usize::from(first.is_some());
         while reply.code == 334 {
             if asked > CHALLENGES {
-                return Err(step.failed(Problem::Lacks("it asks without end")));
+                return Err(step.failed(Problem::Lacks("it keeps asking")));
             }
             let answer = mechanism.answer(login, &reply.text(), asked);
             reply = self.ask(step, &answer).await?;

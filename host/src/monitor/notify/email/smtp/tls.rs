@@ -19,22 +19,27 @@ use tokio_rustls::TlsConnector;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName};
 
-/// Reads the certificates that are trusted, or says why there are none.
-pub(super) fn connector() -> Result<TlsConnector, String> {
+use crate::monitor::notify::TlsError;
+
+/// Reads the certificates that are trusted.
+pub(super) fn connector() -> Result<TlsConnector, TlsError> {
     let found = rustls_native_certs::load_native_certs();
-    let problems: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-    trusting(found.certs).map_err(|problem| match problems.first() {
-        Some(first) => format!("{problem} ({first})"),
-        None => problem,
+    trusting(found.certs).map_err(|error| match error {
+        TlsError::Authorities { cause, .. } => TlsError::Authorities {
+            cause,
+            first: found.errors.into_iter().next(),
+        },
+        error @ (TlsError::ServerName { .. } | TlsError::Protocol(_) | TlsError::HttpClient(_)) => {
+            error
+        }
     })
 }
 
-fn trusting(named: Vec<CertificateDer<'static>>) -> Result<TlsConnector, String> {
+fn trusting(named: Vec<CertificateDer<'static>>) -> Result<TlsConnector, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Verifier::new(named, &provider)?;
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
+        .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -51,13 +56,13 @@ impl Verifier {
     fn new(
         named: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(named.iter().cloned());
         let authorities =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
                 .build()
-                .map_err(|error| error.to_string())?;
+                .map_err(|cause| TlsError::Authorities { cause, first: None })?;
         Ok(Self { authorities, named })
     }
 }

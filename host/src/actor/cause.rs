@@ -1,0 +1,161 @@
+//! The first cause why the dome heartbeat is held, and what the log says when it changes.
+
+use embassy_time::{Duration, Instant};
+use lvmbeat_core::{Cause, HeartbeatId, LinkId, Reason};
+use tracing::Level;
+
+use super::words::Words;
+
+/// What holds now, without its numbers: an age that grows is no change.
+#[derive(Default)]
+pub(super) struct Holding {
+    fault: Option<Fault>,
+    /// The pace that was logged last.
+    pace: Option<Cause>,
+}
+
+/// What is wrong.
+struct Fault {
+    cause: Cause,
+    subject: Option<Subject>,
+    since: Instant,
+}
+
+/// What a reason is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Subject {
+    Heartbeat(HeartbeatId),
+    Link(LinkId),
+}
+
+/// What the log has to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// The dome heartbeat is held, for this first cause.
+    Held(Reason),
+    /// Nothing is wrong any more.
+    Released,
+}
+
+impl Subject {
+    pub(super) fn of(reason: &Reason) -> Option<Self> {
+        match reason {
+            Reason::NeverSeen(id)
+            | Reason::Unconfirmed { heartbeat: id, .. }
+            | Reason::Stale { heartbeat: id, .. } => Some(Self::Heartbeat(*id)),
+            Reason::LinkUnproven(id) | Reason::LinkDown(id) => Some(Self::Link(*id)),
+            Reason::NotAttentive(_)
+            | Reason::PathSlow(_)
+            | Reason::NothingCritical
+            | Reason::InFlight(_)
+            | Reason::CutOff(_)
+            | Reason::Retry(_) => None,
+        }
+    }
+}
+
+impl Holding {
+    /// Takes the first cause at `now`, and gives what has changed, in order.
+    pub(super) fn observe(
+        &mut self,
+        hold: Option<Reason>,
+        now: Instant,
+    ) -> impl Iterator<Item = Change> + use<> {
+        let fault = self.observe_fault(hold.filter(Reason::is_fault), now);
+        let pace = self.observe_pace(hold.filter(|reason| !reason.is_fault()));
+        fault.into_iter().chain(pace)
+    }
+
+    fn observe_fault(&mut self, reason: Option<Reason>, now: Instant) -> Option<Change> {
+        let kind = reason.map(|reason| (reason.cause(), Subject::of(&reason)));
+        if kind == self.fault.as_ref().map(|it| (it.cause, it.subject)) {
+            return None;
+        }
+        self.fault = kind.map(|(cause, subject)| Fault {
+            cause,
+            subject,
+            since: now,
+        });
+        Some(reason.map_or(Change::Released, Change::Held))
+    }
+
+    fn observe_pace(&mut self, reason: Option<Reason>) -> Option<Change> {
+        let cause = reason.map(|reason| reason.cause());
+        let before = std::mem::replace(&mut self.pace, cause);
+        reason.filter(|_| cause != before).map(Change::Held)
+    }
+
+    /// How long the fault has been the first cause.
+    pub(super) fn lasted(&self, now: Instant) -> Option<Duration> {
+        now.checked_duration_since(self.fault.as_ref()?.since)
+    }
+}
+
+impl Change {
+    /// The pace between two beats is no fault. At the start, and in a new session, there has to be
+    /// a first beat, which is not worth waking somebody.
+    pub(super) fn level(&self) -> Level {
+        match self {
+            Self::Held(Reason::InFlight(_) | Reason::CutOff(_) | Reason::Retry(_)) => Level::DEBUG,
+            Self::Released
+            | Self::Held(
+                Reason::PathSlow(None)
+                | Reason::NeverSeen(_)
+                | Reason::Unconfirmed {
+                    sent_before: None, ..
+                }
+                | Reason::LinkUnproven(_),
+            ) => Level::INFO,
+            Self::Held(
+                Reason::NotAttentive(_)
+                | Reason::PathSlow(Some(_))
+                | Reason::NothingCritical
+                | Reason::Unconfirmed {
+                    sent_before: Some(_),
+                    ..
+                }
+                | Reason::Stale { .. }
+                | Reason::LinkDown(_),
+            ) => Level::WARN,
+        }
+    }
+
+    pub(super) fn log(&self, words: &Words<'_>) {
+        let Self::Held(reason) = self else {
+            tracing::info!(
+                "dome heartbeat released: every critical heartbeat is fresh and every link is up"
+            );
+            return;
+        };
+        let (text, reason) = (words.describe(reason), reason.cause().as_str());
+        match self.level() {
+            Level::DEBUG => tracing::debug!(reason, "dome heartbeat held: {text}"),
+            Level::INFO => tracing::info!(reason, "dome heartbeat held: {text}"),
+            _ => tracing::warn!(reason, "dome heartbeat held: {text}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Instant = Instant::from_secs(10);
+    const T1: Instant = Instant::from_secs(11);
+    const T2: Instant = Instant::from_secs(14);
+
+    #[test]
+    fn a_fault_lasts_from_its_first_moment_whatever_its_numbers() {
+        let mut holding = Holding::default();
+        let slow = |seconds| Some(Reason::PathSlow(Some(Duration::from_secs(seconds))));
+        assert_eq!(holding.observe(slow(2), T0).count(), 1);
+        assert_eq!(holding.observe(slow(3), T1).count(), 0);
+        assert_eq!(holding.lasted(T2), Some(T2 - T0));
+        assert_eq!(holding.lasted(T0 - Duration::from_ticks(1)), None);
+        // The pace is no fault.
+        let pace = Reason::CutOff(Duration::from_secs(1));
+        let changes = holding.observe(Some(pace), T2);
+        assert!(changes.eq([Change::Released, Change::Held(pace)]));
+        assert_eq!(holding.lasted(T2), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! `/healthz`, `/readyz` and `/metrics` of the actor.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::sync::watch;
+
+use super::metrics;
+use super::snapshot::{SessionState, Snapshot};
+use crate::clock::Clock;
+use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
+
+type Shown = watch::Receiver<Option<Snapshot>>;
+
+#[derive(Clone)]
+struct Actor {
+    shown: Shown,
+    clock: Arc<dyn Clock>,
+}
+
+/// The routes of an actor that shows itself on that channel.
+///
+/// `/healthz` answers 200 while the decision loop runs, `/readyz` while this actor is the active
+/// one, both else 503; `/metrics` is OpenMetrics text. A slash at the end changes nothing.
+pub fn router(shown: Shown, clock: Arc<dyn Clock>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/healthz/", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/readyz/", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .route("/metrics/", get(metrics_text))
+        .with_state(Actor { shown, clock })
+}
+
+async fn healthz(State(actor): State<Actor>) -> impl IntoResponse {
+    let last = actor.shown.borrow().as_ref().map(|snapshot| snapshot.at);
+    let age = last.and_then(|at| actor.clock.now().checked_duration_since(at));
+    match age {
+        Some(age) if age < HUNG_AFTER => (StatusCode::OK, "ok\n"),
+        Some(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the decision loop does not run\n",
+        ),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    }
+}
+
+async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
+    let shown = actor.shown.borrow();
+    let session = shown.as_ref().map(|snapshot| snapshot.session);
+    let text = match session {
+        Some(SessionState::Open) => return (StatusCode::OK, "ok\n".to_owned()),
+        Some(SessionState::StandBy) => "standing by: another actor is active",
+        Some(SessionState::Blocked) => "the broker blocks all who publish",
+        Some(SessionState::Connecting) | None => "no session with the broker",
+    };
+    let error = shown
+        .as_ref()
+        .and_then(|snapshot| snapshot.session_error.as_deref());
+    let error = error.map_or(String::new(), |error| format!("{error}\n"));
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{text}\n{error}"))
+}
+
+async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {
+    let snapshot = actor.shown.borrow().clone();
+    match snapshot.map(|snapshot| metrics::encode(&snapshot)) {
+        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], text),
+        Some(Err(_)) | None => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+            "starting\n".to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::super::box_view::BoxView;
+    use super::super::snapshot::tests::snapshot;
+    use super::*;
+    use crate::clock::RuntimeClock;
+
+    async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn health_follows_the_decision_loop_and_readiness_the_session() {
+        let clock = Arc::new(RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH));
+        let (show, shown) = watch::channel(None);
+        let router = router(shown, clock.clone());
+        for path in ["/healthz", "/readyz/", "/metrics", "/healthz/", "/metrics/"] {
+            assert_eq!(
+                ask(&router, path).await.0,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "{path}"
+            );
+        }
+        let mut snapshot = snapshot();
+        snapshot.at = clock.now();
+        snapshot.session = SessionState::StandBy;
+        show.send_replace(Some(snapshot.clone()));
+        for path in ["/healthz", "/healthz/", "/metrics", "/metrics/"] {
+            assert_eq!(ask(&router, path).await.0, StatusCode::OK, "{path}");
+        }
+        let (status, body) = ask(&router, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains("another actor is active"), "{body}");
+        snapshot.session = SessionState::Open;
+        show.send_replace(Some(snapshot));
+        assert_eq!(ask(&router, "/readyz").await.0, StatusCode::OK);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(
+            ask(&router, "/healthz").await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(ask(&router, "/nope").await.0, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn metrics_name_the_first_cause_and_every_outcome() {
+        let (show, shown) = watch::channel(None);
+        let router = router(shown, Arc::new(crate::clock::BootClock));
+        show.send_replace(Some(snapshot()));
+        let (status, text) = ask(&router, "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        for line in [
+            "lvmbeat_hold{reason=\"heartbeat_stale\"} 1",
+            "lvmbeat_hold{reason=\"link_down\"} 0",
+            "lvmbeat_holds_total{reason=\"cut_off\"} 7",
+            "lvmbeat_emissions_total{outcome=\"acknowledged\"} 3",
+            "lvmbeat_emissions_total{outcome=\"lost\"} 0",
+            "lvmbeat_heartbeat_age_seconds{name=\"overwatcher\"} 31.5",
+            "lvmbeat_heartbeat_smallest_margin_seconds{name=\"overwatcher\"} 24.5",
+            "lvmbeat_link_up{name=\"lco\"} 1",
+            "lvmbeat_amqp_sessions_total 2",
+            "# EOF",
+        ] {
+            assert!(
+                text.lines().any(|shown| shown == line),
+                "no line {line} in\n{text}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn metrics_tell_of_the_watchdog_box_if_there_is_one() {
+        let (show, shown) = watch::channel(None);
+        let router = router(shown, Arc::new(crate::clock::BootClock));
+        let mut snapshot = snapshot();
+        show.send_replace(Some(snapshot.clone()));
+        assert!(!ask(&router, "/metrics").await.1.contains("lvmbeat_box"));
+        snapshot.relay_box = Some(BoxView {
+            energised: Some(false),
+            counted_at: Some(embassy_time::Instant::from_secs(92)),
+            answered: 5,
+            counted: 3,
+            failed: 1,
+            ..BoxView::default()
+        });
+        show.send_replace(Some(snapshot));
+        let (_, text) = ask(&router, "/metrics").await;
+        for line in [
+            "lvmbeat_box_heartbeats_total{outcome=\"counted\"} 3",
+            "lvmbeat_box_heartbeats_total{outcome=\"held\"} 2",
+            "lvmbeat_box_heartbeats_total{outcome=\"failed\"} 1",
+            "lvmbeat_box_relay_energised 0",
+            "lvmbeat_box_counted_age_seconds 8.0",
+        ] {
+            assert!(
+                text.lines().any(|shown| shown == line),
+                "no line {line} in\n{text}"
+            );
+        }
+    }
+}

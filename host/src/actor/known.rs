@@ -1,0 +1,143 @@
+//! What is known of heartbeats, links and emissions: the decision core, and beside it what is only
+//! shown and counted. Pure: no I/O, time is an argument.
+
+use embassy_time::Instant;
+use jiff::Timestamp;
+use lvmbeat_core::{BeatError, Cause, Decision, HeartbeatId, LinkState, Outcome, Reason};
+
+use super::ecp::Ended;
+use super::snapshot::{HeartbeatView, LinkView};
+use crate::clock::{Moment, seconds};
+use crate::config::Supervisor;
+
+/// All of it.
+pub(super) struct Known {
+    pub(super) supervisor: Supervisor,
+    /// When each heartbeat last counted as received, in the order of the configuration.
+    last_seen: Vec<Option<Timestamp>>,
+    last_emitted_ecp: Option<Timestamp>,
+    /// Heartbeats that were received, whether or not they counted.
+    pub(super) beats: u64,
+    /// Decisions to hold, in the order of [`Cause::ALL`].
+    pub(super) holds: [u64; Cause::ALL.len()],
+}
+
+/// What a `set` says.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Set<'a> {
+    /// `None`: no heartbeat of that name is configured.
+    pub(super) id: Option<HeartbeatId>,
+    pub(super) heartbeat: &'a str,
+    /// The value by which it proves when it was sent.
+    pub(super) seen: Option<&'a str>,
+}
+
+impl Known {
+    pub(super) fn new(supervisor: Supervisor) -> Self {
+        Self {
+            last_seen: vec![None; supervisor.heartbeats().iter().count()],
+            supervisor,
+            last_emitted_ecp: None,
+            beats: 0,
+            holds: [0; Cause::ALL.len()],
+        }
+    }
+
+    /// A heartbeat was received, and perhaps proves that it was sent after that moment.
+    pub(super) fn beat(
+        &mut self,
+        heartbeat: Option<HeartbeatId>,
+        sent_after: Option<Instant>,
+        at: Moment,
+    ) -> Result<Decision, BeatError> {
+        let heartbeat = heartbeat.ok_or(BeatError::Unknown)?;
+        let decision = self.supervisor.beat_of(heartbeat, sent_after, at.now)?;
+        self.beats += 1;
+        if let Decision::Hold(reason) = decision
+            && let Some(count) = self.holds.get_mut(reason.cause().index())
+        {
+            *count += 1;
+        }
+        if !is_uncounted(&decision)
+            && let Some(seen) = self.last_seen.get_mut(heartbeat.index())
+        {
+            *seen = Some(at.wall);
+        }
+        Ok(decision)
+    }
+
+    /// Takes what became of an emission. False if it was not the one under way.
+    pub(super) fn emission_ended(&mut self, ended: &Ended, at: Moment) -> bool {
+        let known = self
+            .supervisor
+            .emission_ended(ended.ticket, ended.outcome, at.now);
+        if known && ended.outcome == Outcome::Acknowledged {
+            self.last_emitted_ecp = Some(at.wall);
+        }
+        known
+    }
+
+    /// Whether every critical heartbeat is fresh and every link is up at `now` (S1).
+    pub(super) fn is_released(&self, now: Instant) -> bool {
+        let hold = self.supervisor.hold(now);
+        !hold.is_some_and(|reason| reason.is_fault())
+    }
+
+    /// What this command sets, if that is a critical heartbeat and the command is written as CLU's
+    /// clients write it. Spares the parser.
+    pub(super) fn critical<'a>(&self, command_string: &'a str) -> Option<Set<'a>> {
+        let words = command_string.strip_prefix("set ")?;
+        let (heartbeat, seen) = match words.split_once(" --seen ") {
+            Some((name, value)) => (name, Some(value.trim_matches('\''))),
+            None => (words, None),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+        let mut bytes = heartbeat.bytes().chain(seen.unwrap_or_default().bytes());
+        let table = self.supervisor.heartbeats();
+        let id = table.find(heartbeat).filter(|_| bytes.all(plain))?;
+        table.get(id)?.is_critical().then_some(Set {
+            id: Some(id),
+            heartbeat,
+            seen,
+        })
+    }
+
+    pub(super) fn last_emitted_ecp(&self) -> Option<Timestamp> {
+        self.last_emitted_ecp
+    }
+
+    pub(super) fn heartbeats(&self, now: Instant) -> Vec<HeartbeatView> {
+        let rows = self.supervisor.heartbeats().iter().zip(&self.last_seen);
+        rows.map(|((_, heartbeat), last_seen)| HeartbeatView {
+            name: heartbeat.name().to_string(),
+            critical: heartbeat.is_critical(),
+            current: heartbeat.is_fresh(now),
+            last_seen: *last_seen,
+            age: heartbeat.age(now).map(seconds),
+            proven_age: heartbeat.greatest_age(now).map(seconds),
+            timeout: seconds(heartbeat.timeout()),
+            smallest_margin: heartbeat.smallest_margin().map(seconds),
+        })
+        .collect()
+    }
+
+    pub(super) fn links(&self) -> Vec<LinkView> {
+        let links = self.supervisor.links().map(|(_, link)| LinkView {
+            name: link.name().to_string(),
+            state: link.state(),
+            // Not known to be down counts as up for those who only ask; nothing is emitted on the
+            // strength of it.
+            up: link.state() != LinkState::Down,
+            failures: link.failures(),
+        });
+        links.collect()
+    }
+}
+
+/// Whether the beat was not taken at all: nobody knows when it was sent (S3).
+fn is_uncounted(decision: &Decision) -> bool {
+    matches!(
+        decision,
+        Decision::Hold(Reason::NotAttentive(_) | Reason::PathSlow(_))
+    )
+}

@@ -1,0 +1,171 @@
+//! What the actor shows of itself: to CLU clients by `status`, to the monitor by a report, to
+//! machines by metrics.
+
+mod report;
+mod status;
+
+use embassy_time::Instant;
+use jiff::Timestamp;
+use lvmbeat_core::emission::Counts;
+use lvmbeat_core::{Cause, LinkState, Outcome};
+
+pub use super::box_view::BoxView;
+pub use super::enclosure::Enclosure;
+pub use super::outside::OutsideView;
+pub use super::session_view::SessionState;
+
+/// The actor at one moment. All ages and margins are seconds.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is named as it is shown")]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Instant,
+    pub name: String,
+    pub ecp: String,
+    pub uptime: f64,
+    pub session: SessionState,
+    pub session_error: Option<String>,
+    /// How long what is received may have been on its way.
+    pub path_age: Option<f64>,
+    pub heartbeats: Vec<HeartbeatView>,
+    pub links: Vec<LinkView>,
+    /// Why the next critical heartbeat would not be passed on.
+    pub hold: Option<Hold>,
+    pub last_emitted_ecp: Option<Timestamp>,
+    pub last_outcome: Option<Outcome>,
+    /// Time since the enclosure last acknowledged a heartbeat.
+    pub acknowledged_age: Option<f64>,
+    pub in_flight: bool,
+    pub emissions: Counts,
+    /// L1: the PLC's timeout minus the longest time between two acknowledged heartbeats.
+    pub smallest_margin: Option<f64>,
+    pub enclosure: Enclosure,
+    pub outside: Vec<OutsideView>,
+    /// The watchdog box, if one is configured.
+    pub relay_box: Option<BoxView>,
+    pub counters: Counters,
+}
+
+/// How often things happened since the start.
+#[derive(Clone, Default, Debug)]
+pub struct Counters {
+    /// Commands that were understood.
+    pub commands: u64,
+    /// Messages that were not.
+    pub malformed: u64,
+    /// Commands that were refused because too many came.
+    pub busy: u64,
+    /// Messages that pass for the actor's own, and are not.
+    pub foreign_echoes: u64,
+    /// Messages that pass for answers of the enclosure, and are not.
+    pub foreign_replies: u64,
+    /// Heartbeats that were received, whether or not they counted.
+    pub beats: u64,
+    /// Decisions to hold, by cause, in the order of [`Cause::ALL`].
+    pub holds: [u64; Cause::ALL.len()],
+    /// Sessions that were opened.
+    pub sessions: u64,
+    /// Attempts to open one that failed, those of an actor that stands by included.
+    pub failed_sessions: u64,
+    /// Lapses of attention.
+    pub lapses: u64,
+    /// Replies that could not be handed over for sending.
+    pub dropped_replies: u64,
+}
+
+/// One source of heartbeats.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is named as it is shown")]
+pub struct HeartbeatView {
+    pub name: String,
+    pub critical: bool,
+    pub current: bool,
+    pub last_seen: Option<Timestamp>,
+    pub age: Option<f64>,
+    /// Time since when it is known to have been alive; this is what counts.
+    pub proven_age: Option<f64>,
+    pub timeout: f64,
+    pub smallest_margin: Option<f64>,
+}
+
+/// One network link.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is named as it is shown")]
+pub struct LinkView {
+    pub name: String,
+    pub state: LinkState,
+    pub up: bool,
+    pub failures: u8,
+}
+
+/// Why the dome heartbeat is held.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The kind.
+    pub cause: Cause,
+    /// Whether something is wrong; otherwise it is only the pace.
+    pub fault: bool,
+    /// In words.
+    pub text: String,
+    /// How long this has been the first cause; only of a fault.
+    pub seconds: Option<f64>,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An actor whose overwatcher has gone silent.
+    pub(crate) fn snapshot() -> Snapshot {
+        let mut counters = Counters {
+            sessions: 2,
+            ..Counters::default()
+        };
+        counters.holds[Cause::CutOff.index()] = 7;
+        Snapshot {
+            at: Instant::from_secs(100),
+            name: "lvmbeat".to_owned(),
+            ecp: "lvmecp".to_owned(),
+            uptime: 100.0,
+            session: SessionState::Open,
+            session_error: None,
+            path_age: Some(0.25),
+            heartbeats: vec![HeartbeatView {
+                name: "overwatcher".to_owned(),
+                critical: true,
+                current: false,
+                last_seen: Some("2026-01-02T03:04:05.678Z".parse().unwrap()),
+                age: Some(31.5),
+                proven_age: Some(36.5),
+                timeout: 30.0,
+                smallest_margin: Some(24.5),
+            }],
+            links: vec![LinkView {
+                name: "lco".to_owned(),
+                state: LinkState::Up,
+                up: true,
+                failures: 0,
+            }],
+            hold: Some(Hold {
+                cause: Cause::Stale,
+                fault: true,
+                text: "heartbeat overwatcher was last received 31.5 s ago (timeout 30 s)"
+                    .to_owned(),
+                seconds: Some(1.5),
+            }),
+            last_emitted_ecp: None,
+            last_outcome: Some(Outcome::Acknowledged),
+            acknowledged_age: Some(33.0),
+            in_flight: false,
+            emissions: Counts {
+                acknowledged: 3,
+                ..Counts::default()
+            },
+            smallest_margin: None,
+            enclosure: Enclosure::default(),
+            outside: Vec::new(),
+            relay_box: None,
+            counters,
+        }
+    }
+}

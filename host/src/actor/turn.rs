@@ -1,0 +1,375 @@
+//! What the loop does with each thing that happens. Every turn gets its [`Moment`], which was read
+//! after the thing was received and is the only time that the turn knows (S3).
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use embassy_time::Instant;
+use futures_util::FutureExt as _;
+use lvmbeat_core::{BeatError, Decision, Reason, Ticket};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use super::connection::{Connection, Lane, Step};
+use super::echo::{Echoes, Returned};
+use super::ecp::{self, AboutToSend};
+use super::enclosure::{self, Speaker};
+use super::intake::{Admission, Intake};
+use super::known::Set;
+use super::outside::Beaten;
+use super::refused::Foreign;
+use super::relay_box::BoxEvent;
+use super::seen::Seen;
+use super::state::State;
+use crate::VERSION;
+use crate::clock::{Clock, Moment};
+use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
+use crate::clu::client::{Client, Dispatched};
+use crate::clu::command::{Answer, Grammar, Handled, Request};
+use crate::clu::message::{self, Code, ReplyAddress, keyword};
+use crate::clu::schema;
+use crate::config::{Config, ConfigError, Supervisor};
+
+/// A session is given up if the actor's own messages take this long, or twice what a command may
+/// take.
+const DEAF_AFTER: Duration = Duration::from_secs(5);
+/// So many commands may be on their way from the broker to this process. They do not expire there:
+/// the echo tells their age (S3).
+const PREFETCH: u16 = 512;
+
+/// What lives as long as a session does.
+struct OpenSession {
+    client: Client,
+    echoes: Echoes,
+    seen: Seen,
+}
+
+pub(super) struct Actor {
+    pub(super) state: State,
+    pub(super) connection: Connection,
+    grammar: Grammar<Request>,
+    intake: Intake,
+    session: Option<OpenSession>,
+    pub(super) emissions: JoinSet<ecp::Ended>,
+    sends: mpsc::Sender<AboutToSend>,
+    /// For the tasks, which look at the time by themselves.
+    clock: Arc<dyn Clock>,
+    /// Tells the time of each decision to emit to whoever feeds the watchdog box.
+    pub(super) decisions: watch::Sender<Option<Instant>>,
+}
+
+impl Actor {
+    pub(super) fn new(
+        config: Arc<Config>,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        sends: mpsc::Sender<AboutToSend>,
+    ) -> Result<Self, ConfigError> {
+        let now = clock.now();
+        let supervisor = Supervisor::new(config.supervisor()?, now);
+        let name = config.actor.name.clone();
+        let commands = Some(CommandQueue {
+            ttl: config.actor.command_ttl,
+        });
+        let spec = SessionSpec {
+            name: name.clone(),
+            commands,
+            // What the enclosure says of itself, to whomever (see `enclosure`).
+            overhears: Some(format!("#.{}", config.ecp.actor)),
+            prefetch: PREFETCH,
+        };
+        Ok(Self {
+            connection: Connection::new(bus, spec, clock.clone()),
+            grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
+            intake: Intake::new(now),
+            state: State::new(config, supervisor, now),
+            session: None,
+            emissions: JoinSet::new(),
+            sends,
+            clock,
+            decisions: watch::Sender::new(None),
+        })
+    }
+
+    /// To be called several times within the limit of attention.
+    pub(super) fn tick(&mut self, at: Moment) {
+        if self.state.known.supervisor.tick(at.now).is_err() {
+            self.lapsed(at);
+        }
+        self.echo(at);
+        self.state.refused.busy(self.connection.refused());
+        self.state.log_cause(at.now);
+    }
+
+    /// S3: keeps proving that the session's queues get what they should, and how old a command can
+    /// be when it is received. A session on which the actor's own messages do not arrive is dead.
+    fn echo(&mut self, at: Moment) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let deaf = session.echoes.deaf(at.now);
+        for echo in session.echoes.due(at.now, at.wall) {
+            self.send(echo, Lane::First);
+        }
+        if let Some(cause) = deaf {
+            self.session_over(cause, at);
+            self.connection.restart();
+        }
+    }
+
+    /// S3: this process was not listening. Whatever waits may be old, here, in the sockets and in
+    /// the broker: the session goes, and the next one knows nothing (S5).
+    fn lapsed(&mut self, at: Moment) {
+        self.state.counters.lapses += 1;
+        self.state.log_cause(at.now);
+        // Without a session there is nothing that could have waited.
+        if self.session.is_none() {
+            return;
+        }
+        self.session_over("lvmbeat was not listening; what waited does not count", at);
+        self.connection.restart();
+    }
+
+    pub(super) fn step(&mut self, step: Step, at: Moment) {
+        match step {
+            Step::Opened { since, broker } => self.session_opened(since, &broker, at),
+            Step::Failed(error) => self.state.session_failed(&error),
+            Step::Blocked(error) => {
+                self.session_over("the broker blocks all who publish", at);
+                self.state.session_failed(&error);
+            }
+            Step::Unblocked => {
+                let cause = "the broker takes messages again";
+                self.state.session_ended(cause, at.now);
+            }
+            Step::Ended(cause) => self.session_over(cause, at),
+            Step::Command(message) => self.command(&message, at),
+            Step::Reply(message) => self.reply(&message, at),
+        }
+    }
+
+    fn session_opened(&mut self, since: Instant, broker: &str, at: Moment) {
+        let Some(publisher) = self.connection.publisher() else {
+            return;
+        };
+        let (actor, ecp) = (&self.state.config.actor, &self.state.config.ecp.actor);
+        let deaf_after = (actor.command_ttl * 2).max(DEAF_AFTER);
+        self.session = Some(OpenSession {
+            client: Client::new(&actor.name, publisher),
+            echoes: Echoes::new(
+                &actor.name,
+                ecp,
+                actor.echo_period(),
+                actor.command_ttl,
+                deaf_after,
+                at.now,
+            ),
+            seen: Seen::new(),
+        });
+        self.state.session_opened(since, broker, at.now);
+    }
+
+    fn session_over(&mut self, cause: &'static str, at: Moment) {
+        self.emissions.abort_all();
+        if let Some(session) = self.session.take() {
+            session.client.disconnected();
+        }
+        self.state.session_ended(cause, at.now);
+    }
+
+    /// S1, S3: whether an emission may still be sent.
+    pub(super) fn about_to_send(&self, asked: AboutToSend, at: Moment) {
+        let still = self.state.known.supervisor.may_send(asked.ticket, at.now);
+        // An emission that has gone away sends nothing.
+        let _ = asked.may_send.send(still);
+    }
+
+    pub(super) fn relay_box(&mut self, event: BoxEvent, at: Moment) {
+        match event {
+            BoxEvent::AboutToFeed { may_feed } => {
+                let still = self.state.known.is_released(at.now);
+                // A feeder that has gone away feeds nothing.
+                let _ = may_feed.send(still);
+            }
+            event => {
+                if let Some(view) = &mut self.state.relay_box {
+                    view.observe(event, at);
+                }
+            }
+        }
+    }
+
+    pub(super) fn beaten(&mut self, beaten: Beaten, at: Moment) {
+        if let Some(view) = self.state.outside.get_mut(beaten.monitor) {
+            view.beaten(beaten.failure, at.wall);
+        }
+    }
+
+    fn reply(&mut self, message: &Message, at: Moment) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        match session.echoes.reply_returned(message) {
+            Some(Returned::SentAt(_)) => return,
+            Some(Returned::Foreign) => return self.state.refused.foreign(Foreign::Echo, message),
+            None => {}
+        }
+        let dispatched = session.client.dispatch(message);
+        let speaker = enclosure::speaker(message, &self.state.config.ecp.actor);
+        // Whoever else says that it is lvmecp is not heard (S1).
+        if dispatched == Dispatched::Foreign || speaker == Speaker::Stranger {
+            return self.state.refused.foreign(Foreign::Reply, message);
+        }
+        if speaker == Speaker::Enclosure
+            && let Ok(reply) = message::decode_reply(message)
+        {
+            self.state.enclosure.observe(&reply.body, at.now);
+        }
+    }
+
+    fn command(&mut self, message: &Message, at: Moment) {
+        let returned = self
+            .session
+            .as_mut()
+            .and_then(|session| session.echoes.commands.returned(message));
+        match returned {
+            Some(Returned::SentAt(sent)) => return self.state.known.supervisor.path_proven(sent),
+            Some(Returned::Foreign) => return self.state.refused.foreign(Foreign::Echo, message),
+            None => {}
+        }
+        let admission = self.intake.admit(message, at.now);
+        let lane = match admission {
+            Admission::Admitted => Lane::First,
+            // L1: it may be a heartbeat that the dome stays open by.
+            Admission::Busy | Admission::Unanswered if message::may_be_set(&message.body) => {
+                Lane::Later
+            }
+            Admission::Busy | Admission::Unanswered => return self.refuse(message, admission, at),
+        };
+        let command = match message::decode_command(message) {
+            Ok(command) => command,
+            Err(_) if admission != Admission::Admitted => {
+                return self.refuse(message, admission, at);
+            }
+            Err(malformed) => {
+                self.state.refused.malformed(message, &malformed.cause);
+                for reply in malformed.replies(&self.state.config.actor.name, at.wall) {
+                    self.send(reply, lane);
+                }
+                return;
+            }
+        };
+        let critical = self.state.known.critical(&command.command_string);
+        if critical.is_none() && admission != Admission::Admitted {
+            return self.refuse(message, admission, at);
+        }
+        self.state.counters.commands += 1;
+        tracing::trace!(
+            command = command.command_string,
+            commander = command.address.commander_id,
+            "command"
+        );
+        let running = Answer::new(Code::Running, message::Keywords::new());
+        self.answer(&command.address, &running, lane, at);
+        if let Some(set) = critical {
+            return self.set(&command.address, &set, lane, at);
+        }
+        match self.grammar.handle(&command.command_string) {
+            Handled::Answered(answers) => {
+                for answer in &answers {
+                    self.answer(&command.address, answer, Lane::Later, at);
+                }
+            }
+            Handled::Request(Request::Status) => {
+                let body = self.state.snapshot(at.now).keywords();
+                let status = Answer::new(Code::Done, body);
+                self.answer(&command.address, &status, Lane::Later, at);
+            }
+            Handled::Request(Request::Set { heartbeat, seen }) => {
+                let set = Set {
+                    id: self.state.known.supervisor.heartbeats().find(&heartbeat),
+                    heartbeat: &heartbeat,
+                    seen: seen.as_deref(),
+                };
+                self.set(&command.address, &set, lane, at);
+            }
+        }
+    }
+
+    /// Refuses a command without decoding it.
+    fn refuse(&mut self, message: &Message, admission: Admission, at: Moment) {
+        self.state.refused.busy(1);
+        let address = ReplyAddress::of(message);
+        if admission == Admission::Busy && !address.is_anonymous() {
+            let error = "lvmbeat is busy: more commands come than it answers. Send fewer, and this one again.";
+            let busy = Answer::new(Code::Failed, keyword("error", error));
+            self.answer(&address, &busy, Lane::Later, at);
+        }
+    }
+
+    /// The answer does not wait for the emission (S6). The Python version's does, and hangs with
+    /// the enclosure.
+    fn set(&mut self, address: &ReplyAddress, set: &Set<'_>, lane: Lane, at: Moment) {
+        let values = self.session.as_ref().map(|session| &session.seen);
+        let sent_after = values
+            .zip(set.seen)
+            .and_then(|(values, seen)| values.made_at(seen));
+        let value = values.map(|values| values.value(at.now));
+        let decision = self.state.beat(set.id, sent_after, at);
+        let words = self.state.words(at.now);
+        let (code, mut body) = words.of_set(set.heartbeat, &decision);
+        if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {
+            body.insert("seen".to_owned(), value.into());
+        }
+        self.answer(address, &Answer::new(code, body), lane, at);
+        match decision {
+            Ok(Decision::Emit(ticket)) => self.emit(ticket, at),
+            Ok(Decision::Hold(Reason::NotAttentive(_))) => self.lapsed(at),
+            Ok(Decision::Hold(_) | Decision::Noted) | Err(_) => {}
+        }
+    }
+
+    fn emit(&mut self, ticket: Ticket, at: Moment) {
+        self.decisions.send_replace(Some(at.now));
+        let Some(client) = self.session.as_ref().map(|session| session.client.clone()) else {
+            return self.state.emission_ended(&ecp::Ended::lost(ticket), at);
+        };
+        let emission = ecp::Emission {
+            ticket,
+            decided: at.now,
+            client,
+            sends: self.sends.clone(),
+        };
+        let emission = emission.run(self.state.config.ecp.clone(), self.clock.clone());
+        self.emissions.spawn(async move {
+            let ended = AssertUnwindSafe(emission).catch_unwind().await;
+            ended.unwrap_or_else(|_| {
+                tracing::error!("an emission has died; this is a defect of lvmbeat");
+                ecp::Ended::lost(ticket)
+            })
+        });
+    }
+
+    /// One that was aborted with its session was abandoned then.
+    pub(super) fn emission_ended(&mut self, ended: Result<ecp::Ended, JoinError>, at: Moment) {
+        if let Ok(ended) = ended {
+            self.state.emission_ended(&ended, at);
+        }
+    }
+
+    fn answer(&mut self, address: &ReplyAddress, answer: &Answer, lane: Lane, at: Moment) {
+        let reply = answer.encode(&self.state.config.actor.name, address, at.wall);
+        self.send(reply, lane);
+    }
+
+    fn send(&mut self, message: Message, lane: Lane) {
+        if !self.connection.send(message, lane) {
+            self.state.counters.dropped_replies += 1;
+            tracing::debug!("a reply was dropped: the connection does not move");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

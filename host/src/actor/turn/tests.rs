@@ -1,0 +1,213 @@
+//! The loop's turns on the broker in memory, each at the moment that the test gives it.
+
+use std::collections::BTreeMap;
+
+use embassy_time::Duration as Since;
+use futures_util::StreamExt as _;
+use tokio::time::timeout;
+
+use super::super::testing::{config, moment};
+use super::*;
+use crate::clock::RuntimeClock;
+use crate::clu::LocalBroker;
+use crate::clu::bus::{Header, Session};
+use crate::clu::message::{Reply, decode_reply};
+
+const SOON: Duration = Duration::from_secs(5);
+
+/// An actor that has a session, and a client.
+struct Stage {
+    actor: Actor,
+    client: Session,
+    /// When the session was opened.
+    opened: Instant,
+    _about_to_send: mpsc::Receiver<AboutToSend>,
+}
+
+impl Stage {
+    async fn start(critical: usize) -> Self {
+        let (bus, epoch) = (LocalBroker::new(), jiff::Timestamp::UNIX_EPOCH);
+        let clock = Arc::new(RuntimeClock::new(epoch));
+        let (sends, about_to_send) = mpsc::channel(8);
+        let config = Arc::new(config(critical, false));
+        let client = bus.open(&SessionSpec::client("client")).await.unwrap();
+        let mut actor = Actor::new(config, Arc::new(bus), clock.clone(), sends).unwrap();
+        let step = actor.connection.next().await;
+        assert!(matches!(step, Step::Opened { .. }));
+        let opened = clock.now();
+        actor.step(step, moment(opened));
+        Self {
+            actor,
+            client,
+            opened,
+            _about_to_send: about_to_send,
+        }
+    }
+
+    fn after(&self, millis: u64) -> Moment {
+        moment(self.opened + Since::from_millis(millis))
+    }
+
+    /// The actor takes a command so long after its session was opened, without a tick before.
+    fn takes(&mut self, millis: u64, command_string: &str) {
+        let headers = [
+            ("command_id", "1"),
+            ("commander_id", "client.lvmbeat"),
+            ("internal", "true"),
+        ];
+        let header =
+            |(name, value): (&str, &str)| (name.to_owned(), Header::Text(value.to_owned()));
+        let body = serde_json::json!({ "command_string": command_string });
+        let command = Message {
+            routing_key: "command.lvmbeat".to_owned(),
+            headers: headers.map(header).into_iter().collect::<BTreeMap<_, _>>(),
+            body: body.to_string().into_bytes(),
+            ..Message::default()
+        };
+        let at = self.after(millis);
+        self.actor.step(Step::Command(command), at);
+    }
+
+    /// The last reply to the oldest command that has not been asked for.
+    async fn reply(&mut self) -> Reply {
+        loop {
+            let message = timeout(SOON, self.client.replies.next()).await;
+            let reply = decode_reply(&message.unwrap().unwrap()).unwrap();
+            if reply.code.is_final() {
+                return reply;
+            }
+        }
+    }
+
+    fn reason(&self, millis: u64) -> Option<lvmbeat_core::Cause> {
+        let hold = self.actor.state.snapshot(self.after(millis).now).hold;
+        hold.map(|hold| hold.cause)
+    }
+}
+
+/// The tick that would notice the lapse comes later than the `set` that waited.
+#[tokio::test(start_paused = true)]
+async fn s3_a_set_that_waited_through_a_lapse_does_not_count_whoever_notices_it() {
+    let mut stage = Stage::start(1).await;
+    stage.takes(2000, "set c0");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Failed);
+    let error = reply.body["error"].as_str().unwrap();
+    assert!(
+        error.contains("lvmbeat itself was not running for 2 s"),
+        "{error}"
+    );
+    assert!(
+        stage.actor.session.is_none(),
+        "what waits goes with its session"
+    );
+    assert!(stage.actor.decisions.borrow().is_none() && stage.actor.emissions.is_empty());
+    // What else waited in the batch counts no more than the first.
+    stage.takes(2000, "set c0");
+    stage.actor.tick(stage.after(2001));
+    assert_eq!(stage.actor.state.snapshot(stage.opened).counters.lapses, 1);
+    assert!(stage.actor.emissions.is_empty());
+    let step = stage.actor.connection.next().await;
+    assert!(matches!(step, Step::Opened { .. }), "it opens another");
+}
+
+/// Each step of a batch has its own time: the first `set` is in time, the second is not.
+#[tokio::test(start_paused = true)]
+async fn s3_each_step_of_a_batch_is_judged_by_its_own_moment() {
+    let mut stage = Stage::start(1).await;
+    stage.takes(1000, "set c0");
+    assert_eq!(stage.reply().await.code, Code::Done);
+    stage.actor.tick(stage.after(1400));
+    stage.takes(1499, "set c0");
+    assert_eq!(stage.reply().await.code, Code::Done);
+    stage.takes(1500, "set c0");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Failed);
+    let error = reply.body["error"].as_str().unwrap();
+    assert!(
+        error.contains("may have been on its way for 1.5 s"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_a_status_that_came_by_a_slow_way_names_it() {
+    let mut stage = Stage::start(1).await;
+    stage.actor.tick(stage.after(1400));
+    stage.takes(1600, "status");
+    let reply = stage.reply().await;
+    let hold = &reply.body["hold"];
+    assert_eq!(hold["reason"], "path_slow", "{hold}");
+    let text = hold["text"].as_str().unwrap();
+    assert!(text.ends_with("at most 1.5 s are allowed"), "{text}");
+}
+
+/// The box, the ticket and the values of `seen` all get the moment of the decision.
+#[tokio::test(start_paused = true)]
+async fn s3_a_decision_has_the_moment_at_which_its_set_was_taken() {
+    let mut stage = Stage::start(1).await;
+    stage.takes(100, "set c0");
+    let value = stage.reply().await.body["seen"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let made = stage.actor.session.as_ref().unwrap().seen.made_at(&value);
+    assert_eq!(made, Some(stage.after(100).now));
+    assert_eq!(*stage.actor.decisions.borrow(), None);
+    stage.takes(200, &format!("set c0 --seen {value}"));
+    assert_eq!(*stage.actor.decisions.borrow(), Some(stage.after(200).now));
+    assert_eq!(stage.actor.emissions.len(), 1);
+    let in_flight = stage
+        .actor
+        .state
+        .known
+        .supervisor
+        .emission()
+        .in_flight_since();
+    assert_eq!(in_flight, Some(stage.after(200).now));
+}
+
+/// Whoever asks gets the answer of that moment: a fault since the decision withholds it.
+#[tokio::test(start_paused = true)]
+async fn s1_an_emission_asks_at_its_own_moment_whether_it_may_still_be_sent() {
+    let mut stage = Stage::start(1).await;
+    let id = stage.actor.state.known.supervisor.heartbeats().find("c0");
+    let at = stage.after(100);
+    let decision = stage.actor.state.beat(id, Some(at.now), at);
+    let Ok(Decision::Emit(ticket)) = decision else {
+        panic!("{decision:?}");
+    };
+    for (millis, still) in [(200, true), (1500, false)] {
+        let (may_send, answer) = tokio::sync::oneshot::channel();
+        let asked = AboutToSend { ticket, may_send };
+        stage.actor.about_to_send(asked, stage.after(millis));
+        assert_eq!(answer.await, Ok(still), "after {millis} ms");
+        let (may_feed, answer) = tokio::sync::oneshot::channel();
+        let asked = BoxEvent::AboutToFeed { may_feed };
+        stage.actor.relay_box(asked, stage.after(millis));
+        assert_eq!(answer.await, Ok(still), "after {millis} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_a_session_that_ends_takes_what_is_known_with_it() {
+    use lvmbeat_core::Cause;
+    let mut stage = Stage::start(1).await;
+    let id = stage.actor.state.known.supervisor.heartbeats().find("c0");
+    let at = stage.after(100);
+    stage.actor.state.beat(id, Some(at.now), at).unwrap();
+    assert_eq!(stage.reason(100), Some(Cause::InFlight));
+    stage.actor.step(Step::Ended("gone"), stage.after(200));
+    assert_eq!(stage.reason(200), Some(Cause::PathSlow));
+    assert!(stage.actor.session.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_of_a_heartbeat_that_is_not_configured_fails() {
+    let mut stage = Stage::start(1).await;
+    stage.takes(100, "set nobody");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Failed);
+    assert_eq!(reply.body["error"], "Heartbeat 'nobody' not found.");
+    assert!(!reply.body.contains_key("seen"));
+}

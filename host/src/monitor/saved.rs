@@ -1,0 +1,87 @@
+//! What the state file holds: what is known and survives a restart, and what may be found in its
+//! place.
+
+use jiff::Timestamp;
+use lvmbeat_core::alarm;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::history::History;
+use super::outbox;
+use crate::peer::Secrets;
+use crate::report::Report;
+
+/// What survives a restart.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+pub(super) struct Saved {
+    /// When it was saved.
+    pub(super) wall: Timestamp,
+    /// The process that has saved it; an earlier version does not say.
+    #[serde(default)]
+    pub(super) writer: Option<Uuid>,
+    pub(super) alarm: alarm::Saved,
+    #[serde(default)]
+    pub(super) unsure: bool,
+    #[serde(default)]
+    pub(super) incident: Option<Uuid>,
+    #[serde(default)]
+    pub(super) since: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) last_seen: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) report: Option<(Report, Timestamp)>,
+    #[serde(default)]
+    pub(super) outbox: outbox::Saved,
+    #[serde(default)]
+    pub(super) history: History,
+}
+
+impl Saved {
+    /// What a monitor knows that has never run.
+    pub(super) fn nothing(wall: Timestamp) -> Self {
+        Self {
+            wall,
+            writer: None,
+            alarm: alarm::Saved::default(),
+            unsure: false,
+            incident: None,
+            since: None,
+            last_seen: None,
+            report: None,
+            outbox: outbox::Saved::default(),
+            history: History::default(),
+        }
+    }
+
+    /// What others have written, as it may be shown: an earlier version may have saved it as it
+    /// came (X1).
+    pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
+        self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
+        self.outbox.clean(secrets);
+        self
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    /// There is no file, or none is configured.
+    Nothing,
+    /// What this version, or an older one, has saved.
+    Saved(Box<Saved>),
+    /// The file of the Python version.
+    Python(Python),
+    /// There is one that cannot be used.
+    Lost,
+    /// There is one of a later version, of this format. It is left as it is.
+    Later(u64),
+}
+
+/// What the Python version saves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Python {
+    /// People were notified of `Down`.
+    pub(super) active: bool,
+    /// The last beat.
+    pub(super) last_seen: Option<Timestamp>,
+}
