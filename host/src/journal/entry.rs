@@ -22,11 +22,8 @@ pub enum Event {
         /// Its version.
         version: String,
     },
-    /// The actor was stopped in order.
-    Stopping {
-        /// By what.
-        cause: String,
-    },
+    /// The actor ended in order: by a signal.
+    Stopping,
     /// The health of the whole changed.
     Health {
         /// To this, as `status` names it.
@@ -67,11 +64,8 @@ pub enum Event {
         /// In words.
         text: String,
     },
-    /// The process was not listening for so long.
-    Lapse {
-        /// How long.
-        seconds: f64,
-    },
+    /// The process was not listening.
+    Lapse,
     /// The dome was heard to be this: open, closed, moving, between, or unknown.
     Dome {
         /// What.
@@ -126,7 +120,7 @@ impl Entry {
     pub fn text(&self) -> String {
         let text = match &self.event {
             Event::Started { version } => format!("lvmbeat {version} started"),
-            Event::Stopping { cause } => format!("lvmbeat was stopped: {cause}"),
+            Event::Stopping => "lvmbeat was stopped".to_owned(),
             Event::Health { state, text, .. } => {
                 format!("health: {}: {text}", state.replace('_', " "))
             }
@@ -143,10 +137,9 @@ impl Entry {
                 before,
             } => emissions(outcome, text.as_deref(), before.as_ref()),
             Event::Session { text, .. } => text.clone(),
-            Event::Lapse { seconds } => format!(
-                "lvmbeat itself was stopped for {}; nothing that waited counts",
-                span(*seconds)
-            ),
+            Event::Lapse => {
+                "lvmbeat itself was not running for a while; what waited does not count".to_owned()
+            }
             Event::Dome { state } => match state.as_str() {
                 "unknown" => "the dome's position is no longer known".to_owned(),
                 "between" => "dome between open and closed".to_owned(),
@@ -219,7 +212,7 @@ mod tests {
         let text = || "words".to_owned();
         vec![
             Event::Started { version: text() },
-            Event::Stopping { cause: text() },
+            Event::Stopping,
             Event::Health {
                 state: text(),
                 text: text(),
@@ -245,7 +238,7 @@ mod tests {
                 state: text(),
                 text: text(),
             },
-            Event::Lapse { seconds: 3.0 },
+            Event::Lapse,
             Event::Dome { state: text() },
             Event::EngineeringMode { on: None },
             Event::PlcTimeRanOut { silence: 60.0 },

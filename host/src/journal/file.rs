@@ -5,8 +5,8 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Wri
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::Duration;
 
 use super::entry::Entry;
 
@@ -23,15 +23,21 @@ const LONGEST_LINE: u64 = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Writer {
     entries: Option<SyncSender<Entry>>,
-    thread: Option<JoinHandle<()>>,
+    /// Ends when all is written.
+    written: Receiver<()>,
 }
+
+/// How long the end of the process waits for a disk.
+const LAST_WRITES: Duration = Duration::from_millis(500);
 
 impl Writer {
     /// `None` if there can be no thread, which is logged.
     pub(super) fn start(path: PathBuf, lost: Arc<AtomicU64>) -> Option<Self> {
         let (entries, waiting) = mpsc::sync_channel(WAITING);
+        let (writing, written) = mpsc::sync_channel(0);
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let spawned = thread.spawn(move || {
+            let _writing: SyncSender<()> = writing;
             let mut fails = false;
             for entry in waiting {
                 let written = append(&path, &entry);
@@ -52,9 +58,9 @@ impl Writer {
             }
         });
         match spawned {
-            Ok(thread) => Some(Self {
+            Ok(_) => Some(Self {
                 entries: Some(entries),
-                thread: Some(thread),
+                written,
             }),
             Err(error) => {
                 tracing::warn!(%error, "the journal cannot be written: there is no thread for it");
@@ -71,13 +77,11 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// What waits is written before the process ends.
+    /// What waits is written before the process ends, unless the disk hangs.
     fn drop(&mut self) {
         self.entries = None;
-        if let Some(thread) = self.thread.take() {
-            // A thread that has panicked has nothing left to say.
-            let _ = thread.join();
-        }
+        // An error either way: the thread has ended, or the time is over.
+        let _ = self.written.recv_timeout(LAST_WRITES);
     }
 }
 

@@ -5,6 +5,7 @@
 //! them to a thread that writes them to disk; [`read`] reads them again, and [`story`] tells them.
 //! Nothing is decided on any of it.
 
+mod changes;
 mod entry;
 mod file;
 pub mod story;
@@ -14,11 +15,14 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::changes::Changes;
 pub use self::entry::{Entry, Event, Run};
 pub use self::file::{Read, ReadError, read};
+use crate::actor::Snapshot;
 
 /// Entries that are kept in memory: a night with a change every ten seconds.
 const KEPT: usize = 4096;
@@ -67,13 +71,45 @@ impl Journal {
     }
 }
 
+/// Writes down what changes from one view of the actor to the next.
+#[derive(Debug)]
+pub struct Recorder {
+    changes: Changes,
+    journal: Journal,
+}
+
+impl Recorder {
+    /// The actor starts.
+    pub fn start(path: Option<PathBuf>, plc_timeout: Duration, wall: Timestamp) -> Self {
+        let mut journal = Journal::new(path);
+        let version = crate::VERSION.to_owned();
+        journal.add(wall, Event::Started { version });
+        Self {
+            changes: Changes::new(plc_timeout),
+            journal,
+        }
+    }
+
+    /// The actor shows this.
+    pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) {
+        for event in self.changes.observe(shown, wall) {
+            self.journal.add(wall, event);
+        }
+    }
+
+    /// The actor ends in order.
+    pub fn stopping(&mut self, wall: Timestamp) {
+        self.journal.add(wall, Event::Stopping);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn lapse(second: i64) -> (Timestamp, Event) {
         let at = Timestamp::from_second(second).unwrap();
-        (at, Event::Lapse { seconds: 3.0 })
+        (at, Event::Lapse)
     }
 
     #[test]
