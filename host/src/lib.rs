@@ -10,6 +10,7 @@ pub mod clu;
 pub mod config;
 pub mod dial;
 mod errors;
+pub mod journal;
 pub mod log;
 pub mod monitor;
 mod peer;

@@ -46,6 +46,7 @@ use crate::clock::{Clock, Moment};
 use crate::clu::bus::Bus;
 use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
+use crate::journal::Recorder;
 use crate::peer::Secrets;
 
 /// How long ending in order may take.
@@ -85,6 +86,8 @@ pub async fn run(
     let (sends, mut about_to_send) = mpsc::channel(REPORTS);
     let mut actor = Actor::new(config.clone(), bus, clock.clone(), sends)?;
     let (mut tasks, mut reports) = spawn_tasks(&config, &actor, &clock, &snapshots)?;
+    let journal = config.actor.journal.clone();
+    let mut recorder = Recorder::start(journal, config.ecp.plc_timeout, clock.wall());
     let mut ticks = interval(tick_period(&config));
     // After a pause one tick is enough; it is the gap that counts.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -99,7 +102,9 @@ pub async fn run(
             _ = ticks.tick() => {
                 let at = moment();
                 actor.tick(at);
-                snapshots.send_replace(Some(actor.state.snapshot(at.now)));
+                let shown = actor.state.snapshot(at.now);
+                recorder.observe(&shown, at.wall);
+                snapshots.send_replace(Some(shown));
             }
             Some(ended) = tasks.join_next() => return Err(ActorError::TaskDied(describe(ended))),
             Some(ended) = actor.emissions.join_next() => actor.emission_ended(ended, moment()),
@@ -118,6 +123,7 @@ pub async fn run(
         }
     }
     tracing::info!("stopping");
+    recorder.stopping(clock.wall());
     tasks.shutdown().await;
     actor.emissions.shutdown().await;
     actor.connection.close(SHUTDOWN_LIMIT).await;

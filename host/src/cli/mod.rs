@@ -12,6 +12,7 @@ mod client;
 mod healthcheck;
 mod monitor;
 mod service;
+mod why;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -102,6 +103,18 @@ enum Command {
         #[arg(long, conflicts_with = "program")]
         url: Option<String>,
     },
+    /// Tell from the actor's journal why the dome closed last, or what happened since a moment
+    Why {
+        /// Everything since then: `2h`, `20:00`, `yesterday 20:00`, or a date and time
+        #[arg(long, value_name = "MOMENT")]
+        since: Option<String>,
+        /// The last closing of the dome [the default]
+        #[arg(long, conflicts_with = "since")]
+        last: bool,
+        /// As a JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -191,6 +204,14 @@ enum Failure {
     /// A session, but no end of the command.
     #[error(transparent)]
     NoAnswer(#[from] CommandError),
+    #[error(
+        "there is no journal: set actor.journal or actor.log_dir, as the actor's configuration does"
+    )]
+    NoJournal,
+    #[error(transparent)]
+    Journal(#[from] crate::journal::ReadError),
+    #[error(transparent)]
+    Moment(#[from] crate::journal::when::NoMoment),
     #[error("a command cannot contain the character NUL")]
     Nul,
     /// The answer was printed; it says why.
@@ -203,7 +224,9 @@ impl Failure {
         ExitCode::from(match self {
             Self::Actor(crate::actor::ActorError::Config(_))
             | Self::Config(_)
-            | Self::Broker(_) => 2,
+            | Self::Broker(_)
+            | Self::NoJournal
+            | Self::Moment(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
             Self::Actor(_)
             | Self::Monitor(_)
@@ -211,6 +234,7 @@ impl Failure {
             | Self::Signals(_)
             | Self::Output(_)
             | Self::Listen { .. }
+            | Self::Journal(_)
             | Self::Unhealthy(_)
             | Self::Answered => 1,
         })
@@ -279,6 +303,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
         },
         Command::Healthcheck { program, url } => healthcheck::run(file, program, url.as_deref()),
+        Command::Why {
+            since,
+            last: _,
+            json,
+        } => why::run(&Config::load(file)?, since.as_deref(), json),
         Command::Completions { shell } => completions(shell),
     }
 }

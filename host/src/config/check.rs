@@ -293,6 +293,10 @@ fn actor(at: At<'_>, raw: &RawActor, environment: Environment<'_>) -> Result<Act
         .log_dir
         .clone()
         .filter(|folder| !folder.as_os_str().is_empty());
+    let given = raw.journal.clone();
+    let journal = given
+        .filter(|file| !file.as_os_str().is_empty())
+        .or_else(|| Some(log_dir.as_ref()?.join("journal.jsonl")));
     let open_timeout = faults.keep(at.seconds("actor.open_timeout", raw.open_timeout, 30.0));
     let brokers = faults.keep(brokers(at, raw, environment));
     faults.or(Actor {
@@ -301,6 +305,7 @@ fn actor(at: At<'_>, raw: &RawActor, environment: Environment<'_>) -> Result<Act
         open_timeout,
         amqp_heartbeat: Duration::from_secs(amqp_heartbeat.into()),
         log_dir,
+        journal,
         http,
         command_ttl,
         attention,

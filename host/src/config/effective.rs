@@ -45,6 +45,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
                     .collect(),
             ),
             log_dir: config.actor.log_dir.clone(),
+            journal: config.actor.journal.clone(),
             http: config.actor.http.map(|address| address.to_string()),
             command_ttl: seconds(config.actor.command_ttl),
             amqp_heartbeat: u16::try_from(config.actor.amqp_heartbeat.as_secs()).ok(),

@@ -89,6 +89,8 @@ pub struct Actor {
     pub amqp_heartbeat: Duration,
     /// Folder of the daily log files.
     pub log_dir: Option<PathBuf>,
+    /// What happened is written there, for `lvmbeat why`.
+    pub journal: Option<PathBuf>,
     /// Where health and metrics are served.
     pub http: Option<SocketAddr>,
     /// S3: a heartbeat counts only if it was on its way for less than this long; the broker drops

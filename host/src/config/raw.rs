@@ -51,6 +51,7 @@ pub(super) struct RawActor {
     pub ssl: Option<bool>,
     pub url: OneOrMany,
     pub log_dir: Option<PathBuf>,
+    pub journal: Option<PathBuf>,
     pub http: Option<String>,
     pub command_ttl: Option<f64>,
     pub amqp_heartbeat: Option<u16>,

@@ -51,6 +51,7 @@ fn the_documented_configuration_is_the_default_one() {
         Some(PathBuf::from("/data/logs/lvmbeat"))
     );
     empty.actor.log_dir.clone_from(&documented.actor.log_dir);
+    empty.actor.journal.clone_from(&documented.actor.journal);
     assert_eq!(effective(&documented, BUILT_IN), effective(&empty, ""));
 }
 

@@ -19,10 +19,11 @@ use super::{replaced, scalar};
 /// Of any value.
 const MAX_TEXT: usize = 4096;
 /// Where a text may be empty: nobody is mentioned, no monitor is beaten, no log file is written.
-const MAY_BE_EMPTY: [&str; 3] = [
+const MAY_BE_EMPTY: [&str; 4] = [
     "monitor.slack.mention",
     "outside_monitor.url",
     "actor.log_dir",
+    "actor.journal",
 ];
 /// A text that may be written as a boolean.
 const MAY_BE_TRUE: &str = "monitor.email.tls";

@@ -1,0 +1,448 @@
+//! What has changed from one view of the actor to the next. Pure: the view and the time go in.
+
+use jiff::Timestamp;
+use lvmbeat_core::emission::Counts;
+use lvmbeat_core::{Cause, LinkState, Outcome};
+
+use super::entry::{Event, Run};
+use crate::actor::{Enclosure, SessionState, Snapshot};
+
+/// Remembers what the last view showed.
+#[derive(Debug)]
+pub struct Changes {
+    /// The PLC closes the dome after so many seconds without a heartbeat.
+    plc_timeout: f64,
+    session: Option<SessionState>,
+    lapses: u64,
+    held: Option<Held>,
+    emissions: Counts,
+    run: Option<Run>,
+    ran_out: bool,
+    dome: Option<&'static str>,
+    engineering_mode: Option<Option<bool>>,
+    plc_error: bool,
+}
+
+/// What withholds the dome heartbeat.
+#[derive(Debug)]
+struct Held {
+    /// Without numbers, which change all the time.
+    causes: Vec<(Cause, String)>,
+    since: Timestamp,
+}
+
+impl Changes {
+    /// Nothing was seen yet.
+    pub fn new(plc_timeout: std::time::Duration) -> Self {
+        Self {
+            plc_timeout: plc_timeout.as_secs_f64(),
+            session: None,
+            lapses: 0,
+            held: None,
+            emissions: Counts::default(),
+            run: None,
+            ran_out: false,
+            dome: None,
+            engineering_mode: None,
+            plc_error: false,
+        }
+    }
+
+    /// What this view shows that the last one did not, in the order in which it is told.
+    pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.session(shown, &mut events);
+        if shown.counters.lapses > self.lapses {
+            self.lapses = shown.counters.lapses;
+            events.push(Event::Lapse);
+        }
+        self.hold(shown, wall, &mut events);
+        self.emissions(shown, wall, &mut events);
+        self.plc(shown, &mut events);
+        events
+    }
+
+    fn session(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
+        if self.session == Some(shown.session) {
+            return;
+        }
+        self.session = Some(shown.session);
+        let (state, text) = match shown.session {
+            SessionState::Connecting => ("connecting", "no session with the broker"),
+            SessionState::StandBy => ("stand_by", "another lvmbeat is active; this one stands by"),
+            SessionState::Blocked => ("blocked", "the broker accepts no messages"),
+            SessionState::Open => ("open", "session with the broker open"),
+        };
+        let error = shown.session_error.as_deref();
+        events.push(Event::Session {
+            state: state.to_owned(),
+            text: match error.filter(|_| shown.session == SessionState::Connecting) {
+                Some(error) => format!("{text}: {error}"),
+                None => text.to_owned(),
+            },
+        });
+    }
+
+    fn hold(&mut self, shown: &Snapshot, wall: Timestamp, events: &mut Vec<Event>) {
+        let Some(first) = shown.hold.as_ref().filter(|hold| hold.fault) else {
+            if let Some(held) = self.held.take() {
+                let held_for = wall.duration_since(held.since).as_secs_f64();
+                events.push(Event::Released {
+                    held_for: Some(held_for.max(0.0)),
+                });
+            }
+            return;
+        };
+        let all = causes(shown);
+        let keys: Vec<_> = all
+            .iter()
+            .map(|(cause, subject, _)| (*cause, subject.clone()))
+            .collect();
+        if self.held.as_ref().is_some_and(|held| held.causes == keys) {
+            return;
+        }
+        let since = self.held.take().map_or(wall, |held| held.since);
+        self.held = Some(Held {
+            causes: keys,
+            since,
+        });
+        events.push(Event::Held {
+            cause: first.cause.as_str().to_owned(),
+            causes: all.into_iter().map(|(_, _, text)| text).collect(),
+        });
+    }
+
+    fn emissions(&mut self, shown: &Snapshot, wall: Timestamp, events: &mut Vec<Event>) {
+        // The newest outcome last: several may have ended since the last view.
+        let newest = shown.last_outcome;
+        let others = Outcome::ALL.into_iter().filter(|it| Some(*it) != newest);
+        for outcome in others.chain(newest) {
+            let ended = shown
+                .emissions
+                .of(outcome)
+                .saturating_sub(self.emissions.of(outcome));
+            if ended == 0 {
+                continue;
+            }
+            match &mut self.run {
+                Some(run) if run.outcome == outcome.as_str() => {
+                    run.count = run.count.saturating_add(ended.into());
+                }
+                run => {
+                    let before = run.replace(Run {
+                        outcome: outcome.as_str().to_owned(),
+                        count: ended.into(),
+                        since: wall,
+                    });
+                    events.push(Event::Emissions {
+                        outcome: outcome.as_str().to_owned(),
+                        text: None,
+                        before,
+                    });
+                }
+            }
+        }
+        self.emissions = shown.emissions;
+    }
+
+    fn plc(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
+        let silence = shown.acknowledged_age;
+        let late = silence.filter(|silence| *silence >= self.plc_timeout);
+        // Somebody else feeds the PLC, or may do so: what this actor sent says nothing of it.
+        let others = shown.session == SessionState::StandBy
+            || shown.enclosure.engineering_mode == Some(true);
+        if let Some(silence) = late.filter(|_| !self.ran_out && !others) {
+            events.push(Event::PlcTimeRanOut { silence });
+        }
+        self.ran_out = late.is_some() && (self.ran_out || !others);
+        let error = shown.enclosure.plc_heartbeat_error;
+        if let Some(on) = error.filter(|on| *on != self.plc_error) {
+            self.plc_error = on;
+            events.push(Event::PlcError { on });
+        }
+        let dome = dome(&shown.enclosure);
+        if self.dome != Some(dome) && (self.dome.is_some() || dome != "unknown") {
+            self.dome = Some(dome);
+            events.push(Event::Dome {
+                state: dome.to_owned(),
+            });
+        }
+        let mode = shown.enclosure.engineering_mode;
+        if self.engineering_mode != Some(mode) {
+            // That it is off at the start is nothing to tell.
+            if self.engineering_mode.is_some() || mode == Some(true) {
+                events.push(Event::EngineeringMode { on: mode });
+            }
+            self.engineering_mode = Some(mode);
+        }
+    }
+}
+
+/// All that withholds the dome heartbeat, the first cause first: its kind, its subject, in words.
+fn causes(shown: &Snapshot) -> Vec<(Cause, String, String)> {
+    let mut all = Vec::new();
+    if let Some(hold) = &shown.hold {
+        // The others are found below, each with its subject.
+        let by_subject = matches!(
+            hold.cause,
+            Cause::NeverSeen | Cause::Stale | Cause::LinkUnproven | Cause::LinkDown
+        );
+        if !by_subject {
+            all.push((hold.cause, String::new(), hold.text.clone()));
+        }
+    }
+    let silent = shown
+        .heartbeats
+        .iter()
+        .filter(|it| it.critical && !it.current);
+    all.extend(silent.map(|heartbeat| {
+        let name = &heartbeat.name;
+        match heartbeat.age {
+            Some(age) => (
+                Cause::Stale,
+                name.clone(),
+                format!("{name} silent for {}", super::entry::span(age)),
+            ),
+            None => (
+                Cause::NeverSeen,
+                name.clone(),
+                format!("{name} not heard in this session"),
+            ),
+        }
+    }));
+    let links = shown.links.iter().filter_map(|link| {
+        let name = &link.name;
+        let (cause, text) = match link.state {
+            LinkState::Up => return None,
+            LinkState::Down => (Cause::LinkDown, format!("network link {name} down")),
+            LinkState::Unproven => (
+                Cause::LinkUnproven,
+                format!("network link {name} not reached yet"),
+            ),
+        };
+        Some((cause, name.clone(), text))
+    });
+    all.extend(links);
+    all
+}
+
+fn dome(enclosure: &Enclosure) -> &'static str {
+    match (enclosure.dome_open, enclosure.dome_closed) {
+        (Some(true), Some(false) | None) => "open",
+        (Some(false) | None, Some(true)) => "closed",
+        (Some(false), Some(false)) => "between",
+        _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Verdict, last_closing};
+    use super::super::{Entry, Journal};
+    use super::*;
+    use crate::actor::snapshot::tests::snapshot as snapshot_for_tests;
+    use crate::actor::snapshot::{HeartbeatView, Hold, LinkView};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Two critical heartbeats and a link, all well.
+    fn well() -> Snapshot {
+        let mut shown = snapshot_for_tests();
+        let heartbeat = |name: &str| HeartbeatView {
+            name: name.to_owned(),
+            current: true,
+            age: Some(1.0),
+            ..shown.heartbeats[0].clone()
+        };
+        shown.heartbeats = vec![heartbeat("overwatcher"), heartbeat("guider")];
+        shown.links = vec![LinkView {
+            name: "lco".to_owned(),
+            state: LinkState::Up,
+            up: true,
+            failures: 0,
+        }];
+        shown.hold = None;
+        shown.acknowledged_age = Some(1.0);
+        shown.last_outcome = Some(Outcome::Acknowledged);
+        shown
+    }
+
+    fn held(shown: &mut Snapshot, cause: Cause, text: &str) {
+        shown.hold = Some(Hold {
+            cause,
+            fault: true,
+            text: text.to_owned(),
+            seconds: None,
+        });
+    }
+
+    fn changes() -> Changes {
+        let mut changes = Changes::new(std::time::Duration::from_secs(60));
+        changes.observe(&well(), at(0));
+        changes
+    }
+
+    #[test]
+    fn what_stays_as_it_is_is_told_once() {
+        let mut changes = changes();
+        assert_eq!(changes.observe(&well(), at(1)), []);
+        let mut shown = well();
+        shown.acknowledged_age = Some(9.0);
+        assert_eq!(changes.observe(&shown, at(2)), []);
+    }
+
+    #[test]
+    fn a_hold_is_told_with_all_its_causes_and_again_when_they_change() {
+        let mut changes = changes();
+        let mut shown = well();
+        held(&mut shown, Cause::Stale, "overwatcher is stale");
+        shown.heartbeats[0].current = false;
+        shown.heartbeats[0].age = Some(31.0);
+        let told = changes.observe(&shown, at(10));
+        let causes = |causes: &[&str]| causes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [Event::Held {
+                cause: "heartbeat_stale".to_owned(),
+                causes: causes(&["overwatcher silent for 31 s"]),
+            }]
+        );
+        shown.heartbeats[0].age = Some(33.0);
+        assert_eq!(changes.observe(&shown, at(12)), []);
+        shown.heartbeats[1].current = false;
+        shown.heartbeats[1].age = Some(30.0);
+        shown.links[0].state = LinkState::Down;
+        let told = changes.observe(&shown, at(15));
+        assert_eq!(
+            told,
+            [Event::Held {
+                cause: "heartbeat_stale".to_owned(),
+                causes: causes(&[
+                    "overwatcher silent for 33 s",
+                    "guider silent for 30 s",
+                    "network link lco down"
+                ]),
+            }]
+        );
+        let told = changes.observe(&well(), at(40));
+        assert_eq!(
+            told,
+            [Event::Released {
+                held_for: Some(30.0)
+            }]
+        );
+    }
+
+    #[test]
+    fn outcomes_are_told_in_runs() {
+        let mut changes = changes();
+        let mut shown = well();
+        shown.emissions.acknowledged += 400;
+        assert_eq!(changes.observe(&shown, at(100)).len(), 0);
+        shown.emissions.timed_out += 1;
+        shown.last_outcome = Some(Outcome::TimedOut);
+        let told = changes.observe(&shown, at(110));
+        let [
+            Event::Emissions {
+                outcome,
+                before: Some(before),
+                ..
+            },
+        ] = told.as_slice()
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!(outcome, "timed_out");
+        assert_eq!(
+            (before.outcome.as_str(), before.count),
+            ("acknowledged", 403)
+        );
+        shown.emissions.timed_out += 3;
+        assert_eq!(changes.observe(&shown, at(120)), []);
+    }
+
+    #[test]
+    fn that_the_plcs_time_ran_out_is_told_once_and_not_where_somebody_else_feeds_it() {
+        let mut changes = changes();
+        let mut shown = well();
+        shown.acknowledged_age = Some(60.0);
+        let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
+        assert_eq!(changes.observe(&shown, at(60)), ran_out);
+        shown.acknowledged_age = Some(61.0);
+        assert_eq!(changes.observe(&shown, at(61)), []);
+        assert_eq!(changes.observe(&well(), at(62)), []);
+        shown.session = SessionState::StandBy;
+        let told = changes.observe(&shown, at(63));
+        assert!(
+            matches!(told.as_slice(), [Event::Session { .. }]),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn the_dome_is_never_said_to_be_what_nobody_said() {
+        assert_eq!(dome(&Enclosure::default()), "unknown");
+        for (open, closed, state) in [
+            (Some(true), Some(false), "open"),
+            (Some(false), Some(true), "closed"),
+            (Some(false), Some(false), "between"),
+            (Some(true), Some(true), "unknown"),
+            (Some(false), None, "unknown"),
+            (None, Some(false), "unknown"),
+        ] {
+            let mut enclosure = Enclosure::default();
+            (enclosure.dome_open, enclosure.dome_closed) = (open, closed);
+            assert_eq!(dome(&enclosure), state, "{open:?} {closed:?}");
+        }
+    }
+
+    /// The whole way: views go in, a story comes out.
+    #[test]
+    fn a_night_that_ends_with_a_dead_overwatcher_is_told_as_such() {
+        let mut changes = Changes::new(std::time::Duration::from_secs(60));
+        let mut journal = Journal::new(None);
+        let mut show = |second: i64, change: &dyn Fn(&mut Snapshot)| {
+            let mut shown = well();
+            change(&mut shown);
+            for event in changes.observe(&shown, at(second)) {
+                journal.add(at(second), event);
+            }
+        };
+        let dome = |shown: &mut Snapshot, open: bool, closed: bool| {
+            shown.enclosure.dome_open = Some(open);
+            shown.enclosure.dome_closed = Some(closed);
+        };
+        show(0, &|shown| dome(shown, false, true));
+        show(100, &|shown| dome(shown, true, false));
+        let dead = |shown: &mut Snapshot, silent: f64| {
+            held(shown, Cause::Stale, "stale");
+            shown.heartbeats[0].current = false;
+            shown.heartbeats[0].age = Some(silent);
+            shown.acknowledged_age = Some(silent);
+        };
+        show(1000, &|shown| {
+            dome(shown, true, false);
+            dead(shown, 31.0);
+        });
+        show(1030, &|shown| {
+            dome(shown, true, false);
+            dead(shown, 61.0);
+        });
+        show(1050, &|shown| {
+            dome(shown, false, true);
+            dead(shown, 81.0);
+        });
+        let entries: Vec<Entry> = journal.recent().cloned().collect();
+        let closing = last_closing(&entries, &jiff::tz::TimeZone::UTC).unwrap();
+        assert_eq!(closing.verdict, Verdict::Watchdog);
+        assert!(
+            closing
+                .summary
+                .contains("The dome heartbeat was held: overwatcher silent for 31 s."),
+            "{}",
+            closing.summary
+        );
+    }
+}
