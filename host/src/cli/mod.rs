@@ -7,6 +7,11 @@
 //! | 2 | the command line or the configuration is wrong |
 //! | 3 | no answer: no broker, no such actor, or none in time |
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a failure is returned once, and the process ends with it"
+)]
+
 mod actor;
 mod client;
 mod healthcheck;
