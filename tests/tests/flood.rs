@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lvmbeat_tests::broker::{self, Vhost};
-use lvmbeat_tests::chain::{Chain, PLC_TIMEOUT};
+use lvmbeat_tests::chain::{Chain, PLC_TIMEOUT, config};
 use lvmbeat_tests::raw::{Command, RawConnection};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -86,4 +86,15 @@ async fn l1_the_dome_stays_open_while_somebody_floods_with_lvmecps_replies() {
     // It is a flood.
     let sent = flood.sent.load(Ordering::Relaxed);
     assert!(sent > 4000 * 2 * PLC_TIMEOUT.as_secs(), "{sent}");
+}
+
+/// An actor that hangs, or is far, leaves the broker no heap of messages.
+#[tokio::test]
+async fn l1_both_queues_of_the_actor_have_a_bound_in_the_broker() {
+    let vhost = broker::inspectable_vhost().await;
+    let _chain = Chain::start(&vhost.url(), config(&vhost.url(), 1)).await;
+    for queue in ["lvmbeat_commands", "lvmbeat_replies"] {
+        let limits = vhost.queue_limits(queue).await;
+        assert_eq!(limits, [Some(4096), Some(64 << 20)], "{queue}");
+    }
 }

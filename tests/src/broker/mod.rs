@@ -260,6 +260,26 @@ impl Vhost {
         length.parse().ok()
     }
 
+    /// How many messages, and bytes, may wait in a queue. `None` if there is no such limit or queue.
+    pub async fn queue_limits(&self, queue: &str) -> [Option<u64>; 2] {
+        let (control, vhost) = self.node();
+        let limits = ["x-max-length", "x-max-length-bytes"].map(async |limit| {
+            let limit = control
+                .eval(&format!(
+                    "case rabbit_amqqueue:lookup(rabbit_misc:r({vhost}, queue, {queue})) of \
+                     {{ok, Q}} -> case rabbit_misc:table_lookup(amqqueue:get_arguments(Q), {limit}) of \
+                     {{_, N}} -> N; undefined -> none end; \
+                     {{error, not_found}} -> none end",
+                    queue = binary(queue),
+                    limit = binary(limit)
+                ))
+                .await;
+            limit.parse().ok()
+        });
+        let [messages, bytes] = limits;
+        [messages.await, bytes.await]
+    }
+
     /// Closes the connection that owns an exclusive queue, as an operator would: its client is
     /// told.
     ///

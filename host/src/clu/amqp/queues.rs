@@ -58,7 +58,10 @@ impl Queues<'_> {
         &self,
     ) -> Result<impl Future<Output = lapin::Result<Consumer>> + use<>, BusError> {
         let bindings = self.spec.reply_bindings();
+        // Where the broker is far, one would be one in each round trip. Commands wait where they can
+        // expire (S3), but for as many as the session says.
         let prefetch = self.spec.prefetch.min(REPLIES_PREFETCH);
+        let prefetch = prefetch.max(under_way(self.round_trip));
         self.consume(REPLIES, &bindings, bounded(), prefetch)
     }
 
@@ -78,9 +81,6 @@ impl Queues<'_> {
         };
         // By which the filter knows the messages.
         let tag = self.short(kind)?;
-        // What waits, waits where it can expire (S3), but for so many messages. Where the broker is
-        // far, one would be one in each round trip.
-        let prefetch = prefetch.max(under_way(self.round_trip));
         let channel = self.channel.clone();
         Ok(async move {
             let declared = channel.queue_declare(queue.clone(), options, arguments);
