@@ -58,7 +58,7 @@ async function parts(page, samples) {
   await page.goto(samples.undelivered);
   await there("heading", "DOWN", { level: 1 });
   for (const landmark of ["banner", "main", "contentinfo"]) await page.getByRole(landmark).waitFor();
-  for (const region of ["What the observatory said last", "Alerts on and off", "Channels", "Alerts"]) {
+  for (const region of ["Last report from the observatory", "Alerts on and off", "Channels", "Alerts"]) {
     await there("region", region);
     await there("heading", region, { level: 2 });
   }

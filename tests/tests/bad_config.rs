@@ -88,7 +88,7 @@ async fn x2_a_value_of_the_wrong_type_is_refused() {
         (
             "heartbeats: {name: a}",
             "heartbeats: ",
-            "where a list is expected",
+            "but a list is expected",
             "begin each entry with `- `",
         ),
         (
@@ -138,7 +138,7 @@ async fn x2_what_is_no_yaml_is_refused_with_its_place() {
 async fn x2_a_name_that_cannot_be_is_refused() {
     let name = "n".repeat(33);
     let long = format!("heartbeats: [{{name: a}}, {{name: {name}}}]");
-    refused(&long, "heartbeats[1].name: ", &name, "choose another one").await;
+    refused(&long, "heartbeats[1].name: ", &name, "choose another name").await;
     let twice = "heartbeats: [{name: a}, {name: b}, {name: a}]";
     refused(
         twice,
@@ -158,7 +158,7 @@ async fn x2_a_name_that_cannot_be_is_refused() {
         "heartbeats: [{name: over watcher}]",
         "heartbeats[0].name: ",
         "'over watcher'",
-        "choose another one",
+        "choose another name",
     )
     .await;
     refused(
@@ -266,7 +266,7 @@ async fn l1_a_timeout_below_the_clients_rate_and_a_margin_of_nothing_are_refused
     }
     // Beats through the cut-off 50 + expiration 5 + writing 5 are the PLC's 60: not one second is
     // left.
-    let problem = "two heartbeats may be 60 s apart, and it waits for 60 s";
+    let problem = "heartbeats may be 60 s apart, but it waits only 60 s";
     refused(
         "ecp: {cutoff: 45}",
         "ecp.cutoff: ",

@@ -101,7 +101,7 @@ async fn m2_a_command_that_is_not_on_the_disk_is_answered_so() {
     assert_eq!(done["message"], "Heartbeat monitor enabled.");
     assert_eq!(
         done["warning"],
-        "This is not on the disk (the disk does not answer): a restart now would forget it."
+        "This could not be saved (the disk does not answer): a restart would lose it."
     );
     monitor.wake_disk();
     eventually(SOON, async || {

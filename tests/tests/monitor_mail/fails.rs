@@ -96,7 +96,7 @@ async fn silence_after_connecting() {
     faulty(
         "silent",
         2.0,
-        "HERE did not answer while connecting, in 1.8 s",
+        "HERE did not answer while connecting within 1.8 s",
     )
     .await;
 }

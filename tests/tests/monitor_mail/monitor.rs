@@ -344,7 +344,7 @@ async fn m2_a_server_that_says_nothing_holds_up_neither_the_webhook_nor_a_beat()
 #[tokio::test]
 async fn m2_a_server_that_says_nothing_is_survived() {
     let ill = async |scene: &mut Scene| scene.server.fault("silent").await;
-    let sentence = "HERE did not answer while connecting, in 3.6 s";
+    let sentence = "HERE did not answer while connecting within 3.6 s";
     is_survived(starttls(4.0).await, ill, is_well, sentence).await;
 }
 
