@@ -40,6 +40,9 @@ fn heartbeats_in_frames_energise_the_relay() {
     line.expect(" armed");
     line.send(&frame(Kind::Set, session, 2));
     line.expect(" relay energised");
+    // The box says so first, and answers the next command when it has done so.
+    line.send(b"ping\n");
+    line.expect(" pong");
     assert!(relay_box.relay_is_energised());
     line.send(&frame(Kind::Set, session, 2));
     line.expect(" refused sequence seq=2");
