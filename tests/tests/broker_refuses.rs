@@ -148,7 +148,7 @@ async fn a_broker_with_another_login_is_told_as_that() {
     let broker = Broker::start_with("auth_mechanisms.1 = AMQPLAIN").await;
     let config = ActorConfig::new(&broker.url());
     let said = [
-        "it takes no login by PLAIN",
+        "it does not accept logins by PLAIN",
         "but by AMQPLAIN",
         "auth_mechanisms",
     ];
