@@ -19,7 +19,7 @@ pub struct Changes {
     run: Option<Run>,
     ran_out: bool,
     dome: Option<&'static str>,
-    engineering_mode: Option<Option<bool>>,
+    engineering_mode: Option<bool>,
     plc_error: bool,
 }
 
@@ -168,12 +168,12 @@ impl Changes {
             });
         }
         let mode = shown.enclosure.engineering_mode;
-        if self.engineering_mode != Some(mode) {
-            // That it is off at the start is nothing to tell.
+        if self.engineering_mode != mode {
+            // That it is off, where it was not known, is nothing to tell.
             if self.engineering_mode.is_some() || mode == Some(true) {
                 events.push(Event::EngineeringMode { on: mode });
             }
-            self.engineering_mode = Some(mode);
+            self.engineering_mode = mode;
         }
     }
 }

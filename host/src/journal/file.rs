@@ -34,10 +34,11 @@ impl Writer {
     /// `None` if there can be no thread, which is logged.
     pub(super) fn start(path: PathBuf, lost: Arc<AtomicU64>) -> Option<Self> {
         let (entries, waiting) = mpsc::sync_channel(WAITING);
-        let (writing, written) = mpsc::sync_channel(0);
+        let (end, written) = mpsc::sync_channel(0);
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let spawned = thread.spawn(move || {
-            let _writing: SyncSender<()> = writing;
+            // Dropped when all is written.
+            let _end: SyncSender<()> = end;
             let mut fails = false;
             for entry in waiting {
                 let written = append(&path, &entry);

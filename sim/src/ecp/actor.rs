@@ -89,18 +89,16 @@ impl Context {
     async fn sessions(self: &Arc<Self>, connection: &mut Connection) {
         let mut told = false;
         loop {
-            let cause = match connection.next().await {
-                Step::Failed(error) => error.to_string(),
-                step => {
-                    let (Step::Opened { .. }, Some(publisher)) = (step, connection.publisher())
-                    else {
-                        // What is left of a session that is over.
-                        continue;
-                    };
-                    self.tell(EcpEvent::Connected);
-                    told = false;
-                    self.session(connection, publisher).await
-                }
+            let step = connection.next().await;
+            let cause = if let Step::Failed(error) = step {
+                error.to_string()
+            } else if let (Step::Opened { .. }, Some(publisher)) = (step, connection.publisher()) {
+                self.tell(EcpEvent::Connected);
+                told = false;
+                self.session(connection, publisher).await
+            } else {
+                // What is left of a session that is over.
+                continue;
             };
             if !told {
                 self.tell(EcpEvent::Disconnected { cause });
