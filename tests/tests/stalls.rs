@@ -33,6 +33,8 @@ fn of(url: &str, timeout: Duration, interval: Duration) -> ActorConfig {
         // The session has to outlast what is done to the client.
         .set("actor.amqp_heartbeat", 20)
         .set("ecp.cutoff", 0.3)
+        // More than a client of 5 s leaves between two emissions (L1).
+        .set("ecp.plc_timeout", 60)
         .set("max_close_after", 600)
 }
 

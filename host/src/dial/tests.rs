@@ -165,7 +165,8 @@ async fn m2_an_http_client_reaches_the_live_address_of_a_name_in_time() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let dead = DeadPort::new().await.address;
+    let dead_port = DeadPort::new().await;
+    let dead = dead_port.address;
     let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = live.local_addr().unwrap();
     tokio::spawn(async move {
