@@ -1,7 +1,8 @@
 //! What the actor tells the monitor outside with a beat: enough for people to see from outside what
 //! the observatory last knew.
 
-use serde::{Deserialize, Serialize};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::config::{MAX_HEARTBEATS, MAX_LINKS};
@@ -96,24 +97,111 @@ pub struct EmissionReport {
     pub smallest_margin: Option<f64>,
 }
 
+/// Where the dome was heard to be.
+#[derive(Serialize, Deserialize, ToSchema, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum Dome {
+    /// At its upper switch, and at rest.
+    Open,
+    /// At its lower switch, and at rest.
+    Closed,
+    /// Driven.
+    Moving,
+    /// At rest, and at neither switch.
+    Between,
+}
+
+impl Dome {
+    /// Every position.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Closed, Self::Moving, Self::Between];
+
+    /// As `status` and metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Moving => "moving",
+            Self::Between => "between",
+        }
+    }
+
+    /// In words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Between => "between open and closed",
+            Self::Open | Self::Closed | Self::Moving => self.as_str(),
+        }
+    }
+
+    /// Whether it is open; a dome that moves may be at either end.
+    pub(crate) fn is_open(self) -> Option<bool> {
+        match self {
+            Self::Open => Some(true),
+            Self::Closed | Self::Between => Some(false),
+            Self::Moving => None,
+        }
+    }
+}
+
+/// A position that a later version names is not known here; the report counts all the same.
+fn dome_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dome>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.and_then(|name| Dome::ALL.into_iter().find(|dome| dome.as_str() == name)))
+}
+
 /// What the enclosure says of itself.
 #[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
 #[serde(default)]
 pub struct EnclosureReport {
     /// Time since it last said anything.
     pub age: Option<f64>,
-    /// The dome is open.
+    /// Where the dome is; nothing if that is not known (any more).
+    #[serde(deserialize_with = "dome_or_nothing")]
+    pub dome: Option<Dome>,
+    /// Time since that was last said; if it is not known, it is unknown for so long.
+    pub dome_age: Option<f64>,
+    /// What was not said for so long is not known any more.
+    pub facts_expire: Option<f64>,
+    /// The dome is open; nothing while it moves or is not known.
     pub dome_open: Option<bool>,
     /// The dome is closed. Neither of both: it is in between.
     pub dome_closed: Option<bool>,
     /// Engineering mode: `lvmecp` beats to the PLC by itself, whatever lvmbeat decides.
     pub engineering_mode: Option<bool>,
+    /// Time since that was last said.
+    pub engineering_mode_age: Option<f64>,
     /// The PLC sees the heartbeat.
     pub plc_acknowledges: Option<bool>,
     /// The PLC has missed the heartbeat for its whole timeout.
     pub plc_heartbeat_error: Option<bool>,
     /// Time since the PLC was last heard to acknowledge.
     pub plc_acknowledged_age: Option<f64>,
+}
+
+/// So many seconds before that time, if there is such a time (X2).
+pub(crate) fn before(at: Timestamp, seconds: f64) -> Option<Timestamp> {
+    let span = SignedDuration::try_from_secs_f64(seconds).ok()?;
+    at.checked_sub(span).ok()
+}
+
+/// An actor that does not say when its facts expire sends no ages of them either.
+const FACTS_EXPIRE: f64 = 90.0;
+
+impl EnclosureReport {
+    /// Where the dome is so many seconds after the report, if that is known then, and how long ago
+    /// it was last said.
+    pub(crate) fn dome_after(&self, seconds: f64) -> (Option<Dome>, Option<f64>) {
+        // An earlier actor says only what the switches say.
+        let said = self.dome.or(match (self.dome_open, self.dome_closed) {
+            (Some(true), Some(false) | None) => Some(Dome::Open),
+            (Some(false) | None, Some(true)) => Some(Dome::Closed),
+            (Some(false), Some(false)) => Some(Dome::Between),
+            (Some(true), Some(true)) | (Some(false), None) | (None, Some(false) | None) => None,
+        });
+        let age = self.dome_age.or(self.age).map(|age| age + seconds);
+        let expire = self.facts_expire.unwrap_or(FACTS_EXPIRE);
+        (said.filter(|_| age.unwrap_or(seconds) < expire), age)
+    }
 }
 
 /// One network link.
@@ -124,4 +212,47 @@ pub struct LinkReport {
     pub name: String,
     /// Whether it is not known to be down.
     pub up: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dome_is_known_until_its_own_age_and_the_reports_are_too_much() {
+        let report = EnclosureReport {
+            age: Some(1.0),
+            dome: Some(Dome::Closed),
+            dome_age: Some(60.0),
+            facts_expire: Some(90.0),
+            ..EnclosureReport::default()
+        };
+        assert_eq!(report.dome_after(29.0), (Some(Dome::Closed), Some(89.0)));
+        assert_eq!(report.dome_after(30.0), (None, Some(90.0)));
+    }
+
+    #[test]
+    fn an_earlier_actor_says_what_its_switches_say_and_never_more() {
+        for (open, closed, dome) in [
+            (Some(true), Some(false), Some(Dome::Open)),
+            (Some(false), Some(true), Some(Dome::Closed)),
+            (Some(false), Some(false), Some(Dome::Between)),
+            (Some(false), None, None),
+            (Some(true), Some(true), None),
+            (None, None, None),
+        ] {
+            let report = EnclosureReport {
+                dome_open: open,
+                dome_closed: closed,
+                ..EnclosureReport::default()
+            };
+            assert_eq!(report.dome_after(0.0).0, dome, "{open:?} {closed:?}");
+        }
+    }
+
+    #[test]
+    fn x2_a_position_of_a_later_version_is_not_known() {
+        let report: EnclosureReport = serde_json::from_str(r#"{"dome": "upside down"}"#).unwrap();
+        assert_eq!(report, EnclosureReport::default());
+    }
 }

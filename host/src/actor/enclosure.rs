@@ -5,31 +5,47 @@
 //! open, and whether engineering mode holds it open in spite of lvmbeat (lvmecp 1.3). Shown only;
 //! nothing is decided on it, and nobody else's word counts ([`speaker`]).
 
+use std::time::Duration;
+
 use embassy_time::Instant;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::clock::seconds;
+use crate::clock::{Moment, seconds};
 use crate::clu::bus::{Header, Message};
-use crate::report::EnclosureReport;
+use crate::config::{DEFAULT_FACTS_EXPIRE, core_duration};
+use crate::report::{Dome, EnclosureReport};
 
-/// What is known of the enclosure; nothing until it speaks.
-#[derive(Clone, Default, Debug)]
+/// The longest status of the dome that is looked at (X2).
+const LONGEST_STATUS: usize = 512;
+
+/// What is known of the enclosure. Each fact has an age of its own, and ends as unknown.
+#[derive(Clone, Debug)]
 pub struct Enclosure {
+    expire: embassy_time::Duration,
     /// When it last said anything.
     pub last_heard: Option<Instant>,
-    /// Register `hb_ack`: the PLC sees the heartbeat.
-    pub plc_acknowledges: Option<bool>,
-    /// Register `hb_error`: the PLC has missed the heartbeat for its whole timeout.
-    pub plc_heartbeat_error: Option<bool>,
     /// When the PLC was last heard to acknowledge.
     pub plc_acknowledged_at: Option<Instant>,
-    /// Register `dome_open`.
-    pub dome_open: Option<bool>,
-    /// Register `dome_closed`.
-    pub dome_closed: Option<bool>,
-    /// Whether lvmecp beats to the PLC by itself, whatever lvmbeat decides.
-    pub engineering_mode: Option<bool>,
+    plc_acknowledges: Option<Fact<bool>>,
+    plc_heartbeat_error: Option<Fact<bool>>,
+    engineering_mode: Option<Fact<bool>>,
+    /// `None` inside: what was said contradicts itself.
+    dome: Option<Fact<Option<Dome>>>,
     heartbeat_ack: Option<String>,
+}
+
+/// What was said, and when it was itself last said.
+#[derive(Clone, Copy, Debug)]
+struct Fact<T> {
+    value: T,
+    said: Moment,
+}
+
+impl Default for Enclosure {
+    fn default() -> Self {
+        Self::new(DEFAULT_FACTS_EXPIRE)
+    }
 }
 
 /// Whose word a reply is that names the enclosure as its sender, or was published where the
@@ -64,70 +80,332 @@ pub(super) fn speaker(message: &Message, ecp: &str) -> Speaker {
 }
 
 impl Enclosure {
+    /// Nothing is known until the enclosure speaks, and nothing `expire` after it was last said.
+    pub fn new(expire: Duration) -> Self {
+        Self {
+            expire: core_duration(expire),
+            last_heard: None,
+            plc_acknowledged_at: None,
+            plc_acknowledges: None,
+            plc_heartbeat_error: None,
+            engineering_mode: None,
+            dome: None,
+            heartbeat_ack: None,
+        }
+    }
+
     /// Takes the keywords of one reply of the enclosure. Keywords that are missing or of another
-    /// type change nothing (X2).
-    pub fn observe(&mut self, keywords: &Map<String, Value>, now: Instant) {
-        self.last_heard = Some(now);
+    /// type change nothing (X2), and renew nothing.
+    pub(super) fn observe(&mut self, keywords: &Map<String, Value>, at: Moment) {
+        self.last_heard = Some(at.now);
         let register = |name| {
             keywords
                 .get("registers")
                 .and_then(|registers| registers.get(name))
                 .and_then(Value::as_bool)
         };
-        let update = |known: &mut Option<bool>, said: Option<bool>| *known = said.or(*known);
+        let update = |known: &mut Option<Fact<bool>>, said: Option<bool>| {
+            *known = said.map(|value| Fact { value, said: at }).or(*known);
+        };
         update(&mut self.plc_acknowledges, register("hb_ack"));
         update(&mut self.plc_heartbeat_error, register("hb_error"));
-        update(&mut self.dome_open, register("dome_open"));
-        update(&mut self.dome_closed, register("dome_closed"));
         let engineering = keywords.get("engineering_mode");
         update(
             &mut self.engineering_mode,
             engineering.and_then(|mode| mode.get("enabled").unwrap_or(mode).as_bool()),
         );
+        if let Some(value) = dome_said(keywords) {
+            let was_unknown = self.dome.filter(|fact| fact.value.is_none());
+            // It is unknown since the first contradiction.
+            self.dome = was_unknown
+                .filter(|_| value.is_none())
+                .or(Some(Fact { value, said: at }));
+        }
         if register("hb_ack") == Some(true) {
-            self.plc_acknowledged_at = Some(now);
+            self.plc_acknowledged_at = Some(at.now);
         }
         // The time that lvmecp gives is of its own wall clock: that it changes is what counts.
         if let Some(said) = keywords.get("heartbeat_ack").and_then(Value::as_str)
             && self.heartbeat_ack.as_deref() != Some(said)
         {
             self.heartbeat_ack = Some(said.chars().take(64).collect());
-            self.plc_acknowledged_at = Some(now);
+            self.plc_acknowledged_at = Some(at.now);
         }
+    }
+
+    fn known<T: Copy>(&self, fact: Option<Fact<T>>, now: Instant) -> Option<T> {
+        let age = |fact: &Fact<T>| now.checked_duration_since(fact.said.now);
+        fact.filter(|fact| age(fact).is_none_or(|age| age < self.expire))
+            .map(|fact| fact.value)
+    }
+
+    /// The dome's position, if it is known.
+    pub fn dome(&self, now: Instant) -> Option<Dome> {
+        self.known(self.dome, now).flatten()
+    }
+
+    /// Since when the dome's position is not known; `None` also if it never was.
+    pub fn dome_unknown_since(&self, now: Instant) -> Option<Timestamp> {
+        let fact = self.dome.filter(|_| self.dome(now).is_none());
+        fact.map(|fact| fact.said.wall)
+    }
+
+    /// Time since the dome's position was last said.
+    pub fn dome_age(&self, now: Instant) -> Option<f64> {
+        self.dome.and_then(|fact| age(Some(fact.said.now), now))
+    }
+
+    /// Register `hb_ack`: the PLC sees the heartbeat.
+    pub fn plc_acknowledges(&self, now: Instant) -> Option<bool> {
+        self.known(self.plc_acknowledges, now)
+    }
+
+    /// Register `hb_error`: the PLC has missed the heartbeat for its whole timeout.
+    pub fn plc_heartbeat_error(&self, now: Instant) -> Option<bool> {
+        self.known(self.plc_heartbeat_error, now)
+    }
+
+    /// Whether lvmecp beats to the PLC by itself, whatever lvmbeat decides.
+    pub fn engineering_mode(&self, now: Instant) -> Option<bool> {
+        self.known(self.engineering_mode, now)
     }
 
     /// For the monitor outside; nothing until the enclosure has spoken.
     pub fn report(&self, now: Instant) -> Option<EnclosureReport> {
-        let age = |at: Option<Instant>| {
-            at.and_then(|at| now.checked_duration_since(at))
-                .map(seconds)
-        };
+        let dome = self.dome(now);
         self.last_heard.map(|_| EnclosureReport {
-            age: age(self.last_heard),
-            dome_open: self.dome_open,
-            dome_closed: self.dome_closed,
-            engineering_mode: self.engineering_mode,
-            plc_acknowledges: self.plc_acknowledges,
-            plc_heartbeat_error: self.plc_heartbeat_error,
-            plc_acknowledged_age: age(self.plc_acknowledged_at),
+            age: age(self.last_heard, now),
+            dome,
+            dome_age: self.dome_age(now),
+            facts_expire: Some(seconds(self.expire)),
+            dome_open: dome.and_then(Dome::is_open),
+            dome_closed: dome.map(|dome| dome == Dome::Closed),
+            engineering_mode: self.engineering_mode(now),
+            engineering_mode_age: self
+                .engineering_mode
+                .and_then(|fact| age(Some(fact.said.now), now)),
+            plc_acknowledges: self.plc_acknowledges(now),
+            plc_heartbeat_error: self.plc_heartbeat_error(now),
+            plc_acknowledged_age: age(self.plc_acknowledged_at, now),
         })
     }
 
-    /// For `status`: the same; null until the enclosure has spoken.
+    /// For `status`: the same, and since when the dome is unknown; null until the enclosure has
+    /// spoken.
     pub fn keywords(&self, now: Instant) -> Value {
-        json!(self.report(now))
+        let mut keywords = json!(self.report(now));
+        if let Some(keywords) = keywords.as_object_mut() {
+            let since = self.dome_unknown_since(now);
+            let since = since.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            keywords.insert("dome_unknown_since".to_owned(), since.into());
+        }
+        keywords
     }
+}
+
+fn age(at: Option<Instant>, now: Instant) -> Option<f64> {
+    at.and_then(|at| now.checked_duration_since(at))
+        .map(seconds)
+}
+
+/// What a reply says of the dome, by any of its keywords: `None` if nothing, `Some(None)` if it
+/// contradicts itself.
+fn dome_said(keywords: &Map<String, Value>) -> Option<Option<Dome>> {
+    let registers = keywords.get("registers").and_then(Value::as_object);
+    let voices = [
+        registers.and_then(by_registers),
+        keywords.get("dome_status").and_then(by_bits),
+        keywords.get("dome_status_labels").and_then(by_labels),
+    ];
+    let mut voices = voices.into_iter().flatten();
+    let first = voices.next()?;
+    Some(first.filter(|_| voices.all(|voice| voice == first)))
+}
+
+/// What the switches and the drive say together.
+fn position(open: Option<bool>, closed: Option<bool>, moving: bool) -> Option<Option<Dome>> {
+    match (open, closed) {
+        (None, None) if !moving => None,
+        (Some(true), Some(true)) => Some(None),
+        _ if moving => Some(Some(Dome::Moving)),
+        (Some(true), _) => Some(Some(Dome::Open)),
+        (_, Some(true)) => Some(Some(Dome::Closed)),
+        (Some(false), Some(false)) => Some(Some(Dome::Between)),
+        // Half of it says where the dome is not.
+        _ => Some(None),
+    }
+}
+
+fn by_registers(registers: &Map<String, Value>) -> Option<Option<Dome>> {
+    let register = |name| registers.get(name).and_then(Value::as_bool);
+    position(
+        register("dome_open"),
+        register("dome_closed"),
+        register("drive_enabled") == Some(true),
+    )
+}
+
+/// `dome_status`: lvmecp's bits, in hexadecimal as a string.
+fn by_bits(status: &Value) -> Option<Option<Dome>> {
+    let bits = match status {
+        Value::String(text) => u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?,
+        Value::Number(number) => number.as_u64()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let is = |bit: u64| bits & bit != 0;
+    by_flags(is(0x1), is(0x2), is(0x4), is(0x10))
+}
+
+/// `dome_status_labels`: the names of the bits, with commas between.
+fn by_labels(labels: &Value) -> Option<Option<Dome>> {
+    let labels = labels
+        .as_str()
+        .filter(|labels| labels.len() <= LONGEST_STATUS)?;
+    let is = |name: &str| labels.split(',').any(|label| label.trim() == name);
+    by_flags(
+        is("OPEN"),
+        is("CLOSED"),
+        is("MOVING"),
+        is("POSITION_UNKNOWN"),
+    )
+}
+
+/// A status without any of them says nothing of where the dome is.
+fn by_flags(open: bool, closed: bool, moving: bool, unknown: bool) -> Option<Option<Dome>> {
+    if !open && !closed && !moving && !unknown {
+        return None;
+    }
+    position(Some(open), Some(closed), moving)
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::clu::message::{Code, Keywords, ReplyAddress, encode_reply};
 
     fn observe(enclosure: &mut Enclosure, keywords: &Value, seconds: u64) {
-        enclosure.observe(keywords.as_object().unwrap(), Instant::from_secs(seconds));
+        enclosure.observe(keywords.as_object().unwrap(), at(seconds));
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment {
+            now: Instant::from_secs(seconds),
+            wall: Timestamp::from_second(i64::try_from(seconds).unwrap()).unwrap(),
+        }
+    }
+
+    fn after(seconds: u64) -> Instant {
+        Instant::from_secs(seconds)
+    }
+
+    #[test]
+    fn every_keyword_that_says_where_the_dome_is_is_taken() {
+        // As lvmecp and its stand-in write them.
+        for (says, dome) in [
+            (
+                json!({"registers": {"dome_open": true, "dome_closed": false, "drive_enabled": false}}),
+                Some(Dome::Open),
+            ),
+            (
+                json!({"registers": {"dome_open": false, "dome_closed": true}}),
+                Some(Dome::Closed),
+            ),
+            (
+                json!({"registers": {"dome_open": false, "dome_closed": false}}),
+                Some(Dome::Between),
+            ),
+            (
+                json!({"registers": {"dome_open": false, "dome_closed": true, "drive_enabled": true}}),
+                Some(Dome::Moving),
+            ),
+            (json!({"dome_status": "0x8001"}), Some(Dome::Open)),
+            (json!({"dome_status": 0x8002}), Some(Dome::Closed)),
+            (json!({"dome_status": "0x8074"}), Some(Dome::Moving)),
+            (json!({"dome_status": "0x8010"}), Some(Dome::Between)),
+            (
+                json!({"dome_status_labels": "OPEN,DRIVE_AVAILABLE"}),
+                Some(Dome::Open),
+            ),
+            (
+                json!({"dome_status_labels": "CLOSED, DRIVE_AVAILABLE"}),
+                Some(Dome::Closed),
+            ),
+            (
+                json!({"dome_status_labels": "MOVING,POSITION_UNKNOWN,DRIVE_ENABLED,MOTOR_OPENING"}),
+                Some(Dome::Moving),
+            ),
+            (
+                json!({"dome_status": "0x8001", "dome_status_labels": "OPEN,DRIVE_AVAILABLE"}),
+                Some(Dome::Open),
+            ),
+            // Contradictions, and where it is not.
+            (
+                json!({"registers": {"dome_open": true, "dome_closed": true}}),
+                None,
+            ),
+            (json!({"dome_status": "0x8003"}), None),
+            (json!({"registers": {"dome_open": false}}), None),
+            (
+                json!({"dome_status": "0x8001", "dome_status_labels": "CLOSED,DRIVE_AVAILABLE"}),
+                None,
+            ),
+        ] {
+            let mut enclosure = Enclosure::default();
+            observe(&mut enclosure, &says, 10);
+            assert_eq!(enclosure.dome(after(11)), dome, "{says}");
+            let since = enclosure.dome_unknown_since(after(11));
+            assert_eq!(since.is_none(), dome.is_some(), "{says}");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_says_nothing_of_the_dome_does_not_renew_it() {
+        let mut enclosure = Enclosure::default();
+        observe(
+            &mut enclosure,
+            &json!({"dome_status": "0x8002", "engineering_mode": false}),
+            10,
+        );
+        for second in 11..100 {
+            let says = json!({"registers": {"hb_ack": true}, "dome_status": "0x8000", "dome_status_labels": "DRIVE_AVAILABLE", "text": "pong"});
+            observe(&mut enclosure, &says, second);
+        }
+        let report = enclosure.report(after(99)).unwrap();
+        assert_eq!(
+            (report.dome, report.dome_closed),
+            (Some(Dome::Closed), Some(true))
+        );
+        // It is unknown since it was last said, not since it expired.
+        let now = after(100);
+        let report = enclosure.report(now).unwrap();
+        assert_eq!(
+            (report.dome, report.dome_open, report.dome_closed),
+            (None, None, None)
+        );
+        assert_eq!(report.dome_age, Some(90.0));
+        assert_eq!(report.engineering_mode, None);
+        assert_eq!(report.plc_acknowledges, Some(true));
+        assert_eq!(enclosure.dome_unknown_since(now), Some(at(10).wall));
+        let keywords = enclosure.keywords(now);
+        assert_eq!(keywords["dome_unknown_since"], "1970-01-01T00:00:10Z");
+        assert_eq!(keywords["dome"], Value::Null);
+    }
+
+    #[test]
+    fn a_dome_that_moves_is_neither_said_to_be_open_nor_closed() {
+        let mut enclosure = Enclosure::default();
+        observe(&mut enclosure, &json!({"dome_status": "0x80a6"}), 10);
+        let report = enclosure.report(after(10)).unwrap();
+        assert_eq!((report.dome_open, report.dome_closed), (None, Some(false)));
+    }
+
+    #[test]
+    fn a_dome_is_unknown_since_the_first_contradiction() {
+        let mut enclosure = Enclosure::default();
+        for (status, second) in [("0x1", 10), ("0x3", 20), ("0x3", 30)] {
+            observe(&mut enclosure, &json!({"dome_status": status}), second);
+        }
+        assert_eq!(enclosure.dome_unknown_since(after(30)), Some(at(20).wall));
     }
 
     #[test]
@@ -177,8 +455,8 @@ mod tests {
             &json!({"registers": registers, "engineering_mode": {"enabled": true}}),
             10,
         );
-        assert_eq!(enclosure.dome_open, Some(true));
-        assert_eq!(enclosure.engineering_mode, Some(true));
+        assert_eq!(enclosure.dome(after(10)), Some(Dome::Open));
+        assert_eq!(enclosure.engineering_mode(after(10)), Some(true));
         assert_eq!(enclosure.plc_acknowledged_at, Some(Instant::from_secs(10)));
     }
 
@@ -217,8 +495,8 @@ mod tests {
             &json!({"registers": [1, 2], "engineering_mode": "yes", "heartbeat_ack": null}),
             2,
         );
-        assert_eq!(enclosure.dome_open, Some(true));
-        assert_eq!(enclosure.engineering_mode, None);
+        assert_eq!(enclosure.dome(after(2)), Some(Dome::Open));
+        assert_eq!(enclosure.engineering_mode(after(2)), None);
         assert_eq!(enclosure.plc_acknowledged_at, None);
     }
 }

@@ -15,6 +15,7 @@ use super::box_view::BoxView;
 use super::snapshot::{SessionState, Snapshot};
 use crate::clock;
 use crate::probes::{Metrics, Seconds};
+use crate::report::Dome;
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct Named {
@@ -24,6 +25,11 @@ struct Named {
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct ForReason {
     reason: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
+struct InState {
+    state: &'static str,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
@@ -164,22 +170,42 @@ fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot) {
         (
             "plc_heartbeat_error",
             "Whether the PLC has missed the heartbeat for its whole timeout",
-            known.plc_heartbeat_error,
+            known.plc_heartbeat_error(snapshot.at),
         ),
         (
             "dome_open",
             "Whether the dome is open, as the enclosure says",
-            known.dome_open,
+            known.dome(snapshot.at).and_then(Dome::is_open),
         ),
         (
             "engineering_mode",
             "Whether the enclosure beats to the PLC whatever lvmbeat decides",
-            known.engineering_mode,
+            known.engineering_mode(snapshot.at),
         ),
     ];
     for (name, help, state) in states {
         metrics.flag(name, help, state);
     }
+    if let Some(dome) = known.dome(snapshot.at) {
+        let family = Family::<InState, Gauge>::default();
+        for state in Dome::ALL {
+            family
+                .get_or_create(&InState {
+                    state: state.as_str(),
+                })
+                .set((state == dome).into());
+        }
+        metrics.add(
+            "dome",
+            "Where the dome is; absent if that is not known",
+            family,
+        );
+    }
+    metrics.seconds(
+        "dome_age_seconds",
+        "Time since the enclosure said where the dome is",
+        known.dome_age(snapshot.at),
+    );
 }
 
 fn relay_box(metrics: &mut Metrics, view: &BoxView, at: Instant) {

@@ -51,7 +51,7 @@ impl State {
             holding: Holding::default(),
             session: SessionView::default(),
             refused: Refused::default(),
-            enclosure: Enclosure::default(),
+            enclosure: Enclosure::new(config.ecp.facts_expire),
             outside: outside.collect(),
             relay_box,
             counters: Counters::default(),

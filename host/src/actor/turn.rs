@@ -227,7 +227,7 @@ impl Actor {
         if speaker == Speaker::Enclosure
             && let Ok(reply) = message::decode_reply(message)
         {
-            self.state.enclosure.observe(&reply.body, at.now);
+            self.state.enclosure.observe(&reply.body, at);
         }
     }
 

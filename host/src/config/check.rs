@@ -110,6 +110,11 @@ pub(super) fn check(
             5.0,
         )),
         plc_timeout: faults.keep(at.seconds("ecp.plc_timeout", raw.ecp.plc_timeout, 60.0)),
+        facts_expire: faults.keep(at.seconds(
+            "ecp.facts_expire",
+            raw.ecp.facts_expire,
+            super::DEFAULT_FACTS_EXPIRE.as_secs_f64(),
+        )),
     };
     let serial = faults.keep(serial(
         at,

@@ -64,6 +64,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             expiration: seconds(config.ecp.expiration),
             command_timeout: seconds(config.ecp.command_timeout),
             plc_timeout: seconds(config.ecp.plc_timeout),
+            facts_expire: seconds(config.ecp.facts_expire),
         },
         emit: config.serial.as_ref().map(|serial| RawEmit {
             serial: Some(RawSerial {

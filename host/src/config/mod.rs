@@ -175,7 +175,12 @@ pub struct Ecp {
     pub command_timeout: Duration,
     /// The PLC closes the dome after this long without a heartbeat.
     pub plc_timeout: Duration,
+    /// What the enclosure has not said of itself for so long is not known any more.
+    pub facts_expire: Duration,
 }
+
+/// Three of the statuses that lvmecp sends itself.
+pub(crate) const DEFAULT_FACTS_EXPIRE: Duration = Duration::from_secs(90);
 
 /// A watchdog box on a serial line.
 #[derive(Clone, PartialEq, Debug)]

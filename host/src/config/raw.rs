@@ -80,6 +80,7 @@ pub(super) struct RawEcp {
     pub expiration: Option<f64>,
     pub command_timeout: Option<f64>,
     pub plc_timeout: Option<f64>,
+    pub facts_expire: Option<f64>,
 }
 
 #[derive(Deserialize, Serialize, Default)]

@@ -18,7 +18,7 @@ use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
 use crate::clock::{Moment, seconds};
 use crate::config::monitor::Monitor;
 use crate::config::{core_duration, std_duration};
-use crate::report::Report;
+use crate::report::{Dome, Report, before};
 
 /// All of it.
 #[derive(Debug)]
@@ -298,6 +298,13 @@ impl Memory {
     fn silence(&self, observed: embassy_time::Duration, by_hand: bool) -> Silence {
         let report = self.report.as_ref().map(|(report, _)| report);
         let enclosure = report.and_then(|report| report.enclosure.as_ref());
+        // As it was when it was reported: an alarm always comes later.
+        let (dome, age) = enclosure
+            .map(|enclosure| enclosure.dome_after(0.0))
+            .unwrap_or_default();
+        let received = self.report.as_ref().map(|(_, received)| *received);
+        let unknown_since = received.zip(age).filter(|_| dome.is_none());
+        let unknown_since = unknown_since.and_then(|(received, age)| before(received, age));
         Silence {
             last_seen: self.last_seen,
             observed: seconds(observed),
@@ -308,7 +315,9 @@ impl Memory {
                 .and_then(|report| report.hold.as_ref())
                 .filter(|hold| hold.fault)
                 .map(|hold| hold.text.clone()),
-            dome_open: enclosure.and_then(|enclosure| enclosure.dome_open),
+            dome,
+            dome_unknown_since: unknown_since,
+            dome_open: dome.and_then(Dome::is_open),
             engineering_mode: enclosure.and_then(|enclosure| enclosure.engineering_mode),
         }
     }

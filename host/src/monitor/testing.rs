@@ -77,6 +77,8 @@ pub(super) fn silence() -> Silence {
         observed: 300.0,
         by_hand: false,
         last_hold: None,
+        dome: None,
+        dome_unknown_since: None,
         dome_open: None,
         engineering_mode: None,
     }

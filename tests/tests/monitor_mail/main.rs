@@ -83,6 +83,8 @@ fn silence() -> Silence {
         observed: 300.0,
         by_hand: false,
         last_hold: Some("der Beobachter „schweigt“".to_owned()),
+        dome: None,
+        dome_unknown_since: None,
         dome_open: Some(true),
         engineering_mode: Some(false),
     }

@@ -43,9 +43,11 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use embassy_time::Instant;
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::super::tests::snapshot;
+    use crate::clock::Moment;
 
     #[test]
     fn the_report_for_the_monitor_holds_all_that_is_known() {
@@ -53,7 +55,10 @@ mod tests {
         let registers =
             json!({"dome_open": true, "dome_closed": false, "hb_ack": true, "hb_error": false});
         let said = json!({"registers": registers, "engineering_mode": {"enabled": false}});
-        let at = Instant::from_secs(98);
+        let at = Moment {
+            now: Instant::from_secs(98),
+            wall: Timestamp::UNIX_EPOCH,
+        };
         snapshot.enclosure.observe(said.as_object().unwrap(), at);
         snapshot.smallest_margin = Some(40.5);
         assert_eq!(
@@ -78,9 +83,13 @@ mod tests {
                 "emission": {"last_outcome": "acknowledged", "acknowledged_age": 33.0, "smallest_margin": 40.5},
                 "enclosure": {
                     "age": 2.0,
+                    "dome": "open",
+                    "dome_age": 2.0,
+                    "facts_expire": 90.0,
                     "dome_open": true,
                     "dome_closed": false,
                     "engineering_mode": false,
+                    "engineering_mode_age": 2.0,
                     "plc_acknowledges": true,
                     "plc_heartbeat_error": false,
                     "plc_acknowledged_age": 2.0,

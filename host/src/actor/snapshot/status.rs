@@ -112,6 +112,7 @@ mod tests {
     use super::super::tests::snapshot;
     use super::super::{BoxView, LinkView};
     use super::*;
+    use crate::clock::Moment;
 
     #[test]
     fn status_holds_what_the_python_version_holds_with_the_same_meaning() {
@@ -156,9 +157,13 @@ mod tests {
         snapshot.hold = None;
         snapshot.relay_box = Some(BoxView::default());
         snapshot.last_emitted_ecp = Some(Timestamp::UNIX_EPOCH);
-        snapshot
-            .enclosure
-            .observe(&Map::new(), Instant::from_secs(99));
+        snapshot.enclosure.observe(
+            &Map::new(),
+            Moment {
+                now: Instant::from_secs(99),
+                wall: Timestamp::UNIX_EPOCH,
+            },
+        );
         let keywords = Value::Object(snapshot.keywords());
         assert!(validator.is_valid(&keywords), "{keywords}");
     }

@@ -78,6 +78,8 @@ fn view(clock: &dyn Clock) -> View {
         observed: 301.5,
         by_hand: false,
         last_hold: None,
+        dome: None,
+        dome_unknown_since: None,
         dome_open: Some(true),
         engineering_mode: None,
     };

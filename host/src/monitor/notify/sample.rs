@@ -22,6 +22,8 @@ pub(super) fn silence() -> Silence {
         observed: 300.0,
         by_hand: false,
         last_hold: Some("overwatcher <silent> for 61 s".to_owned()),
+        dome: None,
+        dome_unknown_since: None,
         dome_open: Some(true),
         engineering_mode: Some(false),
     }

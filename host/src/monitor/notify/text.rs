@@ -176,11 +176,17 @@ impl Speaker<'_> {
             Some(at) => format!("last heard at {}", self.time(at)),
             None => "it was never heard".to_owned(),
         };
-        let dome = match (outage.silence.dome_open, outage.silence.engineering_mode) {
-            (Some(true), Some(true)) => " The dome was open, in engineering mode.",
-            (Some(true), _) => " The dome was open.",
-            (Some(false), _) => " The dome was not open.",
-            (None, _) => "",
+        let silence = outage.silence;
+        let dome = match (silence.dome(), silence.engineering_mode) {
+            (Some(dome), Some(true)) => {
+                format!(" The dome was {}, in engineering mode.", dome.words())
+            }
+            (Some(dome), _) => format!(" The dome was {}.", dome.words()),
+            (None, _) => silence
+                .dome_unknown_since
+                .map_or_else(String::new, |since| {
+                    format!(" Where the dome was is unknown since {}.", self.time(since))
+                }),
         };
         format!("{} {is}: {heard}.{dome}", self.name)
     }
@@ -263,7 +269,9 @@ impl Speaker<'_> {
             observed,
             by_hand: _,
             last_hold,
-            dome_open,
+            dome: _,
+            dome_unknown_since,
+            dome_open: _,
             engineering_mode,
         } = outage.silence;
         let mut facts = vec![(
@@ -284,9 +292,9 @@ impl Speaker<'_> {
             let hold = one_line(hold, LONGEST_CAUSE);
             facts.push(("Dome heartbeat, as last reported", format!("held: {hold}")));
         }
-        if let Some(open) = dome_open {
-            let state = if *open { "open" } else { "not open" };
-            facts.push(("Dome, as last reported", state.to_owned()));
+        let dome = outage.silence.dome();
+        if let Some(dome) = dome {
+            facts.push(("Dome, as last reported", dome.words().to_owned()));
         }
         if let Some(on) = engineering_mode {
             let state = if *on {
@@ -296,8 +304,14 @@ impl Speaker<'_> {
             };
             facts.push(("Engineering mode, as last reported", state.to_owned()));
         }
-        if outage.ended.is_none() && dome_open.is_none() {
-            facts.push(("Dome", "not known".to_owned()));
+        if dome.is_none() {
+            match dome_unknown_since {
+                Some(since) => {
+                    facts.push(("Dome", format!("unknown since {}", self.time(*since))));
+                }
+                None if outage.ended.is_none() => facts.push(("Dome", "not known".to_owned())),
+                None => {}
+            }
         }
         facts
     }

@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::report::Dome;
+
 use super::state::State;
 
 /// The state's sign.
@@ -61,60 +63,20 @@ fn shape(state: State) -> Markup {
     }
 }
 
-/// What is known of the dome.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Dome {
-    Open,
-    Closed,
-    Between,
-    NotOpen,
-    NotClosed,
-    Contradictory,
-    Unknown,
-}
-
-impl Dome {
-    /// From what the enclosure says of its limit switches.
-    pub(super) fn new(open: Option<bool>, closed: Option<bool>) -> Self {
-        match (open, closed) {
-            (Some(true), Some(false) | None) => Self::Open,
-            (Some(false) | None, Some(true)) => Self::Closed,
-            (Some(false), Some(false)) => Self::Between,
-            (Some(false), None) => Self::NotOpen,
-            (None, Some(false)) => Self::NotClosed,
-            (Some(true), Some(true)) => Self::Contradictory,
-            (None, None) => Self::Unknown,
-        }
-    }
-
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::Between => "between open and closed",
-            Self::NotOpen => "not fully open",
-            Self::NotClosed => "not closed",
-            Self::Contradictory => "both open and closed, which is impossible",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// The dome on its wall: its slit open on the sky, shut, half shut, or drawn in dashes.
-pub(super) fn dome(dome: Dome) -> Markup {
+pub(super) fn dome(dome: Option<Dome>) -> Markup {
     let sky = |d: &str| html! { path.slit d=(d) {} };
-    let is_seen = matches!(dome, Dome::Open | Dome::Closed | Dome::Between);
     html! {
         svg.dome viewBox="0 0 64 48" width="64" height="48" aria-hidden="true" {
-            path.shell.unsure[!is_seen] d="M8 36a24 24 0 0 1 48 0z" {}
+            path.shell.unsure[dome.is_none()] d="M8 36a24 24 0 0 1 48 0z" {}
             @match dome {
-                Dome::Open => {
+                Some(Dome::Open) => {
                     (sky("M25 36V13a24 24 0 0 1 14 0v23z"))
                     circle.star cx="32" cy="5" r="2" {}
                 }
-                Dome::Between => (sky("M29 36V12.2a24 24 0 0 1 6 0V36z")),
-                Dome::Closed => path.seam d="M32 12v24" {},
-                Dome::NotOpen | Dome::NotClosed | Dome::Contradictory | Dome::Unknown => text.question x="32" y="32" text-anchor="middle" { "?" },
+                Some(Dome::Between | Dome::Moving) => (sky("M29 36V12.2a24 24 0 0 1 6 0V36z")),
+                Some(Dome::Closed) => path.seam d="M32 12v24" {},
+                None => text.question x="32" y="32" text-anchor="middle" { "?" },
             }
             path.wall d="M6 38h52v8H6z" {}
         }

@@ -1,12 +1,13 @@
 //! What the observatory last said of itself.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Page;
-use super::icon::{Dome, dome};
+use super::icon::dome;
 use super::warnings::OLD_REPORT;
 use super::words::{clip, elapsed, growing, seconds};
-use crate::report::{EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report};
+use crate::report::{EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report, before};
 
 /// Of heartbeats and of links no more are shown than this (X2).
 const MOST: usize = 24;
@@ -31,7 +32,7 @@ pub(super) fn section(page: &Page) -> Markup {
                         "."
                         @if old { " Much may have changed since." }
                     }
-                    div.said.old[old] { (said(report, old)) }
+                    div.said.old[old] { (said(page, report, *received)) }
                 }
             }
         }
@@ -39,10 +40,10 @@ pub(super) fn section(page: &Page) -> Markup {
 }
 
 /// What is old was so, and is not shown in the colours of what is.
-fn said(report: &Report, old: bool) -> Markup {
+fn said(page: &Page, report: &Report, received: Timestamp) -> Markup {
     html! {
         h3 { "Dome" }
-        (enclosure(report.enclosure.as_ref(), old))
+        (enclosure(page, report.enclosure.as_ref(), received))
         h3 { "Heartbeat to the PLC" }
         (emission(report))
         h3 { "Heartbeats" }
@@ -68,18 +69,29 @@ fn more(all: usize) -> Markup {
     }
 }
 
-fn enclosure(enclosure: Option<&EnclosureReport>, old: bool) -> Markup {
+/// What is shown of the dome has its own age and the report's, and ends as unknown.
+fn enclosure(page: &Page, enclosure: Option<&EnclosureReport>, received: Timestamp) -> Markup {
     let Some(said) = enclosure else {
         return html! {
-            div.dome-state { (dome(Dome::Unknown)) div { p { strong { "Dome unknown" } } p.note { "The enclosure was not heard." } } }
+            div.dome-state { (dome(None)) div { p { strong { "Dome unknown" } } p.note { "The enclosure was not heard." } } }
         };
     };
-    let state = Dome::new(said.dome_open, said.dome_closed);
+    let (state, age) = said.dome_after(elapsed(received, page.now).as_secs_f64());
+    let since = age.and_then(|age| before(page.now, age));
     html! {
         div.dome-state {
             (dome(state))
             div {
-                p { strong { "Dome " @if old { "was " } (state.words()) } }
+                p {
+                    strong {
+                        "Dome "
+                        @match (state, since) {
+                            (Some(state), _) => (state.words()),
+                            (None, Some(since)) => { "unknown since " (page.moment(since)) }
+                            (None, None) => "unknown",
+                        }
+                    }
+                }
                 @if said.engineering_mode == Some(true) {
                     p.bad { strong { "Engineering mode is on" } ": the dome may be open whatever lvmbeat decides." }
                 }

@@ -15,7 +15,7 @@ use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::Kind;
 use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
 use crate::report::{
-    EmissionReport, EnclosureReport, HeartbeatReport, HoldReport, LinkReport, Report,
+    Dome, EmissionReport, EnclosureReport, HeartbeatReport, HoldReport, LinkReport, Report,
 };
 
 /// The wall time of all samples: 4:12 in the morning at the observatory.
@@ -310,9 +310,13 @@ fn report() -> Report {
         },
         enclosure: Some(EnclosureReport {
             age: Some(12.0),
+            dome: Some(Dome::Open),
+            dome_age: Some(12.0),
+            facts_expire: Some(90.0),
             dome_open: Some(true),
             dome_closed: Some(false),
             engineering_mode: Some(false),
+            engineering_mode_age: Some(12.0),
             plc_acknowledges: Some(true),
             plc_heartbeat_error: Some(false),
             plc_acknowledged_age: Some(12.0),
@@ -363,6 +367,8 @@ fn silence(observed: f64) -> Silence {
         observed,
         by_hand: false,
         last_hold: None,
+        dome: None,
+        dome_unknown_since: None,
         dome_open: Some(true),
         engineering_mode: Some(false),
     }

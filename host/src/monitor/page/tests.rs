@@ -1,7 +1,7 @@
 use super::*;
 
 use crate::monitor::notify::Kind;
-use crate::report::HeartbeatReport;
+use crate::report::{Dome, HeartbeatReport};
 
 const FRESH: Duration = Duration::ZERO;
 
@@ -266,17 +266,18 @@ fn a_report_that_is_missing_or_old_is_said_to_be_so() {
 fn what_is_not_known_of_the_dome_is_said_to_be_unknown() {
     let mut view = sample::up();
     let (report, _) = view.report.as_mut().unwrap();
-    report.enclosure.as_mut().unwrap().dome_open = None;
-    says(&page(&view), &["Dome not closed"]);
-    view.report
-        .as_mut()
-        .unwrap()
-        .0
-        .enclosure
-        .as_mut()
-        .unwrap()
-        .dome_closed = Some(true);
+    let enclosure = report.enclosure.as_mut().unwrap();
+    (enclosure.dome, enclosure.dome_open) = (None, None);
+    says(&page(&view), &["Dome unknown since"]);
+    let enclosure = view.report.as_mut().unwrap().0.enclosure.as_mut();
+    enclosure.unwrap().dome = Some(Dome::Closed);
     says(&page(&view), &["Dome closed"]);
+    // Nobody says closed of what was not said again in time.
+    let enclosure = view.report.as_mut().unwrap().0.enclosure.as_mut();
+    enclosure.unwrap().dome_age = Some(90.0);
+    let shown = page(&view);
+    says(&shown, &["Dome unknown since"]);
+    assert!(!shown.contains("Dome closed"));
     view.report.as_mut().unwrap().0.enclosure = None;
     says(
         &page(&view),

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::Page;
 use super::words::{clip, count, elapsed, growing, seconds, times};
 use crate::monitor::notice::Event;
+use crate::report::Dome;
 
 /// A report of this age or older may not be true any more: the actor sends one several times a
 /// minute.
@@ -59,7 +60,9 @@ fn observatory(page: &Page, say: &mut Say) {
                 html! { "The dome may be open, and stays open, whatever lvmbeat decides: lvmecp itself feeds the PLC." (reported) },
             );
         }
-        if page.view.alarm.state == alarm::State::Down && enclosure.dome_open == Some(true) {
+        if page.view.alarm.state == alarm::State::Down
+            && enclosure.dome_after(0.0).0 == Some(Dome::Open)
+        {
             say(
                 Level::Urgent,
                 "The dome was open",

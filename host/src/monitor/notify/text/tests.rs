@@ -43,6 +43,8 @@ fn an_alert_about_an_observatory_that_was_never_heard() {
         observed: 300.4,
         by_hand: false,
         last_hold: None,
+        dome: None,
+        dome_unknown_since: None,
         dome_open: None,
         engineering_mode: None,
     });
