@@ -96,7 +96,7 @@ impl Enclosure {
 
     /// Takes the keywords of one reply of the enclosure. Keywords that are missing or of another
     /// type change nothing (X2), and renew nothing.
-    pub(super) fn observe(&mut self, keywords: &Map<String, Value>, at: Moment) {
+    pub(crate) fn observe(&mut self, keywords: &Map<String, Value>, at: Moment) {
         self.last_heard = Some(at.now);
         let register = |name| {
             keywords

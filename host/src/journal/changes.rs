@@ -5,7 +5,8 @@ use lvmbeat_core::emission::Counts;
 use lvmbeat_core::{Cause, LinkState, Outcome};
 
 use super::entry::{Event, Run};
-use crate::actor::{Enclosure, SessionState, Snapshot};
+use crate::actor::{SessionState, Snapshot};
+use crate::report::Dome;
 
 /// Remembers what the last view showed.
 #[derive(Debug)]
@@ -150,24 +151,25 @@ impl Changes {
         let late = silence.filter(|silence| *silence >= self.plc_timeout);
         // Somebody else feeds the PLC, or may do so: what this actor sent says nothing of it.
         let others = shown.session == SessionState::StandBy
-            || shown.enclosure.engineering_mode == Some(true);
+            || shown.enclosure.engineering_mode(shown.at) == Some(true);
         if let Some(silence) = late.filter(|_| !self.ran_out && !others) {
             events.push(Event::PlcTimeRanOut { silence });
         }
         self.ran_out = late.is_some() && (self.ran_out || !others);
-        let error = shown.enclosure.plc_heartbeat_error;
+        let error = shown.enclosure.plc_heartbeat_error(shown.at);
         if let Some(on) = error.filter(|on| *on != self.plc_error) {
             self.plc_error = on;
             events.push(Event::PlcError { on });
         }
-        let dome = dome(&shown.enclosure);
+        let known = shown.enclosure.dome(shown.at);
+        let dome = known.map_or("unknown", Dome::as_str);
         if self.dome != Some(dome) && (self.dome.is_some() || dome != "unknown") {
             self.dome = Some(dome);
             events.push(Event::Dome {
                 state: dome.to_owned(),
             });
         }
-        let mode = shown.enclosure.engineering_mode;
+        let mode = shown.enclosure.engineering_mode(shown.at);
         if self.engineering_mode != mode {
             // That it is off, where it was not known, is nothing to tell.
             if self.engineering_mode.is_some() || mode == Some(true) {
@@ -226,15 +228,6 @@ fn causes(shown: &Snapshot) -> Vec<(Cause, String, String)> {
     all
 }
 
-fn dome(enclosure: &Enclosure) -> &'static str {
-    match (enclosure.dome_open, enclosure.dome_closed) {
-        (Some(true), Some(false) | None) => "open",
-        (Some(false) | None, Some(true)) => "closed",
-        (Some(false), Some(false)) => "between",
-        _ => "unknown",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::story::{Verdict, last_closing};
@@ -242,6 +235,7 @@ mod tests {
     use super::*;
     use crate::actor::snapshot::tests::snapshot as snapshot_for_tests;
     use crate::actor::snapshot::{HeartbeatView, Hold, LinkView};
+    use crate::clock::Moment;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -381,23 +375,6 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_dome_is_never_said_to_be_what_nobody_said() {
-        assert_eq!(dome(&Enclosure::default()), "unknown");
-        for (open, closed, state) in [
-            (Some(true), Some(false), "open"),
-            (Some(false), Some(true), "closed"),
-            (Some(false), Some(false), "between"),
-            (Some(true), Some(true), "unknown"),
-            (Some(false), None, "unknown"),
-            (None, Some(false), "unknown"),
-        ] {
-            let mut enclosure = Enclosure::default();
-            (enclosure.dome_open, enclosure.dome_closed) = (open, closed);
-            assert_eq!(dome(&enclosure), state, "{open:?} {closed:?}");
-        }
-    }
-
     /// The whole way: views go in, a story comes out.
     #[test]
     fn a_night_that_ends_with_a_dead_overwatcher_is_told_as_such() {
@@ -411,8 +388,11 @@ mod tests {
             }
         };
         let dome = |shown: &mut Snapshot, open: bool, closed: bool| {
-            shown.enclosure.dome_open = Some(open);
-            shown.enclosure.dome_closed = Some(closed);
+            let registers = serde_json::json!({"dome_open": open, "dome_closed": closed});
+            let said = serde_json::json!({ "registers": registers });
+            let now = shown.at;
+            let heard = Moment { now, wall: at(0) };
+            shown.enclosure.observe(said.as_object().unwrap(), heard);
         };
         show(0, &|shown| dome(shown, false, true));
         show(100, &|shown| dome(shown, true, false));
