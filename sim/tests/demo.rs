@@ -106,7 +106,7 @@ fn s4_a_night_goes_as_promised_and_is_told_in_order() {
             "PLC          dome open",
             "8. lvmecp hangs",
             "! lvmecp       hangs",
-            "! lvmbeat      has no answer of lvmecp",
+            "! lvmbeat      gets no answer from lvmecp",
             "! PLC          dome closing (no heartbeat)",
             "PLC          dome closed",
             "9. lvmecp goes on",
