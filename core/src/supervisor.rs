@@ -230,7 +230,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ) -> Result<Decision, BeatError> {
         self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError::Unknown)?;
-        self.beat_of(id, proof, now)
+        self.received(id, proof, now)
     }
 
     /// The same for a heartbeat that was found in [`heartbeats`](Self::heartbeats) before, with a
@@ -242,6 +242,16 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         now: Instant,
     ) -> Result<Decision, BeatError> {
         self.look(now);
+        self.received(id, proof, now)
+    }
+
+    /// Of the time at which it looked before. Looking twice would make another lapse of it.
+    fn received(
+        &mut self,
+        id: HeartbeatId,
+        proof: Option<Instant>,
+        now: Instant,
+    ) -> Result<Decision, BeatError> {
         if let Some(cause) = self.unheard(now) {
             // Nobody knows when it was sent: it does not count.
             self.emission.break_streak();

@@ -114,7 +114,11 @@ impl Enclosure {
             &mut self.engineering_mode,
             engineering.and_then(|mode| mode.get("enabled").unwrap_or(mode).as_bool()),
         );
-        if let Some(value) = dome_said(keywords) {
+        if let Some(voice) = dome_said(keywords) {
+            let value = match voice {
+                Voice::Is(dome) => Some(dome),
+                Voice::Unclear => None,
+            };
             let was_unknown = self.dome.filter(|fact| fact.value.is_none());
             // It is unknown since the first contradiction.
             self.dome = was_unknown
@@ -135,7 +139,7 @@ impl Enclosure {
 
     fn known<T: Copy>(&self, fact: Option<Fact<T>>, now: Instant) -> Option<T> {
         let age = |fact: &Fact<T>| now.checked_duration_since(fact.said.now);
-        fact.filter(|fact| age(fact).is_none_or(|age| age < self.expire))
+        fact.filter(|fact| age(fact).is_some_and(|age| age < self.expire))
             .map(|fact| fact.value)
     }
 
@@ -208,9 +212,16 @@ fn age(at: Option<Instant>, now: Instant) -> Option<f64> {
         .map(seconds)
 }
 
-/// What a reply says of the dome, by any of its keywords: `None` if nothing, `Some(None)` if it
-/// contradicts itself.
-fn dome_said(keywords: &Map<String, Value>) -> Option<Option<Dome>> {
+/// What one keyword says of the dome.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Voice {
+    Is(Dome),
+    /// It contradicts itself, or says only where the dome is not.
+    Unclear,
+}
+
+/// What a reply says of the dome, by any of its keywords; `None` if nothing.
+fn dome_said(keywords: &Map<String, Value>) -> Option<Voice> {
     let registers = keywords.get("registers").and_then(Value::as_object);
     let voices = [
         registers.and_then(by_registers),
@@ -219,24 +230,24 @@ fn dome_said(keywords: &Map<String, Value>) -> Option<Option<Dome>> {
     ];
     let mut voices = voices.into_iter().flatten();
     let first = voices.next()?;
-    Some(first.filter(|_| voices.all(|voice| voice == first)))
+    let agree = voices.all(|voice| voice == first);
+    Some(if agree { first } else { Voice::Unclear })
 }
 
 /// What the switches and the drive say together.
-fn position(open: Option<bool>, closed: Option<bool>, moving: bool) -> Option<Option<Dome>> {
+fn position(open: Option<bool>, closed: Option<bool>, moving: bool) -> Option<Voice> {
     match (open, closed) {
         (None, None) if !moving => None,
-        (Some(true), Some(true)) => Some(None),
-        _ if moving => Some(Some(Dome::Moving)),
-        (Some(true), _) => Some(Some(Dome::Open)),
-        (_, Some(true)) => Some(Some(Dome::Closed)),
-        (Some(false), Some(false)) => Some(Some(Dome::Between)),
-        // Half of it says where the dome is not.
-        _ => Some(None),
+        (Some(true), Some(true)) => Some(Voice::Unclear),
+        _ if moving => Some(Voice::Is(Dome::Moving)),
+        (Some(true), _) => Some(Voice::Is(Dome::Open)),
+        (_, Some(true)) => Some(Voice::Is(Dome::Closed)),
+        (Some(false), Some(false)) => Some(Voice::Is(Dome::Between)),
+        _ => Some(Voice::Unclear),
     }
 }
 
-fn by_registers(registers: &Map<String, Value>) -> Option<Option<Dome>> {
+fn by_registers(registers: &Map<String, Value>) -> Option<Voice> {
     let register = |name| registers.get(name).and_then(Value::as_bool);
     position(
         register("dome_open"),
@@ -246,36 +257,36 @@ fn by_registers(registers: &Map<String, Value>) -> Option<Option<Dome>> {
 }
 
 /// `dome_status`: lvmecp's bits, in hexadecimal as a string.
-fn by_bits(status: &Value) -> Option<Option<Dome>> {
+fn by_bits(status: &Value) -> Option<Voice> {
     let bits = match status {
         Value::String(text) => u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?,
         Value::Number(number) => number.as_u64()?,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
     let is = |bit: u64| bits & bit != 0;
-    by_flags(is(0x1), is(0x2), is(0x4), is(0x10))
+    by_flags([is(0x1), is(0x2), is(0x4), is(0x10)])
 }
 
 /// `dome_status_labels`: the names of the bits, with commas between.
-fn by_labels(labels: &Value) -> Option<Option<Dome>> {
+fn by_labels(labels: &Value) -> Option<Voice> {
     let labels = labels
         .as_str()
         .filter(|labels| labels.len() <= LONGEST_STATUS)?;
     let is = |name: &str| labels.split(',').any(|label| label.trim() == name);
-    by_flags(
+    by_flags([
         is("OPEN"),
         is("CLOSED"),
         is("MOVING"),
         is("POSITION_UNKNOWN"),
-    )
+    ])
 }
 
 /// A status without any of them says nothing of where the dome is.
-fn by_flags(open: bool, closed: bool, moving: bool, unknown: bool) -> Option<Option<Dome>> {
-    if !open && !closed && !moving && !unknown {
-        return None;
-    }
-    position(Some(open), Some(closed), moving)
+fn by_flags(flags: [bool; 4]) -> Option<Voice> {
+    let [open, closed, moving, _] = flags;
+    flags
+        .contains(&true)
+        .then(|| position(Some(open), Some(closed), moving))?
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The actor: collects heartbeats, decides, and has the dome heartbeat emitted.
 //!
-//! One loop owns everything that is known ([`state`]); no lock guards it. It reads the clock once
-//! for each thing that happens, and hands that moment down ([`turn`]). What takes time (an emission,
+//! One loop owns everything that is known (`state`); no lock guards it. It reads the clock once
+//! for each thing that happens, and hands that moment down (`turn`). What takes time (an emission,
 //! a probe, a beat to the outside, sending a reply) is done by tasks that report back, so that
 //! nothing on the way from a `set` to its answer waits for the world (S6). Each task is watched: an
 //! actor that has lost one ends, and the dome closes.
