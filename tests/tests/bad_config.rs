@@ -100,13 +100,13 @@ async fn x2_a_value_of_the_wrong_type_is_refused() {
         (
             "actor: [x]",
             "actor: ",
-            "where a mapping of keys to values is expected",
+            "but a mapping of keys to values is expected",
             "write `key: value`",
         ),
         (
             "just a text",
             "the whole file: ",
-            "where a mapping of keys to values is expected",
+            "but a mapping of keys to values is expected",
             "write `key: value`",
         ),
         (
@@ -274,7 +274,7 @@ async fn l1_a_timeout_below_the_clients_rate_and_a_margin_of_nothing_are_refused
         "lower ecp.cutoff",
     )
     .await;
-    let problem = "the PLC would close the dome although all is well";
+    let problem = "the PLC would close the dome while all is well";
     refused(
         "ecp: {plc_timeout: 10}",
         "ecp.cutoff: ",
