@@ -6,7 +6,7 @@ use lvmbeat_core::{Decision, Outcome, Ticket};
 use super::history::{Event, History, ticks};
 
 /// The core's shortest expiration, in ticks.
-pub(crate) const SHORTEST: u64 = 1000;
+pub(crate) const SHORTEST: u64 = embassy_time::Duration::from_millis(1).as_ticks();
 
 /// What is under way: decided on when, and what has to be answered.
 #[derive(Clone, Copy)]

@@ -521,7 +521,7 @@ fn the_steps_meet_every_answer() {
     let mut runner = TestRunner::deterministic();
     let cases = (setup(), prop::collection::vec(step(), 0..80));
     let mut met = BTreeSet::new();
-    for _ in 0..2000 {
+    for _ in 0..6000 {
         let case = cases.new_tree(&mut runner).map(|tree| tree.current());
         let (setup, steps) = case.unwrap();
         run(&setup, &steps, &mut met).unwrap();
