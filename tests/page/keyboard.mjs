@@ -80,6 +80,6 @@ async function parts(page, samples) {
   await there("img", "Last 7 days");
   assert.deepEqual(mute, []);
   await page.goto(samples["disabled-for-a-time"]);
-  await there("group", "Disable alerts anew, from now, for");
+  await there("group", "Disable alerts again, from now, for");
   await there("button", "Enable alerts");
 }
