@@ -112,7 +112,7 @@ async fn x2_a_value_of_the_wrong_type_is_refused() {
         (
             "outside_monitor: {url: {a: b}}",
             "outside_monitor.url: ",
-            "where a text is expected",
+            "but text is expected",
             "give one value",
         ),
         (
