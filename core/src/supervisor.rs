@@ -153,8 +153,8 @@ pub enum BeatError {
 /// [`emission_ended`](Self::emission_ended) once. When a new session with the broker starts, and
 /// after every [`Lapse`], throw away what waited unread and call [`forget`](Self::forget) (S3, S5).
 ///
-/// Each call costs at most three passes over the heartbeats and one over the links. An instant before
-/// one of an earlier call is a lapse of attention: everything is held until `forget`. So let
+/// Each call costs at most three passes over the heartbeats and one over the links. An instant
+/// before one of an earlier call is a lapse of attention: everything is held until `forget`. So let
 /// whoever owns the supervisor read the clock, just before each call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

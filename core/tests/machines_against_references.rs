@@ -83,7 +83,8 @@ proptest! {
             if tail.len() == usize::from(failures) && tail.clone().all(|reached| !reached) {
                 LinkState::Down
             } else if probes.contains(&true) {
-                // Down lasts until a success: since the last one there was no such row of failures, or the tail would be one.
+                // Down lasts until a success: since the last one there was no such row of failures,
+                // or the tail would be one.
                 LinkState::Up
             } else {
                 LinkState::Unproven
@@ -250,7 +251,8 @@ proptest! {
         prop_assert_eq!(Budget::new(&chain, &critical), expected);
     }
 
-    /// The budget's gap against the machine that it speaks of: beats every p, each with its own delay to the write.
+    /// The budget's gap against the machine that it speaks of: beats every p, each with its own
+    /// delay to the write.
     #[test]
     fn l1_no_gap_between_two_writes_is_longer_than_the_budget_says(
         interval in 1..12_u64,

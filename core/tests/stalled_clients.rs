@@ -348,7 +348,8 @@ proptest! {
     #[test]
     fn s1_s3_s4_no_beat_counts_for_longer_than_since_it_was_sent(world in world(true)) {
         let played = play(&world, 2500)?;
-        // S4: the one that died sent its last beat; whatever stalls, the dome closes in time after that.
+        // S4: the one that died sent its last beat; whatever stalls, the dome closes in time after
+        // that.
         let sources: Vec<_> = world.clients.iter().map(source).collect();
         let last = played.last_sent[0].unwrap_or(0);
         if let Ok(budget) = Budget::new(&chain(&world), &sources) {

@@ -128,7 +128,8 @@ proptest! {
     ) {
         let mut monitor = Monitor::new();
         let ran = monitor.live(&story, false);
-        // Each disturbance costs at most the moments since the last save, and the one that notices it.
+        // Each disturbance costs at most the moments since the last save, and the one that notices
+        // it.
         let disturbances = u64::try_from(story.len()).unwrap();
         let observed = ran.saturating_sub(disturbances * (SAVE_EVERY + 1));
         prop_assert!(monitor.told.len() <= 1);

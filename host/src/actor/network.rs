@@ -46,8 +46,8 @@ enum Silence {
     Tcp(io::Error),
 }
 
-/// Probes one host until stopped, starting at once, and reports each result. Ends when nobody takes the
-/// reports.
+/// Probes one host until stopped, starting at once, and reports each result. Ends when nobody takes
+/// the reports.
 pub(super) async fn watch(
     link: LinkId,
     target: Target,

@@ -47,7 +47,8 @@ macro_rules! bodies {
 }
 
 bodies! {
-    /// A command arrives at the actor's queue as it was sent, whatever follows the actor's name in its key.
+    /// A command arrives at the actor's queue as it was sent, whatever follows the actor's name in
+    /// its key.
     a_command_arrives_as_it_was_sent(bus, prefix) {
         let (actor, client) = (format!("{prefix}-actor"), format!("{prefix}-client"));
         let mut actor_session = open_actor(bus, &actor, LONG).await?;
@@ -128,8 +129,8 @@ bodies! {
         Ok(())
     }
 
-    /// Every session hears the replies to its own name and the broadcasts, each once, whoever sends them, and neither commands
-    /// nor the replies to anybody else, its own answers included.
+    /// Every session hears the replies to its own name and the broadcasts, each once, whoever sends
+    /// them, and neither commands nor the replies to anybody else, its own answers included.
     a_reply_reaches_whom_it_is_for(bus, prefix) {
         let names = [format!("{prefix}-a"), format!("{prefix}-b")];
         let mut sessions = [open_actor(bus, &names[0], LONG).await?, open_client(bus, &names[1]).await?];
@@ -159,7 +160,8 @@ bodies! {
         Ok(())
     }
 
-    /// Who overhears an actor hears what it answers to anybody, each reply once, and what no other actor answers.
+    /// Who overhears an actor hears what it answers to anybody, each reply once, and what no other
+    /// actor answers.
     an_actor_is_overheard(bus, prefix) {
         let (ear, ecp) = (format!("{prefix}-ear"), format!("{prefix}-ecp"));
         let mut session = open_eavesdropper(bus, &ear, &format!("#.{ecp}")).await?;
@@ -195,8 +197,8 @@ bodies! {
         Ok(())
     }
 
-    /// A name belongs to one session at a time, as actor and as client, and is free when that session is over, whether it
-    /// was closed or dropped.
+    /// A name belongs to one session at a time, as actor and as client, and is free when that
+    /// session is over, whether it was closed or dropped.
     a_name_belongs_to_one_session(bus, prefix) {
         let first = open_actor(bus, prefix, LONG).await?;
         ensure!(locked(open_actor(bus, prefix, LONG).await)? == format!("{prefix}_commands"));
@@ -259,7 +261,8 @@ bodies! {
         Ok(())
     }
 
-    /// What two sessions publish, each after the other's was taken by the broker, arrives in that order.
+    /// What two sessions publish, each after the other's was taken by the broker, arrives in that
+    /// order.
     two_publishers_keep_their_order(bus, prefix) {
         let mut actor = open_actor(bus, prefix, LONG).await?;
         let one = open_client(bus, &format!("{prefix}-one")).await?;
@@ -276,7 +279,8 @@ bodies! {
         Ok(())
     }
 
-    /// An actor gets what is sent to its own name, and no one else's: names are compared whole, and in their case.
+    /// An actor gets what is sent to its own name, and no one else's: names are compared whole, and
+    /// in their case.
     a_name_is_compared_whole(bus, prefix) {
         let mut actor = open_actor(bus, prefix, LONG).await?;
         for key in [
@@ -301,8 +305,8 @@ bodies! {
         Ok(())
     }
 
-    /// A command that has waited longer than the queue's TTL is not delivered (S3). One message is at the consumer already
-    /// and no longer expires.
+    /// A command that has waited longer than the queue's TTL is not delivered (S3). One message is
+    /// at the consumer already and no longer expires.
     a_command_expires_in_the_queue(bus, prefix) {
         let mut session = open_actor(bus, prefix, SHORT).await?;
         let key = format!("command.{prefix}");
@@ -316,7 +320,8 @@ bodies! {
         Ok(())
     }
 
-    /// A message expires by its own expiration where that is shorter than the queue's TTL, and not before (S3).
+    /// A message expires by its own expiration where that is shorter than the queue's TTL, and not
+    /// before (S3).
     a_message_expires_by_itself(bus, prefix) {
         let mut session = open_actor(bus, prefix, LONG).await?;
         let key = format!("command.{prefix}");
@@ -349,8 +354,8 @@ bodies! {
         Ok(())
     }
 
-    /// A message that may not wait at all is handed over to a consumer that is free, and is lost behind one that is not
-    /// taken yet (S3).
+    /// A message that may not wait at all is handed over to a consumer that is free, and is lost
+    /// behind one that is not taken yet (S3).
     what_may_not_wait_is_handed_over_or_lost(bus, prefix) {
         let mut session = open_actor(bus, prefix, LONG).await?;
         let key = format!("command.{prefix}");

@@ -50,8 +50,8 @@ impl History {
         self.close(wall);
     }
 
-    /// The observatory has been silent since `from` for long enough to alarm. May be called again and
-    /// again; what is known changes nothing.
+    /// The observatory has been silent since `from` for long enough to alarm. May be called again
+    /// and again; what is known changes nothing.
     pub(super) fn silent(&mut self, from: Timestamp, wall: Timestamp) {
         if self.begins.is_none() || self.is_silent() {
             return;

@@ -1,4 +1,5 @@
-//! The notices that are still to be delivered, and by which channels. Pure: no I/O, time is an argument.
+//! The notices that are still to be delivered, and by which channels. Pure: no I/O, time is an
+//! argument.
 //!
 //! Each channel has a queue of its own, so that one that fails holds no other back (M2). A delivery
 //! takes all that its channel has pending as one message: what a channel could not deliver is sent

@@ -96,8 +96,8 @@ impl Reference {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// S4 and L1 of the PLC: closing exactly when it has to and can, never against an emergency stop, and the registers
-    /// tell one story.
+    /// S4 and L1 of the PLC: closing exactly when it has to and can, never against an emergency
+    /// stop, and the registers tell one story.
     #[test]
     fn the_dome_is_safe_and_its_registers_agree(operations in prop::collection::vec(operation(), 1..120)) {
         let mut now = Instant::from_secs(7);

@@ -8,8 +8,9 @@ use box_tests::run::run;
 
 const DAY: u64 = 86_400_000;
 
-/// Four days around two to the power of 31 milliseconds: two thousand rounds of the hardware's timer,
-/// and 80 of a counter of 32 bits of microseconds. `LVMBEAT_TEST_DAYS=32` makes them as many.
+/// Four days around two to the power of 31 milliseconds: two thousand rounds of the hardware's
+/// timer, and 80 of a counter of 32 bits of microseconds. `LVMBEAT_TEST_DAYS=32` makes them as
+/// many.
 #[test]
 fn for_days_the_relay_stays_energised_and_then_trips_to_the_millisecond() {
     let days: u64 = match std::env::var("LVMBEAT_TEST_DAYS") {

@@ -260,7 +260,8 @@ impl Vhost {
         length.parse().ok()
     }
 
-    /// How many messages, and bytes, may wait in a queue. `None` if there is no such limit or queue.
+    /// How many messages, and bytes, may wait in a queue. `None` if there is no such limit or
+    /// queue.
     pub async fn queue_limits(&self, queue: &str) -> [Option<u64>; 2] {
         let (control, vhost) = self.node();
         let limits = ["x-max-length", "x-max-length-bytes"].map(async |limit| {

@@ -82,7 +82,8 @@ on_both! {
         assert!(client.status("last_emitted_ecp").await.is_string());
     }
 
-    /// However many beats there are, two emissions are a cut-off apart; and after a last beat there is none.
+    /// However many beats there are, two emissions are a cut-off apart; and after a last beat there
+    /// is none.
     s2_emissions_answer_sets_and_keep_the_cut_off(stage) {
         let (_actor, enclosure, client) = stage.play().await;
         let start = Instant::now();
@@ -99,7 +100,8 @@ on_both! {
         throughout(Duration::from_millis(2500), async || enclosure.heartbeats() == heartbeats).await;
     }
 
-    /// A critical heartbeat that is stale holds, with the first cause; one that is not critical neither holds nor emits.
+    /// A critical heartbeat that is stale holds, with the first cause; one that is not critical
+    /// neither holds nor emits.
     s1_a_stale_critical_heartbeat_holds(stage) {
         let (_actor, enclosure, client) = stage.play().await;
         assert_eq!(client.status("hold").await["reason"], "heartbeat_never_seen");
@@ -119,7 +121,8 @@ on_both! {
         enclosure.wait_for_heartbeats(held + 1).await;
     }
 
-    /// A refusal is understood, does not start the cut-off, and is tried again by a later beat only.
+    /// A refusal is understood, does not start the cut-off, and is tried again by a later beat
+    /// only.
     an_enclosure_that_refuses_is_tried_again_by_the_next_beat(stage) {
         let (_actor, enclosure, client) = stage.play().await;
         enclosure.does(Does::Refuse);
@@ -136,7 +139,8 @@ on_both! {
         client.outcome("acknowledged").await;
     }
 
-    /// One that hangs is given up after a while; meanwhile beats are taken at once and nothing piles up.
+    /// One that hangs is given up after a while; meanwhile beats are taken at once and nothing
+    /// piles up.
     s6_an_enclosure_that_hangs_delays_no_set(stage) {
         let (_actor, enclosure, client) = stage.play().await;
         enclosure.does(Does::Hang);
@@ -197,7 +201,8 @@ on_both! {
         enclosure.wait_for_heartbeats(2).await;
     }
 
-    /// Whatever is no command, and a task, is taken from the queue, and the next command is answered.
+    /// Whatever is no command, and a task, is taken from the queue, and the next command is
+    /// answered.
     x2_what_is_malformed_stops_nothing(stage) {
         let (_actor, enclosure, client) = stage.play().await;
         let vandal = stage.bus.open(&SessionSpec::client("vandal")).await.unwrap();

@@ -97,7 +97,8 @@ bodies! {
         Ok(())
     }
 
-    /// Before the first heartbeat nothing is acknowledged; after it the register says so, and when it was seen is told.
+    /// Before the first heartbeat nothing is acknowledged; after it the register says so, and when
+    /// it was seen is told.
     a_heartbeat_is_seen_in_the_status(bus) {
         let client = client(bus).await?;
         let before = keywords(&run(&client, "status", false).await?)?;
@@ -122,7 +123,8 @@ bodies! {
         Ok(())
     }
 
-    /// The answers to a status that somebody else asked for reach everybody: by these, lvmbeat knows the enclosure's state.
+    /// The answers to a status that somebody else asked for reach everybody: by these, lvmbeat
+    /// knows the enclosure's state.
     everybody_hears_the_answers_to_somebodys_status(bus) {
         let client = client(bus).await?;
         let mut ear = ear(bus).await?;
@@ -229,7 +231,8 @@ bodies! {
         Ok(())
     }
 
-    /// Whoever waits for an answer of another actor than this one gets none, and this one none of its commands.
+    /// Whoever waits for an answer of another actor than this one gets none, and this one none of
+    /// its commands.
     a_command_to_another_is_not_its_own(bus) {
         let client = client(bus).await?;
         let options = CommandOptions { internal: false, expiration: None, limit: SHORT };

@@ -58,8 +58,8 @@ impl Queues<'_> {
         &self,
     ) -> Result<impl Future<Output = lapin::Result<Consumer>> + use<>, BusError> {
         let bindings = self.spec.reply_bindings();
-        // Where the broker is far, one would be one in each round trip. Commands wait where they can
-        // expire (S3), but for as many as the session says.
+        // Where the broker is far, one would be one in each round trip. Commands wait where they
+        // can expire (S3), but for as many as the session says.
         let prefetch = self.spec.prefetch.min(REPLIES_PREFETCH);
         let prefetch = prefetch.max(under_way(self.round_trip));
         self.consume(REPLIES, &bindings, bounded(), prefetch)

@@ -553,7 +553,8 @@ fn any_message() -> impl Strategy<Value = Message> {
 }
 
 proptest! {
-    /// X2: whatever arrives is decoded or refused, and what is answered can be sent and is well-formed.
+    /// X2: whatever arrives is decoded or refused, and what is answered can be sent and is
+    /// well-formed.
     #[test]
     fn any_message_is_decoded_or_refused(message in any_message()) {
         let replies = match decode_command(&message) {
@@ -566,7 +567,8 @@ proptest! {
         for reply in replies {
             prop_assert!(reply.routing_key.len() <= 255);
             prop_assert!(reply.correlation_id.as_ref().is_none_or(|id| id.len() <= 255));
-            // An integer id is sent back as it came, which CLU's own client does not understand either.
+            // An integer id is sent back as it came, which CLU's own client does not understand
+            // either.
             if !matches!(reply.headers["command_id"], Header::Int(_)) {
                 prop_assert!(decode_reply(&reply).is_ok());
             }
@@ -574,7 +576,8 @@ proptest! {
         let _ = decode_reply(&message);
     }
 
-    /// What Python's `json` writes for what JSON lacks does not get into the way of what it does have.
+    /// What Python's `json` writes for what JSON lacks does not get into the way of what it does
+    /// have.
     #[test]
     fn strings_pass_through_unchanged(text in ".*") {
         let body = format!(r#"{{"x": [NaN,-Infinity], "command_string": {}}}"#, json!(text));

@@ -25,7 +25,8 @@ pub(super) fn document(page: &Page) -> Markup {
                     p.brand { strong { "lvmbeat" } " monitor" span.subject { (subject) } }
                     p.contact #contact { span #fresh { "As of " (page.moment(page.now)) "." } " " a #reload href=(page.link("")) { "Reload" } }
                 }
-                // The only live region: the script says a change of the state here, and nothing else.
+                // The only live region: the script says a change of the state here, and nothing
+                // else.
                 p #announce .visually-hidden role="status" {}
                 section #lost aria-label="Contact" hidden {
                     p { strong { "No contact with the monitor." } " " span #lost-age {} }

@@ -164,7 +164,8 @@ fn strip(id: &str, title: &str, window: &Window) -> Markup {
                 }
                 @for (number, (place, name)) in window.marks().into_iter().enumerate() {
                     line.mark x1=(percent(place)) y1="34" x2=(percent(place)) y2="40" {}
-                    // Where there is room beside "now" and the left edge; on a phone every other one of many.
+                    // Where there is room beside "now" and the left edge; on a phone every other
+                    // one of many.
                     @if (4.0..88.0).contains(&place) {
                         text.spare[window.is_week() && number % 2 == 1] x=(percent(place)) y="53" text-anchor="middle" { (name) }
                     }

@@ -102,8 +102,8 @@ fn besiege(monitor: SocketAddr, clients: u8, each: usize) -> JoinSet<()> {
     siege
 }
 
-/// How many sockets the monitor has, and how many of them it keeps. What it is just refusing is gone
-/// when the observatory has beaten on: on a busy machine that can be a hundred.
+/// How many sockets the monitor has, and how many of them it keeps. What it is just refusing is
+/// gone when the observatory has beaten on: on a busy machine that can be a hundred.
 async fn held(scene: &Scene, observatory: &Observatory) -> (usize, usize) {
     let before = sockets(&scene.monitor);
     observatory.beats_on().await;

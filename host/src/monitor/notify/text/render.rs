@@ -86,7 +86,8 @@ impl Text {
     }
 }
 
-/// The three characters that Slack gives a meaning: <https://docs.slack.dev/messaging/formatting-message-text#escaping>.
+/// The three characters that Slack gives a meaning:
+/// <https://docs.slack.dev/messaging/formatting-message-text#escaping>.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -83,8 +83,8 @@ impl Naive {
         Some((incident(self.incidents), event))
     }
 
-    /// Whether this channel need not deliver that notice, as it has delivered, or will deliver, those
-    /// of `ids`.
+    /// Whether this channel need not deliver that notice, as it has delivered, or will deliver,
+    /// those of `ids`.
     fn is_settled(&self, notice: &Notice, ids: &BTreeSet<NoticeId>) -> bool {
         if ids.contains(&notice.id) {
             return true;
