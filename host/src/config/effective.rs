@@ -125,6 +125,12 @@ pub(super) fn budget(config: &Config) -> String {
             .to_owned(),
     };
     let counts = counts.replace("{counts}", &s(config.budget.counts).to_string());
+    // A difference of durations, and not of the fractions that are shown.
+    let beats = [chain.expiration, chain.write]
+        .iter()
+        .fold(config.budget.gap, |left, part| {
+            left.checked_sub(*part).unwrap_or_default()
+        });
     let mut report = String::new();
     // Writing to a String cannot fail.
     let _ = write!(
@@ -151,7 +157,7 @@ pub(super) fn budget(config: &Config) -> String {
         limit = config.max_close_after.as_secs_f64(),
         gap = s(config.budget.gap),
         margin = s(config.budget.margin),
-        beats = s(config.budget.gap) - s(chain.expiration) - s(chain.write),
+        beats = s(beats),
     );
     for heartbeat in &config.heartbeats {
         let silence = s(chain.silence(&heartbeat.source()));

@@ -148,10 +148,21 @@ pub struct Read {
 
 /// Why a journal cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal {} cannot be read", path.display())]
-pub struct ReadError {
-    path: PathBuf,
-    source: io::Error,
+pub enum ReadError {
+    /// No actor has written it here.
+    #[error(
+        "there is no journal {}; run this where the actor runs, with the actor's configuration",
+        .0.display()
+    )]
+    Missing(PathBuf),
+    /// It is there.
+    #[error("the journal {} cannot be read", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// Reads a journal and its older files. What is damaged is left out and counted.
@@ -166,23 +177,20 @@ pub fn read(path: &Path) -> Result<Read, ReadError> {
         match File::open(&file) {
             Ok(open) => {
                 found = true;
-                let failed = |source| ReadError {
+                let failed = |source| ReadError::Unreadable {
                     path: file.clone(),
                     source,
                 };
                 read_file(open, &mut read).map_err(failed)?;
             }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(ReadError { path: file, source }),
+            Err(source) => return Err(ReadError::Unreadable { path: file, source }),
         }
     }
     if found {
         Ok(read)
     } else {
-        Err(ReadError {
-            path: path.to_owned(),
-            source: io::ErrorKind::NotFound.into(),
-        })
+        Err(ReadError::Missing(path.to_owned()))
     }
 }
 

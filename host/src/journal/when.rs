@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned};
 /// Why a text is no moment.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is no moment of the past; write for example `2h`, `20:00`, `yesterday 20:00`, `2026-01-31 20:00` or `2026-01-31T20:00:00Z`"
+    "`{0}` is not a moment in the past; write for example `2h`, `20:00`, `yesterday 20:00`, `2026-01-31 20:00` or `2026-01-31T20:00:00Z`"
 )]
 pub struct NoMoment(String);
 
