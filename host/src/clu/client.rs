@@ -252,6 +252,7 @@ struct Waiting {
 }
 
 /// The actor whose replies count (S1).
+#[derive(Debug)]
 pub struct Respondent {
     actor: String,
     /// Of its replies.
