@@ -1,9 +1,9 @@
 //! The actor: collects heartbeats, decides, and has the dome heartbeat emitted.
 //!
 //! One loop owns everything that is known (`state`); no lock guards it. It reads the clock once
-//! for each thing that happens, and hands that moment down (`turn`). What takes time (an emission,
-//! a probe, a beat to the outside, sending a reply) is done by tasks that report back, so that
-//! nothing on the way from a `set` to its answer waits for the world (S6). Each task is watched: an
+//! for each thing that happens, and hands that moment down (`turn`). What takes time (a probe, a
+//! beat to the outside, sending a reply) is done by tasks that report back, so that nothing on the
+//! way from a `set` to its answer waits for the world (S6). Each task is watched: an
 //! actor that has lost one ends, and the dome closes.
 
 mod box_view;
@@ -83,8 +83,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), ActorError> {
     let config = Arc::new(config);
-    let (sends, mut about_to_send) = mpsc::channel(REPORTS);
-    let mut actor = Actor::new(config.clone(), bus, clock.clone(), sends)?;
+    let mut actor = Actor::new(config.clone(), bus, clock.clone())?;
     let (mut tasks, mut reports) = spawn_tasks(&config, &actor, &clock, &snapshots)?;
     let journal = config.actor.journal.clone();
     let mut recorder = Recorder::start(journal, config.ecp.plc_timeout, clock.wall());
@@ -107,8 +106,7 @@ pub async fn run(
                 snapshots.send_replace(Some(shown));
             }
             Some(ended) = tasks.join_next() => return Err(ActorError::TaskDied(describe(ended))),
-            Some(ended) = actor.emissions.join_next() => actor.emission_ended(ended, moment()),
-            Some(asked) = about_to_send.recv() => actor.about_to_send(asked, moment()),
+            happened = actor.emitter.next() => actor.emission(happened, moment()),
             Some(event) = reports.relay_box.recv() => actor.relay_box(event, moment()),
             Some(probed) = reports.probes.recv() => actor.state.probed(&probed, moment().now),
             Some(beaten) = reports.beats.recv() => actor.beaten(beaten, moment()),
@@ -125,7 +123,6 @@ pub async fn run(
     tracing::info!("stopping");
     recorder.stopping(clock.wall());
     tasks.shutdown().await;
-    actor.emissions.shutdown().await;
     actor.connection.close(SHUTDOWN_LIMIT).await;
     Ok(())
 }

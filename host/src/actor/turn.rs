@@ -1,18 +1,15 @@
 //! What the loop does with each thing that happens. Every turn gets its [`Moment`], which was read
 //! after the thing was received and is the only time that the turn knows (S3).
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
-use futures_util::FutureExt as _;
 use lvmbeat_core::{BeatError, Decision, Reason, Ticket};
-use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::watch;
 
 use super::echo::{Echoes, Returned};
-use super::ecp::{self, AboutToSend};
+use super::ecp::{Emitter, Ended, Happened, Heard};
 use super::enclosure::{self, Speaker};
 use super::intake::{Admission, Intake};
 use super::known::Set;
@@ -24,7 +21,6 @@ use super::state::State;
 use crate::VERSION;
 use crate::clock::{Clock, Moment};
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
-use crate::clu::client::{Client, Dispatched};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::connection::{Connection, Lane, Step};
 use crate::clu::message::{self, Code, ReplyAddress, keyword};
@@ -40,7 +36,6 @@ const PREFETCH: u16 = 512;
 
 /// What lives as long as a session does.
 struct OpenSession {
-    client: Client,
     echoes: Echoes,
     seen: Seen,
 }
@@ -51,10 +46,7 @@ pub(super) struct Actor {
     grammar: Grammar<Request>,
     intake: Intake,
     session: Option<OpenSession>,
-    pub(super) emissions: JoinSet<ecp::Ended>,
-    sends: mpsc::Sender<AboutToSend>,
-    /// For the tasks, which look at the time by themselves.
-    clock: Arc<dyn Clock>,
+    pub(super) emitter: Emitter,
     /// Tells the time of each decision to emit to whoever feeds the watchdog box.
     pub(super) decisions: watch::Sender<Option<Instant>>,
 }
@@ -64,7 +56,6 @@ impl Actor {
         config: Arc<Config>,
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
-        sends: mpsc::Sender<AboutToSend>,
     ) -> Result<Self, ConfigError> {
         let now = clock.now();
         let supervisor = Supervisor::new(config.supervisor()?, now);
@@ -80,14 +71,12 @@ impl Actor {
             prefetch: PREFETCH,
         };
         Ok(Self {
-            connection: Connection::new(bus, spec, clock.clone()),
+            connection: Connection::new(bus, spec, clock),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
             intake: Intake::new(now),
+            emitter: Emitter::new(&name, &config.ecp),
             state: State::new(config, supervisor, now),
             session: None,
-            emissions: JoinSet::new(),
-            sends,
-            clock,
             decisions: watch::Sender::new(None),
         })
     }
@@ -139,10 +128,7 @@ impl Actor {
                 self.session_over("the broker blocks all who publish", at);
                 self.state.session_failed(&error);
             }
-            Step::Unblocked => {
-                let cause = "the broker takes messages again";
-                self.state.session_ended(cause, at.now);
-            }
+            Step::Unblocked => self.session_over("the broker takes messages again", at),
             Step::Ended(cause) => self.session_over(cause, at),
             Step::Command(message) => self.command(&message, at),
             Step::Reply(message) => self.reply(&message, at),
@@ -150,13 +136,9 @@ impl Actor {
     }
 
     fn session_opened(&mut self, since: Instant, broker: &str, at: Moment) {
-        let Some(publisher) = self.connection.publisher() else {
-            return;
-        };
         let (actor, ecp) = (&self.state.config.actor, &self.state.config.ecp.actor);
         let deaf_after = (actor.command_ttl * 2).max(DEAF_AFTER);
         self.session = Some(OpenSession {
-            client: Client::new(&actor.name, publisher),
             echoes: Echoes::new(
                 &actor.name,
                 ecp,
@@ -167,22 +149,14 @@ impl Actor {
             ),
             seen: Seen::new(),
         });
+        self.emitter.abandon();
         self.state.session_opened(since, broker, at.now);
     }
 
     fn session_over(&mut self, cause: &'static str, at: Moment) {
-        self.emissions.abort_all();
-        if let Some(session) = self.session.take() {
-            session.client.disconnected();
-        }
+        self.session = None;
+        self.emitter.abandon();
         self.state.session_ended(cause, at.now);
-    }
-
-    /// S1, S3: whether an emission may still be sent.
-    pub(super) fn about_to_send(&self, asked: AboutToSend, at: Moment) {
-        let still = self.state.known.supervisor.may_send(asked.ticket, at.now);
-        // An emission that has gone away sends nothing.
-        let _ = asked.may_send.send(still);
     }
 
     pub(super) fn relay_box(&mut self, event: BoxEvent, at: Moment) {
@@ -218,11 +192,15 @@ impl Actor {
             Some(Returned::Foreign) => return self.state.refused.foreign(Foreign::Echo, message),
             None => {}
         }
-        let dispatched = session.client.dispatch(message);
         let speaker = enclosure::speaker(message, &self.state.config.ecp.actor);
-        // Whoever else says that it is lvmecp is not heard (S1).
-        if dispatched == Dispatched::Foreign || speaker == Speaker::Stranger {
-            return self.state.refused.foreign(Foreign::Reply, message);
+        let supervisor = &self.state.known.supervisor;
+        match self.emitter.reply(message, supervisor, at.now) {
+            Heard::Answered(ended) => self.emission_ended(ended, at),
+            Heard::Unclaimed if speaker != Speaker::Stranger => {}
+            // Whoever else says that it is lvmecp is not heard (S1).
+            Heard::Unclaimed | Heard::Foreign => {
+                return self.state.refused.foreign(Foreign::Reply, message);
+            }
         }
         if speaker == Speaker::Enclosure
             && let Ok(reply) = message::decode_reply(message)
@@ -335,28 +313,20 @@ impl Actor {
 
     fn emit(&mut self, ticket: Ticket, at: Moment) {
         self.decisions.send_replace(Some(at.now));
-        let Some(client) = self.session.as_ref().map(|session| session.client.clone()) else {
-            return self.state.emission_ended(&ecp::Ended::lost(ticket), at);
-        };
-        let emission = ecp::Emission {
-            ticket,
-            decided: at.now,
-            client,
-            sends: self.sends.clone(),
-        };
-        let emission = emission.run(self.state.config.ecp.clone(), self.clock.clone());
-        self.emissions.spawn(async move {
-            let ended = AssertUnwindSafe(emission).catch_unwind().await;
-            ended.unwrap_or_else(|_| {
-                tracing::error!("an emission has died; this is a defect of lvmbeat");
-                ecp::Ended::lost(ticket)
-            })
-        });
+        let ended = self
+            .emitter
+            .begin(ticket, self.connection.publisher(), at.now);
+        self.emission_ended(ended, at);
     }
 
-    /// One that was aborted with its session was abandoned then.
-    pub(super) fn emission_ended(&mut self, ended: Result<ecp::Ended, JoinError>, at: Moment) {
-        if let Ok(ended) = ended {
+    pub(super) fn emission(&mut self, happened: Happened, at: Moment) {
+        let supervisor = &self.state.known.supervisor;
+        let ended = self.emitter.happened(happened, supervisor, at.now);
+        self.emission_ended(ended, at);
+    }
+
+    fn emission_ended(&mut self, ended: Option<Ended>, at: Moment) {
+        if let Some(ended) = ended {
             self.state.emission_ended(&ended, at);
         }
     }

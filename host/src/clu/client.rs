@@ -96,7 +96,7 @@ impl Client {
         let Some(waiting) = pending.get(id) else {
             return Dispatched::Unclaimed;
         };
-        if !waiting.is_answered_by(message) {
+        if !waiting.respondent.has_sent(message) {
             return Dispatched::Foreign;
         }
         let reply = match decode_reply(message) {
@@ -152,8 +152,7 @@ impl Client {
         let message = encode_command(&self.name, actor, command_string, &id, internal, expiration);
         let (sender, replies) = mpsc::channel(REPLIES);
         let waiting = Waiting {
-            actor: actor.to_owned(),
-            routing_key: reply_key(&self.name, actor),
+            respondent: Respondent::new(&self.name, actor),
             replies: sender,
         };
         self.pending.lock().insert(id.clone(), waiting);
@@ -248,14 +247,29 @@ pub enum Dispatched {
 
 /// A command that waits for replies.
 struct Waiting {
-    actor: String,
-    /// Of its replies.
-    routing_key: String,
+    respondent: Respondent,
     replies: mpsc::Sender<Reply>,
 }
 
-impl Waiting {
-    fn is_answered_by(&self, message: &Message) -> bool {
+/// The actor whose replies count (S1).
+#[derive(Debug)]
+pub struct Respondent {
+    actor: String,
+    /// Of its replies.
+    routing_key: String,
+}
+
+impl Respondent {
+    /// The one that `commander` commands.
+    pub fn new(commander: &str, actor: &str) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            routing_key: reply_key(commander, actor),
+        }
+    }
+
+    /// Whether a reply was sent by it, and to that commander. Anybody may use a command's id.
+    pub fn has_sent(&self, message: &Message) -> bool {
         let is = |name, value| matches!(message.headers.get(name), Some(Header::Text(text)) if Some(text) == value);
         !message.from_elsewhere
             && message.routing_key == self.routing_key

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use embassy_time::Duration as Since;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::timeout;
 
 use super::super::testing::{config, moment};
 use super::*;
+
+mod delivery;
+
 use crate::clock::RuntimeClock;
 use crate::clu::LocalBroker;
 use crate::clu::bus::{Header, Session};
@@ -21,17 +24,16 @@ struct Stage {
     client: Session,
     /// When the session was opened.
     opened: Instant,
-    _about_to_send: mpsc::Receiver<AboutToSend>,
+    bus: LocalBroker,
 }
 
 impl Stage {
     async fn start(critical: usize) -> Self {
         let (bus, epoch) = (LocalBroker::new(), jiff::Timestamp::UNIX_EPOCH);
         let clock = Arc::new(RuntimeClock::new(epoch));
-        let (sends, about_to_send) = mpsc::channel(8);
         let config = Arc::new(config(critical, false));
         let client = bus.open(&SessionSpec::client("client")).await.unwrap();
-        let mut actor = Actor::new(config, Arc::new(bus), clock.clone(), sends).unwrap();
+        let mut actor = Actor::new(config, Arc::new(bus.clone()), clock.clone()).unwrap();
         let step = actor.connection.next().await;
         assert!(matches!(step, Step::Opened { .. }));
         let opened = clock.now();
@@ -40,7 +42,7 @@ impl Stage {
             actor,
             client,
             opened,
-            _about_to_send: about_to_send,
+            bus,
         }
     }
 
@@ -79,6 +81,18 @@ impl Stage {
         }
     }
 
+    /// Nothing is under way to the enclosure.
+    fn is_idle(&mut self) -> bool {
+        let under_way = self
+            .actor
+            .state
+            .known
+            .supervisor
+            .emission()
+            .in_flight_since();
+        self.actor.emitter.next().now_or_never().is_none() && under_way.is_none()
+    }
+
     fn reason(&self, millis: u64) -> Option<lvmbeat_core::Cause> {
         let hold = self.actor.state.snapshot(self.after(millis).now).hold;
         hold.map(|hold| hold.cause)
@@ -101,12 +115,12 @@ async fn s3_a_set_that_waited_through_a_lapse_does_not_count_whoever_notices_it(
         stage.actor.session.is_none(),
         "what waits goes with its session"
     );
-    assert!(stage.actor.decisions.borrow().is_none() && stage.actor.emissions.is_empty());
+    assert!(stage.actor.decisions.borrow().is_none() && stage.is_idle());
     // What else waited in the batch counts no more than the first.
     stage.takes(2000, "set c0");
     stage.actor.tick(stage.after(2001));
     assert_eq!(stage.actor.state.snapshot(stage.opened).counters.lapses, 1);
-    assert!(stage.actor.emissions.is_empty());
+    assert!(stage.is_idle());
     let step = stage.actor.connection.next().await;
     assert!(matches!(step, Step::Opened { .. }), "it opens another");
 }
@@ -156,7 +170,7 @@ async fn s3_a_decision_has_the_moment_at_which_its_set_was_taken() {
     assert_eq!(*stage.actor.decisions.borrow(), None);
     stage.takes(200, &format!("set c0 --seen {value}"));
     assert_eq!(*stage.actor.decisions.borrow(), Some(stage.after(200).now));
-    assert_eq!(stage.actor.emissions.len(), 1);
+    assert!(!stage.is_idle());
     let in_flight = stage
         .actor
         .state
@@ -167,21 +181,14 @@ async fn s3_a_decision_has_the_moment_at_which_its_set_was_taken() {
     assert_eq!(in_flight, Some(stage.after(200).now));
 }
 
-/// Whoever asks gets the answer of that moment: a fault since the decision withholds it.
+/// The feeder gets the answer of that moment: a fault since the decision withholds it.
 #[tokio::test(start_paused = true)]
-async fn s1_an_emission_asks_at_its_own_moment_whether_it_may_still_be_sent() {
+async fn s1_the_feeder_asks_at_its_own_moment_whether_the_box_may_still_be_fed() {
     let mut stage = Stage::start(1).await;
     let id = stage.actor.state.known.supervisor.heartbeats().find("c0");
     let at = stage.after(100);
-    let decision = stage.actor.state.beat(id, Some(at.now), at);
-    let Ok(Decision::Emit(ticket)) = decision else {
-        panic!("{decision:?}");
-    };
+    stage.actor.state.beat(id, Some(at.now), at).unwrap();
     for (millis, still) in [(200, true), (1500, false)] {
-        let (may_send, answer) = tokio::sync::oneshot::channel();
-        let asked = AboutToSend { ticket, may_send };
-        stage.actor.about_to_send(asked, stage.after(millis));
-        assert_eq!(answer.await, Ok(still), "after {millis} ms");
         let (may_feed, answer) = tokio::sync::oneshot::channel();
         let asked = BoxEvent::AboutToFeed { may_feed };
         stage.actor.relay_box(asked, stage.after(millis));
