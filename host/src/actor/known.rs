@@ -8,13 +8,15 @@ use lvmbeat_core::{BeatError, Cause, Decision, HeartbeatId, LinkState, Outcome, 
 use super::ecp::Ended;
 use super::snapshot::{HeartbeatView, LinkView};
 use crate::clock::{Moment, seconds};
-use crate::config::Supervisor;
+use crate::config::{Config, Supervisor};
 
 /// All of it.
 pub(super) struct Known {
     pub(super) supervisor: Supervisor,
     /// When each heartbeat last counted as received, in the order of the configuration.
     last_seen: Vec<Option<Timestamp>>,
+    /// How often each beats while all is well, likewise.
+    intervals: Vec<f64>,
     last_emitted_ecp: Option<Timestamp>,
     /// Heartbeats that were received, whether or not they counted.
     pub(super) beats: u64,
@@ -33,8 +35,10 @@ pub(super) struct Set<'a> {
 }
 
 impl Known {
-    pub(super) fn new(supervisor: Supervisor) -> Self {
+    pub(super) fn new(supervisor: Supervisor, config: &Config) -> Self {
+        let intervals = config.heartbeats.iter();
         Self {
+            intervals: intervals.map(|it| it.interval.as_secs_f64()).collect(),
             last_seen: vec![None; supervisor.heartbeats().iter().count()],
             supervisor,
             last_emitted_ecp: None,
@@ -107,8 +111,9 @@ impl Known {
     }
 
     pub(super) fn heartbeats(&self, now: Instant) -> Vec<HeartbeatView> {
-        let rows = self.supervisor.heartbeats().iter().zip(&self.last_seen);
-        rows.map(|((_, heartbeat), last_seen)| HeartbeatView {
+        let rows = self.supervisor.heartbeats().iter();
+        let rows = rows.zip(&self.last_seen).zip(&self.intervals);
+        rows.map(|(((_, heartbeat), last_seen), interval)| HeartbeatView {
             name: heartbeat.name().to_string(),
             critical: heartbeat.is_critical(),
             current: heartbeat.is_fresh(now),
@@ -116,6 +121,7 @@ impl Known {
             age: heartbeat.age(now).map(seconds),
             proven_age: heartbeat.greatest_age(now).map(seconds),
             timeout: seconds(heartbeat.timeout()),
+            interval: *interval,
             smallest_margin: heartbeat.smallest_margin().map(seconds),
         })
         .collect()

@@ -8,6 +8,7 @@ use crate::clu::client::{self, Client};
 use crate::clu::message::{Code, Reply};
 use crate::clu::{CommandError, CommandOptions, SessionSpec};
 use crate::config::Config;
+use crate::report::Health;
 
 /// Makes one command string of words, each quoted where it has to be.
 pub(super) fn join(words: &[String]) -> Result<String, Failure> {
@@ -40,6 +41,31 @@ pub(super) fn send(
         }
         Ok(ended(last))
     })
+}
+
+/// The same for `status`, and fails if the dome heartbeat does not reach the PLC.
+pub(super) fn status(config: &Config, actor: &str, limit: Duration) -> Result<(), Failure> {
+    with_client(config, async |client| {
+        let finished = client.command(actor, "status", options(limit)).await?;
+        for reply in &finished.replies {
+            if let Err(failure) = show(reply, actor) {
+                return Ok(Err(failure));
+            }
+        }
+        let mut replies = finished.replies.iter().rev();
+        let state = replies.find_map(|reply| reply.body.get("health")?.get("state")?.as_str());
+        Ok(ended(Some(finished.code)).and_then(|()| well(state)))
+    })
+}
+
+/// What `status` exits with. A Python actor tells no health, and a state of a later version is not
+/// known to be good.
+fn well(state: Option<&str>) -> Result<(), Failure> {
+    let good = [Health::Ok, Health::Late].map(Health::as_str);
+    match state {
+        Some(state) if !good.contains(&state) => Err(Failure::NotWell),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Sets a heartbeat. A first `set` is answered with a value, which the second one repeats: so it
@@ -144,4 +170,20 @@ fn show(reply: &Reply, actor: &str) -> Result<(), Failure> {
     let body = serde_json::Value::Object(reply.body.clone());
     let sender = reply.sender.as_deref().unwrap_or(actor);
     print(&format!("{time} {sender} {} {body}\n", reply.code.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_fails_unless_the_dome_heartbeat_reaches_the_plc() {
+        for health in Health::ALL {
+            let fails = well(Some(health.as_str())).is_err();
+            let good = matches!(health, Health::Ok | Health::Late);
+            assert_eq!(fails, !good, "{health:?}");
+        }
+        assert!(well(Some("of a later version")).is_err());
+        assert!(well(None).is_ok());
+    }
 }
