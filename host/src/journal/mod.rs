@@ -111,22 +111,16 @@ fn log(event: &Event) {
         Event::Health { state, .. } if state == Health::NotArriving.as_str() => {
             tracing::warn!("{}", event.text());
         }
-        Event::Health { state, .. }
-            if [Health::Ok, Health::Late]
-                .map(Health::as_str)
-                .contains(&state.as_str()) =>
-        {
-            tracing::info!("{}", event.text());
-        }
         Event::PlcTimeRanOut { .. }
         | Event::PlcError { on: true }
         | Event::EngineeringMode { on: Some(true) } => tracing::warn!("{}", event.text()),
         Event::Dome { .. } | Event::PlcError { .. } | Event::EngineeringMode { .. } => {
             tracing::info!("{}", event.text());
         }
+        // A client that beats late each time makes it late and well again.
+        Event::Health { .. } => tracing::debug!("{}", event.text()),
         Event::Started { .. }
         | Event::Stopping
-        | Event::Health { .. }
         | Event::Held { .. }
         | Event::Released { .. }
         | Event::Emissions { .. }
