@@ -106,7 +106,7 @@ fn s4_a_night_goes_as_promised_and_is_told_in_order() {
             "PLC          dome open",
             "8. lvmecp hangs",
             "! lvmecp       hangs",
-            "! lvmbeat      has no answer of lvmecp",
+            "! lvmbeat      gets no answer from lvmecp",
             "! PLC          dome closing (no heartbeat)",
             "PLC          dome closed",
             "9. lvmecp goes on",
@@ -190,7 +190,7 @@ fn the_monitors_page_can_be_watched_while_the_night_goes_by() {
 }
 
 /// Somebody has told the monitor to be quiet, and the demonstration has to notice that nobody is
-/// told.
+/// alerted.
 #[test]
 fn m1_a_monitor_that_tells_nobody_is_a_failure() {
     let mut child = demo(&["--speed", FAST]).spawn().unwrap();

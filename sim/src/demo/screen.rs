@@ -1,6 +1,6 @@
 //! The picture: a pure function of a [`Scene`].
 //!
-//! Nothing is told by colour alone: every state has its word and its sign, too.
+//! Nothing is shown by colour alone: every state has its word and its sign, too.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};

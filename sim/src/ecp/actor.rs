@@ -48,7 +48,7 @@ struct Context {
     events: broadcast::Sender<EcpEvent>,
 }
 
-/// Runs until it is told to stop.
+/// Runs until it is asked to stop.
 pub(super) async fn run(
     config: EcpConfig,
     bus: Arc<dyn Bus>,
@@ -94,14 +94,14 @@ async fn sessions(context: &Arc<Context>, bus: &dyn Bus, open: &Open) {
         ..SessionSpec::client(&context.config.name)
     };
     let mut pause = FIRST_PAUSE;
-    let mut told = false;
+    let mut reported = false;
     loop {
         let cause = match bus.open(&spec).await {
             Ok(session) => {
                 *open.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Arc::clone(&session.publisher));
                 context.tell(EcpEvent::Connected);
-                (pause, told) = (FIRST_PAUSE, false);
+                (pause, reported) = (FIRST_PAUSE, false);
                 let cause = context.session(session).await;
                 if let Some(publisher) = take(open) {
                     publisher.close().await;
@@ -110,9 +110,9 @@ async fn sessions(context: &Arc<Context>, bus: &dyn Bus, open: &Open) {
             }
             Err(error) => error.to_string(),
         };
-        if !told {
+        if !reported {
             context.tell(EcpEvent::Disconnected { cause });
-            told = true;
+            reported = true;
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -165,8 +165,8 @@ impl Context {
                 expiration: None,
                 limit: STATUS_LIMIT,
             };
-            let told = client.command(&self.config.name, "status", options).await;
-            if let Err(error) = told {
+            let done = client.command(&self.config.name, "status", options).await;
+            if let Err(error) = done {
                 tracing::debug!(%error, "own status");
             }
             sleep(self.config.status_interval).await;
@@ -215,7 +215,7 @@ impl Context {
             self.engineering.begun().await;
             self.tell(EcpEvent::EngineeringMode { on: true });
             while self.engineering.is_on() {
-                // A heartbeat that fails is told, and followed by the next.
+                // A failure is reported; the next beat follows.
                 let _ = self.beat().await;
                 self.engineering
                     .pause(self.config.engineering_interval)
@@ -270,16 +270,14 @@ impl Context {
         &self,
         request: EcpRequest,
         replies: &Replies<'_>,
-    ) -> Result<Keywords, String> {
+    ) -> Result<Keywords, RequestError> {
         match request {
             EcpRequest::Heartbeat => {
-                // lvmecp does not say why, either.
-                let beaten = self.beat().await;
-                beaten.map_err(|_| "Failed to set heartbeat.".to_owned())?;
+                self.beat().await.map_err(RequestError::Heartbeat)?;
                 Ok(Keywords::new())
             }
             EcpRequest::Status { no_registers, .. } => {
-                let read = self.read().await.map_err(|error| error.to_string())?;
+                let read = self.read().await?;
                 if !no_registers {
                     replies.send(Code::Info, status::registers(&read)).await;
                 }
@@ -301,7 +299,11 @@ impl Context {
         }
     }
 
-    async fn dome(&self, request: DomeRequest, replies: &Replies<'_>) -> Result<Keywords, String> {
+    async fn dome(
+        &self,
+        request: DomeRequest,
+        replies: &Replies<'_>,
+    ) -> Result<Keywords, RequestError> {
         let patience = self.config.patience;
         let port = &*self.port;
         let (movement, begins, done, failed) = match request {
@@ -330,29 +332,30 @@ impl Context {
                     .send(Code::Warning, keyword("text", "Stopping the dome."))
                     .await;
                 let stopped = dome::stop(port, patience).await;
-                return stopped.map(|()| Keywords::new()).map_err(describe);
+                return Ok(stopped.map(|()| Keywords::new())?);
             }
             DomeRequest::Status => {
-                let read = self.read().await.map_err(|error| error.to_string())?;
+                let read = self.read().await?;
                 replies.send(Code::Debug, status::dome(&read)).await;
                 return Ok(Keywords::new());
             }
             DomeRequest::Reset => {
                 let reset = port.write(Coil::DomeErrorReset, true).await;
-                return reset
-                    .map(|()| Keywords::new())
-                    .map_err(|error| error.to_string());
+                return Ok(reset.map(|()| Keywords::new())?);
             }
         };
         replies.send(Code::Info, keyword("text", begins)).await;
         let moved = movement.run(port, patience).await;
-        moved.map_err(|error| format!("{failed}: {error}"))?;
-        let read = self.read().await.map_err(|error| error.to_string())?;
+        moved.map_err(|error| RequestError::Move(failed, error))?;
+        let read = self.read().await?;
         replies.send(Code::Debug, status::dome(&read)).await;
         Ok(keyword("text", done))
     }
 
-    async fn engineering_mode(&self, request: EngineeringRequest) -> Result<Keywords, String> {
+    async fn engineering_mode(
+        &self,
+        request: EngineeringRequest,
+    ) -> Result<Keywords, RequestError> {
         let mut writes = Vec::new();
         match request {
             EngineeringRequest::Enable {
@@ -376,10 +379,9 @@ impl Context {
             EngineeringRequest::Status => {}
         }
         for (coil, value) in writes {
-            let written = self.port.write(coil, value).await;
-            written.map_err(|error| error.to_string())?;
+            self.port.write(coil, value).await?;
         }
-        let read = self.read().await.map_err(|error| error.to_string())?;
+        let read = self.read().await?;
         Ok(self.engineering_keyword(&read))
     }
 
@@ -413,14 +415,27 @@ async fn command(context: Arc<Context>, message: Message, publisher: Arc<dyn Pub
         }
         Handled::Request(request) => match context.request(request, &replies).await {
             Ok(body) => replies.send(Code::Done, body).await,
-            Err(error) => replies.send(Code::Failed, keyword("error", error)).await,
+            Err(error) => {
+                replies
+                    .send(Code::Failed, keyword("error", error.to_string()))
+                    .await
+            }
         },
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn describe(error: DomeError) -> String {
-    error.to_string()
+/// Why a request was not carried out, in lvmecp's words.
+#[derive(Debug, thiserror::Error)]
+enum RequestError {
+    /// lvmecp does not say why, either.
+    #[error("Failed to set heartbeat.")]
+    Heartbeat(#[source] PortError),
+    #[error(transparent)]
+    Port(#[from] PortError),
+    #[error(transparent)]
+    Dome(#[from] DomeError),
+    #[error("{0}: {1}")]
+    Move(&'static str, #[source] DomeError),
 }
 
 /// Sends the replies to one command.
