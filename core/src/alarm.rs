@@ -1,6 +1,6 @@
 //! Has the observatory gone silent, and who has to hear of it? The machine of the monitor outside.
 //!
-//! It waits for beats, adds up the silence that it observes, and says when people must be told.
+//! It waits for beats, adds up the silence that it observes, and says when people must be alerted.
 //! Whoever owns it delivers what it says.
 //!
 //! # What counts as silence
@@ -38,9 +38,10 @@
 //!
 //! # Down and up
 //!
-//! `Down` and `Up` are told in turns, across restarts too. The exception is what is forced by hand
+//! `Down` and `Up` are reported in turns, across restarts too. The exception is what is forced
+//! by hand
 //! although people know it already; it changes nothing but the time of the next reminder. While
-//! disabled nothing is raised and nobody is reminded, but who was told `Down` is told `Up`. A beat
+//! disabled nothing is raised and nobody is reminded, but `Up` follows a reported `Down`. A beat
 //! counts even if it waited through a lapse: it was sent after the last one that was received.
 
 mod config;
@@ -53,7 +54,7 @@ use crate::attention::{Attention, Lapse};
 pub use config::{Config, ConfigError};
 pub use saved::{Mode, Saved};
 
-/// What people have to be told.
+/// What is to be reported to people.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(
@@ -105,7 +106,7 @@ pub enum State {
     Waiting,
     /// People think that it is well: they were not told otherwise, or were told that it is over.
     Up,
-    /// People were told that it is silent.
+    /// The silence has been reported.
     Down,
 }
 
@@ -126,7 +127,7 @@ pub struct Status {
     pub silence: Duration,
 }
 
-/// Decides when people are told that the observatory is silent, and that it is not any more.
+/// Decides when people are alerted that the observatory is silent, and when they get the all-clear.
 ///
 /// What to call, and what counts: see [the module](self). Every call costs a constant number of
 /// steps. An instant before one of an earlier call is a lapse: nothing is observed, and a timed

@@ -145,7 +145,7 @@ pub enum BeatError {
     ProofMissing(HeartbeatId),
 }
 
-/// Decides whether the dome's controller is told that all is well.
+/// Decides whether the dome's controller receives a heartbeat.
 ///
 /// Call [`tick`](Self::tick) several times a second, and [`beat`](Self::beat) for each heartbeat as
 /// it is received; only `beat` ever says `Emit` (S2), and only for a critical source. After `Emit`

@@ -34,7 +34,7 @@ struct Client {
     interval: u64,
     timeout: u64,
     lateness: u64,
-    /// Repeats what it was told with the last reply, and only that counts.
+    /// Repeats the value of the last reply, and only that counts.
     proves: bool,
     /// Added to each beat's time, in turn.
     jitter: Vec<u64>,

@@ -103,7 +103,7 @@ impl History<'_> {
         Some(last + 1)
     }
 
-    /// Before event `end`: what people were told last.
+    /// Before event `end`: the last report to people.
     fn down_before(&self, end: usize) -> bool {
         let told = self.events[..end].iter().rev();
         told.filter_map(|event| event.told.as_ref())
@@ -215,7 +215,7 @@ impl History<'_> {
         }
     }
 
-    /// What is told if this happens at `now`.
+    /// What is reported if this happens at `now`.
     pub(crate) fn told(&self, what: What, now: u64) -> Option<Notification> {
         let (silence, ever_seen, was_down) = (self.silence(now), self.ever_seen(), self.down());
         let down = |by_hand| Notification::Down {

@@ -163,7 +163,7 @@ fn play(alarm: &mut Alarm, history: &mut History, what: What, now: u64) -> TestC
         What::Spurious => None,
     };
     prop_assert_eq!(told, history.told(what, now));
-    // Enabling does nothing after the end of a timed disable, which has still to be told.
+    // Enabling does nothing after the end of a timed disable, which has still to be reported.
     let what = if was_disabled { what } else { What::Spurious };
     history.events.push(Event {
         at: now,
@@ -173,7 +173,7 @@ fn play(alarm: &mut Alarm, history: &mut History, what: What, now: u64) -> TestC
     Ok(())
 }
 
-/// Plays the steps on both; `met` collects what was told.
+/// Plays the steps on both; `met` collects what was reported.
 fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<String>) -> TestCaseResult {
     let config = config(setup);
     let mut alarm = Alarm::restore(config, setup.origin, Instant::from_ticks(setup.start));
@@ -272,7 +272,7 @@ fn agree(alarm: &Alarm, history: &History, now: u64) -> TestCaseResult {
     Ok(())
 }
 
-/// M4: of what was not forced, down and up are told in turns, whatever restarts there were.
+/// M4: of what was not forced, down and up are reported in turns, whatever restarts there were.
 fn alternate(history: &History) -> TestCaseResult {
     let mut down = history.setup.origin.down;
     for event in &history.events {

@@ -307,7 +307,7 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
         match step.op {
             Op::Tick => {
                 history.events.push((now, Event::Tick));
-                // Told now: every lapse since the last tick; the last of them stands for all.
+                // Reported now: every lapse since the last tick; the last of them stands for all.
                 let since = history.events[..end]
                     .iter()
                     .rposition(|(_, event)| matches!(event, Event::Tick))
