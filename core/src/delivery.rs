@@ -173,7 +173,7 @@ impl Delivery {
         }
     }
 
-    /// Its session is over, and no answer will come. The supervisor is told to
+    /// Its session is over, and no answer will come. The supervisor is asked to
     /// [`forget`](Supervisor::forget), and so counts it as lost.
     pub fn abandon(&mut self) {
         self.waiting = None;

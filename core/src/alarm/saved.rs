@@ -61,7 +61,7 @@ pub struct Saved {
     /// The part of it since the last report that it is down. It means nothing while it is
     /// not.
     #[cfg_attr(feature = "serde", serde(with = "crate::as_millis"))]
-    pub since_told: Duration,
+    pub since_reported: Duration,
     /// Whether alarms are raised.
     pub mode: Mode,
 }
@@ -81,7 +81,7 @@ impl Saved {
     pub(super) fn observed(mut self, by: Duration) -> Self {
         self.silence = saturating_add(self.silence, by);
         if self.down {
-            self.since_told = saturating_add(self.since_told, by);
+            self.since_reported = saturating_add(self.since_reported, by);
         }
         self
     }

@@ -4,7 +4,7 @@
 //! lvmecp talks Modbus TCP to the simulated PLC over the loopback, and lvmbeat HTTP to the monitor
 //! outside, whose page can be watched meanwhile. `story` breaks and mends parts of it and waits for
 //! what has to come of that, `narrator` listens to all parts, and what happens is shown as a
-//! picture (`screen`) or told in lines. Where the chain does not keep what it promises, the
+//! picture (`screen`) or printed in lines. Where the chain does not keep what it promises, the
 //! demonstration says so and fails.
 
 mod chain;

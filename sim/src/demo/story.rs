@@ -176,18 +176,18 @@ impl Story<'_> {
         let late = format!(
             "the monitor does not alert people within {limit:.0} s although it hears nothing (M1), unless somebody has disabled that on its page"
         );
-        let told = async {
-            let told = self
+        let alerted = async {
+            let alerted = self
                 .expect
                 .until(&late, limit, |facts| facts.alert.is_some());
-            let silence = told.await?.alert.map_or(0.0, |(_, silence)| silence);
+            let silence = alerted.await?.alert.map_or(0.0, |(_, silence)| silence);
             // Long enough to be read.
             self.expect.pass(20.0).await;
             Ok::<_, Broken>(silence)
         };
         let silence = tokio::select! {
             closing = self.expect.closing(at) => return Err(unwanted(closing)),
-            silence = told => silence?,
+            silence = alerted => silence?,
         };
         Ok((at, silence))
     }

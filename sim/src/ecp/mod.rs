@@ -79,8 +79,7 @@ pub enum EcpEvent {
     /// Its command queue is there: it can be commanded.
     Connected,
     /// The session with the broker is over, or could not be opened; it tries again. Reported once
-    /// until
-    /// it is connected again.
+    /// until it is connected again.
     Disconnected {
         /// Why.
         cause: String,
