@@ -128,8 +128,8 @@ async fn l1_where_none_of_a_names_addresses_answers_the_actor_says_which_were_tr
         if !line.contains("tried") {
             let port = dead.port();
             for (address, outcome) in [(2, "no answer in time"), (3, "Connection refused")] {
-                let part = format!("127.0.0.{address}:{port}: ");
-                let (_, rest) = line.split_once(&part).unwrap();
+                let prefix = format!("127.0.0.{address}:{port}: ");
+                let (_, rest) = line.split_once(&prefix).unwrap();
                 let found = rest.split(", ").next().unwrap();
                 assert!(found.contains(outcome), "{line}");
             }

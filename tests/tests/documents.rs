@@ -68,7 +68,8 @@ fn anchor(heading: &str) -> String {
 
 fn anchors(text: &str) -> BTreeSet<String> {
     prose(text)
-        .filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches('#')))
+        .filter(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches('#'))
         .map(anchor)
         .collect()
 }

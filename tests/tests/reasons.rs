@@ -106,8 +106,8 @@ async fn s5_what_holds_is_named_by_status_log_metrics_and_reply() {
     watched.set("c0").await;
     let text = watched.until_shown("retry").await;
     assert!(text.contains("the next attempt in "), "{text}");
-    let hold = view::hold(&watched.client).await.unwrap();
-    assert_eq!(hold["fault"], false);
+    let shown = view::hold(&watched.client).await.unwrap();
+    assert_eq!(shown["fault"], false);
     watched.set("c0").await;
     assert_eq!(ecp.heartbeats().len(), 1);
     let address = watched.http.address();

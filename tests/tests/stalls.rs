@@ -87,13 +87,13 @@ async fn a_stall(config: impl FnOnce(&str) -> ActorConfig, interval: Duration, l
     let client = RawClient::connect(&vhost.url_via(proxy.port()), "overwatcher").await;
     beats_until_the_dome_hears(&client, &ecp, pace).await;
 
-    let place = client.reply_count();
+    let before = client.reply_count();
     proxy.set_to_server(Flow::Stall);
     let sent = beats_in_vain(&client, interval, lasts).await;
     // It dies here: these were its last beats.
     let (asked, sessions) = (ecp.received().len(), actor.sessions());
     proxy.set(Flow::Pass);
-    for answer in answers(&client, place, sent).await {
+    for answer in answers(&client, before, sent).await {
         assert_eq!(answer["text"], "Heartbeat set.", "{answer}");
         let held = answer["held"].as_str().unwrap_or_default();
         assert!(held.contains("may have been sent"), "{lasts:?}: {answer}");

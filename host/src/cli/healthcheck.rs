@@ -28,7 +28,7 @@ pub(super) enum Unhealthy {
     NotServed,
     #[error("{url} {symptom}")]
     Program {
-        url: Url,
+        url: Box<Url>,
         #[source]
         symptom: Symptom,
     },
@@ -72,6 +72,7 @@ pub(super) fn run(
         Ok(Err(cause)) => Err(Symptom::Unreachable(cause)),
         Ok(Ok(answer)) => judge(&answer),
     };
+    let url = Box::new(url);
     judged.map_err(|symptom| Unhealthy::Program { url, symptom }.into())
 }
 

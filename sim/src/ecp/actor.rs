@@ -418,7 +418,7 @@ async fn command(context: Arc<Context>, message: Message, publisher: Arc<dyn Pub
             Err(error) => {
                 replies
                     .send(Code::Failed, keyword("error", error.to_string()))
-                    .await
+                    .await;
             }
         },
     }

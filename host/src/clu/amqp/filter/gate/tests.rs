@@ -176,7 +176,7 @@ async fn l1_a_flood_of_replies_is_dropped_and_the_answers_to_own_commands_get_th
         ..Message::default()
     });
     // Whatever commander it names, and however long it is.
-    for body in [&b"{}"[..], &[b'x'; 100_000]] {
+    for body in [&b"{}"[..], &vec![b'x'; 100_000]] {
         let answer = reply("stranger.lvmecp", "ours", body);
         assert_eq!(through(&mut filter, &answer), answer);
     }
