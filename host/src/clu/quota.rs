@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use embassy_time::Instant;
 
-use crate::config::core_duration;
+use crate::clock::core_duration;
 
 /// So many senders are counted each; others share one limit until there is room.
 const SENDERS: usize = 256;

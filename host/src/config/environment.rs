@@ -1,14 +1,11 @@
 //! The environment: one rule for all variables, and none that is misspelt.
 
-use super::check::{At, shown};
+use super::at::{At, brief, shown};
 use super::faults::Faults;
-use super::{ConfigError, replaced, text_file};
+use super::{ConfigError, Environment, replaced, text_file};
 
 /// No secret and no URL is longer, in bytes.
 const LONGEST_SECRET: u64 = 64 * 1024;
-
-/// Looks a variable up.
-pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 pub(super) const ENVIRONMENT: At<'static> = At {
     file: "environment",
@@ -157,7 +154,7 @@ pub(super) fn names(
             Some(remedy) => faults.push(ENVIRONMENT.error(&name, problem, remedy)),
             None => strange.push(format!(
                 "environment: {}: {problem}; it is ignored (config/SETTINGS.md lists all that lvmbeat knows)",
-                super::check::brief(&name)
+                brief(&name)
             )),
         }
     }
