@@ -215,6 +215,9 @@ async fn a_set_of_a_heartbeat_that_is_not_configured_fails() {
     stage.takes(100, "set nobody");
     let reply = stage.reply().await;
     assert_eq!(reply.code, Code::Failed);
-    assert_eq!(reply.body["error"], "Heartbeat 'nobody' not found.");
+    assert_eq!(
+        reply.body["error"],
+        "Heartbeat 'nobody' not found. Configured: extra, c0."
+    );
     assert!(!reply.body.contains_key("seen"));
 }

@@ -159,7 +159,7 @@ fn help_is_the_same_however_it_is_asked_for() {
     for command_string in ["set --help", "--help set", "set overwatcher --help"] {
         assert_eq!(replies(command_string), of_set, "{command_string}");
     }
-    let unknown = [(":", json!({"error": "command nope not found."}), false)];
+    let unknown = [(":", json!({"error": "command nope not found. The commands are: set, status, ping, version, help, get_schema, get-command-model, keyword."}), false)];
     let unknown = unknown.map(|(_, body, internal)| ("f", body, internal));
     assert_eq!(replies("help nope"), unknown);
     assert_eq!(replies("nope --help"), unknown);
