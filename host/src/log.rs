@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Subscriber;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 pub use self::format::LogFormat;
 use self::format::WithPriority;
@@ -75,22 +78,7 @@ pub fn start(program: &str, log_dir: Option<&Path>, options: LogOptions) -> Logg
     };
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let ansi = io::stdout().is_terminal() && !plain;
-    let to_stdout = fmt::layer().with_ansi(ansi).with_writer(stdout);
-    let to_stdout = match (options.format, format::is_journal()) {
-        (LogFormat::Text, false) => to_stdout.with_target(false).boxed(),
-        // The journal has times of its own.
-        (LogFormat::Text, true) => to_stdout
-            .map_event_format(|text| {
-                WithPriority(text.with_target(false).with_level(false).without_time())
-            })
-            .boxed(),
-        (LogFormat::Json, false) => to_stdout.json().flatten_event(true).boxed(),
-        (LogFormat::Json, true) => to_stdout
-            .json()
-            .flatten_event(true)
-            .map_event_format(WithPriority)
-            .boxed(),
-    };
+    let to_stdout = layer(stdout, options.format, format::is_journal(), ansi);
     let to_files = log_dir.map(|folder| {
         let (files, worker) = in_background(DailyFiles::new(program, folder));
         logging.dropped.push(files.error_counter());
@@ -108,6 +96,35 @@ pub fn start(program: &str, log_dir: Option<&Path>, options: LogOptions) -> Logg
         .with(to_files)
         .try_init();
     logging
+}
+
+/// Lines for standard output.
+fn layer<S, W>(
+    writer: W,
+    format: LogFormat,
+    journal: bool,
+    ansi: bool,
+) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_ansi(ansi).with_writer(writer);
+    match (format, journal) {
+        (LogFormat::Text, false) => lines.with_target(false).boxed(),
+        // The journal has times of its own.
+        (LogFormat::Text, true) => lines
+            .map_event_format(|text| {
+                WithPriority(text.with_target(false).with_level(false).without_time())
+            })
+            .boxed(),
+        (LogFormat::Json, false) => lines.json().flatten_event(true).boxed(),
+        (LogFormat::Json, true) => lines
+            .json()
+            .flatten_event(true)
+            .map_event_format(WithPriority)
+            .boxed(),
+    }
 }
 
 /// What is shown. The broker's library reports what the session loop reports too, in its own words:

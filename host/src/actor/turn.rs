@@ -23,7 +23,7 @@ use crate::clock::{Clock, Moment};
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::connection::{Connection, Lane, Step};
-use crate::clu::message::{self, Code, ReplyAddress, keyword};
+use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
 
@@ -298,6 +298,12 @@ impl Actor {
             .and_then(|(values, seen)| values.made_at(seen));
         let value = values.map(|values| values.value(at.now));
         let decision = self.state.beat(set.id, sent_after, at);
+        tracing::debug!(
+            heartbeat = shortened(set.heartbeat),
+            commander = address.commander_id,
+            ?decision,
+            "set"
+        );
         let words = self.state.words(at.now);
         let (code, mut body) = words.of_set(set.heartbeat, &decision);
         if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {

@@ -163,7 +163,9 @@ pub(super) async fn connect(config: &Config) -> Result<Connected, Failure> {
     Ok(client::connect(&bus, &name).await?)
 }
 
-pub(super) fn on_a_runtime<T>(talk: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) fn on_a_runtime<T>(
+    talk: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     service::authorities()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -180,12 +182,17 @@ pub(super) fn print_all(replies: &[Reply], actor: &str, form: Form) -> Result<()
     if form == Form::Json {
         return print(&format!("{}\n", indented(&keywords(replies))));
     }
-    replies.iter().try_for_each(|reply| show(reply, actor, form))
+    replies
+        .iter()
+        .try_for_each(|reply| show(reply, actor, form))
 }
 
 /// Those of all replies; what is said later holds.
 pub(super) fn keywords(replies: &[Reply]) -> Keywords {
-    replies.iter().flat_map(|reply| reply.body.clone()).collect()
+    replies
+        .iter()
+        .flat_map(|reply| reply.body.clone())
+        .collect()
 }
 
 /// `HH:MM:SS.mmm lvmbeat : {json}`, in UTC. That the command has begun is not worth a line.

@@ -325,11 +325,23 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Ping(wait) => {
             let config = Config::load(file)?;
-            client::send(&config, &config.actor.name, "ping", wait.timeout, wait.form())
+            client::send(
+                &config,
+                &config.actor.name,
+                "ping",
+                wait.timeout,
+                wait.form(),
+            )
         }
         Command::Set { name, wait } => {
             let config = Config::load(file)?;
-            client::set(&config, &config.actor.name, &name, wait.timeout, wait.form())
+            client::set(
+                &config,
+                &config.actor.name,
+                &name,
+                wait.timeout,
+                wait.form(),
+            )
         }
         Command::Send {
             wait,

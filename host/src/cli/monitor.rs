@@ -27,9 +27,7 @@ pub(super) fn run(
     config.listen = listen.unwrap_or(config.listen);
     // Its log goes to standard output: whoever runs a container keeps that.
     log.verbosity = log.verbosity.max(config.debug.into());
-    service::run(None, log, |stop| {
-        serve(config, warnings, given_by, stop)
-    })
+    service::run(None, log, |stop| serve(config, warnings, given_by, stop))
 }
 
 async fn serve(
