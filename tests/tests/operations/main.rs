@@ -187,7 +187,7 @@ async fn each_set_is_logged_at_debug_with_its_commander_and_no_library_is() {
         .start();
     until(&mut actor, "session open").await;
     let client = RawClient::connect(&vhost.url(), "harness").await;
-    client.command("lvmbeat", "set c0").await;
+    client.command("lvmbeat", "set c0", SOON).await;
     until(&mut actor, "\"message\":\"set\"").await;
     let events: Vec<serde_json::Value> = actor
         .lines()
