@@ -172,6 +172,15 @@ struct DailyFiles {
     reported: bool,
 }
 
+/// Why a line cannot be written to its file.
+#[derive(Debug, thiserror::Error)]
+enum LogError {
+    #[error(transparent)]
+    File(#[from] io::Error),
+    #[error(transparent)]
+    Appender(#[from] tracing_appender::rolling::InitError),
+}
+
 impl DailyFiles {
     fn new(program: &str, folder: &Path) -> Self {
         Self {
@@ -183,7 +192,7 @@ impl DailyFiles {
         }
     }
 
-    fn write_line(&mut self, line: &[u8]) -> Result<(), String> {
+    fn write_line(&mut self, line: &[u8]) -> Result<(), LogError> {
         let today = self.today();
         let there = identity(&today);
         // Also on a new day, when there is no such file yet.
@@ -196,9 +205,8 @@ impl DailyFiles {
                 &mut none.insert(Opened { appender, identity }).appender
             }
         };
-        file.write_all(line)
-            .and_then(|()| file.flush())
-            .map_err(|cause| cause.to_string())
+        file.write_all(line)?;
+        Ok(file.flush()?)
     }
 
     /// The file that the appender writes to.
@@ -215,7 +223,8 @@ impl Write for DailyFiles {
         }
         match self.write_line(line) {
             Ok(()) => (self.retry_at, self.reported) = (None, false),
-            Err(cause) => {
+            Err(error) => {
+                let cause = with_causes(&error);
                 // A new file next time: the folder may have been replaced.
                 self.file = None;
                 self.retry_at = Some(Instant::now() + RETRY);
@@ -239,16 +248,15 @@ impl Write for DailyFiles {
     }
 }
 
-fn open(program: &str, folder: &Path) -> Result<RollingFileAppender, String> {
+fn open(program: &str, folder: &Path) -> Result<RollingFileAppender, LogError> {
     // Before the appender looks for old files to delete there: it would complain.
-    std::fs::create_dir_all(folder).map_err(|cause| cause.to_string())?;
-    RollingFileAppender::builder()
+    std::fs::create_dir_all(folder)?;
+    Ok(RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(program)
         .filename_suffix("log")
         .max_log_files(KEPT_FILES)
-        .build(folder)
-        .map_err(|cause| with_causes(&cause))
+        .build(folder)?)
 }
 
 #[cfg(test)]
