@@ -292,6 +292,16 @@ impl Actor {
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with
     /// the enclosure.
     fn set(&mut self, address: &ReplyAddress, set: &Set<'_>, lane: Lane, at: Moment) {
+        let commander = address.commander_id.as_deref();
+        let commanders = &mut self.state.commanders;
+        // S1: from elsewhere it is no heartbeat, whatever it proves.
+        if let Some(id) = set.id
+            && let Err(error) = commanders.set(id, commander, at.now)
+        {
+            tracing::debug!(heartbeat = set.heartbeat, commander, "set refused");
+            let refused = Answer::new(Code::Failed, keyword("error", error));
+            return self.answer(address, &refused, lane, at);
+        }
         let values = self.session.as_ref().map(|session| &session.seen);
         let sent_after = values
             .zip(set.seen)
@@ -300,7 +310,7 @@ impl Actor {
         let decision = self.state.beat(set.id, sent_after, at);
         tracing::debug!(
             heartbeat = shortened(set.heartbeat),
-            commander = address.commander_id,
+            commander,
             ?decision,
             "set"
         );

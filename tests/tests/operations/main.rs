@@ -360,3 +360,38 @@ async fn s5_an_actor_that_lost_its_place_to_another_and_gets_it_back_knows_nothi
     let _c1 = Client::start(&vhost.url(), "c1", INTERVAL).await;
     ecp.wait_for_heartbeats(emitted + 2, SOON).await;
 }
+
+#[tokio::test]
+async fn s1_a_set_from_elsewhere_never_reaches_the_dome() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 0).set(
+        "heartbeats",
+        serde_json::json!([{"name": "c0", "timeout": 3, "interval": 0.3, "from": "gort"}]),
+    );
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    until(&mut actor, "session open").await;
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let elsewhere = RawClient::connect(&vhost.url(), "elsewhere").await;
+    let mine = RawClient::connect(&vhost.url(), "gort-1a2b").await;
+    let set = async |client: &RawClient| client.command("lvmbeat", "set c0", SOON).await;
+    for _ in 0..5 {
+        let answer = set(&elsewhere).await;
+        assert_eq!(answer.codes(), ">f");
+        let error = answer.keyword("error").unwrap().as_str().unwrap();
+        assert!(error.contains("'c0' is set by gort alone"), "{error}");
+        tokio::time::sleep(INTERVAL).await;
+    }
+    assert_eq!(ecp.heartbeats().len(), 0);
+    eventually(SOON, async || {
+        set(&mine).await;
+        tokio::time::sleep(INTERVAL).await;
+        !ecp.heartbeats().is_empty()
+    })
+    .await;
+    let status = mine.command("lvmbeat", "status", SOON).await;
+    let shown = &status.keyword("heartbeats").unwrap()["c0"];
+    assert_eq!(shown["last_by"], "gort-1a2b", "{shown}");
+    assert_eq!(shown["refused"], 5, "{shown}");
+    assert_eq!(shown["refused_from"], "elsewhere", "{shown}");
+    until(&mut actor, "heartbeats[].from does not name").await;
+}
