@@ -287,7 +287,17 @@ fn heartbeats(
                 "give optional or required",
             )),
         };
+        let from = match raw.from {
+            None => Vec::new(),
+            Some(from) if from.is_empty() => {
+                let remedy = "name the programs that set it, or leave it out for anybody";
+                faults.push(at.error(&key("from"), "names nobody", remedy));
+                Vec::new()
+            }
+            Some(from) => from,
+        };
         heartbeats.push(Heartbeat {
+            from,
             critical: raw.critical.unwrap_or(true),
             timeout,
             lateness: faults.keep(lateness),

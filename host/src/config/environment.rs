@@ -44,9 +44,10 @@ pub(super) const VARIABLES: [&str; 28] = [
 ];
 
 /// What says where the configuration is, and what the command line reads.
-pub(super) const OTHER_VARIABLES: [&str; 3] = [
+pub(super) const OTHER_VARIABLES: [&str; 4] = [
     "LVMBEAT_CONFIG_FILE",
     "LVMBEAT_CONFIG_PATH",
+    "LVMBEAT_LOG_FORMAT",
     "LVMBEAT_VERBOSE",
 ];
 

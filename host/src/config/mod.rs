@@ -141,6 +141,8 @@ pub struct Heartbeat {
     pub lateness: Duration,
     /// S3: whether each beat has to prove when it was sent.
     pub proof: Proof,
+    /// The programs whose `set`s count; empty: anybody's.
+    pub from: Vec<String>,
 }
 
 impl Proof {

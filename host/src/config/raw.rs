@@ -70,6 +70,7 @@ pub(super) struct RawHeartbeat {
     pub interval: Option<f64>,
     pub lateness: Option<f64>,
     pub proof: Option<String>,
+    pub from: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Serialize, Default)]
