@@ -8,6 +8,7 @@ use lvmbeat_core::{BeatError, Decision, HeartbeatId, LinkChange, Outcome};
 
 use super::box_view::BoxView;
 use super::cause::{Change, Holding};
+use super::commanders::Commanders;
 use super::ecp::{Ended, Failure};
 use super::enclosure::Enclosure;
 use super::health::{self, Around, Delivery, Late, Standing};
@@ -27,6 +28,7 @@ use crate::report::Dome;
 pub(super) struct State {
     pub(super) config: Arc<Config>,
     pub(super) known: Known,
+    pub(super) commanders: Commanders,
     holding: Holding,
     delivery: Delivery,
     standing: Standing,
@@ -53,6 +55,7 @@ impl State {
         });
         Self {
             known: Known::new(supervisor, &config),
+            commanders: Commanders::new(&config),
             holding: Holding::default(),
             delivery: Delivery::new(&config, now),
             standing: Standing::default(),
@@ -157,7 +160,10 @@ impl State {
 
     /// All that holds the dome heartbeat at `now`.
     fn holding_now(&self, now: Instant) -> Vec<Late> {
-        let (heartbeats, links) = (self.known.heartbeats(now), self.known.links());
+        let (heartbeats, links) = (
+            self.known.heartbeats(now, &self.commanders),
+            self.known.links(),
+        );
         health::holding(self.hold(now).as_ref(), &heartbeats, &links)
     }
 
@@ -230,7 +236,10 @@ impl State {
     pub(super) fn snapshot(&self, now: Instant) -> Snapshot {
         let around = self.around(now);
         let delivery = self.delivery.view(&around, now);
-        let (heartbeats, links) = (self.known.heartbeats(now), self.known.links());
+        let (heartbeats, links) = (
+            self.known.heartbeats(now, &self.commanders),
+            self.known.links(),
+        );
         let hold = self.hold(now);
         let mut health = health::of(&health::Known {
             around: &around,
@@ -278,7 +287,7 @@ impl State {
 
     fn counters(&self) -> Counters {
         let mut counters = Counters {
-            beats: self.known.beats,
+            beats: self.known.beats(),
             holds: self.known.holds,
             sessions: self.session.opened,
             failed_sessions: self.session.failed,

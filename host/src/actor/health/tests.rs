@@ -3,6 +3,7 @@
 use lvmbeat_core::{Cause, LinkState};
 
 use super::*;
+use crate::actor::snapshot::Setters;
 
 const T0: Instant = Instant::from_secs(1000);
 
@@ -40,6 +41,8 @@ fn heartbeat(name: &str, critical: bool, age: Option<f64>) -> HeartbeatView {
         timeout: 30.0,
         interval: 5.0,
         smallest_margin: None,
+        beats: 1,
+        setters: Setters::default(),
     }
 }
 
@@ -465,4 +468,17 @@ fn it_is_as_it_is_since_it_became_so() {
         standing.lasted(Health::Held, at(16)).to_bits(),
         1.0f64.to_bits()
     );
+}
+
+#[test]
+fn the_schema_lists_every_state_and_every_cause() {
+    let schema = crate::clu::schema::lvmbeat();
+    let properties = &schema["properties"];
+    let states = Health::ALL.map(Health::as_str);
+    let listed = &properties["health"]["properties"]["state"]["enum"];
+    assert_eq!(listed, &serde_json::json!(states));
+    let causes = Undelivered::ALL.map(|cause| Some(cause.as_str()));
+    let causes: Vec<_> = causes.into_iter().chain([None]).collect();
+    let listed = &properties["delivery"]["properties"]["cause"]["enum"];
+    assert_eq!(listed, &serde_json::json!(causes));
 }

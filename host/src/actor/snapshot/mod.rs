@@ -10,6 +10,7 @@ use lvmbeat_core::emission::Counts;
 use lvmbeat_core::{Cause, LinkState, Outcome};
 
 pub use super::box_view::BoxView;
+pub use super::commanders::Setters;
 pub use super::enclosure::Enclosure;
 pub use super::health::{DeliveryView, HealthView};
 pub use super::outside::OutsideView;
@@ -96,6 +97,10 @@ pub struct HeartbeatView {
     /// How often it beats while all is well.
     pub interval: f64,
     pub smallest_margin: Option<f64>,
+    /// How often it was received, whether or not it counted.
+    pub beats: u64,
+    /// Who sets it.
+    pub setters: Setters,
 }
 
 /// One network link.
@@ -213,6 +218,11 @@ pub(crate) mod tests {
                 timeout: 30.0,
                 interval: 5.0,
                 smallest_margin: Some(24.5),
+                beats: 12,
+                setters: Setters {
+                    last_by: Some("Gort-client-1a2b".to_owned()),
+                    ..Setters::default()
+                },
             }],
             links: vec![LinkView {
                 name: "lco".to_owned(),
