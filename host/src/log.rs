@@ -266,7 +266,7 @@ mod tests {
         assert!(!shown("info,lapin=debug", 0).contains("lapin=off"));
         assert!(shown("info,lapin=debug", 0).contains("lapin=debug"));
         assert!(!shown("", 2).contains("lapin"));
-        // What is no filter is as good as none.
+        // A filter that cannot be read counts as none.
         assert_eq!(shown("info=x=y", 0), shown("", 0));
     }
 

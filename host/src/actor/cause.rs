@@ -1,10 +1,10 @@
 //! The first cause why the dome heartbeat is held, and what the log says when it changes.
 
 use embassy_time::{Duration, Instant};
-use lvmbeat_core::{Cause, HeartbeatId, LinkId, Reason};
+use lvmbeat_core::{Cause, Reason};
 use tracing::Level;
 
-use super::words::Words;
+use super::words::{Subject, Words};
 
 /// What holds now, without its numbers: an age that grows is no change.
 #[derive(Default)]
@@ -21,13 +21,6 @@ struct Fault {
     since: Instant,
 }
 
-/// What a reason is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Subject {
-    Heartbeat(HeartbeatId),
-    Link(LinkId),
-}
-
 /// What the log has to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
@@ -35,23 +28,6 @@ pub(super) enum Change {
     Held(Reason),
     /// Nothing is wrong any more.
     Released,
-}
-
-impl Subject {
-    pub(super) fn of(reason: &Reason) -> Option<Self> {
-        match reason {
-            Reason::NeverSeen(id)
-            | Reason::Unconfirmed { heartbeat: id, .. }
-            | Reason::Stale { heartbeat: id, .. } => Some(Self::Heartbeat(*id)),
-            Reason::LinkUnproven(id) | Reason::LinkDown(id) => Some(Self::Link(*id)),
-            Reason::NotAttentive(_)
-            | Reason::PathSlow(_)
-            | Reason::NothingCritical
-            | Reason::InFlight(_)
-            | Reason::CutOff(_)
-            | Reason::Retry(_) => None,
-        }
-    }
 }
 
 impl Holding {

@@ -24,7 +24,7 @@ pub(super) fn run(
         "monitor.listen or LVMBEAT_LISTEN"
     };
     config.listen = listen.unwrap_or(config.listen);
-    // Its log goes to standard output: whoever runs a container keeps that.
+    // Its log goes to standard output: containers keep that.
     let verbosity = verbosity.max(config.debug.into());
     service::run(None, verbosity, |stop| {
         serve(config, warnings, given_by, stop)
