@@ -1,7 +1,7 @@
 //! The bus on RabbitMQ, by lapin.
 //!
-//! lapin is never asked to recover by itself: an error or the end of a stream ends the session, and
-//! whoever opened it opens another (see [`Bus`]). Three channels share a connection: one consumes,
+//! lapin is never asked to recover: an error or the end of a stream ends the session, and
+//! its owner opens another (see [`Bus`]). Three channels share a connection: one consumes,
 //! one publishes with confirms (`publish`), one without (`post`).
 //!
 //! **Nothing is left behind, and nothing arrives late (S3).** lapin by itself waits for the
@@ -151,7 +151,7 @@ impl Bus for Amqp {
         for node in &self.nodes {
             match node.open(spec, self.open_limit).await {
                 Ok(session) => return Ok(session),
-                // It is reached, and so is whoever owns the queue: the others are of the same
+                // It is reached, and so is the queue's owner: the others are of the same
                 // cluster, or not for us.
                 Err(error @ BusError::Locked { .. }) => return Err(error),
                 Err(error) => errors.push(error),

@@ -2,7 +2,7 @@
 //! broker in memory ([`super::local`]) can stand in for each other.
 //!
 //! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the
-//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; whoever only
+//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; a client that only
 //! sends has just the latter. The exclusive command queue is also the lock by which one of several
 //! actors of a name is the active one.
 //!
@@ -236,7 +236,7 @@ pub enum BusError {
         #[source]
         cause: Shown,
     },
-    /// It takes no messages from anybody. It ends by itself.
+    /// It takes no messages from anybody. That ends without help.
     #[error(
         "the broker blocks all who publish ({reason}), so nothing can be sent or received; give it memory and disk (rabbitmqctl status shows its alarms)"
     )]

@@ -144,7 +144,7 @@ impl Scale {
         }
     }
 
-    /// The PLC counts in site time by itself.
+    /// The PLC itself counts in site time.
     pub(super) fn plc() -> PlcConfig {
         PlcConfig {
             timeout: embassy(PLC),

@@ -93,7 +93,7 @@ fn silence() -> Silence {
 /// A number, and what happened.
 type Raised = (u64, fn(Silence) -> Event);
 
-fn told(incident: Uuid, notices: &[Raised]) -> Message {
+fn message(incident: Uuid, notices: &[Raised]) -> Message {
     let notices = notices.iter().map(|(id, event)| Notice {
         id: NoticeId(*id),
         incident,
@@ -104,5 +104,5 @@ fn told(incident: Uuid, notices: &[Raised]) -> Message {
 }
 
 fn alert() -> Message {
-    told(Uuid::new_v4(), &[(1, Event::Down)])
+    message(Uuid::new_v4(), &[(1, Event::Down)])
 }

@@ -44,7 +44,7 @@ fn effective(monitor: &Monitor) -> String {
 }
 
 #[test]
-fn without_anything_it_listens_locally_alerts_after_five_minutes_and_tells_nobody() {
+fn without_anything_it_listens_locally_alerts_after_five_minutes_and_notifies_nobody() {
     for text in ["", BUILT_IN] {
         let monitor = parse(text).unwrap();
         assert_eq!(monitor.listen.to_string(), "127.0.0.1:8080");

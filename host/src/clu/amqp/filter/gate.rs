@@ -43,8 +43,8 @@ const ANSWERS: Limit = Limit {
 };
 /// The consumer of the replies.
 pub(in super::super) const REPLIES: &str = "replies";
-/// A command with a longer body arrives without it. One with a longer body than is taken is told
-/// so, if it is no longer than this.
+/// A command with a longer body arrives without it. If its body is longer than
+/// what is accepted, but no longer than this, the answer says so.
 const LONGEST_COMMAND: usize = 2 * MAX_COMMAND_BYTES;
 /// A longer body is looked at by nobody here.
 const SHORT_BODY: usize = 512;
