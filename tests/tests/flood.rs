@@ -16,7 +16,7 @@ struct Flood {
 }
 
 impl Flood {
-    async fn start(vhost: &Vhost, commanders: usize, command: &str) -> Self {
+    async fn start(vhost: &Vhost, key: &'static str, commanders: usize, command: &str) -> Self {
         let mut raw = RawConnection::unconfirmed(vhost.address(), vhost.name()).await;
         let sent = Arc::<AtomicU64>::default();
         let count = Arc::clone(&sent);
@@ -26,7 +26,7 @@ impl Flood {
                 .map(|number| format!("flood{}.lvmbeat", number % commanders))
                 .collect();
             let command = |commander| Command {
-                routing_key: "command.lvmbeat",
+                routing_key: key,
                 commander,
                 body: body.as_bytes(),
             };
@@ -47,11 +47,11 @@ impl Drop for Flood {
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// L1: the dome stays open while somebody sends more than has ever been answered.
-async fn stays_open(commanders: usize, command: &'static str) {
+async fn stays_open(key: &'static str, commanders: usize, command: &'static str) {
     let _turn = TURN.lock().await;
     let vhost = broker::vhost().await;
     let mut chain = Chain::observing(&vhost.url(), 1).await;
-    let flood = Flood::start(&vhost, commanders, command).await;
+    let flood = Flood::start(&vhost, key, commanders, command).await;
     chain.stays_open(2 * PLC_TIMEOUT).await;
     // What starved everybody was 4000 a second.
     let sent = flood.sent.load(Ordering::Relaxed);
@@ -61,17 +61,29 @@ async fn stays_open(commanders: usize, command: &'static str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l1_the_dome_stays_open_while_one_client_floods_with_status() {
-    stays_open(1, "status").await;
+    stays_open("command.lvmbeat", 1, "status").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l1_the_dome_stays_open_while_a_client_of_many_names_floods() {
-    stays_open(5000, "status").await;
+    stays_open("command.lvmbeat", 5000, "status").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l1_the_dome_stays_open_while_one_client_floods_with_sets() {
-    stays_open(1, "set nobody").await;
+    stays_open("command.lvmbeat", 1, "set nobody").await;
+}
+
+/// To somebody else, which the actor overhears.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l1_the_dome_stays_open_while_somebody_floods_with_lvmecps_replies() {
+    stays_open("reply.flood.lvmecp", 1, "status").await;
+}
+
+/// To the actor itself, and to none of its commands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l1_the_dome_stays_open_while_somebody_floods_with_replies_to_the_actor() {
+    stays_open("reply.lvmbeat.lvmecp", 1, "status").await;
 }
 
 /// An actor that hangs, or is far, leaves the broker no heap of messages.

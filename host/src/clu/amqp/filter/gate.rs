@@ -43,9 +43,9 @@ const ANSWERS: Limit = Limit {
 };
 /// The consumer of the replies.
 pub(in super::super) const REPLIES: &str = "replies";
-/// A command with a longer body arrives without it. One with a longer body than is taken is told
-/// so, if it is no longer than this.
-const LONGEST_COMMAND: usize = 2 * MAX_COMMAND_BYTES;
+/// A message with a longer body arrives without it: as many as the prefetch says wait in memory. A
+/// command with a longer body than is taken is told so, if it is no longer than this.
+const LONGEST_BODY: usize = 2 * MAX_COMMAND_BYTES;
 /// A longer body is looked at by nobody here.
 const SHORT_BODY: usize = 512;
 /// `set`s of one commander; of all together there is no limit, as one of them keeps the dome open.
@@ -149,11 +149,12 @@ struct Sender {
 }
 
 impl Gate {
-    /// For consumers of commands and of replies with these prefetches.
-    pub(in super::super) fn new(commands: u16, replies: u16, shared: Arc<Shared>) -> Self {
+    /// For consumers of commands and of replies with this prefetch. What the broker may send before
+    /// an acknowledgement has to be more than is dropped in a row, or a flood waits for each (L1).
+    pub(in super::super) fn new(prefetch: u16, shared: Arc<Shared>) -> Self {
         Self {
-            commands: Lane::new(COMMANDS, SETS, commands / 8),
-            replies: Lane::new(REPLIES, ANSWERS, replies / 2),
+            commands: Lane::new(COMMANDS, SETS, prefetch / 8),
+            replies: Lane::new(REPLIES, ANSWERS, prefetch / 8),
             started: tokio::time::Instant::now(),
             shared,
         }
@@ -234,7 +235,7 @@ impl Lane {
     ) {
         let size = body_size(frame);
         let is_reply = self.tag == REPLIES;
-        if self.is_holding(channel) && !is_reply && size > LONGEST_COMMAND as u64 {
+        if self.is_holding(channel) && size > LONGEST_BODY as u64 {
             // X2: it would be refused for its length, after it had taken so much memory.
             if let Some(size) = frame.get_mut(FRAME_HEADER + 4..FRAME_HEADER + CONTENT_HEADER) {
                 size.fill(0);
