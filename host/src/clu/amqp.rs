@@ -278,7 +278,7 @@ impl Node {
         dial_limit: Duration,
     ) -> Result<Session, BusError> {
         let at = |error| self.classify(&error);
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared::new(&spec.heartbeats));
         let connection = self
             .connect(spec, socket, &shared, dial_limit)
             .await

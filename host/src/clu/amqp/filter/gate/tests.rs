@@ -47,7 +47,9 @@ fn command(commander: &str, body: &str) -> Vec<u8> {
 }
 
 fn filter(prefetch: u16) -> (Filter, Arc<Shared>) {
-    let shared = Arc::<Shared>::default();
+    let heartbeats = (0..100).map(|number| format!("c{number}"));
+    let heartbeats: Vec<_> = heartbeats.chain(["overwatcher".to_owned()]).collect();
+    let shared = Arc::new(Shared::new(&heartbeats));
     let gate = Gate::new(prefetch, Arc::clone(&shared));
     (Filter::with(Some(gate)), shared)
 }
@@ -78,6 +80,49 @@ async fn l1_a_flood_is_dropped_and_sets_and_others_get_through() {
         command("flood.lvmbeat", "set overwatcher"),
     ] {
         assert_eq!(through(&mut filter, &other), other);
+    }
+}
+
+/// What passes of a heartbeat's `set`s is a beat, and what is none takes nothing of their share.
+#[tokio::test(start_paused = true)]
+async fn l1_whatever_a_flood_is_made_of_the_sets_of_another_heartbeat_get_through() {
+    let task = message(
+        COMMANDS,
+        &[("commander_id", "gort.lvmbeat"), ("task", "x")],
+        br#"{"command_string": "set overwatcher"}"#,
+    );
+    let disguised = message(
+        COMMANDS,
+        &[("commander_id", "gort.lvmbeat")],
+        br#"{"x": "set overwatcher", "command_string": "status"}"#,
+    );
+    let names: Vec<u8> = (0..20_000)
+        .flat_map(|number| command(&format!("x{number}.lvmbeat"), &format!("set x{number}")))
+        .collect();
+    for flood in [
+        command("gort.lvmbeat", "set nobody").repeat(20_000),
+        command("gort.lvmbeat", "set c1").repeat(20_000),
+        task.repeat(20_000),
+        disguised.repeat(20_000),
+        names,
+    ] {
+        let (mut filter, _) = filter(512);
+        let passed = through(&mut filter, &flood).len();
+        assert!(passed < flood.len() / 3, "{passed} of {}", flood.len());
+        for _ in 0..100 {
+            let set = command("gort.lvmbeat", "set overwatcher");
+            assert_eq!(through(&mut filter, &set), set);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn l1_sets_without_a_proof_leave_those_with_one_alone() {
+    let (mut filter, _) = filter(512);
+    let _ = through(&mut filter, &command("x.y", "set c1").repeat(20_000));
+    for _ in 0..100 {
+        let set = command("gort.lvmbeat", "set c1 --seen 1.b");
+        assert_eq!(through(&mut filter, &set), set);
     }
 }
 
