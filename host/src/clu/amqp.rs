@@ -267,10 +267,7 @@ impl Node {
         // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP
         // likes.
         let dial = async move |uri, _| {
-            let gate = prefetch.map(|prefetch| {
-                let replies = prefetch.min(queues::REPLIES_PREFETCH);
-                Gate::new(prefetch, replies, Arc::clone(&shared))
-            });
+            let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(&shared)));
             let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket, gate)).await;
             Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
         };
@@ -286,7 +283,7 @@ impl Node {
         dial_limit: Duration,
     ) -> Result<Session, BusError> {
         let at = |error| self.classify(&error);
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared::new(&spec.heartbeats));
         let connection = self
             .connect(spec, socket, &shared, dial_limit)
             .await

@@ -51,6 +51,9 @@ pub struct SessionSpec {
     /// ids, as a topic exchange understands it. `#.lvmecp` is all that lvmecp answers to
     /// anybody; `#` is everything.
     pub overhears: Option<String>,
+    /// The heartbeats by which the dome stays open: a `set` of one of them is delivered before all
+    /// that is too much (L1).
+    pub heartbeats: Vec<String>,
     /// How many messages of each queue may be on their way to this process, where they do not
     /// expire.
     pub prefetch: u16,
@@ -63,6 +66,7 @@ impl SessionSpec {
             name: name.to_owned(),
             commands: None,
             overhears: None,
+            heartbeats: Vec::new(),
             prefetch: 1,
         }
     }

@@ -395,6 +395,9 @@ mod tests {
         bus.locked.store(true, Ordering::SeqCst);
         drop(block);
         assert!(matches!(connection.next().await, Step::Unblocked));
+        // S3: what others have sent meanwhile passes first, while nobody listens.
+        let soon = LONGEST_PAUSE / 2;
+        assert!(timeout(soon, connection.next()).await.is_err());
         let failed = connection.next().await;
         assert!(
             matches!(failed, Step::Failed(BusError::Blocked { .. })),

@@ -304,8 +304,19 @@ pub enum MalformedCause {
 /// Whether it is worth decoding that body because it may be a `set`, as CLU's clients write it.
 /// Costs one look at a short body.
 pub(crate) fn may_be_set(body: &[u8]) -> bool {
+    set_by(body).is_some()
+}
+
+/// The arguments of the `set` that a short body is, as CLU's clients write it, and of nothing
+/// else.
+pub(crate) fn set_by(body: &[u8]) -> Option<&str> {
     const LONGEST: usize = 512;
-    body.len() <= LONGEST && str::from_utf8(body).is_ok_and(|body| body.contains("\"set "))
+    let body = str::from_utf8(body).ok().filter(|it| it.len() <= LONGEST)?;
+    let after = |text: &'_ str, token| text.trim_start().strip_prefix(token);
+    let value = after(after(after(body, "{")?, "\"command_string\"")?, ":")?;
+    let (arguments, rest) = after(value, "\"set ")?.split_once('"')?;
+    let is_whole = rest.trim() == "}" && !arguments.contains('\\');
+    is_whole.then_some(arguments)
 }
 
 /// Reads a message from the command queue.

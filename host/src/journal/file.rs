@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
 use super::entry::Entry;
+use crate::config::text_file;
 
 /// A file of this size is renamed, and another begun, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -94,7 +95,11 @@ fn append(path: &Path, entry: &Entry) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    // X2: a FIFO would keep the thread for good.
+    let size = match text_file::length(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => 0,
+        length => length?,
+    };
     if size > 0 && size.saturating_add(line.len() as u64) > LARGEST {
         rotate(path)?;
     }
@@ -174,7 +179,7 @@ pub fn read(path: &Path) -> Result<Read, ReadError> {
     let files = (1..=KEPT_FILES).rev().map(|number| older(path, number));
     let mut found = false;
     for file in files.chain([path.to_owned()]) {
-        match File::open(&file) {
+        match text_file::length(&file).and_then(|_| File::open(&file)) {
             Ok(open) => {
                 found = true;
                 let failed = |source| ReadError::Unreadable {
@@ -266,6 +271,20 @@ mod tests {
         let read = read(&folder.file()).unwrap();
         assert_eq!((read.entries, read.skipped), (entries, 0));
         assert_eq!(lost.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn x2_what_is_no_file_is_named_and_neither_written_nor_waited_for() {
+        let folder = Folder::new("no-file");
+        fs::create_dir(&folder.0).unwrap();
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.arg(folder.file()).status().unwrap().success());
+        let refused = append(&folder.file(), &entry(1, "open")).unwrap_err();
+        assert_eq!(refused.to_string(), "it is a FIFO, not a file");
+        let Err(ReadError::Unreadable { source, .. }) = read(&folder.file()) else {
+            panic!("it is read");
+        };
+        assert_eq!(source.to_string(), "it is a FIFO, not a file");
     }
 
     #[test]

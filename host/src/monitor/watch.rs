@@ -406,6 +406,7 @@ async fn take_lock(path: PathBuf) -> Result<Option<Lock>, MonitorError> {
     let cause = match timeout(LOAD_LIMIT, locking).await {
         Ok(Ok(Ok(lock))) => return Ok(Some(lock)),
         Ok(Ok(Err(NoLock::Taken))) => return Err(MonitorError::Locked(path)),
+        Ok(Ok(Err(NoLock::NoFile(kind)))) => return Err(MonitorError::NoStateFile { path, kind }),
         Ok(Ok(Err(cause))) => cause,
         Ok(Err(died)) => NoLock::Impossible(died.into()),
         Err(_) => NoLock::NoAnswer,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 /// in other words.
 fn answers() -> Vec<(&'static str, u16, Value)> {
     let unchanged = "State has not changed. No notification sent.";
+    let sent = "Notification that the observatory is down is on its way.";
     vec![
         ("/heartbeat", 200, json!({"message": "Heartbeat received."})),
         (
@@ -26,7 +27,7 @@ fn answers() -> Vec<(&'static str, u16, Value)> {
         (
             "/notify/down",
             200,
-            json!({"enabled": true, "active": true, "message": null}),
+            json!({"enabled": true, "active": true, "message": sent}),
         ),
         (
             "/status",
