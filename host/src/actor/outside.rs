@@ -77,7 +77,8 @@ pub(super) async fn beat(
             return;
         }
         let report = snapshots.borrow_and_update().as_ref().map(Snapshot::report);
-        let Some(report) = report else { continue };
+        let Some(mut report) = report else { continue };
+        report.beat_every = Some(period.as_secs_f64());
         let failure = monitor.beat(&report).await.err();
         let beaten = Beaten {
             monitor: place,

@@ -41,6 +41,8 @@ pub struct Monitor {
     pub alert_after: Duration,
     /// How often it looks.
     pub check_every: Duration,
+    /// How often the actor beats, unless it says so itself.
+    pub beat_every: Duration,
     /// A gap in listening of this length is no observed silence (M3).
     pub attention: Duration,
     /// The observed silence between two reminders, if there are any.

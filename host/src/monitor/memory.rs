@@ -157,7 +157,9 @@ impl Memory {
     /// A beat was received.
     pub(super) fn beat(&mut self, report: Option<Report>, at: Moment) {
         self.counters.beats += 1;
+        self.history.heard(at.wall);
         if let Some(report) = report {
+            self.history.reported(&report, at.wall);
             self.report = Some((report, at.wall));
         }
         let silence = self.alarm.status(at.now).silence;
@@ -172,7 +174,6 @@ impl Memory {
             self.raise(notification, at);
         }
         self.last_seen = Some(at.wall);
-        self.history.heard(at.wall);
         self.follow(at);
     }
 

@@ -58,6 +58,7 @@ impl Saved {
     pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
         self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
         self.outbox.clean(secrets);
+        self.history.incidents = self.history.incidents.shown(secrets);
         self
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn config() -> Monitor {
         debug: false,
         alert_after: Duration::from_secs(300),
         check_every: Duration::from_secs(120),
+        beat_every: Duration::from_secs(15),
         attention: Duration::from_secs(2),
         remind_every: None,
         ping_token: None,

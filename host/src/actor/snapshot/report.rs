@@ -39,6 +39,7 @@ impl Snapshot {
             health: None,
             delivery: None,
             stopping: None,
+            beat_every: None,
         }
     }
 }
@@ -94,7 +95,9 @@ mod tests {
                     "engineering_mode": false,
                     "engineering_mode_age": 2.0,
                     "plc_acknowledges": true,
+                    "plc_acknowledges_age": 2.0,
                     "plc_heartbeat_error": false,
+                    "plc_heartbeat_error_age": 2.0,
                     "plc_acknowledged_age": 2.0,
                 },
                 "network": [{"name": "lco", "up": true}],
