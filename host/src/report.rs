@@ -36,6 +36,7 @@ pub struct Report {
     /// The actor's farewell: it was stopped in order, and this is its last report.
     pub stopping: Option<StoppingReport>,
     /// The actor sends a beat this often.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub beat_every: Option<f64>,
 }
 
@@ -75,6 +76,14 @@ impl Report {
     pub(crate) fn standing(&self) -> Health {
         let said = self.health.as_ref().and_then(|health| health.state);
         said.unwrap_or_else(|| self.inferred())
+    }
+
+    /// Whether it says less than one that came so many seconds before: an actor on stand-by beats
+    /// beside the active one.
+    pub(crate) fn yields_to(&self, earlier: &Self, seconds: f64) -> bool {
+        self.standing() == Health::Unknown
+            && earlier.standing() != Health::Unknown
+            && (0.0..FACTS_EXPIRE).contains(&seconds)
     }
 
     fn inferred(&self) -> Health {
@@ -498,6 +507,22 @@ mod tests {
             ..HealthReport::default()
         });
         assert_eq!(report.standing(), Health::NotArriving, "as it is said");
+    }
+
+    #[test]
+    fn a_stand_by_beside_the_active_actor_hides_nothing() {
+        let of = |state| Report {
+            health: Some(HealthReport {
+                state: Some(state),
+                ..HealthReport::default()
+            }),
+            ..Report::default()
+        };
+        let (active, stand_by) = (of(Health::Held), of(Health::Unknown));
+        assert!(stand_by.yields_to(&active, 15.0));
+        assert!(!stand_by.yields_to(&active, 90.0), "the active one is gone");
+        assert!(!stand_by.yields_to(&stand_by, 15.0));
+        assert!(!active.yields_to(&stand_by, 15.0));
     }
 
     #[test]

@@ -160,7 +160,12 @@ impl Memory {
         self.history.heard(at.wall);
         if let Some(report) = report {
             self.history.reported(&report, at.wall);
-            self.report = Some((report, at.wall));
+            let yields = self.report.as_ref().is_some_and(|(earlier, received)| {
+                report.yields_to(earlier, at.wall.duration_since(*received).as_secs_f64())
+            });
+            if !yields {
+                self.report = Some((report, at.wall));
+            }
         }
         let silence = self.alarm.status(at.now).silence;
         let mut all_clear = self.alarm.beat(at.now);

@@ -137,15 +137,15 @@ fn step(page: &Page, step: &Step) -> Markup {
             span.when { (page.moment(step.at)) }
             span {
                 @match &step.what {
-                    Happened::Health(Health::Held) => "the dome heartbeat is held",
-                    Happened::Health(Health::NotArriving) => "the dome heartbeat is sent, and not acknowledged",
-                    Happened::Health(Health::Closing) => "the dome is not known to be closed yet",
-                    Happened::Health(Health::ClosedByWatchdog) => "the dome is closed, the PLC's time having run out",
-                    Happened::Health(Health::Bypassed) => "engineering mode: lvmecp itself feeds the PLC",
-                    Happened::Health(Health::Ok | Health::Late) => "the dome heartbeat arrives",
-                    Happened::Health(Health::Unknown) => "another actor is active",
+                    Happened::Health(Health::Held) => "dome heartbeat held",
+                    Happened::Health(Health::NotArriving) => "dome heartbeat sent, and not acknowledged",
+                    Happened::Health(Health::Closing) => "dome not known to be closed",
+                    Happened::Health(Health::ClosedByWatchdog) => "closed by the watchdog",
+                    Happened::Health(Health::Bypassed) => "engineering mode on: lvmecp itself feeds the PLC",
+                    Happened::Health(Health::Ok | Health::Late) => "released: the dome heartbeat arrived again",
+                    Happened::Health(Health::Unknown) => "on stand-by",
                     Happened::Dome(dome) => { "dome " (dome.words()) }
-                    Happened::DomeUnknown => "where the dome is, is not known",
+                    Happened::DomeUnknown => "dome unknown",
                     Happened::TimeRanOut => "the PLC's time ran out",
                     Happened::Stopped(text) => { "the actor was stopped " (by_whom(text)) }
                     Happened::Silent => "last beat before the silence",

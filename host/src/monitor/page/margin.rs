@@ -95,7 +95,7 @@ pub(super) fn least(page: &Page) -> Markup {
         }
         @if all.is_some_and(|margin| margin.withheld)
             && let Some(fed) = least(&|margin| !margin.withheld) {
-            "; " (seconds(fed.left)) " while it was not"
+            "; " (seconds(fed.left)) " while nothing was withheld"
         }
     }
 }

@@ -151,7 +151,7 @@ fn emission(page: &Page, report: &Report, received: Timestamp) -> Markup {
     } = &report.emission;
     html! {
         dl.facts {
-            (hold(report))
+            (hold(report, elapsed(received, page.now) >= OLD_REPORT))
             @if let Some(enclosure) = &report.enclosure {
                 div { dt { "PLC" } dd { (plc(page, enclosure, elapsed(received, page.now).as_secs_f64())) } }
             }
@@ -163,8 +163,8 @@ fn emission(page: &Page, report: &Report, received: Timestamp) -> Markup {
                 }
             }
             div {
-                dt { "Left at the PLC" }
-                dd { (margin::least(page)) ", in the last 24 h as reported" }
+                dt { "Least left, last 24 h" }
+                dd { (margin::least(page)) }
             }
             div {
                 dt { "Smallest margin" }
@@ -197,19 +197,24 @@ fn plc(page: &Page, enclosure: &EnclosureReport, age: f64) -> Markup {
     }
 }
 
-fn hold(report: &Report) -> Markup {
+fn hold(report: &Report, old: bool) -> Markup {
+    let (passes, holds) = if old {
+        ("passed the heartbeat on", "held the heartbeat")
+    } else {
+        ("passes the heartbeat on", "holds the heartbeat")
+    };
     html! {
         div {
             dt { "lvmbeat" }
             dd {
                 @match &report.hold {
-                    None => (verdict(true, "passes the heartbeat on")),
+                    None => (verdict(true, passes)),
                     Some(hold) if hold.fault => {
-                        (verdict(false, "holds the heartbeat")) ": " bdi { (clip(&hold.text)) }
+                        (verdict(false, holds)) ": " bdi { (clip(&hold.text)) }
                         @if let Some(held) = hold.seconds { "; for " (seconds(held)) }
                     }
                     Some(hold) => {
-                        (verdict(true, "passes the heartbeat on")) ", at its pace"
+                        (verdict(true, passes)) ", at its pace"
                         @if !hold.text.is_empty() { " (" bdi { (clip(&hold.text)) } ")" }
                     }
                 }

@@ -11,13 +11,13 @@ fn incidents_are_shown_with_causes_and_course_and_linked_from_the_strip() {
     says(
         &html,
         &[
-            "Incidents: 02:53 held, closing, closed by watchdog.",
+            "Incidents: 02:53 held, closing, closed by watchdog, 21:26 silent.",
             "Held, closing, closed by watchdog From 02:53:45 UTC (23:53 Santiago) to 02:57:25 UTC (23:57 Santiago), 3 min 40 s.",
             "no beat of overwatcher, from 02:53:15 UTC (23:53 Santiago) to 02:57:25 UTC",
             "link lco is down, from 02:54:15 UTC",
             "02:54:38 UTC (23:54 Santiago) the PLC's time ran out",
-            "the dome is closed, the PLC's time having run out",
-            "02:57:25 UTC (23:57 Santiago) the dome heartbeat arrives",
+            "closed by the watchdog",
+            "02:57:25 UTC (23:57 Santiago) released: the dome heartbeat arrived again",
             "Silent From 2 Jan 21:26 UTC",
             "1 earlier incident",
         ],
@@ -64,9 +64,8 @@ fn l1_the_least_that_was_left_is_named_with_its_window_and_counts_what_was_withh
     says(
         &html,
         &[
-            "Time left at the PLC, last 24 hours none at 02:56:05 UTC (23:56 Santiago), when its time had run out; 48.5 s while it was not",
-            "Left at the PLC none at 02:56:05 UTC",
-            ", in the last 24 h as reported",
+            "Time left at the PLC, last 24 hours none at 02:56:05 UTC (23:56 Santiago), when its time had run out; 48.5 s while nothing was withheld",
+            "Least left, last 24 h none at 02:56:05 UTC",
             "46.9 s left before the PLC would have closed the dome, since the actor was started: 31 Dec 03:12 UTC",
         ],
     );
@@ -82,7 +81,7 @@ fn l1_the_least_that_was_left_is_named_with_its_window_and_counts_what_was_withh
     );
     view.history.course.margins.clear();
     let html = page(&view);
-    says(&html, &["Left at the PLC not known yet"]);
+    says(&html, &["Least left, last 24 h not known yet"]);
     assert!(!html.contains("margin-line"));
 }
 

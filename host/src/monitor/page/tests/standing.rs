@@ -222,7 +222,7 @@ fn a_farewell_is_not_a_failure_of_the_network_until_another_actor_beats() {
     assert_eq!(word(&page(&view)), "UP");
     for (text, said) in [
         ("", "stopped in order at"),
-        ("a slip", "stopped (a slip) at"),
+        ("a slip", "stopped ( a slip ) at"),
     ] {
         let mut view = sample::stopped();
         report(&mut view).stopping.as_mut().unwrap().text = text.to_owned();
