@@ -324,12 +324,13 @@ fn causes(report: &Report, wall: Timestamp) -> Vec<Cause> {
             });
         }
     }
-    let delivery = report.delivery.as_ref();
-    if let Some((delivery, text)) = delivery.and_then(|it| Some((it, it.text.as_ref()?))) {
+    if let Some(text) = report.undelivered() {
+        let delivery = report.delivery.as_ref();
+        let since = delivery.and_then(|delivery| delivery.seconds);
         causes.push(Cause {
             about: text.clone(),
             text: text.clone(),
-            from: ago(wall, delivery.seconds.unwrap_or_default()),
+            from: ago(wall, since.unwrap_or_default()),
             to: None,
         });
     }

@@ -164,13 +164,18 @@ fn emission(page: &Page, report: &Report, received: Timestamp) -> Markup {
             }
             div {
                 dt { "Least left, last 24 h" }
-                dd { (margin::least(page)) }
+                dd {
+                    @if let Some(left) = report.delivery.as_ref().and_then(|delivery| delivery.least_left) {
+                        (seconds(left)) " while the dome was not known to be closed, by the actor's count. As reported here: "
+                    }
+                    (margin::least(page))
+                }
             }
             div {
                 dt { "Smallest margin" }
                 dd {
                     @match smallest_margin {
-                        Some(margin) if *margin > 0.0 => { (seconds(*margin)) " left before the PLC would have closed the dome" }
+                        Some(margin) if *margin > 0.0 => { (seconds(*margin)) " left before the PLC would have closed the dome, between two heartbeats that nothing withheld" }
                         Some(margin) => { (verdict(false, "none left")) " (" (seconds(*margin)) ")" }
                         None => "not measured yet",
                     }

@@ -18,8 +18,8 @@ use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::Kind;
 use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
 use crate::report::{
-    Dome, EmissionReport, EnclosureReport, Health, HealthReport, HeartbeatReport, HoldReport,
-    LinkReport, Report,
+    DeliveryReport, Dome, EmissionReport, EnclosureReport, Health, HealthReport, HeartbeatReport,
+    HoldReport, LinkReport, Report,
 };
 pub use between::{
     closed_by_watchdog, closing, earlier_actor, held, late, late_beat, not_arriving, stand_by,
@@ -355,6 +355,12 @@ fn report() -> Report {
             plc_acknowledged_age: Some(12.0),
         }),
         health: health(Health::Ok, 33_600.0, &[]),
+        delivery: Some(DeliveryReport {
+            seconds: Some(7.3),
+            closes_in: Some(52.7),
+            least_left: Some(0.0),
+            ..DeliveryReport::default()
+        }),
         beat_every: Some(15.0),
         network: vec![
             LinkReport {

@@ -184,12 +184,15 @@ pub(super) fn countdown(page: &Page) -> Markup {
         return html! {};
     };
     let age = elapsed(received, page.now);
-    let ran_out = |text: &str, at: Option<Timestamp>| {
-        html! { (text) "the PLC's time ran out" @if let Some(at) = at { " at " (page.moment(at)) } "." }
+    let ran_out = |at: Option<Timestamp>| {
+        html! { "the PLC's time ran out" @if let Some(at) = at { " at " (page.moment(at)) } "." }
     };
     html! {
         @match (delivery.closing_for, delivery.closes_in) {
-            (Some(closing), _) => { "As reported, " (ran_out("", before(received, closing))) }
+            (Some(closing), _) => {
+                @if delivery.confirmed == Some(true) { "As its registers say, " } @else { "By the actor's count, " }
+                (ran_out(before(received, closing)))
+            }
             (None, Some(_)) if page.standing.dome_is_closed(page.now) => {}
             (None, Some(left)) => {
                 @let until = Duration::try_from_secs_f64(left).ok();
@@ -197,7 +200,7 @@ pub(super) fn countdown(page: &Page) -> Markup {
                     Some(left) => {
                         "The PLC closes the dome in at most " strong { (shrinking(left)) } " unless a heartbeat arrives."
                     }
-                    None => (ran_out("Unless a heartbeat arrived in time, ", before(received, -left))),
+                    None => { "Unless a heartbeat arrived in time, " (ran_out(before(received, -left))) }
                 }
             }
             (None, None) => {}
@@ -222,32 +225,19 @@ pub(super) fn reported(page: &Page) -> Markup {
     }
 }
 
-/// Everything that is wrong or late, in the actor's words, the first cause first.
+/// Everything that is wrong or late, in the actor's words, what holds the dome heartbeat first.
 fn causes(report: &Report) -> Vec<String> {
-    let mut causes: Vec<String> = Vec::new();
-    let mut add = |text: &str| {
-        if !text.is_empty() && !causes.iter().any(|known| known == text) {
-            causes.push(text.to_owned());
-        }
-    };
-    if let Some(hold) = report.hold.as_ref().filter(|hold| hold.fault) {
-        add(&hold.text);
-    }
-    if let Some(text) = report
-        .delivery
-        .as_ref()
-        .and_then(|delivery| delivery.text.as_ref())
-    {
-        add(text);
-    }
-    match report
+    let said = report
         .health
         .as_ref()
-        .filter(|health| health.state.is_some())
-    {
-        Some(health) => health.late.iter().for_each(|text| add(text)),
-        None => stale(report).iter().for_each(|text| add(text)),
+        .filter(|health| health.state.is_some());
+    let mut causes = said.map_or_else(|| stale(report), |health| health.late.clone());
+    if said.is_none() || causes.is_empty() {
+        let hold = report.hold.as_ref().filter(|hold| hold.fault);
+        let hold = hold.map(|hold| hold.text.clone());
+        causes.splice(0..0, hold.into_iter().chain(report.undelivered().cloned()));
     }
+    causes.retain(|text| !text.is_empty());
     causes
 }
 

@@ -75,7 +75,7 @@ fn up_is_said_with_its_age_and_nothing_to_do() {
             "overwatcher",
             "2.1 s of 30 s; smallest margin: 23.4 s",
             "Dome open",
-            "46.9 s left before the PLC would have closed the dome",
+            "46.9 s left before the PLC would have closed the dome, between two heartbeats",
         ],
     );
     does_not_say(&html, &["Urgent"]);

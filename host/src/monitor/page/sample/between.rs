@@ -36,8 +36,7 @@ pub fn late() -> View {
             timeout: Some(120.0),
             ..HeartbeatReport::default()
         });
-        let late =
-            ["heartbeat scheduler was last received 75 s ago (timeout 60 s); it is not critical"];
+        let late = ["scheduler (not critical) silent for 1 min 15 s (timeout 60 s)"];
         report.health = health(Health::Late, 15.0, &late);
     })
 }
@@ -52,13 +51,17 @@ fn overwatcher_is_dead(report: &mut Report) {
         seconds: Some(23.0),
     });
     report.emission.acknowledged_age = Some(33.0);
-    let late = ["heartbeat scheduler was last received 41 s ago (every 20 s)"];
+    let late = [
+        "overwatcher silent for 53 s (timeout 30 s)",
+        "scheduler (not critical) silent for 41 s (it beats every 20 s)",
+    ];
     report.health = health(Health::Held, 23.0, &late);
     report.delivery = Some(DeliveryReport {
         seconds: Some(33.0),
-        text: None,
+        cause: Some("held".to_owned()),
+        text: Some("it is held".to_owned()),
         closes_in: Some(27.0),
-        closing_for: None,
+        ..DeliveryReport::default()
     });
 }
 
@@ -72,12 +75,14 @@ pub fn not_arriving() -> View {
     reporting(|report| {
         report.emission.last_outcome = Some("no_answer".to_owned());
         report.emission.acknowledged_age = Some(41.0);
-        report.health = health(Health::NotArriving, 12.0, &[]);
+        let late = ["no heartbeat acknowledged for 41 s: lvmecp does not answer"];
+        report.health = health(Health::NotArriving, 12.0, &late);
         report.delivery = Some(DeliveryReport {
             seconds: Some(41.0),
+            cause: Some("no_answer".to_owned()),
             text: Some("lvmecp does not answer".to_owned()),
             closes_in: Some(19.0),
-            closing_for: None,
+            ..DeliveryReport::default()
         });
     })
 }
@@ -86,12 +91,13 @@ pub fn not_arriving() -> View {
 pub fn closing() -> View {
     reporting(|report| {
         overwatcher_is_dead(report);
-        report.health = health(Health::Closing, 8.0, &[]);
+        let late = ["overwatcher silent for 1 min 28 s (timeout 30 s)"];
+        report.health = health(Health::Closing, 8.0, &late);
         report.delivery = Some(DeliveryReport {
             seconds: Some(68.0),
-            text: None,
-            closes_in: None,
             closing_for: Some(8.0),
+            confirmed: Some(true),
+            ..DeliveryReport::default()
         });
         if let Some(enclosure) = &mut report.enclosure {
             (enclosure.dome, enclosure.dome_open) = (Some(Dome::Moving), None);

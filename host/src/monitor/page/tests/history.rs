@@ -65,8 +65,8 @@ fn l1_the_least_that_was_left_is_named_with_its_window_and_counts_what_was_withh
         &html,
         &[
             "Time left at the PLC, last 24 hours none at 02:56:05 UTC (23:56 Santiago), when its time had run out; 48.5 s while nothing was withheld",
-            "Least left, last 24 h none at 02:56:05 UTC",
-            "46.9 s left before the PLC would have closed the dome, since the actor was started: 31 Dec 03:12 UTC",
+            "Least left, last 24 h 0 s while the dome was not known to be closed, by the actor's count. As reported here: none at 02:56:05 UTC",
+            "46.9 s left before the PLC would have closed the dome, between two heartbeats that nothing withheld, since the actor was started: 31 Dec 03:12 UTC",
         ],
     );
     let mut view = sample::up();
@@ -81,7 +81,7 @@ fn l1_the_least_that_was_left_is_named_with_its_window_and_counts_what_was_withh
     );
     view.history.course.margins.clear();
     let html = page(&view);
-    says(&html, &["Least left, last 24 h not known yet"]);
+    says(&html, &["As reported here: not known yet"]);
     assert!(!html.contains("margin-line"));
 }
 

@@ -29,8 +29,8 @@ fn held_is_said_with_the_countdown_all_causes_and_what_to_do() {
             "The PLC closes the dome in at most 23 s unless a heartbeat arrives.",
             "So since 07:11:38 UTC (04:11 Santiago), for 27 s.",
             "What to do: bring back what is named below.",
-            "Dome open. Reported 4 s ago: heartbeat overwatcher was last received 53 s ago (timeout 30 s) \
-             heartbeat scheduler was last received 41 s ago (every 20 s)",
+            "Dome open. Reported 4 s ago: overwatcher silent for 53 s (timeout 30 s) \
+             scheduler (not critical) silent for 41 s (it beats every 20 s)",
         ],
     );
     // Said once, at the top.
@@ -51,7 +51,7 @@ fn the_countdown_ends_with_the_moment_at_which_the_plcs_time_ran_out() {
     does_not_say(&html, &["at most"]);
     says(
         &page(&sample::closing()),
-        &["As reported, the PLC's time ran out at 07:11:53 UTC (04:11 Santiago)."],
+        &["As its registers say, the PLC's time ran out at 07:11:53 UTC (04:11 Santiago)."],
     );
 }
 
@@ -92,7 +92,7 @@ fn a_heartbeat_that_does_not_arrive_is_as_bad_as_one_that_is_held() {
         &[
             "The dome heartbeat is sent, and nobody acknowledges it.",
             "The PLC closes the dome in at most 15 s",
-            "lvmecp does not answer",
+            "no heartbeat acknowledged for 41 s: lvmecp does not answer",
             "What to do: check that lvmecp runs and reaches the PLC.",
         ],
     );
@@ -170,7 +170,7 @@ fn all_that_is_late_is_named_and_what_was_never_heard_and_is_not_critical_is_no_
         &html,
         &[
             "Something is late; nothing is withheld because of it yet.",
-            "heartbeat scheduler was last received 75 s ago (timeout 60 s)",
+            "scheduler (not critical) silent for 1 min 15 s (timeout 60 s)",
             "weather not critical not heard yet",
         ],
     );
