@@ -148,10 +148,10 @@ pub(super) fn stopped(page: &Page) -> Markup {
 /// What follows "stopped".
 pub(super) fn by_whom(text: &str) -> Markup {
     html! {
-        @match text.strip_prefix("stopped ") {
-            Some(by) => bdi { (clip(by)) },
-            None if text.is_empty() => "in order",
-            None => { "(" bdi { (clip(text)) } ")" }
+        @match text.strip_prefix("stopped").map(str::trim_start).unwrap_or(text) {
+            "" => "in order",
+            by if by.starts_with("by ") => bdi { (clip(by)) },
+            other => { "(" bdi { (clip(other)) } ")" }
         }
     }
 }
