@@ -85,6 +85,9 @@ fn silence() -> Silence {
         last_hold: Some("der Beobachter „schweigt“".to_owned()),
         dome: None,
         dome_unknown_since: None,
+        heard_again: None,
+        relapses: 0,
+        stopped: None,
         dome_open: Some(true),
         engineering_mode: Some(false),
     }
@@ -100,7 +103,7 @@ fn told(incident: Uuid, notices: &[Raised]) -> Message {
         raised: "2025-06-01T03:17:05Z".parse().unwrap(),
         event: event(silence()),
     });
-    Message::Notices(notices.collect())
+    notices.collect::<Vec<_>>().into()
 }
 
 fn alert() -> Message {

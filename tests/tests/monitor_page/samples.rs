@@ -86,8 +86,13 @@ impl Samples {
         }
     }
 
-    /// For the scripts: the name, word and address of each.
-    pub(crate) fn given(&self) -> Value {
+    /// For the scripts: the name, word and address of each; in parts, since each script has a limit.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Value> {
+        self.served.chunks(5).map(|part| json!(part))
+    }
+
+    /// All of them at once.
+    pub(crate) fn all(&self) -> Value {
         json!(self.served)
     }
 }

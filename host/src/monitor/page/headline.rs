@@ -101,6 +101,9 @@ fn since(page: &Page) -> Markup {
         return html! { strong.bad { "Meanwhile the observatory is silent." } };
     }
     html! {
+        @if let Some(again) = view.clearing {
+            "Heard again since " (page.moment(again)) ": the all-clear comes when that has lasted. "
+        }
         @if other { "Observatory: " (state) } @else { (word) }
         @if let Some(since) = view.since {
             " since " (page.moment(since)) ", for " (growing(elapsed(since, page.now))) "."

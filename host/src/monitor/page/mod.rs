@@ -53,8 +53,6 @@ pub struct Setting {
     pub action: Option<String>,
     /// Times are shown in UTC first, and in this zone second.
     pub time_zone: TimeZone,
-    /// How often it is looked whether there is an alarm.
-    pub check_every: Duration,
     /// How often the actor beats, unless its report says so.
     pub beat_every: Duration,
     /// Where the page is, for its links.
@@ -72,7 +70,6 @@ impl Setting {
             subject: config.wording.subject.clone(),
             action: config.wording.action.clone(),
             time_zone: config.wording.time_zone.clone(),
-            check_every: config.check_every,
             beat_every: config.beat_every,
             root: mount::root(mount::prefix(config), "/"),
             ping_token: config.ping_token.is_some(),

@@ -179,8 +179,8 @@ pub(super) fn countdown(page: &Page) -> Markup {
     let Some((report, received)) = page.standing.last else {
         return html! {};
     };
-    let is_told = page.standing.now == Now::Stopped || report.standing().closes_the_dome();
-    let Some(delivery) = report.delivery.as_ref().filter(|_| is_told) else {
+    let runs = page.standing.now == Now::Stopped || report.standing().closes_the_dome();
+    let Some(delivery) = report.delivery.as_ref().filter(|_| runs) else {
         return html! {};
     };
     let age = elapsed(received, page.now);

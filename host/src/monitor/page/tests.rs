@@ -103,6 +103,18 @@ fn down_is_said_with_what_to_do() {
 }
 
 #[test]
+fn what_was_heard_again_is_said_before_the_all_clear() {
+    let mut view = sample::up();
+    view.clearing = Some(sample::ago(20));
+    says(
+        &page(&view),
+        &[
+            "Heard again since 07:11:45 UTC (04:11 Santiago): the all-clear comes when that has lasted.",
+        ],
+    );
+}
+
+#[test]
 fn waiting_is_said_with_where_to_look() {
     let html = page(&sample::waiting());
     assert_eq!(word(&html), "WAITING");

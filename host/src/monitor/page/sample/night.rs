@@ -1,4 +1,4 @@
-//! A night as the reports told it.
+//! A night as the reports had it.
 
 use super::ago;
 use crate::monitor::history::course::{Course, Margin, Stretch};
