@@ -5,17 +5,18 @@ use embassy_time::Instant;
 use jiff::Timestamp;
 use lvmbeat_core::{BeatError, Cause, Decision, HeartbeatId, LinkState, Outcome, Reason};
 
-use super::commanders::Commanders;
 use super::ecp::Ended;
-use super::snapshot::{HeartbeatView, LinkView};
+use super::snapshot::{HeartbeatView, LinkView, Setters};
 use crate::clock::{Moment, seconds};
-use crate::config::Supervisor;
+use crate::config::{Config, Supervisor};
 
 /// All of it.
 pub(super) struct Known {
     pub(super) supervisor: Supervisor,
     /// When each heartbeat last counted as received, in the order of the configuration.
     last_seen: Vec<Option<Timestamp>>,
+    /// How often each beats while all is well, likewise.
+    intervals: Vec<f64>,
     last_emitted_ecp: Option<Timestamp>,
     /// How often each was received, whether or not it counted.
     beats: Vec<u64>,
@@ -34,8 +35,10 @@ pub(super) struct Set<'a> {
 }
 
 impl Known {
-    pub(super) fn new(supervisor: Supervisor) -> Self {
+    pub(super) fn new(supervisor: Supervisor, config: &Config) -> Self {
+        let intervals = config.heartbeats.iter();
         Self {
+            intervals: intervals.map(|it| it.interval.as_secs_f64()).collect(),
             last_seen: vec![None; supervisor.heartbeats().iter().count()],
             beats: vec![0; supervisor.heartbeats().iter().count()],
             supervisor,
@@ -114,21 +117,28 @@ impl Known {
         self.beats.iter().sum()
     }
 
-    pub(super) fn heartbeats(&self, now: Instant, commanders: &Commanders) -> Vec<HeartbeatView> {
-        let rows = self.supervisor.heartbeats().iter().zip(&self.last_seen);
-        let rows = rows.zip(&self.beats);
-        rows.map(|(((id, heartbeat), last_seen), beats)| HeartbeatView {
-            name: heartbeat.name().to_string(),
-            critical: heartbeat.is_critical(),
-            current: heartbeat.is_fresh(now),
-            last_seen: *last_seen,
-            age: heartbeat.age(now).map(seconds),
-            proven_age: heartbeat.greatest_age(now).map(seconds),
-            timeout: seconds(heartbeat.timeout()),
-            smallest_margin: heartbeat.smallest_margin().map(seconds),
-            beats: *beats,
-            setters: commanders.shown(id, now),
-        })
+    /// But for who sets them.
+    pub(super) fn heartbeats(&self, now: Instant) -> Vec<HeartbeatView> {
+        let rows = self.supervisor.heartbeats().iter();
+        let rows = rows
+            .zip(&self.last_seen)
+            .zip(&self.intervals)
+            .zip(&self.beats);
+        rows.map(
+            |((((_, heartbeat), last_seen), interval), beats)| HeartbeatView {
+                name: heartbeat.name().to_string(),
+                critical: heartbeat.is_critical(),
+                current: heartbeat.is_fresh(now),
+                last_seen: *last_seen,
+                age: heartbeat.age(now).map(seconds),
+                proven_age: heartbeat.greatest_age(now).map(seconds),
+                timeout: seconds(heartbeat.timeout()),
+                interval: *interval,
+                smallest_margin: heartbeat.smallest_margin().map(seconds),
+                beats: *beats,
+                setters: Setters::default(),
+            },
+        )
         .collect()
     }
 

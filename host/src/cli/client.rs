@@ -12,6 +12,7 @@ use crate::clu::client::{self, Client, Connected, Finished};
 use crate::clu::message::{Code, Keywords, Reply};
 use crate::clu::{CommandError, CommandOptions, SessionSpec};
 use crate::config::Config;
+use crate::report::Health;
 
 /// Makes one command string of words, each quoted where it has to be.
 pub(super) fn join(words: &[String]) -> Result<String, Failure> {
@@ -76,6 +77,19 @@ pub(super) fn ask(
         session.close().await;
         Ok(finished?)
     })
+}
+
+/// What `status` exits with: whether the dome heartbeat reaches the PLC. A Python actor tells no
+/// health, and a state of a later version is not known to be good.
+pub(super) fn well(finished: &Finished) -> Result<(), Failure> {
+    let mut replies = finished.replies.iter().rev();
+    let state = replies.find_map(|reply| reply.body.get("health")?.get("state")?.as_str());
+    let good = [Health::Ok, Health::Late].map(Health::as_str);
+    ended(Some(finished.code))?;
+    match state {
+        Some(state) if !good.contains(&state) => Err(Failure::NotWell),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Sets a heartbeat. A first `set` is answered with a value, which the second one repeats: so it
@@ -238,5 +252,38 @@ mod tests {
     \"d\": \"x\"
 }";
         assert_eq!(indented(keywords.as_object().unwrap()), expected);
+    }
+
+    fn answered(code: Code, body: Value) -> Finished {
+        let Value::Object(body) = body else {
+            panic!("{body}")
+        };
+        let reply = Reply {
+            sender: None,
+            command_id: None,
+            commander_id: None,
+            code,
+            internal: false,
+            body,
+        };
+        let replies = vec![reply];
+        Finished { replies, code }
+    }
+
+    #[test]
+    fn a_status_fails_unless_the_dome_heartbeat_reaches_the_plc() {
+        let well = |state: &str| {
+            let body = serde_json::json!({"health": {"state": state}});
+            well(&answered(Code::Done, body))
+        };
+        for health in Health::ALL {
+            let good = matches!(health, Health::Ok | Health::Late);
+            assert_eq!(well(health.as_str()).is_err(), !good, "{health:?}");
+        }
+        assert!(matches!(well("of a later version"), Err(Failure::NotWell)));
+        let python = serde_json::json!({"heartbeats": {}});
+        assert!(super::well(&answered(Code::Done, python.clone())).is_ok());
+        let failed = super::well(&answered(Code::Failed, python));
+        assert!(matches!(failed, Err(Failure::Answered)));
     }
 }

@@ -16,7 +16,7 @@ use self::table::Seen;
 use super::client::{self, Form};
 use super::{Failure, print};
 use crate::clock::{BootClock, Clock as _};
-use crate::clu::message::Code;
+use crate::clu::message::{Code, Keywords};
 use crate::config::Config;
 
 /// Shows it once, or with `period` again and again.
@@ -30,22 +30,24 @@ pub(super) fn run(
         return watch::run(config, period, limit);
     }
     let actor = &config.actor.name;
-    let form = if json { Form::Json } else { Form::Indented };
-    if json || !io::stdout().is_terminal() {
-        return client::send(config, actor, "status", limit, form);
-    }
     let finished = client::ask(config, actor, "status", limit)?;
-    if finished.code != Code::Done {
+    let table = io::stdout().is_terminal() && !json && finished.code == Code::Done;
+    if table {
+        print_table(config, &client::keywords(&finished.replies))?;
+    } else {
+        let form = if json { Form::Json } else { Form::Indented };
         client::print_all(&finished.replies, actor, form)?;
-        return Err(Failure::Answered);
     }
+    client::well(&finished)
+}
+
+fn print_table(config: &Config, keywords: &Keywords) -> Result<(), Failure> {
     let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
     let look = look();
-    let keywords = client::keywords(&finished.replies);
     print(&lines::text(
         &table::table(Seen {
-            actor,
-            keywords: &keywords,
+            actor: &config.actor.name,
+            keywords,
             at: BootClock.wall(),
             zone: &zone,
             width: look.width,
