@@ -341,10 +341,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 wait.form(),
             )
         }
-        Command::Status { wait, watch } => {
-            let config = Config::load(file)?;
-            status::run(&config, wait.timeout, wait.json, watch)
-        }
         Command::Set { name, wait } => {
             let config = Config::load(file)?;
             client::set(
