@@ -112,7 +112,7 @@ async fn s5_what_holds_is_named_by_status_log_metrics_and_reply() {
     assert_eq!(ecp.heartbeats().len(), 1);
     let address = watched.http.address();
     for reason in ["in_flight", "retry"] {
-        let name = format!("lvmbeat_holds_total{{reason=\"{reason}\"}}");
+        let name = format!("lvmbeat_paced_total{{reason=\"{reason}\"}}");
         let counted = async || {
             view::metric(address, &name)
                 .await

@@ -191,6 +191,17 @@ impl Enclosure {
         self.known(self.engineering_mode, now)
     }
 
+    /// When each fact was itself last said.
+    pub(super) fn said(&self) -> [(&'static str, Option<Timestamp>); 4] {
+        let of = |fact: Option<Fact<bool>>| fact.map(|fact| fact.said.wall);
+        [
+            ("dome", self.dome.map(|fact| fact.said.wall)),
+            ("engineering_mode", of(self.engineering_mode)),
+            ("plc_acknowledges", of(self.plc_acknowledges)),
+            ("plc_heartbeat_error", of(self.plc_heartbeat_error)),
+        ]
+    }
+
     /// For the monitor outside; nothing until the enclosure has spoken.
     pub fn report(&self, now: Instant) -> Option<EnclosureReport> {
         let dome = self.dome(now);

@@ -15,6 +15,7 @@ pub use super::enclosure::Enclosure;
 pub use super::health::{DeliveryView, HealthView};
 pub use super::outside::OutsideView;
 pub use super::session_view::SessionState;
+use crate::probes::Latencies;
 
 /// The actor at one moment. All ages and margins are seconds.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub acknowledged_age: Option<f64>,
     pub in_flight: bool,
     pub emissions: Counts,
+    /// From the decision to emit to the enclosure's answer.
+    pub latencies: Latencies,
     /// Whether the dome heartbeat arrives at the PLC.
     pub delivery: DeliveryView,
     /// L1: the PLC's timeout minus the longest time between two acknowledged heartbeats between
@@ -245,6 +248,7 @@ pub(crate) mod tests {
                 acknowledged: 3,
                 ..Counts::default()
             },
+            latencies: Latencies::default(),
             smallest_margin: None,
             enclosure: Enclosure::default(),
             outside: Vec::new(),

@@ -419,7 +419,7 @@ async fn metrics_tell_the_state_and_what_is_pending() {
     let answer = monitored.get("/metrics").await;
     assert_eq!(
         answer.headers[header::CONTENT_TYPE],
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        "text/plain; version=0.0.4; charset=utf-8"
     );
     for line in [
         "lvmbeat_monitor_state{state=\"down\"} 1",
@@ -432,8 +432,14 @@ async fn metrics_tell_the_state_and_what_is_pending() {
         "lvmbeat_monitor_heartbeats_total 12",
         "lvmbeat_monitor_state_file_failing 0",
         "lvmbeat_monitor_own_beat_failures_in_row 2",
-        "# TYPE lvmbeat_monitor_own_beat_age_seconds gauge",
-        "# EOF",
+        "# TYPE lvmbeat_monitor_own_beat_timestamp_seconds gauge",
+        "# TYPE lvmbeat_monitor_heartbeats_total counter",
+        concat!(
+            "lvmbeat_monitor_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
+        "# TYPE process_start_time_seconds gauge",
     ] {
         assert!(
             answer.body.lines().any(|shown| shown == line),
