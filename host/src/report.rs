@@ -29,6 +29,12 @@ pub struct Report {
     pub enclosure: Option<EnclosureReport>,
     /// The network links.
     pub network: Vec<LinkReport>,
+    /// How the whole is. Nothing: an actor of an earlier version.
+    pub health: Option<HealthReport>,
+    /// Whether the dome heartbeat arrives at the PLC.
+    pub delivery: Option<DeliveryReport>,
+    /// The actor's farewell: it was stopped in order, and this is its last report.
+    pub stopping: Option<StoppingReport>,
 }
 
 impl Report {
@@ -48,6 +54,17 @@ impl Report {
         if let Some(hold) = &mut self.hold {
             clean(&mut hold.reason);
             clean(&mut hold.text);
+        }
+        if let Some(health) = &mut self.health {
+            clean(&mut health.text);
+            health.late.truncate(MAX_HEARTBEATS + MAX_LINKS + 1);
+            health.late.iter_mut().for_each(clean);
+        }
+        if let Some(delivery) = &mut self.delivery {
+            delivery.text.iter_mut().for_each(clean);
+        }
+        if let Some(stopping) = &mut self.stopping {
+            clean(&mut stopping.text);
         }
         self
     }
@@ -95,6 +112,109 @@ pub struct EmissionReport {
     pub acknowledged_age: Option<f64>,
     /// L1: the PLC's timeout minus the longest time between two acknowledged ones.
     pub smallest_margin: Option<f64>,
+}
+
+/// How the whole is, in one word. The order is from good to bad, but for the last two.
+#[derive(Serialize, Deserialize, ToSchema, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// The dome heartbeat arrives, and everything is on time.
+    Ok,
+    /// Something misses its expected time; nothing is withheld because of it yet.
+    Late,
+    /// The dome heartbeat is held.
+    Held,
+    /// The dome heartbeat is sent, and not acknowledged.
+    NotArriving,
+    /// The PLC's time has run out, and the dome is not known to be closed.
+    Closing,
+    /// The PLC's time has run out, and the dome is known to be closed.
+    ClosedByWatchdog,
+    /// Engineering mode: `lvmecp` beats to the PLC by itself, whatever lvmbeat decides.
+    Bypassed,
+    /// Not known: another actor is active.
+    Unknown,
+}
+
+impl Health {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Late,
+        Self::Held,
+        Self::NotArriving,
+        Self::Closing,
+        Self::ClosedByWatchdog,
+        Self::Bypassed,
+        Self::Unknown,
+    ];
+
+    /// As `status` and metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Late => "late",
+            Self::Held => "held",
+            Self::NotArriving => "not_arriving",
+            Self::Closing => "closing",
+            Self::ClosedByWatchdog => "closed_by_watchdog",
+            Self::Bypassed => "bypassed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether the PLC gets no heartbeat of lvmbeat, so that it closes the dome or has done so.
+    pub fn closes_the_dome(self) -> bool {
+        match self {
+            Self::Held | Self::NotArriving | Self::Closing | Self::ClosedByWatchdog => true,
+            Self::Ok | Self::Late | Self::Bypassed | Self::Unknown => false,
+        }
+    }
+}
+
+/// A state that a later version names is not known here.
+fn health_or_nothing<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Health>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.and_then(|name| Health::ALL.into_iter().find(|one| one.as_str() == name)))
+}
+
+/// How the whole is.
+#[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
+#[serde(default)]
+pub struct HealthReport {
+    /// In one word.
+    #[serde(deserialize_with = "health_or_nothing")]
+    pub state: Option<Health>,
+    /// How long it has been so.
+    pub seconds: Option<f64>,
+    /// In one sentence.
+    pub text: String,
+    /// Everything that is stale or late, a sentence each, what is critical first.
+    pub late: Vec<String>,
+}
+
+/// Whether the dome heartbeat arrives at the PLC.
+#[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
+#[serde(default)]
+pub struct DeliveryReport {
+    /// Time since an emission was last acknowledged, or since the start.
+    pub seconds: Option<f64>,
+    /// Why the last emission was not acknowledged, if it was not.
+    pub text: Option<String>,
+    /// The PLC closes the dome in so many seconds, at the latest, if nothing arrives.
+    pub closes_in: Option<f64>,
+    /// The PLC's time ran out so long ago.
+    pub closing_for: Option<f64>,
+}
+
+/// The farewell of an actor.
+#[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
+#[serde(default)]
+pub struct StoppingReport {
+    /// By what: `stopped by SIGTERM`.
+    pub text: String,
 }
 
 /// Where the dome was heard to be.

@@ -36,6 +36,9 @@ impl Snapshot {
             },
             enclosure: self.enclosure.report(self.at),
             network: network.collect(),
+            health: None,
+            delivery: None,
+            stopping: None,
         }
     }
 }

@@ -331,6 +331,7 @@ fn report() -> Report {
                 up: true,
             },
         ],
+        ..Report::default()
     }
 }
 
