@@ -5,11 +5,15 @@ use lvmbeat_core::{Cause, HeartbeatId, LinkId, Reason};
 use tracing::Level;
 
 use super::words::Words;
+use crate::clock::seconds;
+use crate::journal::span;
 
 /// What holds now, without its numbers: an age that grows is no change.
 #[derive(Default)]
 pub(super) struct Holding {
     fault: Option<Fault>,
+    /// The first of the faults that follow each other.
+    held_since: Option<Instant>,
     /// The pace that was logged last.
     pace: Option<Cause>,
 }
@@ -33,8 +37,8 @@ pub(super) enum Subject {
 pub(super) enum Change {
     /// The dome heartbeat is held, for this first cause.
     Held(Reason),
-    /// Nothing is wrong any more.
-    Released,
+    /// Nothing is wrong any more; something had been for so long.
+    Released(Option<Duration>),
 }
 
 impl Subject {
@@ -76,7 +80,10 @@ impl Holding {
             subject,
             since: now,
         });
-        Some(reason.map_or(Change::Released, Change::Held))
+        let since = self.held_since.filter(|_| kind.is_some()).unwrap_or(now);
+        let before = std::mem::replace(&mut self.held_since, kind.map(|_| since));
+        let lasted = before.and_then(|since| now.checked_duration_since(since));
+        Some(reason.map_or(Change::Released(lasted), Change::Held))
     }
 
     fn observe_pace(&mut self, reason: Option<Reason>) -> Option<Change> {
@@ -97,7 +104,7 @@ impl Change {
     pub(super) fn level(&self) -> Level {
         match self {
             Self::Held(Reason::InFlight(_) | Reason::CutOff(_) | Reason::Retry(_)) => Level::DEBUG,
-            Self::Released
+            Self::Released(_)
             | Self::Held(
                 Reason::PathSlow(None)
                 | Reason::NeverSeen(_)
@@ -121,11 +128,16 @@ impl Change {
     }
 
     pub(super) fn log(&self, words: &Words<'_>) {
-        let Self::Held(reason) = self else {
-            tracing::info!(
-                "dome heartbeat released: every critical heartbeat is fresh and every link is up"
-            );
-            return;
+        let reason = match self {
+            Self::Held(reason) => reason,
+            Self::Released(lasted) => {
+                let lasted = lasted.map(|lasted| format!(" after {}", span(seconds(lasted))));
+                tracing::info!(
+                    "dome heartbeat released{}: every critical heartbeat is fresh and every link is up",
+                    lasted.unwrap_or_default()
+                );
+                return;
+            }
         };
         let (text, reason) = (words.describe(reason), reason.cause().as_str());
         match self.level() {
@@ -155,7 +167,19 @@ mod tests {
         // The pace is no fault.
         let pace = Reason::CutOff(Duration::from_secs(1));
         let changes = holding.observe(Some(pace), T2);
-        assert!(changes.eq([Change::Released, Change::Held(pace)]));
+        let lasted = Some(T2 - T0);
+        assert!(changes.eq([Change::Released(lasted), Change::Held(pace)]));
         assert_eq!(holding.lasted(T2), None);
+        assert_eq!(holding.observe(slow(2), T2).count(), 1);
+        // Another cause is the same hold.
+        let other = Some(Reason::NothingCritical);
+        assert_eq!(
+            holding.observe(other, T2 + Duration::from_secs(1)).count(),
+            1
+        );
+        let later = T2 + Duration::from_secs(5);
+        let lasted = Some(Duration::from_secs(5));
+        let changes = holding.observe(None, later);
+        assert!(changes.eq([Change::Released(lasted)]));
     }
 }

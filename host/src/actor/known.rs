@@ -16,6 +16,8 @@ pub(super) struct Known {
     /// When each heartbeat last counted as received, in the order of the configuration.
     last_seen: Vec<Option<Timestamp>>,
     last_emitted_ecp: Option<Timestamp>,
+    /// Why the last emission failed, if it did, in words.
+    pub(super) last_failure: Option<String>,
     /// Heartbeats that were received, whether or not they counted.
     pub(super) beats: u64,
     /// Decisions to hold, in the order of [`Cause::ALL`].
@@ -38,6 +40,7 @@ impl Known {
             last_seen: vec![None; supervisor.heartbeats().iter().count()],
             supervisor,
             last_emitted_ecp: None,
+            last_failure: None,
             beats: 0,
             holds: [0; Cause::ALL.len()],
         }
@@ -71,10 +74,21 @@ impl Known {
         let known = self
             .supervisor
             .emission_ended(ended.ticket, ended.outcome, at.now);
+        if known {
+            self.last_failure.clone_from(&ended.cause);
+        }
         if known && ended.outcome == Outcome::Acknowledged {
             self.last_emitted_ecp = Some(at.wall);
         }
         known
+    }
+
+    /// S5: a new session knows nothing, and nobody hears what becomes of the emission under way.
+    pub(super) fn forget(&mut self, now: Instant) {
+        if self.supervisor.emission().in_flight_since().is_some() {
+            self.last_failure = None;
+        }
+        self.supervisor.forget(now);
     }
 
     /// Whether every critical heartbeat is fresh and every link is up at `now` (S1).

@@ -46,7 +46,6 @@ use crate::clock::{Clock, Moment};
 use crate::clu::bus::Bus;
 use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
-use crate::journal::Recorder;
 use crate::peer::Secrets;
 
 /// How long ending in order may take.
@@ -85,8 +84,6 @@ pub async fn run(
     let config = Arc::new(config);
     let mut actor = Actor::new(config.clone(), bus, clock.clone())?;
     let (mut tasks, mut reports) = spawn_tasks(&config, &actor, &clock, &snapshots)?;
-    let journal = config.actor.journal.clone();
-    let mut recorder = Recorder::start(journal, config.ecp.plc_timeout, clock.wall());
     let mut ticks = interval(tick_period(&config));
     // After a pause one tick is enough; it is the gap that counts.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -101,8 +98,7 @@ pub async fn run(
             _ = ticks.tick() => {
                 let at = moment();
                 actor.tick(at);
-                let shown = actor.state.snapshot(at.now);
-                recorder.observe(&shown, at.wall);
+                let shown = actor.shown(at);
                 snapshots.send_replace(Some(shown));
             }
             Some(ended) = tasks.join_next() => return Err(ActorError::TaskDied(describe(ended))),
@@ -121,7 +117,7 @@ pub async fn run(
         }
     }
     tracing::info!("stopping");
-    recorder.stopping(clock.wall());
+    actor.recorder.stopping(clock.wall());
     tasks.shutdown().await;
     actor.connection.close(SHUTDOWN_LIMIT).await;
     Ok(())

@@ -113,7 +113,7 @@ impl State {
     /// S5: a new session knows nothing, but that nothing waits in its queue that was sent before
     /// `since` (S3).
     pub(super) fn session_opened(&mut self, since: Instant, broker: &str, now: Instant) {
-        self.known.supervisor.forget(now);
+        self.known.forget(now);
         self.known.supervisor.path_proven(since);
         self.refused.session_opened();
         self.session.opened(broker, &self.config.actor.name);
@@ -125,7 +125,7 @@ impl State {
 
     pub(super) fn session_ended(&mut self, cause: &'static str, now: Instant) {
         // Whatever is under way has lost its connection; its end is not worth waiting for (S5).
-        self.known.supervisor.forget(now);
+        self.known.forget(now);
         self.session.ended(cause);
     }
 
@@ -163,6 +163,7 @@ impl State {
             uptime: age(Some(self.started)).unwrap_or_default(),
             session: self.session.state,
             session_error: self.session.error.clone(),
+            session_ended: self.session.ended,
             path_age: path.and_then(|path| path.greatest_age(now)).map(seconds),
             heartbeats: self.known.heartbeats(now),
             links: self.known.links(),
@@ -174,6 +175,7 @@ impl State {
             }),
             last_emitted_ecp: self.known.last_emitted_ecp(),
             last_outcome: emission.last_outcome(),
+            last_failure: self.known.last_failure.clone(),
             acknowledged_age: age(emission.last_acknowledged()),
             in_flight: emission.in_flight_since().is_some(),
             emissions: *emission.counts(),
@@ -182,6 +184,7 @@ impl State {
             outside: self.outside.clone(),
             relay_box: self.relay_box.clone(),
             counters: self.counters(),
+            journal: None,
         }
     }
 

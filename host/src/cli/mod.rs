@@ -108,7 +108,8 @@ enum Command {
         #[arg(long, conflicts_with = "program")]
         url: Option<String>,
     },
-    /// Tell from the actor's journal why the dome closed last, or what happened since a moment
+    /// Tell why the dome closed last, or what happened since a moment: from the actor's journal if
+    /// it is on this machine, or else from what the actor answers
     Why {
         /// Everything since then: `2h`, `20:00`, `yesterday 20:00`, or a date and time
         #[arg(long, value_name = "MOMENT")]
@@ -119,6 +120,11 @@ enum Command {
         /// As a JSON document
         #[arg(long)]
         json: bool,
+        /// Ask the actor, even if its journal is on this machine
+        #[arg(long)]
+        ask: bool,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Print the completions for a shell
     Completions {
@@ -209,12 +215,8 @@ enum Failure {
     /// A session, but no end of the command.
     #[error(transparent)]
     NoAnswer(#[from] CommandError),
-    #[error(
-        "there is no journal: set actor.journal or actor.log_dir, as the actor's configuration does"
-    )]
-    NoJournal,
-    #[error(transparent)]
-    Journal(#[from] crate::journal::ReadError),
+    #[error("the actor does not know the command 'history': it is of an earlier version")]
+    NoHistory,
     #[error(transparent)]
     Moment(#[from] crate::journal::when::NoMoment),
     #[error("a command cannot contain the character NUL")]
@@ -230,7 +232,6 @@ impl Failure {
             Self::Actor(crate::actor::ActorError::Config(_))
             | Self::Config(_)
             | Self::Broker(_)
-            | Self::NoJournal
             | Self::Moment(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
             Self::Actor(_)
@@ -239,7 +240,7 @@ impl Failure {
             | Self::Signals(_)
             | Self::Output(_)
             | Self::Listen { .. }
-            | Self::Journal(_)
+            | Self::NoHistory
             | Self::Unhealthy(_)
             | Self::Answered => 1,
         })
@@ -312,7 +313,17 @@ fn run(cli: Cli) -> Result<(), Failure> {
             since,
             last: _,
             json,
-        } => why::run(&Config::load(file)?, since.as_deref(), json),
+            ask,
+            wait,
+        } => {
+            let question = why::Question {
+                since: since.as_deref(),
+                as_json: json,
+                ask,
+                limit: wait.timeout,
+            };
+            why::run(&Config::load(file)?, &question)
+        }
         Command::Completions { shell } => completions(shell),
     }
 }

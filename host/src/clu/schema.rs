@@ -69,6 +69,36 @@ pub fn lvmbeat() -> Value {
                 "description": "Why the dome heartbeat is held although this heartbeat was set.",
                 "type": "string"
             },
+            "journal": {
+                "description": "The file in which the actor writes down what happened; null without one.",
+                "type": ["object", "null"],
+                "properties": {
+                    "failure": {"description": "Why it cannot be written; null if it can.", "type": ["string", "null"]},
+                    "unwritten": {"description": "Entries that are not in it for that reason.", "type": "integer"}
+                }
+            },
+            "history": {
+                "description": "What happened, the oldest first, as far as the actor has it in memory.",
+                "type": "object",
+                "properties": {
+                    "entries": {"type": "array", "items": {"$ref": "#/definitions/entry"}},
+                    "left_out": {"description": "Older entries that a reply has no room for.", "type": "integer"}
+                }
+            },
+            "closing": {
+                "description": "The last closing of the dome; null if none is known.",
+                "type": ["object", "null"],
+                "properties": {
+                    "verdict": {
+                        "description": "Whether the PLC closed it for want of a heartbeat, it closed while lvmbeat was not running, something else closed it, or the PLC had to and nobody said that it did.",
+                        "type": "string",
+                        "enum": ["watchdog", "while_not_running", "not_lvmbeat", "not_heard_to_close"]
+                    },
+                    "summary": {"description": "Why, in words; times are in UTC.", "type": "string"},
+                    "entries": {"type": "array", "items": {"$ref": "#/definitions/entry"}},
+                    "left_out": {"description": "Older entries that a reply has no room for.", "type": "integer"}
+                }
+            },
             "uptime": {
                 "description": "Seconds since the actor started.",
                 "type": "number"
@@ -108,6 +138,22 @@ fn definitions() -> Value {
         },
         "seconds": {
             "type": ["number", "null"]
+        },
+        "entry": {
+            "description": "One thing that happened; what else is in it depends on the event.",
+            "type": "object",
+            "properties": {
+                "at": {"description": "When, by the actor's clock.", "type": "string"},
+                "event": {
+                    "type": "string",
+                    "enum": [
+                        "started", "stopping", "health", "held", "released", "emissions", "session", "lapse",
+                        "dome", "engineering_mode", "plc_time_ran_out", "plc_error", "unknown"
+                    ]
+                },
+                "words": {"description": "The same for people.", "type": "string"}
+            },
+            "required": ["at", "event", "words"]
         },
         "heartbeat": {
             "type": "object",

@@ -13,6 +13,7 @@ pub use super::box_view::BoxView;
 pub use super::enclosure::Enclosure;
 pub use super::outside::OutsideView;
 pub use super::session_view::SessionState;
+pub use crate::journal::Disk;
 
 /// The actor at one moment. All ages and margins are seconds.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub uptime: f64,
     pub session: SessionState,
     pub session_error: Option<String>,
+    /// Why the last session ended.
+    pub session_ended: Option<&'static str>,
     /// How long what is received may have been on its way.
     pub path_age: Option<f64>,
     pub heartbeats: Vec<HeartbeatView>,
@@ -33,6 +36,8 @@ pub struct Snapshot {
     pub hold: Option<Hold>,
     pub last_emitted_ecp: Option<Timestamp>,
     pub last_outcome: Option<Outcome>,
+    /// Why the last emission failed, if it did, in words.
+    pub last_failure: Option<String>,
     /// Time since the enclosure last acknowledged a heartbeat.
     pub acknowledged_age: Option<f64>,
     pub in_flight: bool,
@@ -44,6 +49,8 @@ pub struct Snapshot {
     /// The watchdog box, if one is configured.
     pub relay_box: Option<BoxView>,
     pub counters: Counters,
+    /// How it stands with the journal's file, if there is one.
+    pub journal: Option<Disk>,
 }
 
 /// How often things happened since the start.
@@ -129,6 +136,7 @@ pub(crate) mod tests {
             uptime: 100.0,
             session: SessionState::Open,
             session_error: None,
+            session_ended: None,
             path_age: Some(0.25),
             heartbeats: vec![HeartbeatView {
                 name: "overwatcher".to_owned(),
@@ -155,6 +163,7 @@ pub(crate) mod tests {
             }),
             last_emitted_ecp: None,
             last_outcome: Some(Outcome::Acknowledged),
+            last_failure: None,
             acknowledged_age: Some(33.0),
             in_flight: false,
             emissions: Counts {
@@ -166,6 +175,7 @@ pub(crate) mod tests {
             outside: Vec::new(),
             relay_box: None,
             counters,
+            journal: None,
         }
     }
 }
