@@ -293,6 +293,12 @@ fn process(metrics: &mut Metrics, snapshot: &Snapshot) {
         "Whether this actor has a session and is the active one",
         snapshot.session == SessionState::Open,
     );
+    let journal = snapshot.journal.as_ref();
+    metrics.flag(
+        "journal_written",
+        "Whether the file of the journal could be written the last time",
+        journal.map(|disk| disk.failure.is_none()),
+    );
     metrics.seconds("uptime_seconds", "Time since the start", snapshot.uptime);
     metrics.seconds(
         "path_age_seconds",

@@ -137,10 +137,6 @@ impl Entry {
             Event::PlcError { on: false } | Event::EngineeringMode { .. } | Event::Dome { .. } => {
                 tracing::info!("{text}");
             }
-            // The first cause has its own line.
-            Event::Held { causes, .. } if causes.len() > 1 => {
-                tracing::warn!(causes = causes.join("; "), "more than one thing is wrong");
-            }
             Event::Held { .. }
             | Event::Released { .. }
             | Event::Started { .. }
