@@ -16,8 +16,8 @@ use lvmbeat_tests::client::RawClient;
 use lvmbeat_tests::config::ActorConfig;
 use lvmbeat_tests::disk::Disk;
 use lvmbeat_tests::ecp::FakeEcp;
-use lvmbeat_tests::eventually;
 use lvmbeat_tests::process::{Finished, Launch};
+use lvmbeat_tests::{eventually, throughout};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -244,8 +244,9 @@ async fn a_night_is_told_since_any_moment_and_as_json() {
 async fn a_killed_actor_loses_nothing_of_its_journal_and_the_next_one_goes_on_with_it() {
     let vhost = broker::vhost().await;
     let mut night = Night::begin(&vhost.url(), 1).await;
+    let open = at(&night.until("dome", |entry| entry["state"] == "open").await);
     night.chain.kill_client("c0").await;
-    night.until("held", |_| true).await;
+    night.until("held", |entry| at(entry) > open).await;
     night.chain.actor.kill().await;
     // As if the machine had stopped while it wrote.
     let mut file = fs::OpenOptions::new()
@@ -397,7 +398,7 @@ async fn clients_ask_for_the_history_and_why_asks_where_there_is_no_file() {
     assert_eq!(entries[0]["event"], "started");
     let open = entries
         .iter()
-        .find(|entry| entry["state"] == "open")
+        .find(|entry| entry["words"] == "dome open")
         .unwrap();
     assert_eq!(open["words"], "dome open");
     let since = ask(&format!("history --since {}", open["at"].as_str().unwrap())).await;
@@ -487,7 +488,7 @@ async fn a_killed_lvmecp_is_told_as_what_did_not_arrive() {
     let failed = after["entries"].as_array().unwrap();
     let failed = failed
         .iter()
-        .find(|entry| entry["event"] == "emissions")
+        .find(|entry| entry["event"] == "emissions" && entry["outcome"] != "acknowledged")
         .unwrap();
     let text = failed["text"].as_str().unwrap();
     assert!(text.contains("lvmecp"), "{failed}");
@@ -498,7 +499,7 @@ async fn without_a_broker_the_file_tells_that_it_was_gone() {
     let mut broker = Broker::start().await;
     let mut night = Night::begin(&broker.url(), 1).await;
     let mark = night.chain.dome.mark();
-    broker.kill().await;
+    broker.kill();
     night.chain.dome.wait_for(mark, SOON, "dome_closed").await;
     night.until("plc_time_ran_out", |_| true).await;
     let told = night.why(&["--json"]).await;
@@ -513,4 +514,65 @@ async fn without_a_broker_the_file_tells_that_it_was_gone() {
     // Nobody can be asked, and that is said.
     let asked = night.why(&["--ask", "--timeout", "3"]).await;
     assert_eq!(asked.code(), Some(3), "{asked:?}");
+}
+
+#[tokio::test]
+async fn sessions_a_change_of_the_active_actor_lapses_and_engineering_mode_are_written_down() {
+    let vhost = broker::vhost().await;
+    let night = Night::begin(&vhost.url(), 1).await;
+    let client = RawClient::connect(&vhost.url(), "observer").await;
+    let on = client
+        .command("lvmecp", "engineering-mode enable", SOON)
+        .await;
+    assert_eq!(on.last().code(), ":", "{on:?}");
+    night
+        .until("engineering_mode", |entry| entry["on"] == true)
+        .await;
+    let off = client
+        .command("lvmecp", "engineering-mode disable", SOON)
+        .await;
+    assert_eq!(off.last().code(), ":", "{off:?}");
+    night
+        .until("engineering_mode", |entry| entry["on"] == false)
+        .await;
+    // It does not run for longer than its attention lasts.
+    night.chain.actor.freeze();
+    night.chain.actor.until_frozen(SOON).await;
+    let before = night.entries().len();
+    throughout(Duration::from_secs(2), async || {
+        night.entries().len() == before
+    })
+    .await;
+    night.chain.actor.thaw();
+    night.until("lapse", |_| true).await;
+    let held = night
+        .until("held", |entry| entry["cause"] == "not_attentive")
+        .await;
+    let cause = held["causes"][0].as_str().unwrap();
+    assert!(cause.contains("not running for "), "{held}");
+    night
+        .until("session", |entry| {
+            let text = entry["text"].as_str().unwrap();
+            entry["state"] == "open" || text.contains("not listening")
+        })
+        .await;
+
+    // A second actor stands by, and becomes the active one.
+    let other = chain::config(&vhost.url(), 1);
+    let journal = other.folder().join("journal.jsonl");
+    let other = other.set("actor.journal", journal.display().to_string());
+    let _second = Launch::lvmbeat(other.actor()).start();
+    let session = async |state: &str| {
+        eventually(SOON, async || {
+            let text = fs::read_to_string(&journal).unwrap_or_default();
+            let entries = text.lines().flat_map(serde_json::from_str::<Value>);
+            let mut sessions = entries.filter(|entry| entry["event"] == "session");
+            sessions.any(|entry| entry["state"] == state)
+        })
+        .await;
+    };
+    session("stand_by").await;
+    night.chain.actor.terminate();
+    session("open").await;
+    night.until("stopping", |_| true).await;
 }
