@@ -145,7 +145,7 @@ pub enum BeatError {
     ProofMissing(HeartbeatId),
 }
 
-/// Decides whether the dome's controller is told that all is well.
+/// Decides whether the dome's controller receives a heartbeat.
 ///
 /// Call [`tick`](Self::tick) several times a second, and [`beat`](Self::beat) for each heartbeat as
 /// it is received; only `beat` ever says `Emit` (S2), and only for a critical source. After `Emit`
@@ -166,7 +166,7 @@ pub struct Supervisor<const H: usize, const L: usize> {
     /// That lapse holds everything, until `forget`.
     lapsed: bool,
     /// `tick` has still to tell that lapse.
-    untold: bool,
+    unreported: bool,
     path: Option<Path>,
     burst: Option<Duration>,
     heartbeats: Table<H>,
@@ -181,7 +181,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             attention: Attention::new(config.attention_limit, now),
             lapse: None,
             lapsed: false,
-            untold: false,
+            unreported: false,
             path: config.path_limit.map(Path::new),
             burst: config.burst,
             heartbeats: config.heartbeats,
@@ -198,7 +198,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             self.note_lapse(lapse, now);
         }
         match self.lapse {
-            Some(lapse) if mem::take(&mut self.untold) => Err(lapse),
+            Some(lapse) if mem::take(&mut self.unreported) => Err(lapse),
             _ => Ok(()),
         }
     }
@@ -212,7 +212,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     }
 
     /// The same for a beat that proves that it was sent after `sent_after`, because it repeats what
-    /// its client was told then (S3).
+    /// its client had its answer then (S3).
     pub fn beat_proven(
         &mut self,
         name: &str,
@@ -321,7 +321,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.heartbeats.forget();
         self.emission.abandon(now);
         self.lapsed = false;
-        self.untold = false;
+        self.unreported = false;
         if let Some(path) = &mut self.path {
             path.forget();
         }
@@ -389,7 +389,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     fn note_lapse(&mut self, lapse: Lapse, now: Instant) {
         self.lapse = Some(lapse);
         self.lapsed = true;
-        self.untold = true;
+        self.unreported = true;
         self.heartbeats.forget();
         self.emission.break_streak();
         self.attention = Attention::new(self.attention.limit(), now);

@@ -130,7 +130,7 @@ async fn converse(stream: &mut TcpStream, plc: &LivePlc, config: ServerConfig) -
             return Ok(End::Fault);
         }
         let answer = plc.access(|plc| modbus::answer(plc, &pdu));
-        // Done at once, and told late.
+        // Done at once, and answered late.
         if plc.has_fault(Fault::ResponseDelay) {
             sleep(config.delay).await;
         }

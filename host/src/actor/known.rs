@@ -5,6 +5,7 @@ use embassy_time::Instant;
 use jiff::Timestamp;
 use lvmbeat_core::{BeatError, Cause, Decision, HeartbeatId, LinkState, Outcome, Reason};
 
+use super::commanders::Commanders;
 use super::ecp::Ended;
 use super::snapshot::{HeartbeatView, LinkView};
 use crate::clock::{Moment, seconds};
@@ -18,8 +19,8 @@ pub(super) struct Known {
     last_emitted_ecp: Option<Timestamp>,
     /// Why the last emission failed, if it did, in words.
     pub(super) last_failure: Option<String>,
-    /// Heartbeats that were received, whether or not they counted.
-    pub(super) beats: u64,
+    /// How often each was received, whether or not it counted.
+    beats: Vec<u64>,
     /// Decisions to hold, in the order of [`Cause::ALL`].
     pub(super) holds: [u64; Cause::ALL.len()],
 }
@@ -38,10 +39,10 @@ impl Known {
     pub(super) fn new(supervisor: Supervisor) -> Self {
         Self {
             last_seen: vec![None; supervisor.heartbeats().iter().count()],
+            beats: vec![0; supervisor.heartbeats().iter().count()],
             supervisor,
             last_emitted_ecp: None,
             last_failure: None,
-            beats: 0,
             holds: [0; Cause::ALL.len()],
         }
     }
@@ -55,7 +56,9 @@ impl Known {
     ) -> Result<Decision, BeatError> {
         let heartbeat = heartbeat.ok_or(BeatError::Unknown)?;
         let decision = self.supervisor.beat_of(heartbeat, sent_after, at.now)?;
-        self.beats += 1;
+        if let Some(count) = self.beats.get_mut(heartbeat.index()) {
+            *count += 1;
+        }
         if let Decision::Hold(reason) = decision
             && let Some(count) = self.holds.get_mut(reason.cause().index())
         {
@@ -120,9 +123,15 @@ impl Known {
         self.last_emitted_ecp
     }
 
-    pub(super) fn heartbeats(&self, now: Instant) -> Vec<HeartbeatView> {
+    /// How often any was received.
+    pub(super) fn beats(&self) -> u64 {
+        self.beats.iter().sum()
+    }
+
+    pub(super) fn heartbeats(&self, now: Instant, commanders: &Commanders) -> Vec<HeartbeatView> {
         let rows = self.supervisor.heartbeats().iter().zip(&self.last_seen);
-        rows.map(|((_, heartbeat), last_seen)| HeartbeatView {
+        let rows = rows.zip(&self.beats);
+        rows.map(|(((id, heartbeat), last_seen), beats)| HeartbeatView {
             name: heartbeat.name().to_string(),
             critical: heartbeat.is_critical(),
             current: heartbeat.is_fresh(now),
@@ -131,6 +140,8 @@ impl Known {
             proven_age: heartbeat.greatest_age(now).map(seconds),
             timeout: seconds(heartbeat.timeout()),
             smallest_margin: heartbeat.smallest_margin().map(seconds),
+            beats: *beats,
+            setters: commanders.shown(id, now),
         })
         .collect()
     }

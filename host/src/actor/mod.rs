@@ -8,6 +8,7 @@
 
 mod box_view;
 mod cause;
+mod commanders;
 mod echo;
 mod ecp;
 mod enclosure;

@@ -8,6 +8,7 @@ use lvmbeat_core::{BeatError, Decision, HeartbeatId, LinkChange, Outcome};
 
 use super::box_view::BoxView;
 use super::cause::Holding;
+use super::commanders::Commanders;
 use super::ecp::Ended;
 use super::enclosure::Enclosure;
 use super::known::Known;
@@ -24,6 +25,7 @@ use crate::config::{Config, Supervisor};
 pub(super) struct State {
     pub(super) config: Arc<Config>,
     pub(super) known: Known,
+    pub(super) commanders: Commanders,
     holding: Holding,
     session: SessionView,
     pub(super) refused: Refused,
@@ -48,6 +50,7 @@ impl State {
         });
         Self {
             known: Known::new(supervisor),
+            commanders: Commanders::new(&config),
             holding: Holding::default(),
             session: SessionView::default(),
             refused: Refused::default(),
@@ -165,7 +168,7 @@ impl State {
             session_error: self.session.error.clone(),
             session_ended: self.session.ended,
             path_age: path.and_then(|path| path.greatest_age(now)).map(seconds),
-            heartbeats: self.known.heartbeats(now),
+            heartbeats: self.known.heartbeats(now, &self.commanders),
             links: self.known.links(),
             hold: supervisor.hold(now).map(|reason| Hold {
                 cause: reason.cause(),
@@ -190,7 +193,7 @@ impl State {
 
     fn counters(&self) -> Counters {
         let mut counters = Counters {
-            beats: self.known.beats,
+            beats: self.known.beats(),
             holds: self.known.holds,
             sessions: self.session.opened,
             failed_sessions: self.session.failed,

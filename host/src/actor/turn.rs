@@ -25,7 +25,7 @@ use crate::clock::{Clock, Moment};
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::connection::{Connection, Lane, Step};
-use crate::clu::message::{self, Code, ReplyAddress, keyword};
+use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
 use crate::journal::{Asked, Recorder, when};
@@ -342,12 +342,28 @@ impl Actor {
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with
     /// the enclosure.
     fn set(&mut self, address: &ReplyAddress, set: &Set<'_>, lane: Lane, at: Moment) {
+        let commander = address.commander_id.as_deref();
+        let commanders = &mut self.state.commanders;
+        // S1: from elsewhere it is no heartbeat, whatever it proves.
+        if let Some(id) = set.id
+            && let Err(error) = commanders.set(id, commander, at.now)
+        {
+            tracing::debug!(heartbeat = set.heartbeat, commander, "set refused");
+            let refused = Answer::new(Code::Failed, keyword("error", error));
+            return self.answer(address, &refused, lane, at);
+        }
         let values = self.session.as_ref().map(|session| &session.seen);
         let sent_after = values
             .zip(set.seen)
             .and_then(|(values, seen)| values.made_at(seen));
         let value = values.map(|values| values.value(at.now));
         let decision = self.state.beat(set.id, sent_after, at);
+        tracing::debug!(
+            heartbeat = shortened(set.heartbeat),
+            commander,
+            ?decision,
+            "set"
+        );
         let words = self.state.words(at.now);
         let (code, mut body) = words.of_set(set.heartbeat, &decision);
         if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {

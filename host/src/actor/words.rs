@@ -8,7 +8,7 @@ use lvmbeat_core::{BeatError, Decision, HeartbeatId, Lapse, LinkId, Reason, link
 
 use super::cause::Subject;
 use crate::clock::seconds;
-use crate::clu::message::{Code, Keywords, keyword};
+use crate::clu::message::{Code, Keywords, keyword, shortened};
 use crate::config::Supervisor;
 
 /// What the words are about, at one moment.
@@ -38,6 +38,12 @@ impl Words<'_> {
             None => None,
         };
         name.map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn configured(&self) -> String {
+        let heartbeats = self.supervisor.heartbeats().iter();
+        let names = heartbeats.map(|(_, heartbeat)| heartbeat.name().to_string());
+        format!("Configured: {}.", names.collect::<Vec<_>>().join(", "))
     }
 
     /// A reason in words.
@@ -122,7 +128,12 @@ impl Words<'_> {
     ) -> (Code, Keywords) {
         let failed = |error: String| (Code::Failed, keyword("error", error));
         match decision {
-            Err(BeatError::Unknown) => failed(format!("Heartbeat '{heartbeat}' not found.")),
+            // The Python version says the first sentence.
+            Err(BeatError::Unknown) => failed(format!(
+                "Heartbeat '{}' not found. {}",
+                shortened(heartbeat),
+                self.configured()
+            )),
             Err(BeatError::ProofMissing(_)) => failed(format!(
                 "Heartbeat not counted: '{heartbeat}' has to prove when it was sent; send 'set {heartbeat} --seen VALUE' with the value of 'seen' in this reply."
             )),

@@ -10,11 +10,12 @@ use crate::VERSION;
 use crate::actor;
 use crate::clock::{BootClock, Clock};
 use crate::config::Config;
+use crate::log::LogOptions;
 use crate::server;
 
-pub(super) fn run(config: Config, warnings: Vec<String>, verbosity: u8) -> Result<(), Failure> {
+pub(super) fn run(config: Config, warnings: Vec<String>, log: LogOptions) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
-    service::run(log_dir.as_deref(), verbosity, |stop| {
+    service::run(log_dir.as_deref(), log, |stop| {
         serve(config, warnings, stop)
     })
 }

@@ -17,6 +17,7 @@ mod client;
 mod healthcheck;
 mod monitor;
 mod service;
+mod status;
 mod why;
 
 use std::io::{self, Write as _};
@@ -27,11 +28,13 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use self::client::Form;
 use crate::clu::amqp::UriError;
 use crate::clu::{BusError, CommandError};
 use crate::config::monitor::Monitor;
 use crate::config::{self, Config, ConfigError};
 use crate::errors::with_causes;
+use crate::log::{LogFormat, LogOptions};
 
 /// Keeps a telescope dome open only while every program that must be alive says so.
 #[derive(Parser, Debug)]
@@ -51,9 +54,21 @@ struct Cli {
     )]
     config: Option<PathBuf>,
 
-    /// Log more; twice for everything (the variable `RUST_LOG` wins over it)
+    /// Log more; twice for every message, three times also what the libraries say (the variable
+    /// `RUST_LOG` wins over it)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, env = "LVMBEAT_VERBOSE")]
     verbose: u8,
+
+    /// How the actor and the monitor log
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true,
+        env = "LVMBEAT_LOG_FORMAT"
+    )]
+    log_format: LogFormat,
 
     #[command(subcommand)]
     command: Command,
@@ -70,8 +85,21 @@ enum Command {
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
     },
-    /// Print what the running actor knows
-    Status(Wait),
+    /// Show what the running actor knows: a table on a terminal, a reply of CLU in a pipe
+    Status {
+        #[command(flatten)]
+        wait: Wait,
+        /// Live until Ctrl-C, asking this often [default: every 2 seconds]
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            num_args = 0..=1,
+            default_missing_value = "2",
+            value_parser = seconds,
+            conflicts_with = "json"
+        )]
+        watch: Option<Duration>,
+    },
     /// Send one heartbeat to the running actor
     Set {
         /// The heartbeat's name, as in the configuration
@@ -160,6 +188,15 @@ struct Wait {
     /// How long to wait for the answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: Duration,
+    /// Print the answer as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Wait {
+    fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Line }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -268,22 +305,44 @@ fn say(text: &str) {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let file = cli.config.as_deref();
+    let mut log = LogOptions {
+        verbosity: cli.verbose,
+        format: cli.log_format,
+    };
     // Each program reads its own part of the configuration, so that a slip in the other's does not
     // keep it from starting.
     match cli.command {
         Command::Actor(args) => {
-            let verbosity = cli.verbose.max(args.debug.into());
-            actor::run(Config::load(file)?, config::warnings(file), verbosity)
+            log.verbosity = log.verbosity.max(args.debug.into());
+            actor::run(Config::load(file)?, config::warnings(file), log)
         }
         Command::Monitor { listen } => {
             let warnings = config::warnings(file);
-            monitor::run(Monitor::load(file)?, warnings, listen, cli.verbose)
+            monitor::run(Monitor::load(file)?, warnings, listen, log)
         }
-        Command::Status(wait) => own(file, "status", &wait),
-        Command::Ping(wait) => own(file, "ping", &wait),
+        Command::Status { wait, watch } => {
+            let config = Config::load(file)?;
+            status::run(&config, wait.timeout, wait.json, watch)
+        }
+        Command::Ping(wait) => {
+            let config = Config::load(file)?;
+            client::send(
+                &config,
+                &config.actor.name,
+                "ping",
+                wait.timeout,
+                wait.form(),
+            )
+        }
         Command::Set { name, wait } => {
             let config = Config::load(file)?;
-            client::set(&config, &config.actor.name, &name, wait.timeout)
+            client::set(
+                &config,
+                &config.actor.name,
+                &name,
+                wait.timeout,
+                wait.form(),
+            )
         }
         Command::Send {
             wait,
@@ -294,6 +353,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             &actor,
             &client::as_typed(&command)?,
             wait.timeout,
+            wait.form(),
         ),
         Command::Check { broker } => match (Config::load(file), Monitor::load(file)) {
             (Ok(config), Ok(monitor)) => {
@@ -326,11 +386,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Completions { shell } => completions(shell),
     }
-}
-
-fn own(file: Option<&Path>, command: &str, wait: &Wait) -> Result<(), Failure> {
-    let config = Config::load(file)?;
-    client::send(&config, &config.actor.name, command, wait.timeout)
 }
 
 fn check(file: Option<&Path>, config: &Config, monitor: &Monitor) -> Result<(), Failure> {

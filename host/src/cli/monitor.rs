@@ -10,13 +10,14 @@ use super::{Failure, service};
 use crate::VERSION;
 use crate::clock::BootClock;
 use crate::config::monitor::Monitor;
+use crate::log::LogOptions;
 use crate::monitor;
 
 pub(super) fn run(
     mut config: Monitor,
     warnings: Vec<String>,
     listen: Option<SocketAddr>,
-    verbosity: u8,
+    mut log: LogOptions,
 ) -> Result<(), Failure> {
     let given_by = if listen.is_some() {
         "--listen"
@@ -25,10 +26,8 @@ pub(super) fn run(
     };
     config.listen = listen.unwrap_or(config.listen);
     // Its log goes to standard output: whoever runs a container keeps that.
-    let verbosity = verbosity.max(config.debug.into());
-    service::run(None, verbosity, |stop| {
-        serve(config, warnings, given_by, stop)
-    })
+    log.verbosity = log.verbosity.max(config.debug.into());
+    service::run(None, log, |stop| serve(config, warnings, given_by, stop))
 }
 
 async fn serve(

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use crate::config::{ConfigError, text_file};
 use crate::errors::with_causes;
-use crate::log;
+use crate::log::{self, LogOptions};
 
 /// What still runs when everything else has ended is given this long (a name lookup cannot be
 /// interrupted).
@@ -40,14 +40,14 @@ const NO_REASON_TO_END: [(&str, SignalKind); 7] = [
 /// Runs what `serve` makes until it ends; the token is cancelled when the process is asked to stop.
 pub(super) fn run<F>(
     log_dir: Option<&Path>,
-    verbosity: u8,
+    log: LogOptions,
     serve: impl FnOnce(CancellationToken) -> F,
 ) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
     authorities()?;
-    let logging = log::start("lvmbeat", log_dir, verbosity);
+    let logging = log::start("lvmbeat", log_dir, log);
     // One TLS provider for the whole process; a second call, in a test say, changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::bus::{Bus, BusError, Header, Message, Publisher, Routing, SessionSpec};
+use super::bus::{Bus, BusError, Header, Message, Publisher, Routing, SessionSpec, Shown};
 use super::message::{
     Code, Reply, Unusable, decode_reply, encode_command, new_command_id, reply_key,
 };
@@ -211,7 +211,7 @@ impl Running {
                 Ok(Some(reply))
             }
             Ok(None) => Err(CommandError::Bus(BusError::Closed {
-                cause: format!("it ended before {} had answered", self.actor),
+                cause: Shown::ours(format!("it ended before {} had answered", self.actor)),
             })),
             Err(_) => Err(self.timed_out()),
         }

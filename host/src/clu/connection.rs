@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec};
+use super::bus::{Bus, BusError, Message, Publisher, Session, SessionSpec, Shown};
 use crate::clock::Clock;
 
 /// Replies that wait to be sent. A client reads one or two for each command, so that a full outbox
@@ -311,7 +311,7 @@ async fn send(publisher: Arc<dyn Publisher>, mut waiting: Waiting) -> BusError {
         }
     }
     BusError::Closed {
-        cause: "the session was closed".to_owned(),
+        cause: Shown::ours("the session was closed"),
     }
 }
 
@@ -326,7 +326,7 @@ mod tests {
         let session = LocalBroker::new().open(&spec).await.unwrap();
         let ending = tokio::spawn(async {
             BusError::Closed {
-                cause: "gone".to_owned(),
+                cause: Shown::ours("gone"),
             }
         });
         let mut sender = AbortOnDropHandle::new(ending);

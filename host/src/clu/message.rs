@@ -502,7 +502,7 @@ fn truth(header: Option<&Header>, default: bool) -> bool {
 }
 
 /// A foreign text cut to a length that can be sent back or logged.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

@@ -20,11 +20,11 @@ use lettre::message::Mailbox;
 use lvmbeat_core::alarm;
 use reqwest::Url;
 
-use super::check::{At, Environment};
+use super::at::At;
 use super::faults::Faults;
 use super::given;
 use super::source::Source;
-use super::{ConfigError, Secret, SecretUrl, core_duration};
+use super::{ConfigError, Environment, Secret, SecretUrl, core_duration};
 
 /// The monitor outside.
 #[derive(Clone, Debug)]

@@ -55,7 +55,7 @@ impl Narrator<'_> {
         }
     }
 
-    /// Tells what the PLC has done until now, so that what is told next does not come before it.
+    /// Tells what the PLC has done until now, so that the next entry does not come before it.
     fn catch_up(&mut self) {
         self.site.plc.access(|_| ());
         while let Ok(record) = self.plc.try_recv() {
@@ -200,6 +200,7 @@ fn outcome_words(outcome: Outcome) -> &'static str {
 }
 
 /// Why lvmbeat holds the dome heartbeat, in the site's seconds.
+/// Not the actor's words: they give limits in seconds of the machine, from its configuration.
 pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
     match hold.cause {
         Cause::Stale => {

@@ -119,7 +119,7 @@ impl Scale {
         self.real_or(5.0, SHORTEST_ATTENTION)
     }
 
-    /// M1: people are told when the monitor has observed so many seconds of silence, at the latest.
+    /// M1: people are alerted after so many seconds of observed silence, at the latest.
     /// It may have stood still for a while just before it would have looked.
     pub(super) fn alert_limit(self) -> f64 {
         ALERT_AFTER + CHECK + self.monitor_attention().as_secs_f64() * self.speed

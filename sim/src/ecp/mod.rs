@@ -24,6 +24,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::simulator::Died;
+
 pub use dome::Patience;
 pub use port::{DirectPort, ModbusPort, PlcPort, PortError, Registers};
 pub use request::{DomeRequest, EcpRequest, EngineeringRequest, schema};
@@ -76,8 +78,8 @@ impl Default for EcpConfig {
 pub enum EcpEvent {
     /// Its command queue is there: it can be commanded.
     Connected,
-    /// The session with the broker is over, or could not be opened; it tries again. Told once until
-    /// it is connected again.
+    /// The session with the broker is over, or could not be opened; it tries again. Reported once
+    /// until it is connected again.
     Disconnected {
         /// Why.
         cause: String,
@@ -136,11 +138,11 @@ impl Ecp {
         self.events.subscribe()
     }
 
-    /// Waits until it dies, which should not happen, and tells of what.
-    pub async fn died(&mut self) -> String {
+    /// Waits until it ends, which should not happen.
+    pub async fn died(&mut self) -> Died {
         match (&mut self.task).await {
-            Ok(()) => "the lvmecp stand-in has ended".to_owned(),
-            Err(error) => format!("the lvmecp stand-in has died: {error}"),
+            Ok(()) => Died::quietly("the lvmecp stand-in"),
+            Err(error) => Died::of("the lvmecp stand-in", error),
         }
     }
 

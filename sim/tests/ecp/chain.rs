@@ -80,8 +80,8 @@ impl Chain {
         let (first, rest) = finished.replies.split_first().unwrap();
         assert_eq!((first.code, first.internal), (Code::Running, true));
         assert!(first.body.is_empty());
-        let told = |reply: &Reply| (reply.code, Value::Object(reply.body.clone()));
-        rest.iter().map(told).collect()
+        let content = |reply: &Reply| (reply.code, Value::Object(reply.body.clone()));
+        rest.iter().map(content).collect()
     }
 
     pub(crate) async fn last(&self, command: &str) -> (Code, Value) {

@@ -149,7 +149,7 @@ async fn what_lvmbeat_says_of_the_network_is_written_to_the_plc() {
             false,
         ),
         (json!({"lco": false, "internet": true}), true),
-        // What is not told is up.
+        // What is not mentioned is up.
         (json!({}), false),
     ] {
         let actor = lvmbeat(&chain.broker, network.clone()).await;

@@ -10,6 +10,7 @@ use lvmbeat_core::emission::Counts;
 use lvmbeat_core::{Cause, LinkState, Outcome};
 
 pub use super::box_view::BoxView;
+pub use super::commanders::Setters;
 pub use super::enclosure::Enclosure;
 pub use super::outside::OutsideView;
 pub use super::session_view::SessionState;
@@ -93,6 +94,10 @@ pub struct HeartbeatView {
     pub proven_age: Option<f64>,
     pub timeout: f64,
     pub smallest_margin: Option<f64>,
+    /// How often it was received, whether or not it counted.
+    pub beats: u64,
+    /// Who sets it.
+    pub setters: Setters,
 }
 
 /// One network link.
@@ -147,6 +152,11 @@ pub(crate) mod tests {
                 proven_age: Some(36.5),
                 timeout: 30.0,
                 smallest_margin: Some(24.5),
+                beats: 12,
+                setters: Setters {
+                    last_by: Some("Gort-client-1a2b".to_owned()),
+                    ..Setters::default()
+                },
             }],
             links: vec![LinkView {
                 name: "lco".to_owned(),

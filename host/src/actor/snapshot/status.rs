@@ -20,6 +20,11 @@ impl Snapshot {
                     "proven_age": heartbeat.proven_age,
                     "timeout": heartbeat.timeout,
                     "smallest_margin": heartbeat.smallest_margin,
+                    "beats": heartbeat.beats,
+                    "last_by": heartbeat.setters.last_by,
+                    "also_by": heartbeat.setters.also_by,
+                    "refused": heartbeat.setters.refused,
+                    "refused_from": heartbeat.setters.refused_from,
                 });
                 (heartbeat.name.clone(), view)
             })

@@ -8,7 +8,7 @@
 //! read, or that are absurdly long or deep, are taken off their message, which then arrives without
 //! any; a routing key that is not UTF-8 has its foreign bytes replaced by question marks. A body
 //! that is longer than any that is decoded is cut to one byte more than that, so that it takes no
-//! memory and is still told as too long. Everything else passes unchanged.
+//! memory and is still refused as too long. Everything else passes unchanged.
 //!
 //! A pure state machine over bytes (AMQP 0-9-1, 4.2): [`Filter::push`] takes what was read, in
 //! pieces of any size, and [`Filter::pull`] gives what lapin may read. It holds back at most one

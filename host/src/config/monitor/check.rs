@@ -13,7 +13,7 @@ use reqwest::Url;
 
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor, Slack, Webhook, Wording};
-use crate::config::check::At;
+use crate::config::at::At;
 use crate::config::faults::Faults;
 use crate::config::given::{Given, Reader};
 use crate::config::raw::RawOutside;

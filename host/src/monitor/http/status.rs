@@ -217,7 +217,7 @@ impl Status {
     }
 }
 
-/// Whether people have been told that the observatory is down, and nothing else since.
+/// Whether the last notification was that the observatory is down.
 pub(super) fn is_down(alarm: &alarm::Status) -> bool {
     alarm.state == alarm::State::Down
 }

@@ -1,4 +1,4 @@
-//! The state in one word, and why nobody would be told.
+//! The state in one word, and why nobody would be alerted.
 
 use std::time::Duration;
 
