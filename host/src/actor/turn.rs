@@ -156,7 +156,16 @@ impl Actor {
                 self.state.session_failed(&error);
             }
             Step::Unblocked => self.session_over("the broker takes messages again", at),
-            Step::Ended(cause) => self.session_over(cause, at),
+            Step::Ended(cause) => {
+                // Perhaps it ended because this process was not listening; nobody would hear of
+                // that after it.
+                if self.state.known.supervisor.tick(at.now).is_err() {
+                    self.lapsed(at);
+                }
+                if self.session.is_some() {
+                    self.session_over(cause, at);
+                }
+            }
             Step::Command(message) => self.command(&message, at),
             Step::Reply(message) => self.reply(&message, at),
         }

@@ -154,9 +154,13 @@ impl Entry {
         let text = match &self.event {
             Event::Started { version } => format!("lvmbeat {version} started"),
             Event::Stopping => "lvmbeat was stopped".to_owned(),
-            Event::Health { state, text, .. } => {
-                format!("health: {}: {text}", state.replace('_', " "))
+            // Of the others, other entries say more.
+            Event::Health { state, text, .. }
+                if matches!(state.as_str(), "late" | "not_arriving") =>
+            {
+                format!("health {}: {text}", state.replace('_', " "))
             }
+            Event::Health { state, .. } => format!("health {}", state.replace('_', " ")),
             Event::Held { causes, .. } => {
                 format!("dome heartbeat held: {}", causes.join("; "))
             }

@@ -168,6 +168,18 @@ async fn s3_a_set_that_waited_through_a_lapse_does_not_count_whoever_notices_it(
     assert!(matches!(step, Step::Opened { .. }), "it opens another");
 }
 
+/// The broker has given it up meanwhile, and that is heard before any tick.
+#[tokio::test(start_paused = true)]
+async fn s3_a_session_that_ended_during_a_lapse_is_said_to_have_ended_by_it() {
+    let mut stage = Stage::start(1).await;
+    stage.actor.step(Step::Ended("gone"), stage.after(2000));
+    let shown = stage.actor.state.snapshot(stage.opened);
+    assert_eq!(shown.counters.lapses, 1);
+    let cause = shown.session_ended.unwrap();
+    assert!(cause.contains("not listening"), "{cause}");
+    assert!(stage.actor.session.is_none());
+}
+
 /// Each step of a batch has its own time: the first `set` is in time, the second is not.
 #[tokio::test(start_paused = true)]
 async fn s3_each_step_of_a_batch_is_judged_by_its_own_moment() {
