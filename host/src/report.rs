@@ -61,6 +61,7 @@ impl Report {
             health.late.iter_mut().for_each(clean);
         }
         if let Some(delivery) = &mut self.delivery {
+            delivery.cause.iter_mut().for_each(clean);
             delivery.text.iter_mut().for_each(clean);
         }
         if let Some(stopping) = &mut self.stopping {
@@ -84,7 +85,8 @@ pub struct HeartbeatReport {
     pub age: Option<f64>,
     /// A beat counts for less than this.
     pub timeout: Option<f64>,
-    /// The least that was ever left of the timeout when the next beat came.
+    /// The least that was ever left of the timeout when the next beat came, between two beats of
+    /// one session; zero if the heartbeat went stale in between.
     pub smallest_margin: Option<f64>,
 }
 
@@ -110,7 +112,8 @@ pub struct EmissionReport {
     pub last_outcome: Option<String>,
     /// Time since the enclosure last acknowledged one.
     pub acknowledged_age: Option<f64>,
-    /// L1: the PLC's timeout minus the longest time between two acknowledged ones.
+    /// L1: the PLC's timeout minus the longest time between two acknowledged ones, of those between
+    /// which nothing but the pace withheld one.
     pub smallest_margin: Option<f64>,
 }
 
@@ -199,14 +202,23 @@ pub struct HealthReport {
 #[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
 #[serde(default)]
 pub struct DeliveryReport {
-    /// Time since an emission was last acknowledged, or since the start.
+    /// Time since a dome heartbeat was last acknowledged, or since the start.
     pub seconds: Option<f64>,
-    /// Why the last emission was not acknowledged, if it was not.
+    /// Why nothing is acknowledged, if something is the matter: `held`, `unroutable`, `no_answer`,
+    /// `refused`, `lost`, or `plc`: the PLC says that it misses it.
+    pub cause: Option<String>,
+    /// The same in words; what the enclosure said, if it refused.
     pub text: Option<String>,
     /// The PLC closes the dome in so many seconds, at the latest, if nothing arrives.
     pub closes_in: Option<f64>,
     /// The PLC's time ran out so long ago.
     pub closing_for: Option<f64>,
+    /// Whether the PLC's registers confirm that its time ran out; nothing if they have not been
+    /// heard since.
+    pub confirmed: Option<bool>,
+    /// The least that was left of the PLC's time in the last 24 hours, while the dome was not known
+    /// to be closed: whatever the heartbeat was missing for.
+    pub least_left: Option<f64>,
 }
 
 /// The farewell of an actor.

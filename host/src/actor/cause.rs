@@ -4,6 +4,7 @@ use embassy_time::{Duration, Instant};
 use lvmbeat_core::{Cause, HeartbeatId, LinkId, Reason};
 use tracing::Level;
 
+use super::health::{Kind, Late, joined};
 use super::words::Words;
 use crate::clock::seconds;
 use crate::journal::span;
@@ -12,8 +13,8 @@ use crate::journal::span;
 #[derive(Default)]
 pub(super) struct Holding {
     fault: Option<Fault>,
-    /// The first of the faults that follow each other.
-    held_since: Option<Instant>,
+    /// All that the log has named since that began.
+    named: Vec<(Kind, String)>,
     /// The pace that was logged last.
     pace: Option<Cause>,
 }
@@ -23,6 +24,8 @@ struct Fault {
     cause: Cause,
     subject: Option<Subject>,
     since: Instant,
+    /// Something has been wrong without a break since then.
+    began: Instant,
 }
 
 /// What a reason is about.
@@ -37,8 +40,8 @@ pub(super) enum Subject {
 pub(super) enum Change {
     /// The dome heartbeat is held, for this first cause.
     Held(Reason),
-    /// Nothing is wrong any more; something had been for so long.
-    Released(Option<Duration>),
+    /// Nothing is wrong any more, after so long.
+    Released(Duration),
 }
 
 impl Subject {
@@ -75,21 +78,33 @@ impl Holding {
         if kind == self.fault.as_ref().map(|it| (it.cause, it.subject)) {
             return None;
         }
+        let began = self.fault.as_ref().map_or(now, |fault| fault.began);
         self.fault = kind.map(|(cause, subject)| Fault {
             cause,
             subject,
             since: now,
+            began,
         });
-        let since = self.held_since.filter(|_| kind.is_some()).unwrap_or(now);
-        let before = std::mem::replace(&mut self.held_since, kind.map(|_| since));
-        let lasted = before.and_then(|since| now.checked_duration_since(since));
-        Some(reason.map_or(Change::Released(lasted), Change::Held))
+        let released = || Change::Released(now.checked_duration_since(began).unwrap_or_default());
+        Some(reason.map_or_else(released, Change::Held))
     }
 
     fn observe_pace(&mut self, reason: Option<Reason>) -> Option<Change> {
         let cause = reason.map(|reason| reason.cause());
         let before = std::mem::replace(&mut self.pace, cause);
         reason.filter(|_| cause != before).map(Change::Held)
+    }
+
+    /// Whether something else holds the dome heartbeat, too, that was not named since it is held.
+    pub(super) fn is_news(&mut self, all: &[Late]) -> bool {
+        let named = std::mem::take(&mut self.named);
+        let news = all.iter().any(|late| !named.contains(&late.key));
+        if !all.is_empty() {
+            let new = all.iter().map(|late| late.key.clone());
+            let new: Vec<_> = new.filter(|key| !named.contains(key)).collect();
+            self.named = named.into_iter().chain(new).collect();
+        }
+        news
     }
 
     /// How long the fault has been the first cause.
@@ -127,19 +142,22 @@ impl Change {
         }
     }
 
-    pub(super) fn log(&self, words: &Words<'_>) {
+    /// With all that holds the dome heartbeat, the first cause first.
+    pub(super) fn log(&self, words: &Words<'_>, all: &[Late]) {
         let reason = match self {
             Self::Held(reason) => reason,
-            Self::Released(lasted) => {
-                let lasted = lasted.map(|lasted| format!(" after {}", span(seconds(lasted))));
-                tracing::info!(
-                    "dome heartbeat released{}: every critical heartbeat is fresh and every link is up",
-                    lasted.unwrap_or_default()
+            Self::Released(after) => {
+                return tracing::info!(
+                    "dome heartbeat released after {}: every critical heartbeat is fresh and every link is up",
+                    span(seconds(*after))
                 );
-                return;
             }
         };
-        let (text, reason) = (words.describe(reason), reason.cause().as_str());
+        let mut text = words.describe(reason);
+        if let Some(others) = all.get(1..).filter(|others| !others.is_empty()) {
+            text = format!("{text}; {}", joined(others));
+        }
+        let reason = reason.cause().as_str();
         match self.level() {
             Level::DEBUG => tracing::debug!(reason, "dome heartbeat held: {text}"),
             Level::INFO => tracing::info!(reason, "dome heartbeat held: {text}"),
@@ -167,19 +185,7 @@ mod tests {
         // The pace is no fault.
         let pace = Reason::CutOff(Duration::from_secs(1));
         let changes = holding.observe(Some(pace), T2);
-        let lasted = Some(T2 - T0);
-        assert!(changes.eq([Change::Released(lasted), Change::Held(pace)]));
+        assert!(changes.eq([Change::Released(T2 - T0), Change::Held(pace)]));
         assert_eq!(holding.lasted(T2), None);
-        assert_eq!(holding.observe(slow(2), T2).count(), 1);
-        // Another cause is the same hold.
-        let other = Some(Reason::NothingCritical);
-        assert_eq!(
-            holding.observe(other, T2 + Duration::from_secs(1)).count(),
-            1
-        );
-        let later = T2 + Duration::from_secs(5);
-        let lasted = Some(Duration::from_secs(5));
-        let changes = holding.observe(None, later);
-        assert!(changes.eq([Change::Released(lasted)]));
     }
 }

@@ -11,6 +11,7 @@ use embassy_time::Instant;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::health::PlcError;
 use crate::clock::{Moment, seconds};
 use crate::clu::bus::{Header, Message};
 use crate::config::{DEFAULT_FACTS_EXPIRE, core_duration};
@@ -30,6 +31,8 @@ pub struct Enclosure {
     pub plc_acknowledged_at: Option<Instant>,
     plc_acknowledges: Option<Fact<bool>>,
     plc_heartbeat_error: Option<Fact<bool>>,
+    /// It has been said to be as it is since then.
+    plc_error_since: Option<Instant>,
     engineering_mode: Option<Fact<bool>>,
     /// `None` inside: what was said contradicts itself.
     dome: Option<Fact<Option<Dome>>>,
@@ -91,6 +94,7 @@ impl Enclosure {
             plc_acknowledged_at: None,
             plc_acknowledges: None,
             plc_heartbeat_error: None,
+            plc_error_since: None,
             engineering_mode: None,
             dome: None,
             opening: None,
@@ -112,6 +116,11 @@ impl Enclosure {
             *known = said.map(|value| Fact { value, said: at }).or(*known);
         };
         update(&mut self.plc_acknowledges, register("hb_ack"));
+        if self.plc_heartbeat_error(at.now) != register("hb_error")
+            && register("hb_error").is_some()
+        {
+            self.plc_error_since = Some(at.now);
+        }
         update(&mut self.plc_heartbeat_error, register("hb_error"));
         let engineering = keywords.get("engineering_mode");
         update(
@@ -181,6 +190,14 @@ impl Enclosure {
     /// Register `hb_error`: the PLC has missed the heartbeat for its whole timeout.
     pub fn plc_heartbeat_error(&self, now: Instant) -> Option<bool> {
         self.known(self.plc_heartbeat_error, now)
+    }
+
+    /// The same, with the times at which it was said.
+    pub(super) fn plc_error(&self, now: Instant) -> Option<PlcError> {
+        let on = self.plc_heartbeat_error(now)?;
+        let said = self.plc_heartbeat_error?.said.now;
+        let since = self.plc_error_since.unwrap_or(said);
+        Some(PlcError { on, since, said })
     }
 
     /// Whether lvmecp beats to the PLC by itself, whatever lvmbeat decides.

@@ -9,16 +9,16 @@ use super::commanders::Commanders;
 use super::ecp::Ended;
 use super::snapshot::{HeartbeatView, LinkView};
 use crate::clock::{Moment, seconds};
-use crate::config::Supervisor;
+use crate::config::{Config, Supervisor};
 
 /// All of it.
 pub(super) struct Known {
     pub(super) supervisor: Supervisor,
     /// When each heartbeat last counted as received, in the order of the configuration.
     last_seen: Vec<Option<Timestamp>>,
+    /// How often each beats while all is well, likewise.
+    intervals: Vec<f64>,
     last_emitted_ecp: Option<Timestamp>,
-    /// Why the last emission failed, if it did, in words.
-    pub(super) last_failure: Option<String>,
     /// How often each was received, whether or not it counted.
     beats: Vec<u64>,
     /// Decisions to hold, in the order of [`Cause::ALL`].
@@ -36,13 +36,14 @@ pub(super) struct Set<'a> {
 }
 
 impl Known {
-    pub(super) fn new(supervisor: Supervisor) -> Self {
+    pub(super) fn new(supervisor: Supervisor, config: &Config) -> Self {
+        let intervals = config.heartbeats.iter();
         Self {
+            intervals: intervals.map(|it| it.interval.as_secs_f64()).collect(),
             last_seen: vec![None; supervisor.heartbeats().iter().count()],
             beats: vec![0; supervisor.heartbeats().iter().count()],
             supervisor,
             last_emitted_ecp: None,
-            last_failure: None,
             holds: [0; Cause::ALL.len()],
         }
     }
@@ -77,21 +78,10 @@ impl Known {
         let known = self
             .supervisor
             .emission_ended(ended.ticket, ended.outcome, at.now);
-        if known {
-            self.last_failure.clone_from(&ended.cause);
-        }
         if known && ended.outcome == Outcome::Acknowledged {
             self.last_emitted_ecp = Some(at.wall);
         }
         known
-    }
-
-    /// S5: a new session knows nothing, and nobody hears what becomes of the emission under way.
-    pub(super) fn forget(&mut self, now: Instant) {
-        if self.supervisor.emission().in_flight_since().is_some() {
-            self.last_failure = None;
-        }
-        self.supervisor.forget(now);
     }
 
     /// Whether every critical heartbeat is fresh and every link is up at `now` (S1).
@@ -130,19 +120,22 @@ impl Known {
 
     pub(super) fn heartbeats(&self, now: Instant, commanders: &Commanders) -> Vec<HeartbeatView> {
         let rows = self.supervisor.heartbeats().iter().zip(&self.last_seen);
-        let rows = rows.zip(&self.beats);
-        rows.map(|(((id, heartbeat), last_seen), beats)| HeartbeatView {
-            name: heartbeat.name().to_string(),
-            critical: heartbeat.is_critical(),
-            current: heartbeat.is_fresh(now),
-            last_seen: *last_seen,
-            age: heartbeat.age(now).map(seconds),
-            proven_age: heartbeat.greatest_age(now).map(seconds),
-            timeout: seconds(heartbeat.timeout()),
-            smallest_margin: heartbeat.smallest_margin().map(seconds),
-            beats: *beats,
-            setters: commanders.shown(id, now),
-        })
+        let rows = rows.zip(&self.beats).zip(&self.intervals);
+        rows.map(
+            |((((id, heartbeat), last_seen), beats), interval)| HeartbeatView {
+                name: heartbeat.name().to_string(),
+                critical: heartbeat.is_critical(),
+                current: heartbeat.is_fresh(now),
+                last_seen: *last_seen,
+                age: heartbeat.age(now).map(seconds),
+                proven_age: heartbeat.greatest_age(now).map(seconds),
+                timeout: seconds(heartbeat.timeout()),
+                interval: *interval,
+                smallest_margin: heartbeat.smallest_margin().map(seconds),
+                beats: *beats,
+                setters: commanders.shown(id, now),
+            },
+        )
         .collect()
     }
 

@@ -146,7 +146,7 @@ impl Watched {
         let ended = Ended {
             ticket,
             outcome,
-            cause: None,
+            failure: None,
         };
         self.state.emission_ended(&ended, moment(self.now));
         self.look();

@@ -29,6 +29,7 @@ use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
 use crate::journal::{Asked, Recorder, when};
+use crate::peer::Secrets;
 
 /// A session is given up if the actor's own messages take this long, or twice what a command may
 /// take.
@@ -85,7 +86,7 @@ impl Actor {
             connection: Connection::new(bus, spec, clock),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
             intake: Intake::new(now),
-            emitter: Emitter::new(&name, &config.ecp),
+            emitter: Emitter::new(&name, &config.ecp, Secrets::of_actor(&config)),
             state: State::new(config, supervisor, now),
             session: None,
             decisions: watch::Sender::new(None),
@@ -106,7 +107,10 @@ impl Actor {
 
     /// What is shown, and written down as far as it has changed.
     pub(super) fn shown(&mut self, at: Moment) -> Snapshot {
-        let shown = self.snapshot(at.now);
+        let shown = Snapshot {
+            journal: self.recorder.disk(),
+            ..self.state.look(at.now)
+        };
         self.recorder.observe(&shown, at.wall);
         shown
     }
@@ -375,6 +379,9 @@ impl Actor {
         );
         let words = self.state.words(at.now);
         let (code, mut body) = words.of_set(set.heartbeat, &decision);
+        if code == Code::Done {
+            self.state.all_the_same(at.now, &mut body);
+        }
         if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {
             body.insert("seen".to_owned(), value.into());
         }

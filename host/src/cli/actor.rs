@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{Failure, service};
 use crate::VERSION;
@@ -12,6 +11,7 @@ use crate::clock::{BootClock, Clock};
 use crate::config::Config;
 use crate::log::LogOptions;
 use crate::server;
+use crate::stop::Stop;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, log: LogOptions) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
@@ -20,11 +20,7 @@ pub(super) fn run(config: Config, warnings: Vec<String>, log: LogOptions) -> Res
     })
 }
 
-async fn serve(
-    config: Config,
-    warnings: Vec<String>,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
+async fn serve(config: Config, warnings: Vec<String>, stop: Stop) -> Result<(), Failure> {
     tracing::info!(version = VERSION, config = config.source, "lvmbeat actor");
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -44,7 +40,7 @@ async fn serve(
         }
         None => None,
     };
-    let health = actor::health::router(shown, clock.clone());
+    let health = actor::http::router(shown, clock.clone());
     let actor = actor::run(config, Arc::new(bus), clock, snapshots, stop);
     let result = match listener {
         None => actor.await,

@@ -6,6 +6,7 @@
 //! | 1 | the command was answered with a failure; or the program failed while running |
 //! | 2 | the command line or the configuration is wrong |
 //! | 3 | no answer: no broker, no such actor, or none in time |
+//! | 4 | `status`: the dome heartbeat is held, or does not arrive, or lvmbeat does not feed the PLC |
 
 #![expect(
     clippy::result_large_err,
@@ -40,7 +41,7 @@ use crate::log::{LogFormat, LogOptions};
 #[derive(Parser, Debug)]
 #[command(name = "lvmbeat", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer."
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer, 4 status: the dome heartbeat does not reach the PLC."
 )]
 struct Cli {
     /// The configuration file, over the one that `LVMBEAT_CONFIG_PATH` names or that is in the
@@ -86,6 +87,9 @@ enum Command {
         listen: Option<SocketAddr>,
     },
     /// Show what the running actor knows: a table on a terminal, a reply of CLU in a pipe
+    ///
+    /// Exit code 0 if its health is `ok` or `late`, 4 if the dome heartbeat is held, does not
+    /// arrive, or is bypassed, 3 without an answer.
     Status {
         #[command(flatten)]
         wait: Wait,
@@ -261,6 +265,9 @@ enum Failure {
     /// The answer was printed; it says why.
     #[error("")]
     Answered,
+    /// The status was printed; its health says why.
+    #[error("")]
+    NotWell,
 }
 
 impl Failure {
@@ -271,6 +278,7 @@ impl Failure {
             | Self::Broker(_)
             | Self::Moment(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
+            Self::NotWell => 4,
             Self::Actor(_)
             | Self::Monitor(_)
             | Self::Runtime(_)

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 
 use super::{Failure, service};
@@ -12,6 +11,7 @@ use crate::clock::BootClock;
 use crate::config::monitor::Monitor;
 use crate::log::LogOptions;
 use crate::monitor;
+use crate::stop::Stop;
 
 pub(super) fn run(
     mut config: Monitor,
@@ -34,7 +34,7 @@ async fn serve(
     config: Monitor,
     warnings: Vec<String>,
     given_by: &str,
-    stop: CancellationToken,
+    stop: Stop,
 ) -> Result<(), Failure> {
     let (listener, address) = service::listen(given_by, config.listen).await?;
     // It can do without a file, so that these are no warnings here.
@@ -47,5 +47,5 @@ async fn serve(
         .as_deref()
         .map(|file| display(file.display()));
     tracing::info!(version = VERSION, %address, state_file, "lvmbeat monitor");
-    Ok(monitor::run(config, listener, Arc::new(BootClock), stop).await?)
+    Ok(monitor::run(config, listener, Arc::new(BootClock), stop.token().clone()).await?)
 }

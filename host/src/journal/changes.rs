@@ -2,13 +2,13 @@
 
 use embassy_time::Instant;
 use jiff::Timestamp;
+use lvmbeat_core::Outcome;
 use lvmbeat_core::emission::Counts;
-use lvmbeat_core::{Cause, LinkState, Outcome};
 
-use super::entry::{Event, Run, span};
-use crate::actor::{SessionState, Snapshot};
+use super::entry::{Event, Run};
+use crate::actor::{Kind, SessionState, Snapshot};
 use crate::clock::seconds;
-use crate::report::Dome;
+use crate::report::{Dome, Health};
 
 /// Remembers what the last view showed.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Changes {
     plc_timeout: f64,
     session: Option<Session>,
     lapses: u64,
+    health: Option<Health>,
     held: Option<Held>,
     emissions: Counts,
     run: Option<Run>,
@@ -41,7 +42,7 @@ struct Session {
 #[derive(Debug)]
 struct Held {
     /// Without numbers, which change all the time.
-    causes: Vec<(Cause, String)>,
+    causes: Vec<(Kind, String)>,
     since: Timestamp,
 }
 
@@ -52,6 +53,7 @@ impl Changes {
             plc_timeout: plc_timeout.as_secs_f64(),
             session: None,
             lapses: 0,
+            health: None,
             held: None,
             emissions: Counts::default(),
             run: None,
@@ -74,6 +76,8 @@ impl Changes {
         self.hold(shown, wall, &mut events);
         self.emissions(shown, wall, &mut events);
         self.plc(shown, &mut events);
+        // What follows from all that.
+        self.health(shown, &mut events);
         events
     }
 
@@ -123,6 +127,18 @@ impl Changes {
         });
     }
 
+    fn health(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
+        let health = &shown.health;
+        if self.health.replace(health.state) == Some(health.state) {
+            return;
+        }
+        events.push(Event::Health {
+            state: health.state.as_str().to_owned(),
+            text: health.text.clone(),
+            causes: health.late.iter().map(|late| late.text.clone()).collect(),
+        });
+    }
+
     fn hold(&mut self, shown: &Snapshot, wall: Timestamp, events: &mut Vec<Event>) {
         let Some(first) = shown.hold.as_ref().filter(|hold| hold.fault) else {
             if let Some(held) = self.held.take() {
@@ -133,11 +149,8 @@ impl Changes {
             }
             return;
         };
-        let all = causes(shown);
-        let keys: Vec<_> = all
-            .iter()
-            .map(|(cause, subject, _)| (*cause, subject.clone()))
-            .collect();
+        let all = || shown.health.late.iter().filter(|late| late.holds);
+        let keys: Vec<_> = all().map(|late| late.key.clone()).collect();
         if self.held.as_ref().is_some_and(|held| held.causes == keys) {
             return;
         }
@@ -148,7 +161,7 @@ impl Changes {
         });
         events.push(Event::Held {
             cause: first.cause.as_str().to_owned(),
-            causes: all.into_iter().map(|(_, _, text)| text).collect(),
+            causes: all().map(|late| late.text.clone()).collect(),
         });
     }
 
@@ -164,6 +177,7 @@ impl Changes {
             if ended == 0 {
                 continue;
             }
+            let failed = outcome != Outcome::Acknowledged && shown.delivery.failures > 0;
             match &mut self.run {
                 Some(run) if run.outcome == outcome.as_str() => {
                     run.count = run.count.saturating_add(ended.into());
@@ -174,10 +188,9 @@ impl Changes {
                         count: ended.into(),
                         since: wall,
                     });
-                    let text = shown.last_failure.clone();
                     events.push(Event::Emissions {
                         outcome: outcome.as_str().to_owned(),
-                        text: text.filter(|_| Some(outcome) == newest),
+                        text: shown.delivery.text.clone().filter(|_| failed),
                         before,
                     });
                 }
@@ -243,73 +256,6 @@ fn dome(shown: &Snapshot) -> &'static str {
         (Some(Dome::Moving), Some(false)) => "closing",
         (Some(dome), _) => dome.as_str(),
     }
-}
-
-/// All that withholds the dome heartbeat, the first cause first: its kind, its subject, in words.
-fn causes(shown: &Snapshot) -> Vec<(Cause, String, String)> {
-    let mut all = Vec::new();
-    let first = shown.hold.as_ref();
-    // Those with a subject are found below, each by itself.
-    let without_subject = first.filter(|hold| match hold.cause {
-        Cause::NotAttentive
-        | Cause::PathSlow
-        | Cause::NothingCritical
-        | Cause::InFlight
-        | Cause::CutOff
-        | Cause::Retry => true,
-        Cause::NeverSeen
-        | Cause::Unconfirmed
-        | Cause::Stale
-        | Cause::LinkUnproven
-        | Cause::LinkDown => false,
-    });
-    if let Some(hold) = without_subject {
-        all.push((hold.cause, String::new(), hold.text.clone()));
-    }
-    // Where nothing can be heard, that nobody is heard is no cause of its own.
-    let deaf =
-        first.is_some_and(|hold| matches!(hold.cause, Cause::NotAttentive | Cause::PathSlow));
-    let silent = shown
-        .heartbeats
-        .iter()
-        .filter(|it| it.critical && !it.current && !(deaf && it.age.is_none()));
-    all.extend(silent.map(|heartbeat| {
-        let name = &heartbeat.name;
-        let (cause, text) = match (heartbeat.age, heartbeat.proven_age) {
-            (None, _) => (
-                Cause::NeverSeen,
-                format!("{name} not heard in this session"),
-            ),
-            (Some(age), None) if age < heartbeat.timeout => (
-                Cause::Unconfirmed,
-                format!("{name} heard again, and its next beat has to confirm it"),
-            ),
-            (Some(age), Some(proven)) if age < heartbeat.timeout => (
-                Cause::Stale,
-                format!(
-                    "{name} silent for {} (counts as {})",
-                    span(age),
-                    span(proven)
-                ),
-            ),
-            (Some(age), _) => (Cause::Stale, format!("{name} silent for {}", span(age))),
-        };
-        (cause, name.clone(), text)
-    }));
-    let links = shown.links.iter().filter_map(|link| {
-        let name = &link.name;
-        let (cause, text) = match link.state {
-            LinkState::Up => return None,
-            LinkState::Down => (Cause::LinkDown, format!("network link {name} down")),
-            LinkState::Unproven => (
-                Cause::LinkUnproven,
-                format!("network link {name} not reached yet"),
-            ),
-        };
-        Some((cause, name.clone(), text))
-    });
-    all.extend(links);
-    all
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::report::Health;
+
 /// One thing that happened, and when by the wall clock.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub struct Entry {
@@ -137,11 +139,15 @@ impl Entry {
             Event::PlcError { on: false } | Event::EngineeringMode { .. } | Event::Dome { .. } => {
                 tracing::info!("{text}");
             }
+            Event::Health { state, .. } if state == Health::NotArriving.as_str() => {
+                tracing::warn!("{text}");
+            }
+            // A client that beats late each time makes it late and well again.
+            Event::Health { .. } => tracing::debug!("{text}"),
             Event::Held { .. }
             | Event::Released { .. }
             | Event::Started { .. }
             | Event::Stopping
-            | Event::Health { .. }
             | Event::Emissions { .. }
             | Event::Session { .. }
             | Event::Lapse

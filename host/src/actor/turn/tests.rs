@@ -320,3 +320,26 @@ async fn s1_who_is_refused_is_told_why_and_gets_no_value_to_prove_with() {
     );
     assert!(!reply.body.contains_key("seen"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_set_says_what_holds_the_dome_heartbeat_all_the_same() {
+    let mut stage = Stage::start(2).await;
+    stage.takes(100, "set extra");
+    let set = stage.reply().await;
+    assert_eq!(
+        (set.code, &set.body["text"]),
+        (Code::Done, &"Heartbeat set.".into())
+    );
+    let held = "heartbeat c0 has not been received in this session";
+    assert_eq!(set.body["held"], held);
+    let late = [
+        "c0 not heard in this session",
+        "c1 not heard in this session",
+    ];
+    assert_eq!(set.body["late"], serde_json::json!(late));
+    let mut sole = Stage::start(1).await;
+    sole.takes(100, "set extra");
+    let set = sole.reply().await;
+    assert_eq!(set.body["held"], held);
+    assert_eq!(set.body.get("late"), None, "'held' says it all");
+}

@@ -1,9 +1,10 @@
 use super::super::story::{Verdict, last_closing};
 use super::super::{Entry, Journal};
 use super::*;
-use crate::actor::snapshot::tests::snapshot as snapshot_for_tests;
+use crate::actor::snapshot::tests::{assessed, delivered, snapshot as snapshot_for_tests};
 use crate::actor::snapshot::{HeartbeatView, Hold, LinkView};
 use crate::clock::Moment;
+use lvmbeat_core::{Cause, LinkState};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -27,6 +28,7 @@ fn well() -> Snapshot {
     }];
     shown.hold = None;
     shown.acknowledged_age = Some(1.0);
+    shown.delivery = delivered();
     shown.last_outcome = Some(Outcome::Acknowledged);
     shown
 }
@@ -42,17 +44,62 @@ fn held(shown: &mut Snapshot, cause: Cause, text: &str) {
 
 fn changes() -> Changes {
     let mut changes = Changes::new(std::time::Duration::from_secs(60));
-    changes.observe(&well(), at(0));
+    observe(&mut changes, &well(), at(0));
     changes
+}
+
+/// What the journal says beside how the whole is.
+fn observe(changes: &mut Changes, shown: &Snapshot, wall: Timestamp) -> Vec<Event> {
+    let mut events = changes.observe(&assessed(shown), wall);
+    events.retain(|event| !matches!(event, Event::Health { .. }));
+    events
+}
+
+#[test]
+fn each_change_of_health_is_written_down_last_with_everything_that_is_late() {
+    let mut changes = Changes::new(std::time::Duration::from_secs(60));
+    let mut health = |shown: &Snapshot| match changes.observe(&assessed(shown), at(0)).pop() {
+        Some(Event::Health { state, causes, .. }) => Some((state, causes)),
+        _ => None,
+    };
+    assert_eq!(health(&well()), Some(("ok".to_owned(), vec![])));
+    assert_eq!(health(&well()), None);
+    let mut shown = well();
+    held(&mut shown, Cause::Stale, "overwatcher is stale");
+    for heartbeat in &mut shown.heartbeats {
+        heartbeat.current = false;
+        heartbeat.age = Some(31.0);
+    }
+    let causes = ["overwatcher", "guider"];
+    let causes = causes.map(|name| format!("{name} silent for 31 s (timeout 30 s)"));
+    assert_eq!(health(&shown), Some(("held".to_owned(), causes.to_vec())));
+}
+
+#[test]
+fn a_client_that_has_died_is_silent_before_its_timeout_has_passed_since_it_was_received() {
+    let mut changes = changes();
+    let mut shown = well();
+    held(&mut shown, Cause::Stale, "overwatcher is stale");
+    shown.heartbeats[0].current = false;
+    shown.heartbeats[0].age = Some(25.0);
+    shown.heartbeats[0].proven_age = Some(30.0);
+    let events = observe(&mut changes, &shown, at(10));
+    let [Event::Held { causes, .. }] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        causes,
+        &["overwatcher silent for 25 s (counts as 30 s, timeout 30 s)"]
+    );
 }
 
 #[test]
 fn what_stays_as_it_is_is_told_once() {
     let mut changes = changes();
-    assert_eq!(changes.observe(&well(), at(1)), []);
+    assert_eq!(observe(&mut changes, &well(), at(1)), []);
     let mut shown = well();
     shown.acknowledged_age = Some(9.0);
-    assert_eq!(changes.observe(&shown, at(2)), []);
+    assert_eq!(observe(&mut changes, &shown, at(2)), []);
 }
 
 #[test]
@@ -62,33 +109,33 @@ fn a_hold_is_told_with_all_its_causes_and_again_when_they_change() {
     held(&mut shown, Cause::Stale, "overwatcher is stale");
     shown.heartbeats[0].current = false;
     shown.heartbeats[0].age = Some(31.0);
-    let told = changes.observe(&shown, at(10));
+    let told = observe(&mut changes, &shown, at(10));
     let causes = |causes: &[&str]| causes.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
         [Event::Held {
             cause: "heartbeat_stale".to_owned(),
-            causes: causes(&["overwatcher silent for 31 s"]),
+            causes: causes(&["overwatcher silent for 31 s (timeout 30 s)"]),
         }]
     );
     shown.heartbeats[0].age = Some(33.0);
-    assert_eq!(changes.observe(&shown, at(12)), []);
+    assert_eq!(observe(&mut changes, &shown, at(12)), []);
     shown.heartbeats[1].current = false;
     shown.heartbeats[1].age = Some(30.0);
     shown.links[0].state = LinkState::Down;
-    let told = changes.observe(&shown, at(15));
+    let told = observe(&mut changes, &shown, at(15));
     assert_eq!(
         told,
         [Event::Held {
             cause: "heartbeat_stale".to_owned(),
             causes: causes(&[
-                "overwatcher silent for 33 s",
-                "guider silent for 30 s",
+                "overwatcher silent for 33 s (timeout 30 s)",
+                "guider silent for 30 s (timeout 30 s)",
                 "network link lco down"
             ]),
         }]
     );
-    let told = changes.observe(&well(), at(40));
+    let told = observe(&mut changes, &well(), at(40));
     assert_eq!(
         told,
         [Event::Released {
@@ -102,10 +149,10 @@ fn outcomes_are_told_in_runs() {
     let mut changes = changes();
     let mut shown = well();
     shown.emissions.acknowledged += 400;
-    assert_eq!(changes.observe(&shown, at(100)).len(), 0);
+    assert_eq!(observe(&mut changes, &shown, at(100)).len(), 0);
     shown.emissions.timed_out += 1;
     shown.last_outcome = Some(Outcome::TimedOut);
-    let told = changes.observe(&shown, at(110));
+    let told = observe(&mut changes, &shown, at(110));
     let [
         Event::Emissions {
             outcome,
@@ -122,7 +169,7 @@ fn outcomes_are_told_in_runs() {
         ("acknowledged", 403)
     );
     shown.emissions.timed_out += 3;
-    assert_eq!(changes.observe(&shown, at(120)), []);
+    assert_eq!(observe(&mut changes, &shown, at(120)), []);
 }
 
 #[test]
@@ -131,12 +178,12 @@ fn that_the_plcs_time_ran_out_is_told_once_and_not_where_somebody_else_feeds_it(
     let mut shown = well();
     shown.acknowledged_age = Some(60.0);
     let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
-    assert_eq!(changes.observe(&shown, at(60)), ran_out);
+    assert_eq!(observe(&mut changes, &shown, at(60)), ran_out);
     shown.acknowledged_age = Some(61.0);
-    assert_eq!(changes.observe(&shown, at(61)), []);
-    assert_eq!(changes.observe(&well(), at(62)), []);
+    assert_eq!(observe(&mut changes, &shown, at(61)), []);
+    assert_eq!(observe(&mut changes, &well(), at(62)), []);
     shown.session = SessionState::StandBy;
-    let told = changes.observe(&shown, at(63));
+    let told = observe(&mut changes, &shown, at(63));
     assert!(
         matches!(told.as_slice(), [Event::Session { .. }]),
         "{told:?}"
@@ -154,10 +201,10 @@ fn unfed(seconds: u64) -> Snapshot {
 #[test]
 fn the_plcs_time_runs_out_after_the_start_or_the_end_of_engineering_mode_too() {
     let mut changes = Changes::new(std::time::Duration::from_secs(60));
-    changes.observe(&unfed(0), at(0));
-    assert_eq!(changes.observe(&unfed(59), at(59)), []);
+    observe(&mut changes, &unfed(0), at(0));
+    assert_eq!(observe(&mut changes, &unfed(59), at(59)), []);
     let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
-    assert_eq!(changes.observe(&unfed(60), at(60)), ran_out);
+    assert_eq!(observe(&mut changes, &unfed(60), at(60)), ran_out);
     let mode = |shown: &mut Snapshot, on: bool| {
         let said = serde_json::json!({ "engineering_mode": on });
         let now = shown.at;
@@ -167,12 +214,12 @@ fn the_plcs_time_runs_out_after_the_start_or_the_end_of_engineering_mode_too() {
     for (second, on) in [(100, true), (200, true), (201, false), (259, false)] {
         let mut shown = unfed(second);
         mode(&mut shown, on);
-        let events = changes.observe(&shown, at(0));
+        let events = observe(&mut changes, &shown, at(0));
         assert!(!events.contains(&ran_out[0]), "{second}: {events:?}");
     }
     let mut shown = unfed(260);
     mode(&mut shown, false);
-    assert_eq!(changes.observe(&shown, at(0)), ran_out);
+    assert_eq!(observe(&mut changes, &shown, at(0)), ran_out);
 }
 
 #[test]
@@ -182,13 +229,13 @@ fn a_beat_that_waits_for_its_confirmation_is_not_said_to_be_silent() {
     held(&mut shown, Cause::Unconfirmed, "unconfirmed");
     shown.heartbeats[0].current = false;
     shown.heartbeats[0].proven_age = None;
-    let events = changes.observe(&shown, at(10));
+    let events = observe(&mut changes, &shown, at(10));
     let [Event::Held { causes, .. }] = events.as_slice() else {
         panic!("{events:?}")
     };
     assert_eq!(
         causes,
-        &["overwatcher heard again, and its next beat has to confirm it"]
+        &["overwatcher heard 1.0 s ago, to be confirmed by its next beat"]
     );
 }
 
@@ -204,7 +251,7 @@ fn without_a_session_that_is_the_cause_and_not_that_nobody_is_heard() {
         heartbeat.age = None;
     }
     shown.links[0].state = LinkState::Down;
-    let mut events = changes.observe(&shown, at(10)).into_iter();
+    let mut events = observe(&mut changes, &shown, at(10)).into_iter();
     let Some(Event::Session { state, text }) = events.next() else {
         panic!("no session")
     };
@@ -219,7 +266,7 @@ fn without_a_session_that_is_the_cause_and_not_that_nobody_is_heard() {
     assert_eq!(causes, ["there is no session", "network link lco down"]);
     // Why there is no other one is added once.
     shown.session_error = Some("nobody listens there".to_owned());
-    let events = changes.observe(&shown, at(11));
+    let events = observe(&mut changes, &shown, at(11));
     assert_eq!(
         events,
         [Event::Session {
@@ -228,7 +275,7 @@ fn without_a_session_that_is_the_cause_and_not_that_nobody_is_heard() {
         }]
     );
     shown.session_error = Some("it does not answer".to_owned());
-    assert_eq!(changes.observe(&shown, at(12)), []);
+    assert_eq!(observe(&mut changes, &shown, at(12)), []);
 }
 
 #[test]
@@ -237,7 +284,7 @@ fn a_session_that_was_lost_and_opened_between_two_views_is_not_missed() {
     let mut shown = well();
     shown.counters.sessions += 1;
     shown.session_ended = Some("lvmbeat was not listening");
-    let events = changes.observe(&shown, at(10));
+    let events = observe(&mut changes, &shown, at(10));
     let [Event::Session { text, .. }] = events.as_slice() else {
         panic!("{events:?}")
     };
@@ -251,16 +298,17 @@ fn a_failure_keeps_its_words_and_the_dome_its_direction() {
     let mut shown = well();
     shown.emissions.refused += 1;
     shown.last_outcome = Some(Outcome::Refused);
-    shown.last_failure = Some("heartbeat: Failed to set heartbeat.".to_owned());
+    shown.delivery.failures = 1;
+    shown.delivery.text = Some("lvmecp could not set the heartbeat".to_owned());
     let said = serde_json::json!({"dome_status": "0x8074"});
     let now = shown.at;
     let heard = Moment { now, wall: at(0) };
     shown.enclosure.observe(said.as_object().unwrap(), heard);
-    let events = changes.observe(&shown, at(10));
+    let events = observe(&mut changes, &shown, at(10));
     let [Event::Emissions { text, .. }, Event::Dome { state }] = events.as_slice() else {
         panic!("{events:?}")
     };
-    assert_eq!(text.as_deref(), Some("heartbeat: Failed to set heartbeat."));
+    assert_eq!(text.as_deref(), Some("lvmecp could not set the heartbeat"));
     assert_eq!(state, "closing");
 }
 
@@ -272,7 +320,7 @@ fn a_night_that_ends_with_a_dead_overwatcher_is_told_as_such() {
     let mut show = |second: i64, change: &dyn Fn(&mut Snapshot)| {
         let mut shown = well();
         change(&mut shown);
-        for event in changes.observe(&shown, at(second)) {
+        for event in observe(&mut changes, &shown, at(second)) {
             journal.add(at(second), event);
         }
     };
@@ -309,7 +357,7 @@ fn a_night_that_ends_with_a_dead_overwatcher_is_told_as_such() {
     assert!(
         closing
             .summary
-            .contains("The dome heartbeat was held: overwatcher silent for 31 s."),
+            .contains("The dome heartbeat was held: overwatcher silent for 31 s (timeout 30 s)."),
         "{}",
         closing.summary
     );
