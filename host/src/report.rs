@@ -317,7 +317,7 @@ pub(crate) fn before(at: Timestamp, seconds: f64) -> Option<Timestamp> {
 }
 
 /// An actor that does not say when its facts expire sends no ages of them either.
-const FACTS_EXPIRE: f64 = 90.0;
+pub(crate) const FACTS_EXPIRE: f64 = 90.0;
 
 impl EnclosureReport {
     /// Where the dome is so many seconds after the report, if that is known then, and how long ago

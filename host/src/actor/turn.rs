@@ -75,11 +75,14 @@ impl Actor {
         let commands = Some(CommandQueue {
             ttl: config.actor.command_ttl,
         });
+        let critical = config.heartbeats.iter().filter(|it| it.critical);
+        let critical = critical.map(|heartbeat| heartbeat.name.clone());
         let spec = SessionSpec {
             name: name.clone(),
             commands,
             // What the enclosure says of itself, to whomever (see `enclosure`).
             overhears: Some(format!("#.{}", config.ecp.actor)),
+            heartbeats: critical.collect(),
             prefetch: PREFETCH,
         };
         Ok(Self {

@@ -101,7 +101,7 @@ pub(super) fn set(
             finished = client.command(actor, &proven, options(limit)).await?;
         }
         for reply in &mut finished.replies {
-            // It has no use for whoever reads this.
+            // It is of no use to the reader.
             reply.body.shift_remove("seen");
         }
         let printed = print_all(&finished.replies, actor, form);
@@ -167,7 +167,7 @@ pub(super) fn permissions(config: &Config) -> Result<String, Failure> {
     })
 }
 
-/// What became of a conversation that did not fail by itself.
+/// What became of a conversation that itself did not fail.
 type Said = Result<Result<(), Failure>, CommandError>;
 
 /// Opens a session, talks, and closes it.

@@ -140,7 +140,7 @@ enum Command {
         #[arg(long, conflicts_with = "program")]
         url: Option<String>,
     },
-    /// Tell why the dome closed last, or what happened since a moment: from the actor's journal if
+    /// Explain why the dome closed last, or what happened since a moment: from the actor's journal if
     /// it is on this machine, or else from what the actor answers
     Why {
         /// Everything since then: `2h`, `20:00`, `yesterday 20:00`, or a date and time
@@ -304,7 +304,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// To whoever started the program, beside the output.
+/// To the caller's standard error, beside the output.
 fn say(text: &str) {
     for line in text.lines() {
         let _ = writeln!(io::stderr(), "lvmbeat: {line}");
@@ -423,7 +423,7 @@ fn completions(shell: Shell) -> Result<(), Failure> {
     print(&String::from_utf8_lossy(&script))
 }
 
-/// Writes to standard output. Whoever closes it early (`| head`) has seen enough.
+/// Writes to standard output. A reader that closes it early (`| head`) has seen enough.
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout

@@ -1,4 +1,4 @@
-//! `lvmbeat why`: tells from the journal why the dome closed, or what happened in a night.
+//! `lvmbeat why`: explains from the journal why the dome closed, or what happened in a night.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) struct Question<'a> {
     pub(super) limit: Duration,
 }
 
-/// Tells the last closing, or everything since a moment.
+/// Explains the last closing, or everything since a moment.
 pub(super) fn run(config: &Config, question: &Question<'_>) -> Result<(), Failure> {
     let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
     let now = BootClock.wall().to_zoned(zone.clone());

@@ -21,6 +21,8 @@ use crate::config::{ConfigError, Secret, SecretUrl, health};
 
 /// Of the monitor, unless it is lower because the alarm comes sooner.
 const ATTENTION: Duration = Duration::from_secs(5);
+/// The all-clear, likewise: long enough for a link that comes and goes.
+const CLEAR_AFTER: Duration = Duration::from_secs(120);
 
 pub(super) fn check(
     read: Reader<'_>,
@@ -85,6 +87,13 @@ pub(super) fn check(
             "monitor.remind_every",
             raw.remind_every,
         )),
+        clear_after: faults.keep(clear_after(at, raw.clear_after, alert_after)),
+        held_after: faults
+            .keep(
+                at.seconds("monitor.held_after", raw.held_after, 20.0)
+                    .map(Some),
+            )
+            .filter(|_| raw.held_alerts.unwrap_or(true)),
         ping_token: faults.keep(token(
             "LVMBEAT_PING_TOKEN",
             "monitor.ping_token",
@@ -126,6 +135,19 @@ pub(super) fn check(
     let monitor = faults.or(monitor)?;
     monitor.alarm().map_err(|error| impossible(at, error))?;
     Ok(monitor)
+}
+
+/// Zero is possible. By default not longer than it takes to alarm.
+fn clear_after(
+    at: At<'_>,
+    given: Option<f64>,
+    alert_after: Duration,
+) -> Result<Duration, ConfigError> {
+    if given == Some(0.0) {
+        return Ok(Duration::ZERO);
+    }
+    let default = CLEAR_AFTER.min(alert_after).as_secs_f64();
+    at.seconds("monitor.clear_after", given, default)
 }
 
 /// The core's word on the alarm, as the file's keys are called.

@@ -48,8 +48,6 @@ pub struct Setting {
     pub action: Option<String>,
     /// Times are shown in UTC first, and in this zone second.
     pub time_zone: TimeZone,
-    /// How often it is looked whether there is an alarm.
-    pub check_every: Duration,
     /// Where the page is, for its links.
     root: Root,
     /// Beats need a token.
@@ -65,7 +63,6 @@ impl Setting {
             subject: config.wording.subject.clone(),
             action: config.wording.action.clone(),
             time_zone: config.wording.time_zone.clone(),
-            check_every: config.check_every,
             root: mount::root(mount::prefix(config), "/"),
             ping_token: config.ping_token.is_some(),
             admin_token: config.admin_token.is_some(),

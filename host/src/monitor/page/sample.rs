@@ -40,7 +40,6 @@ pub fn setting() -> Setting {
         subject: "LCO internet".to_owned(),
         action: None,
         time_zone: TimeZone::get("America/Santiago").unwrap_or(TimeZone::UTC),
-        check_every: Duration::from_secs(120),
         ping_token: true,
         admin_token: true,
     }
@@ -82,6 +81,7 @@ pub fn up() -> View {
             silence: Ticks::from_secs(4),
         },
         since: Some(ago(9 * hour + 1200)),
+        clearing: None,
         alerts: true,
         alert_after: Duration::from_secs(300),
         last_seen: Some(ago(4)),
@@ -370,6 +370,9 @@ fn silence(observed: f64) -> Silence {
         last_hold: None,
         dome: None,
         dome_unknown_since: None,
+        heard_again: None,
+        relapses: 0,
+        stopped: None,
         dome_open: Some(true),
         engineering_mode: Some(false),
     }
