@@ -71,14 +71,18 @@ impl Holding {
         reason.filter(|_| cause != before).map(Change::Held)
     }
 
-    /// Whether something else holds the dome heartbeat, too, that was not named since it is held.
+    /// Takes all that holds the dome heartbeat. Whether something has failed meanwhile that was not
+    /// named since it is held.
     pub(super) fn is_news(&mut self, all: &[Late]) -> bool {
-        let named = std::mem::take(&mut self.named);
-        let news = all.iter().any(|late| !named.contains(&late.key));
-        if !all.is_empty() {
-            let new = all.iter().map(|late| late.key.clone());
-            let new: Vec<_> = new.filter(|key| !named.contains(key)).collect();
-            self.named = named.into_iter().chain(new).collect();
+        if all.is_empty() {
+            self.named.clear();
+        }
+        let mut news = false;
+        for Late { key, .. } in all {
+            if !self.named.contains(key) {
+                news |= matches!(key.0, Kind::Holds(Cause::Stale | Cause::LinkDown));
+                self.named.push(key.clone());
+            }
         }
         news
     }
@@ -163,5 +167,24 @@ mod tests {
         let changes = holding.observe(Some(pace), T2);
         assert!(changes.eq([Change::Released(T2 - T0), Change::Held(pace)]));
         assert_eq!(holding.lasted(T2), None);
+    }
+
+    #[test]
+    fn what_fails_while_it_is_held_is_news_once_and_a_first_beat_is_none() {
+        let late = |cause, name: &str| Late {
+            key: (Kind::Holds(cause), name.to_owned()),
+            holds: true,
+            text: String::new(),
+        };
+        let mut holding = Holding::default();
+        let (c0, c1) = (late(Cause::Stale, "c0"), late(Cause::Stale, "c1"));
+        assert!(holding.is_news(std::slice::from_ref(&c0)));
+        assert!(!holding.is_news(std::slice::from_ref(&c0)));
+        let both = [c0, c1];
+        assert!(holding.is_news(&both));
+        assert!(!holding.is_news(&both));
+        assert!(!holding.is_news(&[late(Cause::Unconfirmed, "c1")]));
+        assert!(!holding.is_news(&[]));
+        assert!(holding.is_news(&both), "it was released in between");
     }
 }

@@ -179,7 +179,7 @@ impl Enclosure {
 
     /// Time since the dome's position was last said.
     pub fn dome_age(&self, now: Instant) -> Option<f64> {
-        self.dome.and_then(|fact| age(Some(fact.said.now), now))
+        fact_age(self.dome, now)
     }
 
     /// Register `hb_ack`: the PLC sees the heartbeat.
@@ -216,11 +216,11 @@ impl Enclosure {
             dome_open: dome.and_then(Dome::is_open),
             dome_closed: dome.map(|dome| dome == Dome::Closed),
             engineering_mode: self.engineering_mode(now),
-            engineering_mode_age: self
-                .engineering_mode
-                .and_then(|fact| age(Some(fact.said.now), now)),
+            engineering_mode_age: fact_age(self.engineering_mode, now),
             plc_acknowledges: self.plc_acknowledges(now),
+            plc_acknowledges_age: fact_age(self.plc_acknowledges, now),
             plc_heartbeat_error: self.plc_heartbeat_error(now),
+            plc_heartbeat_error_age: fact_age(self.plc_heartbeat_error, now),
             plc_acknowledged_age: age(self.plc_acknowledged_at, now),
         })
     }
@@ -241,6 +241,10 @@ impl Enclosure {
 fn age(at: Option<Instant>, now: Instant) -> Option<f64> {
     at.and_then(|at| now.checked_duration_since(at))
         .map(seconds)
+}
+
+fn fact_age<T>(fact: Option<Fact<T>>, now: Instant) -> Option<f64> {
+    age(fact.map(|fact| fact.said.now), now)
 }
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ pub struct Monitor {
     pub alert_after: Duration,
     /// How often the Python version looked; the alarm is raised when it is due.
     pub check_every: Duration,
+    /// How often the actor beats, unless it says so itself.
+    pub beat_every: Duration,
     /// The all-clear comes when the observatory has been heard for so long.
     pub clear_after: Duration,
     /// A dome heartbeat that is withheld for so long is told, if the dome is not known to be

@@ -202,11 +202,18 @@ impl Memory {
     /// A beat was received.
     pub(super) fn beat(&mut self, report: Option<Report>, at: Moment) {
         self.counters.beats += 1;
+        self.history.heard(at.wall);
         let stopping = report.as_ref().and_then(|report| report.stopping.as_ref());
         let farewell = stopping.map(|stopping| stopping.text.clone());
         if let Some(report) = report {
             self.held.report(&report, at);
-            self.report = Some((report, at.wall));
+            self.history.reported(&report, at.wall);
+            let yields = self.report.as_ref().is_some_and(|(earlier, received)| {
+                report.yields_to(earlier, at.wall.duration_since(*received).as_secs_f64())
+            });
+            if !yields {
+                self.report = Some((report, at.wall));
+            }
         }
         let silence = self.alarm.status(at.now).silence;
         if self.alarm.beat(at.now).is_some() {
@@ -224,7 +231,6 @@ impl Memory {
         }
         self.farewell = farewell;
         self.last_seen = Some(at.wall);
-        self.history.heard(at.wall);
         self.follow(at);
     }
 

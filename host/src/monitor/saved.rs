@@ -74,6 +74,7 @@ impl Saved {
             held.texts().for_each(clean);
         }
         self.outbox.clean(secrets);
+        self.history.incidents = self.history.incidents.shown(secrets);
         self
     }
 }

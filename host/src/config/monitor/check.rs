@@ -19,6 +19,8 @@ use crate::config::given::{Given, Reader};
 use crate::config::raw::RawOutside;
 use crate::config::{ConfigError, Secret, SecretUrl, health};
 
+/// The actor's default.
+const BEAT_EVERY: Duration = Duration::from_secs(15);
 /// Of the monitor, unless it is lower because the alarm comes sooner.
 const ATTENTION: Duration = Duration::from_secs(5);
 /// The all-clear, likewise: long enough for a link that comes and goes.
@@ -77,6 +79,7 @@ pub(super) fn check(
             outside.check_heartbeat_every,
             120.0,
         )),
+        beat_every: beat_every(outside),
         attention: faults.keep(at.seconds(
             "monitor.attention",
             raw.attention,
@@ -344,6 +347,14 @@ fn page(given: &Given<'_>) -> Result<Url, ConfigError> {
             "give the address without them",
         ))
     }
+}
+
+/// The actor's key, for showing only: a slip in it is for the actor to refuse.
+fn beat_every(outside: &RawOutside) -> Duration {
+    let given = outside
+        .interval
+        .and_then(|given| Duration::try_from_secs_f64(given).ok());
+    given.filter(|given| !given.is_zero()).unwrap_or(BEAT_EVERY)
 }
 
 fn time_zone(given: &Given<'_>) -> Result<TimeZone, ConfigError> {

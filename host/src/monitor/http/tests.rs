@@ -44,6 +44,7 @@ fn config() -> Monitor {
         debug: false,
         alert_after: Duration::from_secs(300),
         check_every: Duration::from_secs(10),
+        beat_every: Duration::from_secs(15),
         clear_after: Duration::ZERO,
         held_after: Some(Duration::from_secs(20)),
         attention: Duration::from_secs(5),
