@@ -149,9 +149,6 @@ enum Command {
         /// The last closing of the dome [the default]
         #[arg(long, conflicts_with = "since")]
         last: bool,
-        /// As a JSON document
-        #[arg(long)]
-        json: bool,
         /// Ask the actor, even if its journal is on this machine
         #[arg(long)]
         ask: bool,
@@ -380,13 +377,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Why {
             since,
             last: _,
-            json,
             ask,
             wait,
         } => {
             let question = why::Question {
                 since: since.as_deref(),
-                as_json: json,
+                as_json: wait.json,
                 ask,
                 limit: wait.timeout,
             };
