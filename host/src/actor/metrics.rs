@@ -400,6 +400,12 @@ fn process(metrics: &mut Metrics, snapshot: &Snapshot) {
         "Whether this actor has a session and is the active one",
         snapshot.session == SessionState::Open,
     );
+    let journal = snapshot.journal.as_ref();
+    metrics.flag(
+        "journal_written",
+        "Whether the file of the journal could be written the last time",
+        journal.map(|disk| disk.failure.is_none()),
+    );
     metrics.seconds(
         "path_delay_seconds",
         "How long what is received may have been on its way",

@@ -275,6 +275,7 @@ impl State {
             uptime: age(Some(self.started)).unwrap_or_default(),
             session: self.session.state,
             session_error: self.session.error.clone(),
+            session_ended: self.session.ended,
             path_age: path.and_then(|path| path.greatest_age(now)).map(seconds),
             heartbeats,
             links,
@@ -290,6 +291,7 @@ impl State {
             outside: self.outside.clone(),
             relay_box: self.relay_box.clone(),
             counters: self.counters(),
+            journal: None,
             stopping: None,
         }
     }

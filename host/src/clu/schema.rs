@@ -19,9 +19,29 @@ pub fn lvmbeat() -> Value {
         "title": "lvmbeat",
         "description": "The keywords in the replies of lvmbeat.",
         "type": "object",
-        "definitions": {"heartbeat": status::heartbeat()},
+        "definitions": {"heartbeat": status::heartbeat(), "entry": entry()},
         "properties": properties,
         "additionalProperties": true
+    })
+}
+
+/// One entry of the journal.
+fn entry() -> Value {
+    json!({
+        "description": "One thing that happened; what else is in it depends on the event.",
+        "type": "object",
+        "properties": {
+            "at": {"description": "When, by the actor's clock.", "type": "string"},
+            "event": {
+                "type": "string",
+                "enum": [
+                    "started", "stopping", "health", "held", "released", "emissions", "session", "lapse",
+                    "dome", "engineering_mode", "plc_time_ran_out", "plc_error", "unknown"
+                ]
+            },
+            "words": {"description": "The same for people.", "type": "string"}
+        },
+        "required": ["at", "event", "words"]
     })
 }
 
@@ -44,6 +64,28 @@ fn others() -> Value {
             "description": "All that holds the dome heartbeat, if it is more than 'held' says.",
             "type": "array",
             "items": {"type": "string"}
+        },
+        "history": {
+            "description": "What happened, the oldest first, as far as the actor has it in memory.",
+            "type": "object",
+            "properties": {
+                "entries": {"type": "array", "items": {"$ref": "#/definitions/entry"}},
+                "left_out": {"description": "Older entries that a reply has no room for.", "type": "integer"}
+            }
+        },
+        "closing": {
+            "description": "The last closing of the dome; null if none is known.",
+            "type": ["object", "null"],
+            "properties": {
+                "verdict": {
+                    "description": "Whether the PLC closed it for want of a heartbeat, it closed while lvmbeat was not running, something else closed it, or the PLC had to and nobody said that it did.",
+                    "type": "string",
+                    "enum": ["watchdog", "while_not_running", "not_lvmbeat", "not_heard_to_close"]
+                },
+                "summary": {"description": "Why, in words; times are in UTC.", "type": "string"},
+                "entries": {"type": "array", "items": {"$ref": "#/definitions/entry"}},
+                "left_out": {"description": "Older entries that a reply has no room for.", "type": "integer"}
+            }
         },
         "text": {"description": "A message to people.", "type": "string"},
         "version": {"description": "The version of lvmbeat.", "type": "string"},

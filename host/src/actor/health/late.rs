@@ -63,7 +63,10 @@ pub(in crate::actor) fn holding(
     if !has_subject(hold.cause) {
         all.push(Late::holding(hold.cause, "", hold.text.clone()));
     }
+    // Where nobody can be heard, that nobody is heard is no cause of its own.
+    let deaf = matches!(hold.cause, Cause::NotAttentive | Cause::PathSlow);
     let silent = heartbeats.iter().filter(|it| it.critical && !it.current);
+    let silent = silent.filter(|it| !(deaf && it.age.is_none()));
     all.extend(silent.map(silence));
     all.extend(links.iter().filter_map(down));
     // A beat that was received too late to emit makes no heartbeat stale.
@@ -155,11 +158,20 @@ fn silence(it: &HeartbeatView) -> Late {
             Cause::NeverSeen,
             format!("{name} not heard in this session"),
         ),
-        Some(age) if age < it.timeout => (
+        Some(age) if is_unconfirmed(it, age) => (
             Cause::Unconfirmed,
             format!(
                 "{name} heard {} ago, to be confirmed by its next beat",
                 span(age)
+            ),
+        ),
+        Some(age) if age < it.timeout => (
+            Cause::Stale,
+            format!(
+                "{name} silent for {} (counts as {}, timeout {})",
+                span(age),
+                span(it.proven_age.unwrap_or(age)),
+                span(it.timeout)
             ),
         ),
         Some(age) => (
@@ -172,6 +184,12 @@ fn silence(it: &HeartbeatView) -> Late {
         ),
     };
     Late::holding(cause, &it.name, text)
+}
+
+/// It was received in time, and may have been sent too long before (S3).
+fn is_unconfirmed(it: &HeartbeatView, age: f64) -> bool {
+    let in_time = |proven: f64| proven - age < it.timeout;
+    age < it.timeout && !it.proven_age.is_some_and(in_time)
 }
 
 fn down(link: &LinkView) -> Option<Late> {

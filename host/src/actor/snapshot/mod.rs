@@ -16,6 +16,7 @@ pub use super::health::{DeliveryView, HealthView};
 pub use super::outside::OutsideView;
 pub use super::session_view::SessionState;
 use crate::probes::Latencies;
+pub use crate::journal::Disk;
 
 /// The actor at one moment. All ages and margins are seconds.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub uptime: f64,
     pub session: SessionState,
     pub session_error: Option<String>,
+    /// Why the last session ended.
+    pub session_ended: Option<&'static str>,
     /// How long what is received may have been on its way.
     pub path_age: Option<f64>,
     pub heartbeats: Vec<HeartbeatView>,
@@ -54,6 +57,8 @@ pub struct Snapshot {
     /// The watchdog box, if one is configured.
     pub relay_box: Option<BoxView>,
     pub counters: Counters,
+    /// How it stands with the journal's file, if there is one.
+    pub journal: Option<Disk>,
     /// By what the actor was stopped; this is its last word.
     pub stopping: Option<String>,
 }
@@ -210,6 +215,7 @@ pub(crate) mod tests {
             uptime: 100.0,
             session: SessionState::Open,
             session_error: None,
+            session_ended: None,
             path_age: Some(0.25),
             heartbeats: vec![HeartbeatView {
                 name: "overwatcher".to_owned(),
@@ -254,6 +260,7 @@ pub(crate) mod tests {
             outside: Vec::new(),
             relay_box: None,
             counters,
+            journal: None,
             stopping: None,
         }
     }

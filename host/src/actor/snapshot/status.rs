@@ -85,6 +85,10 @@ impl Snapshot {
                 "last_beat": monitor.last_beat.map(time),
                 "failure": monitor.failure,
             })).collect::<Vec<_>>(),
+            "journal": self.journal.as_ref().map(|disk| json!({
+                "failure": disk.failure,
+                "unwritten": disk.unwritten,
+            })),
             "uptime": self.uptime,
         });
         match keywords {

@@ -41,6 +41,7 @@ pub(super) fn keywords() -> Map<String, Value> {
         ("enclosure", enclosure()),
         ("relay_box", relay_box()),
         ("outside_monitors", outside_monitors()),
+        ("journal", journal()),
         (
             "uptime",
             json!({"description": "Seconds since the actor started.", "type": "number"}),
@@ -402,6 +403,22 @@ fn relay_box() -> Value {
                     "string",
                     "Why the last heartbeat did not reach it; null if it did.",
                 ),
+            ),
+        ],
+    ))
+}
+
+fn journal() -> Value {
+    or_null(object(
+        "The file in which the actor writes down what happened; null without one.",
+        &[
+            (
+                "failure",
+                maybe("string", "Why it cannot be written; null if it can."),
+            ),
+            (
+                "unwritten",
+                of("integer", "Entries that are not in it for that reason."),
             ),
         ],
     ))
