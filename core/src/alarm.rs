@@ -1,7 +1,7 @@
 //! Has the observatory gone silent, and who has to hear of it? The machine of the monitor outside.
 //!
-//! It waits for beats, adds up the silence that it observes, and says when people must be told.
-//! Whoever owns it delivers what it says.
+//! It waits for beats, adds up the silence that it observes, and says when people must be alerted.
+//! The caller delivers what it says.
 //!
 //! # What counts as silence
 //!
@@ -22,7 +22,7 @@
 //! [`tick`](Alarm::tick) several times a second; [`beat`](Alarm::beat) for each beat;
 //! [`check`](Alarm::check) until it gives `None` once each check interval, which may be as short as
 //! that of the ticks. Silence of exactly `alert_after` is an alarm (M1). A beat that comes before
-//! the check ends the silence without an alarm, however long it was: so an outage may go untold
+//! the check ends the silence without an alarm, however long it was: so an outage may go unreported
 //! that is shorter than `alert_after` and one check interval. After a lapse take the beats that
 //! wait before the next check.
 //!
@@ -38,10 +38,10 @@
 //!
 //! # Down and up
 //!
-//! `Down` and `Up` are told in turns, across restarts too. The exception is what is forced by hand
-//! although people know it already; it changes nothing but the time of the next reminder. While
-//! disabled nothing is raised and nobody is reminded, but who was told `Down` is told `Up`. A beat
-//! counts even if it waited through a lapse: it was sent after the last one that was received.
+//! `Down` and `Up` are reported in turns, across restarts too. The exception is what is forced
+//! by hand although people know it already; it changes nothing but the time of the next reminder.
+//! While disabled nothing is raised and nobody is reminded, but `Up` follows a reported `Down`. A
+//! beat counts even if it waited through a lapse: it was sent after the last one that was received.
 
 mod config;
 mod saved;
@@ -53,7 +53,7 @@ use crate::attention::{Attention, Lapse};
 pub use config::{Config, ConfigError};
 pub use saved::{Mode, Saved};
 
-/// What people have to be told.
+/// What is to be reported to people.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(
@@ -103,9 +103,9 @@ pub enum Notification {
 pub enum State {
     /// No beat was ever received, and that has not lasted for long enough to alarm.
     Waiting,
-    /// People think that it is well: they were not told otherwise, or were told that it is over.
+    /// People think that it is well: nothing was reported, or the end of it was.
     Up,
-    /// People were told that it is silent.
+    /// The silence has been reported.
     Down,
 }
 
@@ -126,11 +126,11 @@ pub struct Status {
     pub silence: Duration,
 }
 
-/// Decides when people are told that the observatory is silent, and that it is not any more.
+/// Decides when people are alerted that the observatory is silent, and when they get the all-clear.
 ///
 /// What to call, and what counts: see [the module](self). Every call costs a constant number of
 /// steps. An instant before one of an earlier call is a lapse: nothing is observed, and a timed
-/// disable does not move. So let whoever owns it read the clock, just before each call. Sums of
+/// disable does not move. So let the caller read the clock, just before each call. Sums of
 /// durations stop at the longest one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -138,8 +138,8 @@ pub struct Alarm {
     config: Config,
     /// Stamped by every call that changes something: `memory` is that of its last stamp.
     attention: Attention,
-    /// The lapse that `tick` has still to tell.
-    untold: Option<Lapse>,
+    /// The lapse that `tick` has still to report.
+    unreported: Option<Lapse>,
     memory: Saved,
 }
 
@@ -149,18 +149,19 @@ impl Alarm {
         Self::restore(config, Saved::default(), now)
     }
 
-    /// Goes on from what was saved, and begins to listen at `now`. What was told is not told again
-    /// (M4), and what was observed counts (M3), by the thresholds of this configuration.
+    /// Goes on from what was saved, and begins to listen at `now`. What was reported is not
+    /// reported again (M4), and what was observed counts (M3), by the thresholds of this
+    /// configuration.
     pub fn restore(config: Config, saved: Saved, now: Instant) -> Self {
         Self {
             config,
             attention: Attention::new(config.attention_limit(), now),
-            untold: None,
+            unreported: None,
             memory: saved,
         }
     }
 
-    /// When it tells.
+    /// When it alerts.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -170,7 +171,7 @@ impl Alarm {
     /// stands for all.
     pub fn tick(&mut self, now: Instant) -> Result<(), Lapse> {
         self.listen(now);
-        self.untold.take().map_or(Ok(()), Err)
+        self.unreported.take().map_or(Ok(()), Err)
     }
 
     /// Decides; to be called until it gives `None`. At one instant it gives at most two: that a
@@ -191,10 +192,10 @@ impl Alarm {
             return (memory.silence >= self.config.alert_after()).then(|| self.tell_down(false));
         }
         let every = self.config.remind_every()?;
-        if memory.since_told < every {
+        if memory.since_reported < every {
             return None;
         }
-        memory.since_told = Duration::MIN;
+        memory.since_reported = Duration::MIN;
         Some(Notification::Reminder {
             silence: memory.silence,
             ever_seen: memory.ever_seen,
@@ -232,7 +233,7 @@ impl Alarm {
         was_disabled
     }
 
-    /// Somebody wants people told that it is down, also while disabled. If they know already, this
+    /// Somebody wants to report that it is down, also while disabled. If they know already, this
     /// happens only by `force`, and then only the next reminder moves. The next beat ends it as
     /// any alarm.
     #[must_use = "a notification that is dropped is lost (M2)"]
@@ -241,18 +242,18 @@ impl Alarm {
         (force || !self.memory.down).then(|| self.tell_down(true))
     }
 
-    /// Somebody wants people told that it is up, also while disabled. If it was down, the silence
+    /// Somebody wants to report that it is up, also while disabled. If it was down, the silence
     /// begins anew: it alarms again `alert_after` later. If it was not, this happens only by
     /// `force`, and changes nothing.
     #[must_use = "a notification that is dropped is lost (M2)"]
     pub fn notify_up(&mut self, force: bool, now: Instant) -> Option<Notification> {
         self.listen(now);
         let was_down = self.memory.down;
-        let told = (force || was_down).then(|| self.tell_up(true));
+        let notified = (force || was_down).then(|| self.tell_up(true));
         if was_down {
             self.memory.silence = Duration::MIN;
         }
-        told
+        notified
     }
 
     /// What is known at `now`.
@@ -278,7 +279,7 @@ impl Alarm {
     fn listen(&mut self, now: Instant) {
         self.memory = self.memory_at(now);
         if let Err(lapse) = self.attention.stamp(now) {
-            self.untold = Some(lapse);
+            self.unreported = Some(lapse);
         }
     }
 
@@ -293,7 +294,7 @@ impl Alarm {
 
     fn tell_down(&mut self, by_hand: bool) -> Notification {
         self.memory.down = true;
-        self.memory.since_told = Duration::MIN;
+        self.memory.since_reported = Duration::MIN;
         Notification::Down {
             silence: self.memory.silence,
             ever_seen: self.memory.ever_seen,

@@ -135,8 +135,8 @@ struct Success {
 /// They start with [`Supervisor::beat`](crate::Supervisor::beat) and end with
 /// [`Supervisor::emission_ended`](crate::Supervisor::emission_ended); an answer to an older ticket
 /// changes nothing. Every call costs a constant number of steps. A clock that goes back makes the
-/// waiting longer, never shorter, until the supervisor is told to forget: from then on no waiting
-/// time is longer than its whole length again.
+/// waiting longer, never shorter, until [`forget`](crate::Supervisor::forget): from then on no
+/// waiting time is longer than its whole length again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Emission {

@@ -67,11 +67,11 @@ impl State {
 ///
 /// Call [`feed`](Self::feed) for each heartbeat and [`poll`](Self::poll) as often as the expiry has
 /// to be noticed. The permit ends when the last feed is as old as the timeout, or when the clock
-/// goes back behind an instant that one of the two was told. With a timeout of zero there is never
+/// goes back behind an instant that one of the two was given. With a timeout of zero there is never
 /// a permit. Every call costs a constant number of steps.
 ///
-/// Let whoever owns it read the clock, just before each call: an instant that was read before
-/// another one, but is told after it, looks like a clock that went back.
+/// Let the caller read the clock, just before each call: an instant that was read before
+/// another one, but arrives after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Watchdog {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_told_once() {
+    fn an_expiry_is_reported_once() {
         let mut watchdog = fed(Recovery::SelfClearing);
         assert_eq!(watchdog.poll(T0 + TIMEOUT), Some(Change::Expired));
         assert_eq!(watchdog.poll(T0 + TIMEOUT), None);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn s4_an_expiry_that_was_told_stays_even_if_the_clock_goes_back() {
+    fn s4_an_expiry_that_was_reported_stays_even_if_the_clock_goes_back() {
         let mut watchdog = fed(Recovery::SelfClearing);
         watchdog.poll(T0 + TIMEOUT);
         assert!(!watchdog.is_fed(T0 + TICK));

@@ -143,12 +143,12 @@ proptest! {
                 .position(|(_, call, _)| *call == 'f')
                 .filter(|_| tripped)
                 .unwrap_or(0);
-            let told = countable[first_feed.min(countable.len())..]
+            let counted_feeds = countable[first_feed.min(countable.len())..]
                 .iter()
                 .filter(|(_, call, _)| *call != 'r')
                 .map(|(at, ..)| *at)
                 .chain(began);
-            let latest = told.max();
+            let latest = counted_feeds.max();
             let permit = last_feed.is_some_and(|fed| {
                 latest.is_none_or(|latest| now >= latest)
                     && now >= fed

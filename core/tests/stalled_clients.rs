@@ -34,7 +34,7 @@ struct Client {
     interval: u64,
     timeout: u64,
     lateness: u64,
-    /// Repeats what it was told with the last reply, and only that counts.
+    /// Repeats the value of the last reply, and only that counts.
     proves: bool,
     /// Added to each beat's time, in turn.
     jitter: Vec<u64>,
@@ -115,8 +115,8 @@ struct Played {
     ids: Vec<HeartbeatId>,
     /// When each client last sent a beat.
     last_sent: Vec<Option<u64>>,
-    /// What each client was told last.
-    told: Vec<Option<u64>>,
+    /// The last value that each client received.
+    received: Vec<Option<u64>>,
     /// The emission under way, and when it is written.
     emission: Option<(Ticket, u64)>,
     last_write: Option<u64>,
@@ -169,7 +169,7 @@ impl Played {
             supervisor,
             ids,
             last_sent: vec![None; world.clients.len()],
-            told: vec![None; world.clients.len()],
+            received: vec![None; world.clients.len()],
             emission: None,
             last_write: None,
             held_by_fault: None,
@@ -195,7 +195,7 @@ impl Played {
                 .beat_proven(NAMES[client], at(proof), at(now)),
             None => self.supervisor.beat(NAMES[client], at(now)),
         };
-        self.told[client] = Some(now);
+        self.received[client] = Some(now);
         let heartbeat = self.supervisor.heartbeats().get(self.ids[client]).unwrap();
         if let Some(after) = heartbeat.sent_after() {
             prop_assert!(
@@ -248,7 +248,7 @@ fn play(world: &World, until: u64) -> Result<Played, TestCaseError> {
                 beats[index] += 1;
                 if index != 0 || !last_beat_sent {
                     played.last_sent[index] = Some(now);
-                    let proof = played.told[index].filter(|_| client.proves);
+                    let proof = played.received[index].filter(|_| client.proves);
                     let message = Message::Beat {
                         client: index,
                         sent: now,

@@ -97,3 +97,13 @@ impl Moment {
 pub fn seconds(duration: Duration) -> f64 {
     duration.as_millis() as f64 / 1000.0
 }
+
+/// A duration as the core counts it; what is too long to count is as good as for ever.
+pub fn core_duration(duration: std::time::Duration) -> Duration {
+    u64::try_from(duration.as_micros()).map_or(Duration::MAX, Duration::from_micros)
+}
+
+/// A duration of the core as the rest of the world counts it.
+pub fn std_duration(duration: Duration) -> std::time::Duration {
+    std::time::Duration::from_micros(duration.as_micros())
+}

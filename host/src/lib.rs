@@ -17,6 +17,7 @@ mod peer;
 pub mod probes;
 pub mod report;
 pub mod server;
+pub mod stop;
 
 /// The version that both programs report.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -4,19 +4,26 @@
 //! written by threads of their own behind bounded queues, and what does not fit is dropped and
 //! counted.
 
-use std::io::{self, Write};
+mod format;
+
+use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Subscriber;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
+use tracing_subscriber::{Layer, fmt};
 
+pub use self::format::LogFormat;
+use self::format::WithPriority;
 use crate::clock::{BootClock, Clock as _};
 use crate::errors::with_causes;
 
@@ -50,37 +57,74 @@ impl std::fmt::Debug for Logging {
     }
 }
 
-/// Starts logging for the whole process. `verbosity` 0 is INFO, 1 DEBUG, 2 and more TRACE; the
-/// variable `RUST_LOG` wins over it.
-pub fn start(program: &str, log_dir: Option<&Path>, verbosity: u8) -> Logging {
+/// What is logged, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LogOptions {
+    /// 0 is INFO, 1 DEBUG, 2 TRACE, and 3 also what the libraries say; the variable `RUST_LOG` wins
+    /// over it.
+    pub verbosity: u8,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// Starts logging for the whole process.
+pub fn start(program: &str, log_dir: Option<&Path>, options: LogOptions) -> Logging {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let filter = || filter(&asked, verbosity);
+    let filter = || filter(&asked, options.verbosity);
     let (stdout, stdout_worker) = in_background(io::stdout());
     let mut logging = Logging {
         dropped: vec![stdout.error_counter()],
         workers: vec![stdout_worker],
     };
-    let ansi = io::IsTerminal::is_terminal(&io::stdout());
-    let to_stdout = fmt::layer()
-        .with_ansi(ansi)
-        .with_target(false)
-        .with_writer(stdout)
-        .with_filter(filter());
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let ansi = io::stdout().is_terminal() && !plain;
+    let to_stdout = layer(stdout, options.format, format::is_journal(), ansi);
     let to_files = log_dir.map(|folder| {
         let (files, worker) = in_background(DailyFiles::new(program, folder));
         logging.dropped.push(files.error_counter());
         logging.workers.push(worker);
-        fmt::layer()
-            .with_ansi(false)
-            .with_writer(files)
-            .with_filter(filter())
+        let to_files = fmt::layer().with_ansi(false).with_writer(files);
+        match options.format {
+            LogFormat::Text => to_files.boxed(),
+            LogFormat::Json => to_files.json().flatten_event(true).boxed(),
+        }
+        .with_filter(filter())
     });
     // Fails only if logging was started before, which goes on then.
     let _ = tracing_subscriber::registry()
-        .with(to_stdout)
+        .with(to_stdout.with_filter(filter()))
         .with(to_files)
         .try_init();
     logging
+}
+
+/// Lines for standard output.
+fn layer<S, W>(
+    writer: W,
+    format: LogFormat,
+    journal: bool,
+    ansi: bool,
+) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_ansi(ansi).with_writer(writer);
+    match (format, journal) {
+        (LogFormat::Text, false) => lines.with_target(false).boxed(),
+        // The journal has times of its own.
+        (LogFormat::Text, true) => lines
+            .map_event_format(|text| {
+                WithPriority(text.with_target(false).with_level(false).without_time())
+            })
+            .boxed(),
+        (LogFormat::Json, false) => lines.json().flatten_event(true).boxed(),
+        (LogFormat::Json, true) => lines
+            .json()
+            .flatten_event(true)
+            .map_event_format(WithPriority)
+            .boxed(),
+    }
 }
 
 /// What is shown. The broker's library reports what the session loop reports too, in its own words:
@@ -92,8 +136,9 @@ fn filter(asked: &str, verbosity: u8) -> EnvFilter {
         return filter;
     }
     EnvFilter::new(match verbosity {
-        0 => "info,lapin=off",
-        1 => "debug,lapin=info,hyper_util=info,reqwest=info",
+        0 => "warn,lapin=off,lvmbeat=info",
+        1 => "warn,lapin=off,lvmbeat=debug",
+        2 => "warn,lapin=off,lvmbeat=trace",
         _ => "trace",
     })
 }
@@ -127,6 +172,15 @@ struct DailyFiles {
     reported: bool,
 }
 
+/// Why a line cannot be written to its file.
+#[derive(Debug, thiserror::Error)]
+enum LogError {
+    #[error(transparent)]
+    File(#[from] io::Error),
+    #[error(transparent)]
+    Appender(#[from] tracing_appender::rolling::InitError),
+}
+
 impl DailyFiles {
     fn new(program: &str, folder: &Path) -> Self {
         Self {
@@ -138,7 +192,7 @@ impl DailyFiles {
         }
     }
 
-    fn write_line(&mut self, line: &[u8]) -> Result<(), String> {
+    fn write_line(&mut self, line: &[u8]) -> Result<(), LogError> {
         let today = self.today();
         let there = identity(&today);
         // Also on a new day, when there is no such file yet.
@@ -151,9 +205,8 @@ impl DailyFiles {
                 &mut none.insert(Opened { appender, identity }).appender
             }
         };
-        file.write_all(line)
-            .and_then(|()| file.flush())
-            .map_err(|cause| cause.to_string())
+        file.write_all(line)?;
+        Ok(file.flush()?)
     }
 
     /// The file that the appender writes to.
@@ -170,7 +223,8 @@ impl Write for DailyFiles {
         }
         match self.write_line(line) {
             Ok(()) => (self.retry_at, self.reported) = (None, false),
-            Err(cause) => {
+            Err(error) => {
+                let cause = with_causes(&error);
                 // A new file next time: the folder may have been replaced.
                 self.file = None;
                 self.retry_at = Some(Instant::now() + RETRY);
@@ -194,16 +248,15 @@ impl Write for DailyFiles {
     }
 }
 
-fn open(program: &str, folder: &Path) -> Result<RollingFileAppender, String> {
+fn open(program: &str, folder: &Path) -> Result<RollingFileAppender, LogError> {
     // Before the appender looks for old files to delete there: it would complain.
-    std::fs::create_dir_all(folder).map_err(|cause| cause.to_string())?;
-    RollingFileAppender::builder()
+    std::fs::create_dir_all(folder)?;
+    Ok(RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(program)
         .filename_suffix("log")
         .max_log_files(KEPT_FILES)
-        .build(folder)
-        .map_err(|cause| with_causes(&cause))
+        .build(folder)?)
 }
 
 #[cfg(test)]
@@ -257,9 +310,21 @@ mod tests {
         }
         assert!(!shown("info,lapin=debug", 0).contains("lapin=off"));
         assert!(shown("info,lapin=debug", 0).contains("lapin=debug"));
-        assert!(!shown("", 2).contains("lapin"));
-        // What is no filter is as good as none.
+        assert!(!shown("", 3).contains("lapin"));
+        // A filter that cannot be read counts as none.
         assert_eq!(shown("info=x=y", 0), shown("", 0));
+    }
+
+    #[test]
+    fn below_three_no_library_traces() {
+        for (verbosity, ours) in [(0, "info"), (1, "debug"), (2, "trace")] {
+            let shown = filter("", verbosity).to_string();
+            let mut parts: Vec<&str> = shown.split(',').collect();
+            parts.sort_unstable();
+            let ours = format!("lvmbeat={ours}");
+            assert_eq!(parts, ["lapin=off", &ours, "warn"], "-{verbosity}");
+        }
+        assert_eq!(filter("", 3).to_string(), "trace");
     }
 
     #[test]

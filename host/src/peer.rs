@@ -12,9 +12,6 @@ use std::sync::Arc;
 
 use lettre::Address;
 
-use crate::config::monitor::Monitor;
-use crate::config::{Config, SecretUrl};
-
 /// So much of the words is looked at, in bytes.
 const READ: usize = 1024;
 /// So much of them is shown, in characters: far less than is looked at, so that no secret is cut at
@@ -23,7 +20,7 @@ const SHOWN: usize = 300;
 /// So many characters of a secret in a row are a part of it.
 const PART: usize = 8;
 /// A shorter part of a path or of an encoded secret says nothing: it is found by chance.
-const TELLING: usize = 5;
+pub(crate) const TELLING: usize = 5;
 /// An encoding within an encoding, and one more.
 const DEPTH: u8 = 2;
 /// What is shown in place of words that hold a part of a secret.
@@ -51,33 +48,6 @@ impl Secrets {
             known.add(secret.trim());
         }
         Self(Arc::new(known))
-    }
-
-    /// Those of the monitor.
-    pub(crate) fn of_monitor(config: &Monitor) -> Self {
-        let tokens = [&config.ping_token, &config.admin_token].into_iter();
-        let login = config.email.iter().flat_map(|email| &email.login);
-        let mut secrets: Vec<String> = tokens
-            .flatten()
-            .chain(login.map(|(_, password)| password))
-            .chain(config.slack.iter().map(|slack| &slack.token))
-            .chain(config.webhooks.iter().flat_map(|webhook| &webhook.token))
-            .map(|secret| secret.reveal().to_owned())
-            .collect();
-        let urls = config.webhooks.iter().map(|webhook| &webhook.url);
-        for url in urls.chain(&config.ping_url) {
-            secrets.extend(in_url(url));
-        }
-        secrets.extend(of_proxies(|name| std::env::var(name).ok()));
-        Self::new(secrets.iter().map(String::as_str))
-    }
-
-    /// Those of the actor.
-    pub(crate) fn of_actor(config: &Config) -> Self {
-        let urls = config.actor.brokers.iter().chain(&config.outside.urls);
-        let mut secrets: Vec<String> = urls.flat_map(in_url).collect();
-        secrets.extend(of_proxies(|name| std::env::var(name).ok()));
-        Self::new(secrets.iter().map(String::as_str))
     }
 
     fn are_in(&self, text: &[u8]) -> bool {
@@ -182,49 +152,6 @@ fn folded(text: &[u8]) -> Vec<u8> {
     letters.map(u8::to_ascii_lowercase).collect()
 }
 
-/// What of a URL is a secret: user and password, the query, and the path where it is not for
-/// showing.
-fn in_url(url: &SecretUrl) -> Vec<String> {
-    let (secret_path, url) = (url.has_secret_path(), url.reveal());
-    let mut found = vec![url.password().unwrap_or_default().to_owned()];
-    found.extend(url.query().map(ToOwned::to_owned));
-    found.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-    found.extend(url.fragment().map(ToOwned::to_owned));
-    if secret_path {
-        found.push(url.username().to_owned());
-        found.push(url.path().to_owned());
-        let segments = url.path_segments().into_iter().flatten();
-        // `v1` and `ping` are said for other reasons, too.
-        let telling = segments.filter(|segment| segment.len() > TELLING);
-        found.extend(telling.map(ToOwned::to_owned));
-    }
-    let plain = found.iter().map(|text| unescaped(text.as_bytes()));
-    plain
-        .map(|text| String::from_utf8_lossy(&text).into_owned())
-        .collect()
-}
-
-/// The passwords of the proxies that the environment names: reqwest logs in there.
-fn of_proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    let names = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
-    let names = names
-        .iter()
-        .flat_map(|name| [(*name).to_owned(), name.to_lowercase()]);
-    let mut found = Vec::new();
-    for proxy in names.filter_map(|name| variable(&name)) {
-        // The scheme may be left out.
-        let proxy = if proxy.contains("://") {
-            proxy
-        } else {
-            format!("http://{proxy}")
-        };
-        if let Ok(url) = proxy.trim().parse() {
-            found.extend(in_url(&SecretUrl::new(url)));
-        }
-    }
-    found
-}
-
 /// The digits of base64 that depend on nothing but the text, if so many bytes come before it in
 /// their group of three.
 fn base64(text: &[u8], before: usize) -> Vec<u8> {
@@ -286,7 +213,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
 /// Without the escapes of URLs and mails (`%2F`, `=2F`), of JSON and other languages (`\u002f`,
 /// `\x2f`, `0x2f`, `\n`, `\/`), and of HTML (`&#47;`, `&#x2f;`, `&amp;`), until there are none, but
 /// a few times at most.
-fn unescaped(text: &[u8]) -> Vec<u8> {
+pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut text = text.to_vec();
     for _ in 0..4 {
         let next = unescaped_once(&text);

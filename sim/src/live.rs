@@ -10,8 +10,8 @@ use tokio::sync::broadcast;
 
 use crate::plc::{Fault, Plc, PlcConfig, Record, Snapshot};
 
-/// How often the PLC is looked at when nobody accesses it, so that what happens by itself is told
-/// in time.
+/// How often the PLC is looked at when nobody accesses it, so that what happens meanwhile is
+/// reported in time.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How many events a slow listener may be behind before it misses some.
@@ -84,7 +84,7 @@ impl LivePlc {
         self.access(|plc| plc.faults().has(fault))
     }
 
-    /// Looks at the PLC now and then, for ever. Without it nothing happens between accesses;
+    /// Looks at the PLC now and then, without end. Without it nothing happens between accesses;
     /// afterwards it has.
     pub async fn keep_looking(self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);

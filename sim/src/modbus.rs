@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_told_apart() {
+    fn bytes_that_are_not_a_header_are_refused() {
         // Another protocol, no PDU, nothing at all, and one byte more than there can be.
         assert_eq!(Header::parse([0, 1, 0, 1, 0, 6, 0]), None);
         assert_eq!(Header::parse([0, 1, 0, 0, 0, 1, 0]), None);

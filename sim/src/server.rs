@@ -48,7 +48,7 @@ impl Default for ServerConfig {
     }
 }
 
-/// Serves for ever. Dropping the future closes the connections.
+/// Serves until it is dropped. Dropping the future closes the connections.
 pub async fn serve(listener: TcpListener, plc: LivePlc, config: ServerConfig) {
     let places = Arc::new(Semaphore::new(
         config.connections.min(Semaphore::MAX_PERMITS),
@@ -130,7 +130,7 @@ async fn converse(stream: &mut TcpStream, plc: &LivePlc, config: ServerConfig) -
             return Ok(End::Fault);
         }
         let answer = plc.access(|plc| modbus::answer(plc, &pdu));
-        // Done at once, and told late.
+        // Done at once, and answered late.
         if plc.has_fault(Fault::ResponseDelay) {
             sleep(config.delay).await;
         }

@@ -1,5 +1,6 @@
 //! The PLC, its clock and its network, started together and ended by one handle.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use lvmbeat::clock::{BootClock, Clock};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::live::LivePlc;
 use crate::plc::{Fault, PlcConfig, Record, Snapshot};
@@ -119,7 +120,7 @@ impl Simulator {
         self.plc.snapshot()
     }
 
-    /// What happens from now on. A listener that is too far behind misses events and is told so.
+    /// What happens from now on. A listener that is too far behind misses events and hears how many.
     pub fn events(&self) -> broadcast::Receiver<Record> {
         self.plc.events()
     }
@@ -129,12 +130,12 @@ impl Simulator {
         self.plc.set_fault(fault, on);
     }
 
-    /// Waits until a part of it dies, which should not happen, and tells which and of what.
-    pub async fn died(&mut self) -> String {
+    /// Waits until a part of it ends, which should not happen.
+    pub async fn died(&mut self) -> Died {
         match self.tasks.join_next().await {
-            Some(Ok(name)) => format!("{name} has ended"),
-            Some(Err(error)) => format!("a part has ended: {}", reason(&error)),
-            None => "nothing is running any more".to_owned(),
+            Some(Ok(name)) => Died::quietly(name),
+            Some(Err(error)) => Died::of("a part", error),
+            None => Died::quietly("the PLC"),
         }
     }
 
@@ -144,10 +145,22 @@ impl Simulator {
     }
 }
 
-fn reason(error: &JoinError) -> &'static str {
-    if error.is_panic() {
-        "panic"
-    } else {
-        "cancelled"
+/// A part that never should has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("{part} has ended{}", .cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default())]
+pub struct Died {
+    part: &'static str,
+    #[source]
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Died {
+    pub(crate) fn quietly(part: &'static str) -> Self {
+        Self { part, cause: None }
+    }
+
+    pub(crate) fn of(part: &'static str, cause: impl Error + Send + Sync + 'static) -> Self {
+        let cause = Some(Box::new(cause) as Box<_>);
+        Self { part, cause }
     }
 }

@@ -61,7 +61,7 @@ fn code(child: &mut Child) -> Option<i32> {
 }
 
 #[test]
-fn s4_a_night_goes_as_promised_and_is_told_in_order() {
+fn s4_a_night_goes_as_promised_and_is_reported_in_order() {
     let output = demo(&["--speed", FAST]).output().unwrap();
     let (stdout, stderr) = text(&output);
     assert_eq!(stderr, "", "{stdout}");
@@ -189,8 +189,8 @@ fn the_monitors_page_can_be_watched_while_the_night_goes_by() {
     child.wait().unwrap();
 }
 
-/// Somebody has told the monitor to be quiet, and the demonstration has to notice that nobody is
-/// told.
+/// Somebody has silenced the monitor, and the demonstration has to notice that nobody is
+/// alerted.
 #[test]
 fn m1_a_monitor_that_tells_nobody_is_a_failure() {
     let mut child = demo(&["--speed", FAST]).spawn().unwrap();

@@ -308,7 +308,7 @@ async fn delayed_answers_come_late_and_are_right() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_told_with_its_address() {
+async fn a_port_in_use_is_reported_with_its_address() {
     let simulator = start(|_| ()).await;
     let address = simulator.local_addr();
     let config = SimulatorConfig {

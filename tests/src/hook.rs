@@ -1,4 +1,4 @@
-//! A webhook that does what it is told, and keeps what was posted to it.
+//! A webhook that answers as the test says, and keeps what was posted to it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub enum Answer {
     TakeAfter(Duration),
     /// Answers with this status.
     Refuse(u16),
-    /// Answers nothing until it is told something else.
+    /// Answers nothing until the test says otherwise.
     Hold,
 }
 
@@ -44,7 +44,7 @@ pub struct Post {
 pub enum Outcome {
     /// It waits for an answer.
     Held,
-    /// Whoever has posted it went away before it was answered.
+    /// Its sender went away before it was answered.
     Cut,
     /// It was answered otherwise than by 200.
     Refused,
@@ -115,7 +115,7 @@ impl Hook {
     }
 
     /// The kinds of what it took, by posts.
-    pub fn told(&self) -> Vec<String> {
+    pub fn notified(&self) -> Vec<String> {
         let posts = self.posts();
         let taken = posts.iter().filter(|post| post.outcome == Outcome::Taken);
         taken.map(Post::kinds).collect()
@@ -184,7 +184,7 @@ async fn exchange(
     let Some(status) = status else {
         return;
     };
-    let answer = format!("HTTP/1.1 {status} As told\r\nContent-Length: 0\r\n\r\n");
+    let answer = format!("HTTP/1.1 {status} As ordered\r\nContent-Length: 0\r\n\r\n");
     let _ = stream.write_all(answer.as_bytes()).await;
 }
 

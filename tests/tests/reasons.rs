@@ -1,5 +1,5 @@
 //! The way from a reason for holding to people, on real parts: `status`, the log (once for each
-//! change), the metrics and the reply to a `set` name the first cause. Each reason by itself is a
+//! change), the metrics and the reply to a `set` name the first cause. Each reason alone is a
 //! test of the actor (`host/src/actor/state/tests.rs`).
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 

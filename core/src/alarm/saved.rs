@@ -19,7 +19,7 @@ pub enum Mode {
     Enabled,
     /// Not until somebody enables them.
     DisabledForGood,
-    /// Not for so long. With nothing left they are enabled, and that has still to be told.
+    /// Not for so long. With nothing left they are enabled, and that has still to be reported.
     DisabledFor(#[cfg_attr(feature = "serde", serde(with = "crate::as_millis"))] Duration),
 }
 
@@ -53,15 +53,15 @@ impl Mode {
 pub struct Saved {
     /// Whether there ever was a beat.
     pub ever_seen: bool,
-    /// People were told `Down`, and not yet that it is over.
+    /// `Down` was reported, and not yet that it is over.
     pub down: bool,
     /// Silence observed since the last beat.
     #[cfg_attr(feature = "serde", serde(with = "crate::as_millis"))]
     pub silence: Duration,
-    /// The part of it since people were last told that it is down. It means nothing while it is
+    /// The part of it since the last report that it is down. It means nothing while it is
     /// not.
     #[cfg_attr(feature = "serde", serde(with = "crate::as_millis"))]
-    pub since_told: Duration,
+    pub since_reported: Duration,
     /// Whether alarms are raised.
     pub mode: Mode,
 }
@@ -81,7 +81,7 @@ impl Saved {
     pub(super) fn observed(mut self, by: Duration) -> Self {
         self.silence = saturating_add(self.silence, by);
         if self.down {
-            self.since_told = saturating_add(self.since_told, by);
+            self.since_reported = saturating_add(self.since_reported, by);
         }
         self
     }

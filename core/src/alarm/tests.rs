@@ -37,11 +37,11 @@ fn beaten() -> Alarm {
     alarm
 }
 
-/// Told `Down` at `T0 + AFTER`, after a beat at `T0`.
+/// `Down` was reported at `T0 + AFTER`, after a beat at `T0`.
 fn down() -> Alarm {
     let mut alarm = beaten();
     listen(&mut alarm, T0, T0 + AFTER);
-    assert_eq!(told(&mut alarm, T0 + AFTER), [alarmed(AFTER)]);
+    assert_eq!(notified(&mut alarm, T0 + AFTER), [alarmed(AFTER)]);
     alarm
 }
 
@@ -54,7 +54,7 @@ fn listen(alarm: &mut Alarm, from: Instant, to: Instant) {
 }
 
 /// All that `check` has to say.
-fn told(alarm: &mut Alarm, now: Instant) -> Vec<Notification> {
+fn notified(alarm: &mut Alarm, now: Instant) -> Vec<Notification> {
     core::iter::from_fn(|| alarm.check(now)).take(9).collect()
 }
 

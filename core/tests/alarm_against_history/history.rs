@@ -42,7 +42,7 @@ pub(crate) enum What {
 pub(crate) struct Event {
     pub(crate) at: u64,
     pub(crate) what: What,
-    pub(crate) told: Option<Notification>,
+    pub(crate) reported: Option<Notification>,
 }
 
 pub(crate) struct History<'a> {
@@ -59,8 +59,8 @@ fn sum(first: Duration, terms: impl Iterator<Item = u64>) -> Duration {
     ticks(u64::try_from(sum).unwrap_or(u64::MAX))
 }
 
-fn is_down(told: &Notification) -> Option<bool> {
-    match told {
+fn is_down(reported: &Notification) -> Option<bool> {
+    match reported {
         Notification::Down { .. } => Some(true),
         Notification::Up { .. } => Some(false),
         Notification::Reminder { .. } | Notification::EnabledAgain => None,
@@ -103,10 +103,11 @@ impl History<'_> {
         Some(last + 1)
     }
 
-    /// Before event `end`: what people were told last.
+    /// Before event `end`: the last report to people.
     fn down_before(&self, end: usize) -> bool {
-        let told = self.events[..end].iter().rev();
-        told.filter_map(|event| event.told.as_ref())
+        let reported = self.events[..end].iter().rev();
+        reported
+            .filter_map(|event| event.reported.as_ref())
             .find_map(is_down)
             .unwrap_or(self.setup.origin.down)
     }
@@ -123,16 +124,16 @@ impl History<'_> {
         }
     }
 
-    fn since_told(&self, now: u64) -> Duration {
-        let told = self.after_last(|_, event| {
+    fn since_reported(&self, now: u64) -> Duration {
+        let reported = self.after_last(|_, event| {
             matches!(
-                event.told,
+                event.reported,
                 Some(Notification::Down { .. } | Notification::Reminder { .. })
             )
         });
-        match told {
+        match reported {
             Some(first) => sum(Duration::MIN, self.listened(first, now)),
-            None => sum(self.setup.origin.since_told, self.listened(0, now)),
+            None => sum(self.setup.origin.since_reported, self.listened(0, now)),
         }
     }
 
@@ -154,7 +155,7 @@ impl History<'_> {
             .find_map(|(index, event)| match event.what {
                 What::Disable(None) => Some(Mode::DisabledForGood),
                 What::Disable(Some(period)) => Some(left(period, index + 1)),
-                What::Check if event.told == Some(Notification::EnabledAgain) => {
+                What::Check if event.reported == Some(Notification::EnabledAgain) => {
                     Some(Mode::Enabled)
                 }
                 What::Enable => Some(Mode::Enabled),
@@ -200,14 +201,14 @@ impl History<'_> {
         }
     }
 
-    /// `since_told` is that of `garbage` where it means nothing.
+    /// `since_reported` is that of `garbage` where it means nothing.
     pub(crate) fn saved(&self, now: u64, garbage: Duration) -> Saved {
         Saved {
             ever_seen: self.ever_seen(),
             down: self.down(),
             silence: self.silence(now),
-            since_told: if self.down() {
-                self.since_told(now)
+            since_reported: if self.down() {
+                self.since_reported(now)
             } else {
                 garbage
             },
@@ -215,8 +216,8 @@ impl History<'_> {
         }
     }
 
-    /// What is told if this happens at `now`.
-    pub(crate) fn told(&self, what: What, now: u64) -> Option<Notification> {
+    /// What is reported if this happens at `now`.
+    pub(crate) fn reported(&self, what: What, now: u64) -> Option<Notification> {
         let (silence, ever_seen, was_down) = (self.silence(now), self.ever_seen(), self.down());
         let down = |by_hand| Notification::Down {
             silence,
@@ -227,7 +228,7 @@ impl History<'_> {
         let is_due = self
             .setup
             .remind_every
-            .is_some_and(|every| self.since_told(now) >= ticks(every));
+            .is_some_and(|every| self.since_reported(now) >= ticks(every));
         match what {
             What::Beat => was_down.then(|| up(false)),
             What::NotifyDown { force } => (force || !was_down).then(|| down(true)),
@@ -245,7 +246,7 @@ impl History<'_> {
     }
 
     /// The lapse that a tick at `now` tells: the last one since the last tick or restart.
-    pub(crate) fn untold(&self, now: u64) -> Option<Lapse> {
+    pub(crate) fn unreported(&self, now: u64) -> Option<Lapse> {
         let first = self
             .after_last(|_, event| matches!(event.what, What::Tick | What::Restart { .. }))
             .unwrap_or(0);

@@ -68,11 +68,11 @@ fn mode() -> impl Strategy<Value = Mode> {
 
 fn setup() -> impl Strategy<Value = Setup> {
     let saved = (any::<bool>(), any::<bool>(), garbage(), garbage(), mode()).prop_map(
-        |(ever_seen, down, silence, since_told, mode)| Saved {
+        |(ever_seen, down, silence, since_reported, mode)| Saved {
             ever_seen,
             down,
             silence,
-            since_told,
+            since_reported,
             mode,
         },
     );
@@ -136,9 +136,9 @@ fn config(setup: &Setup) -> Config {
 fn play(alarm: &mut Alarm, history: &mut History, what: What, now: u64) -> TestCaseResult {
     let at = Instant::from_ticks(now);
     let mut was_disabled = true;
-    let told = match what {
+    let reported = match what {
         What::Tick => {
-            let expected = history.untold(now).map_or(Ok(()), Err);
+            let expected = history.unreported(now).map_or(Ok(()), Err);
             prop_assert_eq!(alarm.tick(at), expected);
             None
         }
@@ -162,18 +162,18 @@ fn play(alarm: &mut Alarm, history: &mut History, what: What, now: u64) -> TestC
         }
         What::Spurious => None,
     };
-    prop_assert_eq!(told, history.told(what, now));
-    // Enabling does nothing after the end of a timed disable, which has still to be told.
+    prop_assert_eq!(reported, history.reported(what, now));
+    // Enabling does nothing after the end of a timed disable, which has still to be reported.
     let what = if was_disabled { what } else { What::Spurious };
     history.events.push(Event {
         at: now,
         what,
-        told,
+        reported,
     });
     Ok(())
 }
 
-/// Plays the steps on both; `met` collects what was told.
+/// Plays the steps on both; `met` collects what was reported.
 fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<String>) -> TestCaseResult {
     let config = config(setup);
     let mut alarm = Alarm::restore(config, setup.origin, Instant::from_ticks(setup.start));
@@ -195,7 +195,7 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<String>) -> TestCaseRes
                     if history
                         .events
                         .last()
-                        .is_some_and(|event| event.told.is_none())
+                        .is_some_and(|event| event.reported.is_none())
                     {
                         break;
                     }
@@ -228,7 +228,7 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<String>) -> TestCaseRes
                     history.events.push(Event {
                         at,
                         what: What::Restart { start, later },
-                        told: None,
+                        reported: None,
                     });
                 } else {
                     play(
@@ -246,7 +246,13 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<String>) -> TestCaseRes
                 );
             }
         }
-        met.extend(history.events.last().and_then(|event| event.told).map(name));
+        met.extend(
+            history
+                .events
+                .last()
+                .and_then(|event| event.reported)
+                .map(name),
+        );
         agree(&alarm, &history, now)?;
     }
     alternate(&history)
@@ -265,14 +271,14 @@ fn agree(alarm: &Alarm, history: &History, now: u64) -> TestCaseResult {
         let instant = Instant::from_ticks(at);
         prop_assert_eq!(alarm.status(instant), history.status(at), "at {}", at);
         let saved = alarm.save(instant);
-        prop_assert_eq!(saved, history.saved(at, saved.since_told), "at {}", at);
+        prop_assert_eq!(saved, history.saved(at, saved.since_reported), "at {}", at);
         let checked = alarm.clone().check(instant);
-        prop_assert_eq!(checked, history.told(What::Check, at), "at {}", at);
+        prop_assert_eq!(checked, history.reported(What::Check, at), "at {}", at);
     }
     Ok(())
 }
 
-/// M4: of what was not forced, down and up are told in turns, whatever restarts there were.
+/// M4: of what was not forced, down and up are reported in turns, whatever restarts there were.
 fn alternate(history: &History) -> TestCaseResult {
     let mut down = history.setup.origin.down;
     for event in &history.events {
@@ -280,20 +286,20 @@ fn alternate(history: &History) -> TestCaseResult {
             event.what,
             What::NotifyDown { force: true } | What::NotifyUp { force: true }
         );
-        let tells_down = match event.told {
+        let tells_down = match event.reported {
             Some(Notification::Down { .. }) => true,
             Some(Notification::Up { .. }) => false,
             _ => continue,
         };
-        prop_assert!(forced || tells_down != down, "told twice: {event:?}");
+        prop_assert!(forced || tells_down != down, "reported twice: {event:?}");
         down = tells_down;
     }
     prop_assert_eq!(down, history.down());
     Ok(())
 }
 
-fn name(told: Notification) -> String {
-    match told {
+fn name(reported: Notification) -> String {
+    match reported {
         Notification::Down {
             by_hand, ever_seen, ..
         } => format!("down {by_hand} {ever_seen}"),

@@ -32,7 +32,7 @@ struct Monitor {
     saved: Saved,
     clock: u64,
     beat_waits: bool,
-    told: Vec<Notification>,
+    reported: Vec<Notification>,
 }
 
 impl Monitor {
@@ -44,7 +44,7 @@ impl Monitor {
             saved: Saved::default(),
             clock,
             beat_waits: false,
-            told: Vec::new(),
+            reported: Vec::new(),
         }
     }
 
@@ -54,13 +54,13 @@ impl Monitor {
         let now = Instant::from_ticks(self.clock);
         let _ = self.alarm.tick(now);
         if world.is_multiple_of(CHECK_EVERY) {
-            self.told.extend(self.alarm.check(now));
+            self.reported.extend(self.alarm.check(now));
             assert_eq!(self.alarm.check(now), None);
         }
         if std::mem::take(&mut self.beat_waits) {
-            self.told.extend(self.alarm.beat(now));
+            self.reported.extend(self.alarm.beat(now));
         }
-        if world.is_multiple_of(SAVE_EVERY) || !self.told.is_empty() {
+        if world.is_multiple_of(SAVE_EVERY) || !self.reported.is_empty() {
             self.saved = self.alarm.save(now);
         }
     }
@@ -118,7 +118,7 @@ proptest! {
     ) {
         let mut monitor = Monitor::new();
         monitor.live(&story, true);
-        prop_assert_eq!(monitor.told, []);
+        prop_assert_eq!(monitor.reported, []);
     }
 
     #[test]
@@ -132,11 +132,11 @@ proptest! {
         // it.
         let disturbances = u64::try_from(story.len()).unwrap();
         let observed = ran.saturating_sub(disturbances * (SAVE_EVERY + 1));
-        prop_assert!(monitor.told.len() <= 1);
+        prop_assert!(monitor.reported.len() <= 1);
         if observed >= ALERT_AFTER + CHECK_EVERY {
-            prop_assert_eq!(monitor.told.len(), 1);
+            prop_assert_eq!(monitor.reported.len(), 1);
         }
-        if monitor.told.len() == 1 {
+        if monitor.reported.len() == 1 {
             prop_assert!(ran >= ALERT_AFTER);
         }
     }

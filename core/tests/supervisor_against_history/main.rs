@@ -307,14 +307,14 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
         match step.op {
             Op::Tick => {
                 history.events.push((now, Event::Tick));
-                // Told now: every lapse since the last tick; the last of them stands for all.
+                // Reported now: every lapse since the last tick; the last of them stands for all.
                 let since = history.events[..end]
                     .iter()
                     .rposition(|(_, event)| matches!(event, Event::Tick))
                     .map_or(0, |tick| tick + 1);
-                let untold = history.lapses(end + 1, None);
-                let untold = untold.iter().rev().find(|(index, _)| *index >= since);
-                let expected = untold.map_or(Ok(()), |(_, lapse)| Err(*lapse));
+                let unreported = history.lapses(end + 1, None);
+                let unreported = unreported.iter().rev().find(|(index, _)| *index >= since);
+                let expected = unreported.map_or(Ok(()), |(_, lapse)| Err(*lapse));
                 prop_assert_eq!(supervisor.tick(at), expected);
             }
             Op::Beat(heartbeat, proof) => {

@@ -1,15 +1,20 @@
 //! The first cause why the dome heartbeat is held, and what the log says when it changes.
 
 use embassy_time::{Duration, Instant};
-use lvmbeat_core::{Cause, HeartbeatId, LinkId, Reason};
+use lvmbeat_core::{Cause, Reason};
 use tracing::Level;
 
-use super::words::Words;
+use super::health::{Kind, Late, joined};
+use super::words::{Subject, Words};
+use crate::clock::seconds;
+use crate::journal::span;
 
 /// What holds now, without its numbers: an age that grows is no change.
 #[derive(Default)]
 pub(super) struct Holding {
     fault: Option<Fault>,
+    /// All that the log has named since that began.
+    named: Vec<(Kind, String)>,
     /// The pace that was logged last.
     pace: Option<Cause>,
 }
@@ -19,13 +24,8 @@ struct Fault {
     cause: Cause,
     subject: Option<Subject>,
     since: Instant,
-}
-
-/// What a reason is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Subject {
-    Heartbeat(HeartbeatId),
-    Link(LinkId),
+    /// Something has been wrong without a break since then.
+    began: Instant,
 }
 
 /// What the log has to say.
@@ -33,25 +33,8 @@ pub(super) enum Subject {
 pub(super) enum Change {
     /// The dome heartbeat is held, for this first cause.
     Held(Reason),
-    /// Nothing is wrong any more.
-    Released,
-}
-
-impl Subject {
-    pub(super) fn of(reason: &Reason) -> Option<Self> {
-        match reason {
-            Reason::NeverSeen(id)
-            | Reason::Unconfirmed { heartbeat: id, .. }
-            | Reason::Stale { heartbeat: id, .. } => Some(Self::Heartbeat(*id)),
-            Reason::LinkUnproven(id) | Reason::LinkDown(id) => Some(Self::Link(*id)),
-            Reason::NotAttentive(_)
-            | Reason::PathSlow(_)
-            | Reason::NothingCritical
-            | Reason::InFlight(_)
-            | Reason::CutOff(_)
-            | Reason::Retry(_) => None,
-        }
-    }
+    /// Nothing is wrong any more, after so long.
+    Released(Duration),
 }
 
 impl Holding {
@@ -71,18 +54,37 @@ impl Holding {
         if kind == self.fault.as_ref().map(|it| (it.cause, it.subject)) {
             return None;
         }
+        let began = self.fault.as_ref().map_or(now, |fault| fault.began);
         self.fault = kind.map(|(cause, subject)| Fault {
             cause,
             subject,
             since: now,
+            began,
         });
-        Some(reason.map_or(Change::Released, Change::Held))
+        let released = || Change::Released(now.checked_duration_since(began).unwrap_or_default());
+        Some(reason.map_or_else(released, Change::Held))
     }
 
     fn observe_pace(&mut self, reason: Option<Reason>) -> Option<Change> {
         let cause = reason.map(|reason| reason.cause());
         let before = std::mem::replace(&mut self.pace, cause);
         reason.filter(|_| cause != before).map(Change::Held)
+    }
+
+    /// Takes all that holds the dome heartbeat. Whether something has failed meanwhile that was not
+    /// named since it is held.
+    pub(super) fn is_news(&mut self, all: &[Late]) -> bool {
+        if all.is_empty() {
+            self.named.clear();
+        }
+        let mut news = false;
+        for Late { key, .. } in all {
+            if !self.named.contains(key) {
+                news |= matches!(key.0, Kind::Holds(Cause::Stale | Cause::LinkDown));
+                self.named.push(key.clone());
+            }
+        }
+        news
     }
 
     /// How long the fault has been the first cause.
@@ -97,7 +99,7 @@ impl Change {
     pub(super) fn level(&self) -> Level {
         match self {
             Self::Held(Reason::InFlight(_) | Reason::CutOff(_) | Reason::Retry(_)) => Level::DEBUG,
-            Self::Released
+            Self::Released(_)
             | Self::Held(
                 Reason::PathSlow(None)
                 | Reason::NeverSeen(_)
@@ -120,14 +122,22 @@ impl Change {
         }
     }
 
-    pub(super) fn log(&self, words: &Words<'_>) {
-        let Self::Held(reason) = self else {
-            tracing::info!(
-                "dome heartbeat released: every critical heartbeat is fresh and every link is up"
-            );
-            return;
+    /// With all that holds the dome heartbeat, the first cause first.
+    pub(super) fn log(&self, words: &Words<'_>, all: &[Late]) {
+        let reason = match self {
+            Self::Held(reason) => reason,
+            Self::Released(after) => {
+                return tracing::info!(
+                    "dome heartbeat released after {}: every critical heartbeat is fresh and every link is up",
+                    span(seconds(*after))
+                );
+            }
         };
-        let (text, reason) = (words.describe(reason), reason.cause().as_str());
+        let mut text = words.describe(reason);
+        if let Some(others) = all.get(1..).filter(|others| !others.is_empty()) {
+            text = format!("{text}; {}", joined(others));
+        }
+        let reason = reason.cause().as_str();
         match self.level() {
             Level::DEBUG => tracing::debug!(reason, "dome heartbeat held: {text}"),
             Level::INFO => tracing::info!(reason, "dome heartbeat held: {text}"),
@@ -155,7 +165,26 @@ mod tests {
         // The pace is no fault.
         let pace = Reason::CutOff(Duration::from_secs(1));
         let changes = holding.observe(Some(pace), T2);
-        assert!(changes.eq([Change::Released, Change::Held(pace)]));
+        assert!(changes.eq([Change::Released(T2 - T0), Change::Held(pace)]));
         assert_eq!(holding.lasted(T2), None);
+    }
+
+    #[test]
+    fn what_fails_while_it_is_held_is_news_once_and_a_first_beat_is_none() {
+        let late = |cause, name: &str| Late {
+            key: (Kind::Holds(cause), name.to_owned()),
+            holds: true,
+            text: String::new(),
+        };
+        let mut holding = Holding::default();
+        let (c0, c1) = (late(Cause::Stale, "c0"), late(Cause::Stale, "c1"));
+        assert!(holding.is_news(std::slice::from_ref(&c0)));
+        assert!(!holding.is_news(std::slice::from_ref(&c0)));
+        let both = [c0, c1];
+        assert!(holding.is_news(&both));
+        assert!(!holding.is_news(&both));
+        assert!(!holding.is_news(&[late(Cause::Unconfirmed, "c1")]));
+        assert!(!holding.is_news(&[]));
+        assert!(holding.is_news(&both), "it was released in between");
     }
 }

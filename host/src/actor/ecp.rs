@@ -13,10 +13,14 @@ use lvmbeat_core::delivery::{Command, Limits, Publish, Step};
 use lvmbeat_core::{Delivery, Outcome, Ticket};
 use tokio::time::{Sleep, sleep};
 
+use serde_json::Value;
+
+use super::health::Undelivered;
 use crate::clu::bus::{BusError, Message, Publisher, Routing};
 use crate::clu::client::{CommandError, Respondent};
-use crate::clu::message::{Code, decode_reply, encode_command, new_command_id};
+use crate::clu::message::{Code, Keywords, decode_reply, encode_command, new_command_id};
 use crate::config::{Ecp, Supervisor, core_duration, std_duration};
+use crate::peer::{Secrets, shown};
 
 type Publishing = BoxFuture<'static, Result<Routing, BusError>>;
 
@@ -25,6 +29,8 @@ pub(super) struct Emitter {
     /// Who commands.
     name: String,
     config: Ecp,
+    /// What the enclosure says is shown without them (X1).
+    secrets: Secrets,
     respondent: Respondent,
     delivery: Delivery,
     waiting: Option<Waiting>,
@@ -62,15 +68,55 @@ pub(super) enum Heard {
 pub(super) struct Ended {
     pub(super) ticket: Ticket,
     pub(super) outcome: Outcome,
-    /// Why it failed, for the log.
-    pub(super) cause: Option<String>,
+    /// Why it was not delivered, if it was not.
+    pub(super) failure: Option<Failure>,
+}
+
+/// Why a dome heartbeat was not delivered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// Nothing was sent: it is held, or the session is over.
+    #[error("something changed since the decision")]
+    Withheld,
+    /// The enclosure answered that it could not write it, and perhaps why.
+    #[error("{ecp} could not set the heartbeat{}", .text.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    Refused { ecp: String, text: Option<String> },
+    /// The enclosure did not get the command, or did not answer in time.
+    #[error("{command}: {cause}")]
+    Unanswered {
+        cause: CommandError,
+        command: &'static str,
+    },
+}
+
+impl Failure {
+    /// Its kind; `None` if nothing was sent.
+    pub(super) fn kind(&self) -> Option<Undelivered> {
+        match self {
+            Self::Withheld => None,
+            Self::Refused { .. } => Some(Undelivered::Refused),
+            Self::Unanswered { cause, .. } => Some(match cause {
+                CommandError::Unroutable { .. } => Undelivered::Unroutable,
+                CommandError::TimedOut { .. } => Undelivered::NoAnswer,
+                CommandError::Bus(_) => Undelivered::Lost,
+            }),
+        }
+    }
+}
+
+/// What is known of a failure when it happens.
+enum Clue {
+    Nothing,
+    Broker(BusError),
+    Said(Option<String>),
 }
 
 impl Emitter {
-    pub(super) fn new(name: &str, config: &Ecp) -> Self {
+    pub(super) fn new(name: &str, config: &Ecp, secrets: Secrets) -> Self {
         Self {
             name: name.to_owned(),
             config: config.clone(),
+            secrets,
             respondent: Respondent::new(name, &config.actor),
             delivery: Delivery::new(Limits {
                 expiration: core_duration(config.expiration),
@@ -91,11 +137,11 @@ impl Emitter {
             return Some(Ended {
                 ticket,
                 outcome: Outcome::Lost,
-                cause: None,
+                failure: Some(Failure::Withheld),
             });
         };
         let step = self.delivery.begin(ticket, now);
-        self.follow(step, publisher, None, now)
+        self.follow(step, publisher, Clue::Nothing, now)
     }
 
     /// Waits for what ends a delivery if no reply does. May be dropped and called again without
@@ -119,9 +165,11 @@ impl Emitter {
     ) -> Option<Ended> {
         match happened {
             Happened::Unpublished(None) => {
-                self.answered(Outcome::Unroutable, None, supervisor, now)
+                self.answered(Outcome::Unroutable, Clue::Nothing, supervisor, now)
             }
-            Happened::Unpublished(error) => self.answered(Outcome::Lost, error, supervisor, now),
+            Happened::Unpublished(Some(error)) => {
+                self.answered(Outcome::Lost, Clue::Broker(error), supervisor, now)
+            }
             Happened::Overdue => self.overdue(now),
         }
     }
@@ -143,14 +191,20 @@ impl Emitter {
             return Heard::Foreign;
         }
         let command = waiting.publish.command;
-        let outcome = match decode_reply(message).map(|reply| reply.code) {
-            Ok(code) if !code.is_final() => return Heard::Answered(None),
-            Err(_) => return Heard::Answered(None),
-            // It is there, whatever it makes of a ping.
-            Ok(code) if code == Code::Done || command == Command::Ping => Outcome::Acknowledged,
-            Ok(_) => Outcome::Refused,
+        let reply = match decode_reply(message) {
+            Ok(reply) if reply.code.is_final() => reply,
+            Ok(_) | Err(_) => return Heard::Answered(None),
         };
-        Heard::Answered(self.answered(outcome, None, supervisor, now))
+        // It is there, whatever it makes of a ping.
+        let (outcome, clue) = if reply.code == Code::Done || command == Command::Ping {
+            (Outcome::Acknowledged, Clue::Nothing)
+        } else {
+            (
+                Outcome::Refused,
+                Clue::Said(refusal(&reply.body, &self.secrets)),
+            )
+        };
+        Heard::Answered(self.answered(outcome, clue, supervisor, now))
     }
 
     /// The session is over. The supervisor is told to forget, and so counts what was under way as
@@ -163,7 +217,7 @@ impl Emitter {
     fn answered(
         &mut self,
         outcome: Outcome,
-        error: Option<BusError>,
+        clue: Clue,
         supervisor: &Supervisor,
         now: Instant,
     ) -> Option<Ended> {
@@ -174,7 +228,7 @@ impl Emitter {
         let step = self
             .delivery
             .answered(ticket, command, outcome, supervisor, now);
-        self.follow(step, waiting.publisher, error, now)
+        self.follow(step, waiting.publisher, clue, now)
     }
 
     fn overdue(&mut self, now: Instant) -> Option<Ended> {
@@ -186,7 +240,7 @@ impl Emitter {
                 self.waiting = Some(waiting);
                 None
             }
-            step => self.follow(step, waiting.publisher, None, now),
+            step => self.follow(step, waiting.publisher, Clue::Nothing, now),
         }
     }
 
@@ -194,7 +248,7 @@ impl Emitter {
         &mut self,
         step: Step,
         publisher: Arc<dyn Publisher>,
-        error: Option<BusError>,
+        clue: Clue,
         now: Instant,
     ) -> Option<Ended> {
         match step {
@@ -202,7 +256,7 @@ impl Emitter {
             Step::Ended(ended) => Some(Ended {
                 ticket: ended.ticket,
                 outcome: ended.outcome,
-                cause: self.cause(ended.command, ended.outcome, error),
+                failure: self.failure(ended.command, ended.outcome, clue),
             }),
             Step::Publish(publish) => {
                 let id = new_command_id();
@@ -233,31 +287,43 @@ impl Emitter {
         Box::pin(sleep(rest.map(std_duration).unwrap_or_default()))
     }
 
-    /// Why it failed, in words.
-    fn cause(&self, command: Command, outcome: Outcome, error: Option<BusError>) -> Option<String> {
-        let actor = self.config.actor.clone();
-        let error = match (outcome, error) {
+    fn failure(&self, command: Command, outcome: Outcome, clue: Clue) -> Option<Failure> {
+        let ecp = self.config.actor.clone();
+        let cause = match (outcome, clue) {
             (Outcome::Acknowledged, _) => return None,
-            (Outcome::Refused, _) => {
-                return Some(format!(
-                    "{actor} answered that it could not set the heartbeat"
-                ));
-            }
-            (Outcome::Lost, None) => {
-                return Some("something changed since the decision".to_owned());
-            }
-            (Outcome::Lost, Some(error)) => error.into(),
-            (Outcome::Unroutable, _) => CommandError::Unroutable { actor },
+            (Outcome::Refused, Clue::Said(text)) => return Some(Failure::Refused { ecp, text }),
+            (Outcome::Refused, _) => return Some(Failure::Refused { ecp, text: None }),
+            (Outcome::Lost, Clue::Broker(error)) => error.into(),
+            (Outcome::Lost, _) => return Some(Failure::Withheld),
+            (Outcome::Unroutable, _) => CommandError::Unroutable { actor: ecp },
             (Outcome::TimedOut, _) => {
                 let limit = match command {
                     Command::Ping => self.config.expiration,
                     Command::Heartbeat => self.config.expiration + self.config.command_timeout,
                 };
-                CommandError::TimedOut { actor, limit }
+                CommandError::TimedOut { actor: ecp, limit }
             }
         };
-        Some(format!("{}: {error}", name(command)))
+        let command = name(command);
+        Some(Failure::Unanswered { cause, command })
     }
+}
+
+/// Why the enclosure could not, as it may be shown (X1, X2).
+fn refusal(body: &Keywords, secrets: &Secrets) -> Option<String> {
+    let said = body.get("error").or_else(|| body.get("text"))?;
+    let text = match said {
+        Value::String(text) => text.clone(),
+        // CLU's actors may give several lines, or an object.
+        Value::Array(lines) => lines
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => said.to_string(),
+    };
+    let text = shown(text.as_bytes(), secrets);
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn name(command: Command) -> &'static str {
@@ -278,5 +344,35 @@ async fn unpublished(publishing: &mut Option<Publishing>) -> Option<BusError> {
         Ok(Routing::Routed) => pending().await,
         Ok(Routing::Unroutable) => None,
         Err(error) => Some(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn x1_what_the_enclosure_says_is_shown_bounded_and_without_secrets() {
+        let secrets = Secrets::new(["correct horse battery"]);
+        let said = |body: Value| refusal(body.as_object().unwrap(), &secrets);
+        for (body, shown) in [
+            (
+                json!({"error": "Failed to set heartbeat."}),
+                Some("Failed to set heartbeat."),
+            ),
+            (json!({"error": ["two", "lines"]}), Some("two lines")),
+            (json!({"text": "not now"}), Some("not now")),
+            (json!({"error": {"code": 7}}), Some("{\"code\":7}")),
+            (json!({"error": ""}), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(said(body.clone()).as_deref(), shown, "{body}");
+        }
+        let secret = said(json!({"error": "no: correct horse battery"})).unwrap();
+        assert!(!secret.contains("horse"), "{secret}");
+        let long = said(json!({"error": "x".repeat(100_000)})).unwrap();
+        assert!(long.chars().count() <= 301, "{}", long.chars().count());
     }
 }

@@ -11,6 +11,7 @@ use embassy_time::Instant;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::health::PlcError;
 use crate::clock::{Moment, seconds};
 use crate::clu::bus::{Header, Message};
 use crate::config::{DEFAULT_FACTS_EXPIRE, core_duration};
@@ -29,6 +30,8 @@ pub struct Enclosure {
     pub plc_acknowledged_at: Option<Instant>,
     plc_acknowledges: Option<Fact<bool>>,
     plc_heartbeat_error: Option<Fact<bool>>,
+    /// It has been said to be as it is since then.
+    plc_error_since: Option<Instant>,
     engineering_mode: Option<Fact<bool>>,
     /// `None` inside: what was said contradicts itself.
     dome: Option<Fact<Option<Dome>>>,
@@ -88,6 +91,7 @@ impl Enclosure {
             plc_acknowledged_at: None,
             plc_acknowledges: None,
             plc_heartbeat_error: None,
+            plc_error_since: None,
             engineering_mode: None,
             dome: None,
             heartbeat_ack: None,
@@ -108,6 +112,11 @@ impl Enclosure {
             *known = said.map(|value| Fact { value, said: at }).or(*known);
         };
         update(&mut self.plc_acknowledges, register("hb_ack"));
+        if self.plc_heartbeat_error(at.now) != register("hb_error")
+            && register("hb_error").is_some()
+        {
+            self.plc_error_since = Some(at.now);
+        }
         update(&mut self.plc_heartbeat_error, register("hb_error"));
         let engineering = keywords.get("engineering_mode");
         update(
@@ -156,7 +165,7 @@ impl Enclosure {
 
     /// Time since the dome's position was last said.
     pub fn dome_age(&self, now: Instant) -> Option<f64> {
-        self.dome.and_then(|fact| age(Some(fact.said.now), now))
+        fact_age(self.dome, now)
     }
 
     /// Register `hb_ack`: the PLC sees the heartbeat.
@@ -167,6 +176,14 @@ impl Enclosure {
     /// Register `hb_error`: the PLC has missed the heartbeat for its whole timeout.
     pub fn plc_heartbeat_error(&self, now: Instant) -> Option<bool> {
         self.known(self.plc_heartbeat_error, now)
+    }
+
+    /// The same, with the times at which it was said.
+    pub(super) fn plc_error(&self, now: Instant) -> Option<PlcError> {
+        let on = self.plc_heartbeat_error(now)?;
+        let said = self.plc_heartbeat_error?.said.now;
+        let since = self.plc_error_since.unwrap_or(said);
+        Some(PlcError { on, since, said })
     }
 
     /// Whether lvmecp beats to the PLC by itself, whatever lvmbeat decides.
@@ -185,11 +202,11 @@ impl Enclosure {
             dome_open: dome.and_then(Dome::is_open),
             dome_closed: dome.map(|dome| dome == Dome::Closed),
             engineering_mode: self.engineering_mode(now),
-            engineering_mode_age: self
-                .engineering_mode
-                .and_then(|fact| age(Some(fact.said.now), now)),
+            engineering_mode_age: fact_age(self.engineering_mode, now),
             plc_acknowledges: self.plc_acknowledges(now),
+            plc_acknowledges_age: fact_age(self.plc_acknowledges, now),
             plc_heartbeat_error: self.plc_heartbeat_error(now),
+            plc_heartbeat_error_age: fact_age(self.plc_heartbeat_error, now),
             plc_acknowledged_age: age(self.plc_acknowledged_at, now),
         })
     }
@@ -210,6 +227,10 @@ impl Enclosure {
 fn age(at: Option<Instant>, now: Instant) -> Option<f64> {
     at.and_then(|at| now.checked_duration_since(at))
         .map(seconds)
+}
+
+fn fact_age<T>(fact: Option<Fact<T>>, now: Instant) -> Option<f64> {
+    age(fact.map(|fact| fact.said.now), now)
 }
 
 /// What one keyword says of the dome.

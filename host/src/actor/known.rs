@@ -5,19 +5,22 @@ use embassy_time::Instant;
 use jiff::Timestamp;
 use lvmbeat_core::{BeatError, Cause, Decision, HeartbeatId, LinkState, Outcome, Reason};
 
+use super::commanders::Commanders;
 use super::ecp::Ended;
 use super::snapshot::{HeartbeatView, LinkView};
 use crate::clock::{Moment, seconds};
-use crate::config::Supervisor;
+use crate::config::{Config, Supervisor};
 
 /// All of it.
 pub(super) struct Known {
     pub(super) supervisor: Supervisor,
     /// When each heartbeat last counted as received, in the order of the configuration.
     last_seen: Vec<Option<Timestamp>>,
+    /// How often each beats while all is well, likewise.
+    intervals: Vec<f64>,
     last_emitted_ecp: Option<Timestamp>,
-    /// Heartbeats that were received, whether or not they counted.
-    pub(super) beats: u64,
+    /// How often each was received, whether or not it counted.
+    beats: Vec<u64>,
     /// Decisions to hold, in the order of [`Cause::ALL`].
     pub(super) holds: [u64; Cause::ALL.len()],
 }
@@ -33,12 +36,14 @@ pub(super) struct Set<'a> {
 }
 
 impl Known {
-    pub(super) fn new(supervisor: Supervisor) -> Self {
+    pub(super) fn new(supervisor: Supervisor, config: &Config) -> Self {
+        let intervals = config.heartbeats.iter();
         Self {
+            intervals: intervals.map(|it| it.interval.as_secs_f64()).collect(),
             last_seen: vec![None; supervisor.heartbeats().iter().count()],
+            beats: vec![0; supervisor.heartbeats().iter().count()],
             supervisor,
             last_emitted_ecp: None,
-            beats: 0,
             holds: [0; Cause::ALL.len()],
         }
     }
@@ -52,7 +57,9 @@ impl Known {
     ) -> Result<Decision, BeatError> {
         let heartbeat = heartbeat.ok_or(BeatError::Unknown)?;
         let decision = self.supervisor.beat_of(heartbeat, sent_after, at.now)?;
-        self.beats += 1;
+        if let Some(count) = self.beats.get_mut(heartbeat.index()) {
+            *count += 1;
+        }
         if let Decision::Hold(reason) = decision
             && let Some(count) = self.holds.get_mut(reason.cause().index())
         {
@@ -106,18 +113,29 @@ impl Known {
         self.last_emitted_ecp
     }
 
-    pub(super) fn heartbeats(&self, now: Instant) -> Vec<HeartbeatView> {
+    /// How often any was received.
+    pub(super) fn beats(&self) -> u64 {
+        self.beats.iter().sum()
+    }
+
+    pub(super) fn heartbeats(&self, now: Instant, commanders: &Commanders) -> Vec<HeartbeatView> {
         let rows = self.supervisor.heartbeats().iter().zip(&self.last_seen);
-        rows.map(|((_, heartbeat), last_seen)| HeartbeatView {
-            name: heartbeat.name().to_string(),
-            critical: heartbeat.is_critical(),
-            current: heartbeat.is_fresh(now),
-            last_seen: *last_seen,
-            age: heartbeat.age(now).map(seconds),
-            proven_age: heartbeat.greatest_age(now).map(seconds),
-            timeout: seconds(heartbeat.timeout()),
-            smallest_margin: heartbeat.smallest_margin().map(seconds),
-        })
+        let rows = rows.zip(&self.beats).zip(&self.intervals);
+        rows.map(
+            |((((id, heartbeat), last_seen), beats), interval)| HeartbeatView {
+                name: heartbeat.name().to_string(),
+                critical: heartbeat.is_critical(),
+                current: heartbeat.is_fresh(now),
+                last_seen: *last_seen,
+                age: heartbeat.age(now).map(seconds),
+                proven_age: heartbeat.greatest_age(now).map(seconds),
+                timeout: seconds(heartbeat.timeout()),
+                interval: *interval,
+                smallest_margin: heartbeat.smallest_margin().map(seconds),
+                beats: *beats,
+                setters: commanders.shown(id, now),
+            },
+        )
         .collect()
     }
 

@@ -12,10 +12,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use embassy_time::Instant;
 
 use super::box_view::BoxView;
+use super::health::Undelivered;
 use super::snapshot::{SessionState, Snapshot};
 use crate::clock;
 use crate::probes::{Metrics, Seconds};
-use crate::report::Dome;
+use crate::report::{Dome, Health};
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct Named {
@@ -42,6 +43,7 @@ pub(super) fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
     let mut metrics = Metrics::new("lvmbeat");
     heartbeats(&mut metrics, snapshot);
     links(&mut metrics, snapshot);
+    health(&mut metrics, snapshot);
     decisions(&mut metrics, snapshot);
     enclosure(&mut metrics, snapshot);
     if let Some(view) = &snapshot.relay_box {
@@ -86,7 +88,7 @@ fn heartbeats(metrics: &mut Metrics, snapshot: &Snapshot) {
     );
     metrics.add(
         "heartbeat_smallest_margin_seconds",
-        "Timeout minus the longest time between two heartbeats",
+        "The least that was ever left of the timeout when the next heartbeat of a session came",
         margin,
     );
 }
@@ -103,6 +105,47 @@ fn links(metrics: &mut Metrics, snapshot: &Snapshot) {
         "link_up",
         "Whether the network link has been reached and is not down",
         up,
+    );
+}
+
+fn health(metrics: &mut Metrics, snapshot: &Snapshot) {
+    let states = Family::<InState, Gauge>::default();
+    for state in Health::ALL {
+        let in_state = InState {
+            state: state.as_str(),
+        };
+        let is = state == snapshot.health.state;
+        states.get_or_create(&in_state).set(is.into());
+    }
+    metrics.add("health", "How the whole is", states);
+    let delivery = &snapshot.delivery;
+    let causes = Family::<ForReason, Gauge>::default();
+    for cause in Undelivered::ALL {
+        let reason = ForReason {
+            reason: cause.as_str(),
+        };
+        let is = delivery.cause == Some(cause);
+        causes.get_or_create(&reason).set(is.into());
+    }
+    metrics.add(
+        "undelivered",
+        "Whether this is why no dome heartbeat is acknowledged",
+        causes,
+    );
+    metrics.seconds(
+        "plc_closes_in_seconds",
+        "Time until the PLC closes the dome, at the latest, if nothing arrives",
+        delivery.closes_in,
+    );
+    metrics.seconds(
+        "plc_closing_seconds",
+        "Time since the PLC's time ran out; absent if it has not",
+        delivery.closing_for,
+    );
+    metrics.seconds(
+        "plc_least_left_seconds",
+        "The least that was left of the PLC's time in 24 hours, while the dome was not known to be closed",
+        delivery.least_left,
     );
 }
 
@@ -154,7 +197,7 @@ fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot) {
     );
     metrics.seconds(
         "ecp_smallest_margin_seconds",
-        "PLC timeout minus the longest time between two acknowledged heartbeats",
+        "PLC timeout minus the longest time between two acknowledged heartbeats between which nothing withheld one",
         snapshot.smallest_margin,
     );
     let known = &snapshot.enclosure;

@@ -8,10 +8,12 @@
 
 mod box_view;
 mod cause;
+mod commanders;
 mod echo;
 mod ecp;
 mod enclosure;
-pub mod health;
+mod health;
+pub mod http;
 mod intake;
 mod known;
 mod metrics;
@@ -34,9 +36,9 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
+pub use self::health::{DeliveryView, HealthView, Kind, Late, PlcError, Undelivered};
 pub use self::network::{ProbeError, probe};
 use self::outside::Beaten;
 use self::relay_box::{BoxEvent, Feeder};
@@ -48,9 +50,12 @@ use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
 use crate::journal::Recorder;
 use crate::peer::Secrets;
+use crate::stop::Stop;
 
 /// How long ending in order may take.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
+/// How long the farewells to the monitors outside may take, meanwhile.
+const FAREWELL_LIMIT: Duration = Duration::from_millis(1500);
 /// So many messages are taken before the loop looks at anything else.
 const BATCH: usize = 256;
 /// Reports of one kind of task that wait to be taken; each task waits for the last one to be taken.
@@ -80,13 +85,14 @@ pub async fn run(
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     snapshots: watch::Sender<Option<Snapshot>>,
-    shutdown: CancellationToken,
+    stop: impl Into<Stop>,
 ) -> Result<(), ActorError> {
+    let stop = stop.into();
     let config = Arc::new(config);
     let mut actor = Actor::new(config.clone(), bus, clock.clone())?;
     let (mut tasks, mut reports) = spawn_tasks(&config, &actor, &clock, &snapshots)?;
     let journal = config.actor.journal.clone();
-    let mut recorder = Recorder::start(journal, config.ecp.plc_timeout, clock.wall());
+    let mut recorder = Recorder::start(journal, clock.wall());
     let mut ticks = interval(tick_period(&config));
     // After a pause one tick is enough; it is the gap that counts.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -97,15 +103,16 @@ pub async fn run(
         // at (S3).
         tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
+            () = stop.ordered() => break,
             _ = ticks.tick() => {
                 let at = moment();
                 actor.tick(at);
-                let shown = actor.state.snapshot(at.now);
+                let shown = actor.state.look(at.now);
                 recorder.observe(&shown, at.wall);
                 snapshots.send_replace(Some(shown));
             }
-            Some(ended) = tasks.join_next() => return Err(ActorError::TaskDied(describe(ended))),
+            Some(ended) = tasks.others.join_next() => return Err(ActorError::TaskDied(describe(ended))),
+            Some(ended) = tasks.beats.join_next() => return Err(ActorError::TaskDied(describe(ended))),
             happened = actor.emitter.next() => actor.emission(happened, moment()),
             Some(event) = reports.relay_box.recv() => actor.relay_box(event, moment()),
             Some(probed) = reports.probes.recv() => actor.state.probed(&probed, moment().now),
@@ -120,11 +127,28 @@ pub async fn run(
             }
         }
     }
-    tracing::info!("stopping");
+    tracing::info!("{}", stop.words());
     recorder.stopping(clock.wall());
-    tasks.shutdown().await;
-    actor.connection.close(SHUTDOWN_LIMIT).await;
+    let mut last = actor.state.look(moment().now);
+    // One that stands by is missed by nobody.
+    let says_farewell = last.session != SessionState::StandBy;
+    last.stopping = says_farewell.then(|| stop.words());
+    snapshots.send_replace(Some(last));
+    let farewells = async { while says_farewell && tasks.beats.join_next().await.is_some() {} };
+    let farewells = timeout(FAREWELL_LIMIT, farewells);
+    // A farewell that takes too long is given up.
+    let _ = tokio::join!(farewells, actor.connection.close(SHUTDOWN_LIMIT));
+    tasks.beats.shutdown().await;
+    tasks.others.shutdown().await;
     Ok(())
+}
+
+/// The tasks beside the loop.
+#[derive(Default)]
+struct Tasks {
+    /// Each beats to a monitor, and ends with a farewell.
+    beats: JoinSet<()>,
+    others: JoinSet<()>,
 }
 
 /// What the tasks report, each kind in its own words.
@@ -139,16 +163,16 @@ fn spawn_tasks(
     actor: &Actor,
     clock: &Arc<dyn Clock>,
     snapshots: &watch::Sender<Option<Snapshot>>,
-) -> Result<(JoinSet<()>, Reports), ActorError> {
+) -> Result<(Tasks, Reports), ActorError> {
     let (to_probes, probes) = mpsc::channel(REPORTS);
     let (to_beats, beats) = mpsc::channel(REPORTS);
     let (to_relay_box, relay_box) = mpsc::channel(REPORTS);
-    let mut tasks = JoinSet::new();
+    let mut tasks = Tasks::default();
     let links = actor.state.known.supervisor.links();
     for ((link, _), host) in links.zip(&config.network.hosts) {
         let (period, limit) = (config.network.interval, config.network.timeout);
         let target = host.target.clone();
-        tasks.spawn(network::watch(
+        tasks.others.spawn(network::watch(
             link,
             target,
             period,
@@ -161,7 +185,7 @@ fn spawn_tasks(
         let limit = config.outside.timeout;
         let monitor = outside::Monitor::new(url.clone(), limit, secrets.clone())?;
         let (period, seen) = (config.outside.interval, snapshots.subscribe());
-        tasks.spawn(outside::beat(
+        tasks.beats.spawn(outside::beat(
             place,
             monitor,
             period,
@@ -176,7 +200,7 @@ fn spawn_tasks(
             events: to_relay_box,
             clock: clock.clone(),
         };
-        tasks.spawn(feeder.run(actor.decisions.subscribe()));
+        tasks.others.spawn(feeder.run(actor.decisions.subscribe()));
     }
     if config.outside.urls.is_empty() {
         tracing::warn!(

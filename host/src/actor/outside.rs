@@ -7,17 +7,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::snapshot::Snapshot;
 use crate::config::SecretUrl;
 use crate::dial;
 use crate::peer::{Secrets, shown};
-use crate::report::Report;
+use crate::report::{Health, Report};
 
 /// A monitor that does not take the report is given this many beats without, and is then offered
 /// one again: it may have been replaced by one that does. Ten minutes at the usual pace.
 const PLAIN_BEATS: u32 = 40;
+
+/// A change of health is reported at once, but so far apart: it may flap.
+const CHANGES_APART: Duration = Duration::from_secs(1);
+/// While no heartbeat reaches the PLC, people outside watch the time that is left.
+const URGENT_PERIOD: Duration = Duration::from_secs(5);
 
 /// What became of one beat.
 pub(super) struct Beaten {
@@ -67,25 +72,92 @@ pub(super) async fn beat(
     mut snapshots: watch::Receiver<Option<Snapshot>>,
     beats: mpsc::Sender<Beaten>,
 ) {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        // A beat says that the actor's loop has run since the last one, not only that this task
-        // does.
-        if snapshots.changed().await.is_err() {
-            return;
-        }
-        let report = snapshots.borrow_and_update().as_ref().map(Snapshot::report);
-        let Some(report) = report else { continue };
-        let failure = monitor.beat(&report).await.err();
+    let mut pace = Pace::new(period);
+    // A beat says that the actor's loop has run since the last one, not only that this task does.
+    while snapshots.changed().await.is_ok() {
+        let now = Instant::now();
+        let Some((report, health)) = pace.due(&mut snapshots, now) else {
+            continue;
+        };
+        let is_farewell = report.stopping.is_some();
+        let stopped = stopped(snapshots.clone(), is_farewell);
+        let failure = tokio::select! {
+            biased;
+            beaten = monitor.beat(&report) => beaten.err(),
+            // The farewell does not wait for it.
+            () = stopped => continue,
+        };
+        pace.beaten(failure.is_none().then_some(health), now);
         let beaten = Beaten {
             monitor: place,
             failure,
         };
-        if beats.send(beaten).await.is_err() {
+        if beats.send(beaten).await.is_err() || is_farewell {
             return;
         }
+    }
+}
+
+/// Waits until the actor has said its last word, unless that is being sent.
+async fn stopped(mut snapshots: watch::Receiver<Option<Snapshot>>, is_farewell: bool) {
+    let last =
+        |shown: &Option<Snapshot>| shown.as_ref().is_some_and(|shown| shown.stopping.is_some());
+    if is_farewell || snapshots.wait_for(last).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// When a beat is due. Pure: time is an argument.
+struct Pace {
+    period: Duration,
+    last: Option<Instant>,
+    /// What the monitor has taken last; `None` if the last beat failed.
+    taken: Option<Health>,
+}
+
+impl Pace {
+    fn new(period: Duration) -> Self {
+        Self {
+            period,
+            last: None,
+            taken: None,
+        }
+    }
+
+    /// What is to be reported at `now`, if anything is.
+    fn due(
+        &self,
+        snapshots: &mut watch::Receiver<Option<Snapshot>>,
+        now: Instant,
+    ) -> Option<(Report, Health)> {
+        let shown = snapshots.borrow_and_update();
+        let due = shown.as_ref().filter(|shown| self.is_due(shown, now))?;
+        let report = Report {
+            beat_every: Some(self.period.as_secs_f64()),
+            ..due.report()
+        };
+        Some((report, due.health.state))
+    }
+
+    /// Whether this is to be reported at `now`.
+    fn is_due(&self, shown: &Snapshot, now: Instant) -> bool {
+        let (Some(last), None) = (self.last, &shown.stopping) else {
+            return true;
+        };
+        let health = shown.health.state;
+        let apart = match self.taken {
+            Some(taken) if taken != health => CHANGES_APART,
+            // A monitor that does not answer is tried again as soon, if people should hear of it.
+            Some(_) | None if health.closes_the_dome() => URGENT_PERIOD,
+            Some(_) | None => self.period,
+        };
+        now.saturating_duration_since(last) >= apart.min(self.period)
+    }
+
+    /// A beat that began at `now` is over, and the monitor took this, if it took it.
+    fn beaten(&mut self, taken: Option<Health>, now: Instant) {
+        self.last = Some(now);
+        self.taken = taken;
     }
 }
 
@@ -138,11 +210,11 @@ impl Monitor {
 
     /// The report is an extra: a monitor that refuses it, for whatever reason, gets the same beat
     /// without it. One that gives no answer to it, or has something on the way to it that lets
-    /// no report through, gets the next one without.
+    /// no report through, gets the next one without. The farewell is always offered.
     ///
     /// May be dropped at any await: what is to be sent next is decided before.
     async fn send(&mut self, report: &Report) -> Result<(), String> {
-        if self.plain_beats == 0 {
+        if self.plain_beats == 0 || report.stopping.is_some() {
             self.plain_beats = 1;
             let post = self.client.post(self.url.reveal().clone()).json(report);
             let status = self.answer(post).await?;

@@ -86,7 +86,7 @@ mod tests {
 
     fn closed(cause: &str) -> BusError {
         BusError::Closed {
-            cause: cause.to_owned(),
+            cause: crate::clu::bus::Shown::ours(cause),
         }
     }
 

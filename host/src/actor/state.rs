@@ -7,24 +7,31 @@ use embassy_time::Instant;
 use lvmbeat_core::{BeatError, Decision, HeartbeatId, LinkChange, Outcome};
 
 use super::box_view::BoxView;
-use super::cause::Holding;
-use super::ecp::Ended;
+use super::cause::{Change, Holding};
+use super::commanders::Commanders;
+use super::ecp::{Ended, Failure};
 use super::enclosure::Enclosure;
+use super::health::{self, Around, Delivery, Late, Standing};
 use super::known::Known;
 use super::network::Probed;
 use super::outside::OutsideView;
 use super::refused::Refused;
-use super::session_view::SessionView;
+use super::session_view::{SessionState, SessionView};
 use super::snapshot::{Counters, Hold, Snapshot};
 use super::words::Words;
 use crate::clock::{Moment, seconds};
 use crate::clu::bus::BusError;
+use crate::clu::message::Keywords;
 use crate::config::{Config, Supervisor};
+use crate::report::Dome;
 
 pub(super) struct State {
     pub(super) config: Arc<Config>,
     pub(super) known: Known,
+    pub(super) commanders: Commanders,
     holding: Holding,
+    delivery: Delivery,
+    standing: Standing,
     session: SessionView,
     pub(super) refused: Refused,
     pub(super) enclosure: Enclosure,
@@ -47,8 +54,11 @@ impl State {
             ..BoxView::default()
         });
         Self {
-            known: Known::new(supervisor),
+            known: Known::new(supervisor, &config),
+            commanders: Commanders::new(&config),
             holding: Holding::default(),
+            delivery: Delivery::new(&config, now),
+            standing: Standing::default(),
             session: SessionView::default(),
             refused: Refused::default(),
             enclosure: Enclosure::new(config.ecp.facts_expire),
@@ -76,7 +86,7 @@ impl State {
     /// Takes what became of an emission. Logged once, until something else becomes of one.
     pub(super) fn emission_ended(&mut self, ended: &Ended, at: Moment) {
         let before = self.known.supervisor.emission().last_outcome();
-        let cause = ended.cause.as_deref().unwrap_or_default();
+        let cause = ended.failure.as_ref().map(ToString::to_string);
         let outcome = ended.outcome;
         if !self.known.emission_ended(ended, at) {
             tracing::debug!(
@@ -85,6 +95,12 @@ impl State {
                 "an emission of an earlier session has ended"
             );
             return;
+        }
+        let failure = ended.failure.as_ref().and_then(Failure::kind);
+        if outcome == Outcome::Acknowledged {
+            self.delivery.acknowledged(at.now);
+        } else if let (Some(kind), Some(text)) = (failure, &cause) {
+            self.delivery.failed(kind, text.clone());
         }
         let ecp = &self.config.ecp.actor;
         match (outcome == Outcome::Acknowledged, before == Some(outcome)) {
@@ -133,7 +149,51 @@ impl State {
     pub(super) fn log_cause(&mut self, now: Instant) {
         let hold = self.known.supervisor.hold(now);
         for change in self.holding.observe(hold, now) {
-            change.log(&self.words(now));
+            let all = match change {
+                Change::Held(reason) if reason.is_fault() => self.holding_now(now),
+                Change::Held(_) | Change::Released(_) => Vec::new(),
+            };
+            self.holding.is_news(&all);
+            change.log(&self.words(now), &all);
+        }
+    }
+
+    /// All that holds the dome heartbeat at `now`.
+    fn holding_now(&self, now: Instant) -> Vec<Late> {
+        let (heartbeats, links) = (
+            self.known.heartbeats(now, &self.commanders),
+            self.known.links(),
+        );
+        health::holding(self.hold(now).as_ref(), &heartbeats, &links)
+    }
+
+    fn hold(&self, now: Instant) -> Option<Hold> {
+        let hold = self.known.supervisor.hold(now);
+        hold.map(|reason| Hold {
+            cause: reason.cause(),
+            fault: reason.is_fault(),
+            text: self.words(now).describe(&reason),
+            seconds: self.holding.lasted(now).map(seconds),
+        })
+    }
+
+    /// What else a client hears of its `set` that counts: whether the dome heartbeat is held all
+    /// the same, or does not arrive, and why.
+    pub(super) fn all_the_same(&self, now: Instant, body: &mut Keywords) {
+        let hold = self.hold(now).filter(|hold| hold.fault);
+        if let Some(hold) = hold {
+            let held = body.entry("held".to_owned());
+            held.or_insert_with(|| hold.text.into());
+            let all = self.holding_now(now);
+            if all.len() > 1 {
+                let all: Vec<_> = all.into_iter().map(|late| late.text).collect();
+                body.insert("late".to_owned(), all.into());
+            }
+        } else {
+            let delivery = self.delivery.view(&self.around(now), now);
+            if let Some(text) = health::not_arriving(&delivery) {
+                body.insert("not_arriving".to_owned(), text.into());
+            }
         }
     }
 
@@ -148,7 +208,49 @@ impl State {
         }
     }
 
+    /// The view for this moment, from which the next one counts. To be called several times a
+    /// second.
+    pub(super) fn look(&mut self, now: Instant) -> Snapshot {
+        self.delivery.look(&self.around(now), now);
+        let shown = self.snapshot(now);
+        let holds = shown.health.late.iter().filter(|late| late.holds);
+        let holds: Vec<_> = holds.cloned().collect();
+        if self.holding.is_news(&holds) {
+            tracing::warn!("dome heartbeat still held: {}", health::joined(&holds));
+        }
+        self.standing.look(shown.health.state, now);
+        shown
+    }
+
+    fn around(&self, now: Instant) -> Around {
+        let hold = self.known.supervisor.hold(now);
+        Around {
+            held: hold.is_some_and(|reason| reason.is_fault()),
+            engineering: self.enclosure.engineering_mode(now) == Some(true),
+            standing_by: self.session.state == SessionState::StandBy,
+            closed: self.enclosure.dome(now) == Some(Dome::Closed),
+            error: self.enclosure.plc_error(now),
+        }
+    }
+
     pub(super) fn snapshot(&self, now: Instant) -> Snapshot {
+        let around = self.around(now);
+        let delivery = self.delivery.view(&around, now);
+        let (heartbeats, links) = (
+            self.known.heartbeats(now, &self.commanders),
+            self.known.links(),
+        );
+        let hold = self.hold(now);
+        let mut health = health::of(&health::Known {
+            around: &around,
+            hold: hold.as_ref(),
+            heartbeats: &heartbeats,
+            links: &links,
+            delivery: &delivery,
+            dome: self.enclosure.dome(now),
+            ecp: &self.config.ecp.actor,
+        });
+        health.seconds = self.standing.lasted(health.state, now);
         let supervisor = &self.known.supervisor;
         let emission = supervisor.emission();
         let age = |at: Option<Instant>| {
@@ -158,20 +260,17 @@ impl State {
         let path = supervisor.path();
         Snapshot {
             at: now,
+            health,
+            delivery,
             name: self.config.actor.name.clone(),
             ecp: self.config.ecp.actor.clone(),
             uptime: age(Some(self.started)).unwrap_or_default(),
             session: self.session.state,
             session_error: self.session.error.clone(),
             path_age: path.and_then(|path| path.greatest_age(now)).map(seconds),
-            heartbeats: self.known.heartbeats(now),
-            links: self.known.links(),
-            hold: supervisor.hold(now).map(|reason| Hold {
-                cause: reason.cause(),
-                fault: reason.is_fault(),
-                text: self.words(now).describe(&reason),
-                seconds: self.holding.lasted(now).map(seconds),
-            }),
+            heartbeats,
+            links,
+            hold,
             last_emitted_ecp: self.known.last_emitted_ecp(),
             last_outcome: emission.last_outcome(),
             acknowledged_age: age(emission.last_acknowledged()),
@@ -182,12 +281,13 @@ impl State {
             outside: self.outside.clone(),
             relay_box: self.relay_box.clone(),
             counters: self.counters(),
+            stopping: None,
         }
     }
 
     fn counters(&self) -> Counters {
         let mut counters = Counters {
-            beats: self.known.beats,
+            beats: self.known.beats(),
             holds: self.known.holds,
             sessions: self.session.opened,
             failed_sessions: self.session.failed,

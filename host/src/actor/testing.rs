@@ -146,7 +146,7 @@ impl Watched {
         let ended = Ended {
             ticket,
             outcome,
-            cause: None,
+            failure: None,
         };
         self.state.emission_ended(&ended, moment(self.now));
         self.look();
@@ -163,7 +163,7 @@ impl Watched {
         let changes = self.holding.observe(hold, self.now);
         self.log.extend(changes.map(|change| match change {
             Change::Held(reason) => (change.level(), reason.cause().as_str()),
-            Change::Released => (change.level(), "released"),
+            Change::Released(_) => (change.level(), "released"),
         }));
     }
 

@@ -23,9 +23,10 @@ use crate::clock::{Clock, Moment};
 use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::connection::{Connection, Lane, Step};
-use crate::clu::message::{self, Code, ReplyAddress, keyword};
+use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
+use crate::peer::Secrets;
 
 /// A session is given up if the actor's own messages take this long, or twice what a command may
 /// take.
@@ -77,7 +78,7 @@ impl Actor {
             connection: Connection::new(bus, spec, clock),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
             intake: Intake::new(now),
-            emitter: Emitter::new(&name, &config.ecp),
+            emitter: Emitter::new(&name, &config.ecp, Secrets::of_actor(&config)),
             state: State::new(config, supervisor, now),
             session: None,
             decisions: watch::Sender::new(None),
@@ -295,14 +296,33 @@ impl Actor {
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with
     /// the enclosure.
     fn set(&mut self, address: &ReplyAddress, set: &Set<'_>, lane: Lane, at: Moment) {
+        let commander = address.commander_id.as_deref();
+        let commanders = &mut self.state.commanders;
+        // S1: from elsewhere it is no heartbeat, whatever it proves.
+        if let Some(id) = set.id
+            && let Err(error) = commanders.set(id, commander, at.now)
+        {
+            tracing::debug!(heartbeat = set.heartbeat, commander, "set refused");
+            let refused = Answer::new(Code::Failed, keyword("error", error));
+            return self.answer(address, &refused, lane, at);
+        }
         let values = self.session.as_ref().map(|session| &session.seen);
         let sent_after = values
             .zip(set.seen)
             .and_then(|(values, seen)| values.made_at(seen));
         let value = values.map(|values| values.value(at.now));
         let decision = self.state.beat(set.id, sent_after, at);
+        tracing::debug!(
+            heartbeat = shortened(set.heartbeat),
+            commander,
+            ?decision,
+            "set"
+        );
         let words = self.state.words(at.now);
         let (code, mut body) = words.of_set(set.heartbeat, &decision);
+        if code == Code::Done {
+            self.state.all_the_same(at.now, &mut body);
+        }
         if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {
             body.insert("seen".to_owned(), value.into());
         }

@@ -6,9 +6,8 @@ use embassy_time::Instant;
 use lvmbeat_core::heartbeat::Heartbeat;
 use lvmbeat_core::{BeatError, Decision, HeartbeatId, Lapse, LinkId, Reason, link::Link};
 
-use super::cause::Subject;
 use crate::clock::seconds;
-use crate::clu::message::{Code, Keywords, keyword};
+use crate::clu::message::{Code, Keywords, keyword, shortened};
 use crate::config::Supervisor;
 
 /// What the words are about, at one moment.
@@ -20,6 +19,30 @@ pub(super) struct Words<'a> {
     pub(super) ecp: &'a str,
     pub(super) command_ttl: Duration,
     pub(super) now: Instant,
+}
+
+/// What a reason is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Subject {
+    Heartbeat(HeartbeatId),
+    Link(LinkId),
+}
+
+impl Subject {
+    pub(super) fn of(reason: &Reason) -> Option<Self> {
+        match reason {
+            Reason::NeverSeen(id)
+            | Reason::Unconfirmed { heartbeat: id, .. }
+            | Reason::Stale { heartbeat: id, .. } => Some(Self::Heartbeat(*id)),
+            Reason::LinkUnproven(id) | Reason::LinkDown(id) => Some(Self::Link(*id)),
+            Reason::NotAttentive(_)
+            | Reason::PathSlow(_)
+            | Reason::NothingCritical
+            | Reason::InFlight(_)
+            | Reason::CutOff(_)
+            | Reason::Retry(_) => None,
+        }
+    }
 }
 
 impl Words<'_> {
@@ -38,6 +61,12 @@ impl Words<'_> {
             None => None,
         };
         name.map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn configured(&self) -> String {
+        let heartbeats = self.supervisor.heartbeats().iter();
+        let names = heartbeats.map(|(_, heartbeat)| heartbeat.name().to_string());
+        format!("Configured: {}.", names.collect::<Vec<_>>().join(", "))
     }
 
     /// A reason in words.
@@ -122,7 +151,12 @@ impl Words<'_> {
     ) -> (Code, Keywords) {
         let failed = |error: String| (Code::Failed, keyword("error", error));
         match decision {
-            Err(BeatError::Unknown) => failed(format!("Heartbeat '{heartbeat}' not found.")),
+            // The Python version says the first sentence.
+            Err(BeatError::Unknown) => failed(format!(
+                "Heartbeat '{}' not found. {}",
+                shortened(heartbeat),
+                self.configured()
+            )),
             Err(BeatError::ProofMissing(_)) => failed(format!(
                 "Heartbeat not counted: '{heartbeat}' has to prove when it was sent; send 'set {heartbeat} --seen VALUE' with the value of 'seen' in this reply."
             )),

@@ -3,27 +3,24 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{Failure, service};
 use crate::VERSION;
 use crate::actor;
 use crate::clock::{BootClock, Clock};
 use crate::config::Config;
+use crate::log::LogOptions;
 use crate::server;
+use crate::stop::Stop;
 
-pub(super) fn run(config: Config, warnings: Vec<String>, verbosity: u8) -> Result<(), Failure> {
+pub(super) fn run(config: Config, warnings: Vec<String>, log: LogOptions) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
-    service::run(log_dir.as_deref(), verbosity, |stop| {
+    service::run(log_dir.as_deref(), log, |stop| {
         serve(config, warnings, stop)
     })
 }
 
-async fn serve(
-    config: Config,
-    warnings: Vec<String>,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
+async fn serve(config: Config, warnings: Vec<String>, stop: Stop) -> Result<(), Failure> {
     tracing::info!(version = VERSION, config = config.source, "lvmbeat actor");
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -43,7 +40,7 @@ async fn serve(
         }
         None => None,
     };
-    let health = actor::health::router(shown, clock.clone());
+    let health = actor::http::router(shown, clock.clone());
     let actor = actor::run(config, Arc::new(bus), clock, snapshots, stop);
     let result = match listener {
         None => actor.await,

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use serde::Serialize as _;
+use serde_json::Value;
+use serde_json::ser::{PrettyFormatter, Serializer};
+
 use super::{Failure, print, service};
 use crate::clock::{BootClock, Clock as _};
-use crate::clu::client::{self, Client};
-use crate::clu::message::{Code, Reply};
+use crate::clu::client::{self, Client, Connected, Finished};
+use crate::clu::message::{Code, Keywords, Reply};
 use crate::clu::{CommandError, CommandOptions, SessionSpec};
 use crate::config::Config;
 
@@ -22,23 +26,55 @@ pub(super) fn as_typed(words: &[String]) -> Result<String, Failure> {
     }
 }
 
-/// Sends a command, prints the replies as the CLU shell does, and fails as the command fails.
+/// How replies are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// A line each, as they come: the time, the actor, the code and the keywords.
+    Line,
+    /// The same, the keywords indented as the CLU shell does it.
+    Indented,
+    /// At the end one document with the keywords of all.
+    Json,
+}
+
+/// Sends a command, prints the replies, and fails as the command fails.
 pub(super) fn send(
     config: &Config,
     actor: &str,
     command: &str,
     limit: Duration,
+    form: Form,
 ) -> Result<(), Failure> {
+    if form == Form::Json {
+        let Finished { replies, code } = ask(config, actor, command, limit)?;
+        print_all(&replies, actor, form)?;
+        return ended(Some(code));
+    }
     with_client(config, async |client| {
         let mut running = client.begin(actor, command, options(limit)).await?;
         let mut last = None;
         while let Some(reply) = running.next().await? {
             last = Some(reply.code);
-            if let Err(failure) = show(&reply, actor) {
+            if let Err(failure) = show(&reply, actor, form) {
                 return Ok(Err(failure));
             }
         }
         Ok(ended(last))
+    })
+}
+
+/// Sends a command and waits for its end.
+pub(super) fn ask(
+    config: &Config,
+    actor: &str,
+    command: &str,
+    limit: Duration,
+) -> Result<Finished, Failure> {
+    on_a_runtime(async {
+        let session = connect(config).await?;
+        let finished = session.client.command(actor, command, options(limit)).await;
+        session.close().await;
+        Ok(finished?)
     })
 }
 
@@ -50,6 +86,7 @@ pub(super) fn set(
     actor: &str,
     heartbeat: &str,
     limit: Duration,
+    form: Form,
 ) -> Result<(), Failure> {
     let command = join(&["set".to_owned(), heartbeat.to_owned()])?;
     with_client(config, async |client| {
@@ -63,17 +100,15 @@ pub(super) fn set(
             finished = client.command(actor, &proven, options(limit)).await?;
         }
         for reply in &mut finished.replies {
-            // It has no use for whoever reads this.
+            // It is of no use to the reader.
             reply.body.shift_remove("seen");
-            if let Err(failure) = show(reply, actor) {
-                return Ok(Err(failure));
-            }
         }
-        Ok(ended(Some(finished.code)))
+        let printed = print_all(&finished.replies, actor, form);
+        Ok(printed.and_then(|()| ended(Some(finished.code))))
     })
 }
 
-fn options(limit: Duration) -> CommandOptions {
+pub(super) fn options(limit: Duration) -> CommandOptions {
     CommandOptions {
         internal: false,
         expiration: Some(limit),
@@ -107,23 +142,30 @@ pub(super) fn permissions(config: &Config) -> Result<String, Failure> {
     })
 }
 
-/// What became of a conversation that did not fail by itself.
+/// What became of a conversation that itself did not fail.
 type Said = Result<Result<(), Failure>, CommandError>;
 
 /// Opens a session, talks, and closes it.
 fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Result<(), Failure> {
     on_a_runtime(async {
-        let bus = config.actor.bus()?;
-        let id = uuid::Uuid::new_v4().simple().to_string();
-        let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
-        let session = client::connect(&bus, &name).await?;
+        let session = connect(config).await?;
         let result = talk(&session.client).await;
         session.close().await;
         result?
     })
 }
 
-fn on_a_runtime<T>(talk: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// A session of its own, under a new name.
+pub(super) async fn connect(config: &Config) -> Result<Connected, Failure> {
+    let bus = config.actor.bus()?;
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
+    Ok(client::connect(&bus, &name).await?)
+}
+
+pub(super) fn on_a_runtime<T>(
+    talk: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     service::authorities()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -135,13 +177,66 @@ fn on_a_runtime<T>(talk: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     result
 }
 
+/// Prints what a command that has ended was answered.
+pub(super) fn print_all(replies: &[Reply], actor: &str, form: Form) -> Result<(), Failure> {
+    if form == Form::Json {
+        return print(&format!("{}\n", indented(&keywords(replies))));
+    }
+    replies
+        .iter()
+        .try_for_each(|reply| show(reply, actor, form))
+}
+
+/// Those of all replies; what is said later holds.
+pub(super) fn keywords(replies: &[Reply]) -> Keywords {
+    replies
+        .iter()
+        .flat_map(|reply| reply.body.clone())
+        .collect()
+}
+
 /// `HH:MM:SS.mmm lvmbeat : {json}`, in UTC. That the command has begun is not worth a line.
-fn show(reply: &Reply, actor: &str) -> Result<(), Failure> {
+fn show(reply: &Reply, actor: &str, form: Form) -> Result<(), Failure> {
     if reply.code == Code::Running && reply.body.is_empty() {
         return Ok(());
     }
     let time = BootClock.wall().strftime("%H:%M:%S%.3f");
-    let body = serde_json::Value::Object(reply.body.clone());
+    let body = match form {
+        Form::Line => Value::Object(reply.body.clone()).to_string(),
+        Form::Indented | Form::Json => indented(&reply.body),
+    };
     let sender = reply.sender.as_deref().unwrap_or(actor);
     print(&format!("{time} {sender} {} {body}\n", reply.code.as_str()))
+}
+
+/// By four spaces, as the CLU shell does it.
+fn indented(keywords: &Keywords) -> String {
+    let mut text = Vec::new();
+    let formatter = PrettyFormatter::with_indent(b"    ");
+    let mut serializer = Serializer::with_formatter(&mut text, formatter);
+    // Keywords are texts, and a Vec takes everything.
+    let _ = keywords.serialize(&mut serializer);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_indented_as_the_clu_shell_does_it() {
+        let keywords = serde_json::json!({"a": {"b": [1, null]}, "c": {}, "d": "x"});
+        // json.dumps(keywords, indent=4)
+        let expected = "{
+    \"a\": {
+        \"b\": [
+            1,
+            null
+        ]
+    },
+    \"c\": {},
+    \"d\": \"x\"
+}";
+        assert_eq!(indented(keywords.as_object().unwrap()), expected);
+    }
 }

@@ -6,6 +6,7 @@
 //! | 1 | the command was answered with a failure; or the program failed while running |
 //! | 2 | the command line or the configuration is wrong |
 //! | 3 | no answer: no broker, no such actor, or none in time |
+//! | 4 | `status`: the dome heartbeat is held, or does not arrive, or lvmbeat does not feed the PLC |
 
 #![expect(
     clippy::result_large_err,
@@ -17,6 +18,7 @@ mod client;
 mod healthcheck;
 mod monitor;
 mod service;
+mod status;
 mod why;
 
 use std::io::{self, Write as _};
@@ -27,17 +29,19 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use self::client::Form;
 use crate::clu::amqp::UriError;
 use crate::clu::{BusError, CommandError};
 use crate::config::monitor::Monitor;
 use crate::config::{self, Config, ConfigError};
 use crate::errors::with_causes;
+use crate::log::{LogFormat, LogOptions};
 
 /// Keeps a telescope dome open only while every program that must be alive says so.
 #[derive(Parser, Debug)]
 #[command(name = "lvmbeat", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer."
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer, 4 status: the dome heartbeat does not reach the PLC."
 )]
 struct Cli {
     /// The configuration file, over the one that `LVMBEAT_CONFIG_PATH` names or that is in the
@@ -51,9 +55,21 @@ struct Cli {
     )]
     config: Option<PathBuf>,
 
-    /// Log more; twice for everything (the variable `RUST_LOG` wins over it)
+    /// Log more; twice for every message, three times also what the libraries say (the variable
+    /// `RUST_LOG` wins over it)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, env = "LVMBEAT_VERBOSE")]
     verbose: u8,
+
+    /// How the actor and the monitor log
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true,
+        env = "LVMBEAT_LOG_FORMAT"
+    )]
+    log_format: LogFormat,
 
     #[command(subcommand)]
     command: Command,
@@ -70,8 +86,24 @@ enum Command {
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
     },
-    /// Print what the running actor knows
-    Status(Wait),
+    /// Show what the running actor knows: a table on a terminal, a reply of CLU in a pipe
+    ///
+    /// Exit code 0 if its health is `ok` or `late`, 4 if the dome heartbeat is held, does not
+    /// arrive, or is bypassed, 3 without an answer.
+    Status {
+        #[command(flatten)]
+        wait: Wait,
+        /// Live until Ctrl-C, asking this often [default: every 2 seconds]
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            num_args = 0..=1,
+            default_missing_value = "2",
+            value_parser = seconds,
+            conflicts_with = "json"
+        )]
+        watch: Option<Duration>,
+    },
     /// Send one heartbeat to the running actor
     Set {
         /// The heartbeat's name, as in the configuration
@@ -108,7 +140,7 @@ enum Command {
         #[arg(long, conflicts_with = "program")]
         url: Option<String>,
     },
-    /// Tell from the actor's journal why the dome closed last, or what happened since a moment
+    /// Explain from the actor's journal why the dome closed last, or what happened since a moment
     Why {
         /// Everything since then: `2h`, `20:00`, `yesterday 20:00`, or a date and time
         #[arg(long, value_name = "MOMENT")]
@@ -154,6 +186,15 @@ struct Wait {
     /// How long to wait for the answer
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: Duration,
+    /// Print the answer as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Wait {
+    fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Line }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -222,6 +263,9 @@ enum Failure {
     /// The answer was printed; it says why.
     #[error("")]
     Answered,
+    /// The status was printed; its health says why.
+    #[error("")]
+    NotWell,
 }
 
 impl Failure {
@@ -233,6 +277,7 @@ impl Failure {
             | Self::NoJournal
             | Self::Moment(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
+            Self::NotWell => 4,
             Self::Actor(_)
             | Self::Monitor(_)
             | Self::Runtime(_)
@@ -258,7 +303,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// To whoever started the program, beside the output.
+/// To the caller's standard error, beside the output.
 fn say(text: &str) {
     for line in text.lines() {
         let _ = writeln!(io::stderr(), "lvmbeat: {line}");
@@ -267,22 +312,44 @@ fn say(text: &str) {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let file = cli.config.as_deref();
+    let mut log = LogOptions {
+        verbosity: cli.verbose,
+        format: cli.log_format,
+    };
     // Each program reads its own part of the configuration, so that a slip in the other's does not
     // keep it from starting.
     match cli.command {
         Command::Actor(args) => {
-            let verbosity = cli.verbose.max(args.debug.into());
-            actor::run(Config::load(file)?, config::warnings(file), verbosity)
+            log.verbosity = log.verbosity.max(args.debug.into());
+            actor::run(Config::load(file)?, config::warnings(file), log)
         }
         Command::Monitor { listen } => {
             let warnings = config::warnings(file);
-            monitor::run(Monitor::load(file)?, warnings, listen, cli.verbose)
+            monitor::run(Monitor::load(file)?, warnings, listen, log)
         }
-        Command::Status(wait) => own(file, "status", &wait),
-        Command::Ping(wait) => own(file, "ping", &wait),
+        Command::Status { wait, watch } => {
+            let config = Config::load(file)?;
+            status::run(&config, wait.timeout, wait.json, watch)
+        }
+        Command::Ping(wait) => {
+            let config = Config::load(file)?;
+            client::send(
+                &config,
+                &config.actor.name,
+                "ping",
+                wait.timeout,
+                wait.form(),
+            )
+        }
         Command::Set { name, wait } => {
             let config = Config::load(file)?;
-            client::set(&config, &config.actor.name, &name, wait.timeout)
+            client::set(
+                &config,
+                &config.actor.name,
+                &name,
+                wait.timeout,
+                wait.form(),
+            )
         }
         Command::Send {
             wait,
@@ -293,6 +360,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             &actor,
             &client::as_typed(&command)?,
             wait.timeout,
+            wait.form(),
         ),
         Command::Check { broker } => match (Config::load(file), Monitor::load(file)) {
             (Ok(config), Ok(monitor)) => {
@@ -315,11 +383,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
         } => why::run(&Config::load(file)?, since.as_deref(), json),
         Command::Completions { shell } => completions(shell),
     }
-}
-
-fn own(file: Option<&Path>, command: &str, wait: &Wait) -> Result<(), Failure> {
-    let config = Config::load(file)?;
-    client::send(&config, &config.actor.name, command, wait.timeout)
 }
 
 fn check(file: Option<&Path>, config: &Config, monitor: &Monitor) -> Result<(), Failure> {
@@ -349,7 +412,7 @@ fn completions(shell: Shell) -> Result<(), Failure> {
     print(&String::from_utf8_lossy(&script))
 }
 
-/// Writes to standard output. Whoever closes it early (`| head`) has seen enough.
+/// Writes to standard output. A reader that closes it early (`| head`) has seen enough.
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout

@@ -3,20 +3,21 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 
 use super::{Failure, service};
 use crate::VERSION;
 use crate::clock::BootClock;
 use crate::config::monitor::Monitor;
+use crate::log::LogOptions;
 use crate::monitor;
+use crate::stop::Stop;
 
 pub(super) fn run(
     mut config: Monitor,
     warnings: Vec<String>,
     listen: Option<SocketAddr>,
-    verbosity: u8,
+    mut log: LogOptions,
 ) -> Result<(), Failure> {
     let given_by = if listen.is_some() {
         "--listen"
@@ -24,18 +25,16 @@ pub(super) fn run(
         "monitor.listen or LVMBEAT_LISTEN"
     };
     config.listen = listen.unwrap_or(config.listen);
-    // Its log goes to standard output: whoever runs a container keeps that.
-    let verbosity = verbosity.max(config.debug.into());
-    service::run(None, verbosity, |stop| {
-        serve(config, warnings, given_by, stop)
-    })
+    // Its log goes to standard output: containers keep that.
+    log.verbosity = log.verbosity.max(config.debug.into());
+    service::run(None, log, |stop| serve(config, warnings, given_by, stop))
 }
 
 async fn serve(
     config: Monitor,
     warnings: Vec<String>,
     given_by: &str,
-    stop: CancellationToken,
+    stop: Stop,
 ) -> Result<(), Failure> {
     let (listener, address) = service::listen(given_by, config.listen).await?;
     // It can do without a file, so that these are no warnings here.
@@ -48,5 +47,5 @@ async fn serve(
         .as_deref()
         .map(|file| display(file.display()));
     tracing::info!(version = VERSION, %address, state_file, "lvmbeat monitor");
-    Ok(monitor::run(config, listener, Arc::new(BootClock), stop).await?)
+    Ok(monitor::run(config, listener, Arc::new(BootClock), stop.token().clone()).await?)
 }

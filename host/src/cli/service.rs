@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::config::{ConfigError, text_file};
 use crate::errors::with_causes;
-use crate::log;
+use crate::log::{self, LogOptions};
+use crate::stop::Stop;
 
 /// What still runs when everything else has ended is given this long (a name lookup cannot be
 /// interrupted).
@@ -37,17 +37,17 @@ const NO_REASON_TO_END: [(&str, SignalKind); 7] = [
     ("SIGXFSZ", SignalKind::from_raw(25)),
 ];
 
-/// Runs what `serve` makes until it ends; the token is cancelled when the process is asked to stop.
+/// Runs what `serve` makes until it ends, which is told when the process is asked to stop.
 pub(super) fn run<F>(
     log_dir: Option<&Path>,
-    verbosity: u8,
-    serve: impl FnOnce(CancellationToken) -> F,
+    log: LogOptions,
+    serve: impl FnOnce(Stop) -> F,
 ) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
     authorities()?;
-    let logging = log::start("lvmbeat", log_dir, verbosity);
+    let logging = log::start("lvmbeat", log_dir, log);
     // One TLS provider for the whole process; a second call, in a test say, changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -56,7 +56,7 @@ where
         .build()
         .map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
-        let stop = CancellationToken::new();
+        let stop = Stop::new();
         let signals = tokio::spawn(stop_on_signals(stop.clone())?);
         let _staying = stay_on_signals()?;
         let result = serve(stop).await;
@@ -79,7 +79,7 @@ pub(super) fn authorities() -> Result<(), Failure> {
         usable("SSL_CERT_FILE", file, text_file::length(file))?;
     }
     for folder in std::env::split_paths(&named("SSL_CERT_DIR").unwrap_or_default()) {
-        // What is no file is not read there.
+        // Only a regular file is read there.
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         let lengths = files.filter_map(|file| text_file::length(&file.path()).ok());
         usable("SSL_CERT_DIR", &folder, Ok(lengths.sum()))?;
@@ -120,15 +120,14 @@ pub(super) async fn listen(
 }
 
 /// The first SIGTERM or Ctrl-C ends in order, a second Ctrl-C at once.
-fn stop_on_signals(stop: CancellationToken) -> Result<impl Future<Output = ()>, Failure> {
+fn stop_on_signals(stop: Stop) -> Result<impl Future<Output = ()>, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
     Ok(async move {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => stop.by("SIGTERM"),
+            _ = interrupt.recv() => stop.by("SIGINT"),
         }
-        stop.cancel();
         interrupt.recv().await;
         std::process::exit(EXIT_INTERRUPTED);
     })

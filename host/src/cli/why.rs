@@ -1,4 +1,4 @@
-//! `lvmbeat why`: tells from the journal why the dome closed, or what happened in a night.
+//! `lvmbeat why`: explains from the journal why the dome closed, or what happened in a night.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -9,7 +9,7 @@ use crate::clock::{BootClock, Clock as _};
 use crate::config::Config;
 use crate::journal::{self, story, when};
 
-/// Tells the last closing, or everything since a moment.
+/// Explains the last closing, or everything since a moment.
 pub(super) fn run(config: &Config, since: Option<&str>, as_json: bool) -> Result<(), Failure> {
     let path = config.actor.journal.as_ref().ok_or(Failure::NoJournal)?;
     let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);

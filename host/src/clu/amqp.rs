@@ -1,7 +1,7 @@
 //! The bus on RabbitMQ, by lapin.
 //!
-//! lapin is never asked to recover by itself: an error or the end of a stream ends the session, and
-//! whoever opened it opens another (see [`Bus`]). Three channels share a connection: one consumes,
+//! lapin is never asked to recover: an error or the end of a stream ends the session, and
+//! its owner opens another (see [`Bus`]). Three channels share a connection: one consumes,
 //! one publishes with confirms (`publish`), one without (`post`).
 //!
 //! **Nothing is left behind, and nothing arrives late (S3).** lapin by itself waits for the
@@ -33,7 +33,9 @@ use lapin::uri::AMQPUri;
 use lapin::{Acker, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use tokio::time::{Instant, timeout};
 
-use super::bus::{Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec};
+use super::bus::{
+    Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec, Shown,
+};
 use crate::peer::Secrets;
 
 mod excess;
@@ -109,7 +111,8 @@ pub struct Amqp {
     "the broker's URL cannot be used: {cause}; expected amqp://user:password@host:5672/vhost (or amqps://…), with special characters percent-encoded"
 )]
 pub struct UriError {
-    cause: String,
+    #[source]
+    cause: Shown,
 }
 
 impl Amqp {
@@ -148,7 +151,7 @@ impl Bus for Amqp {
         for node in &self.nodes {
             match node.open(spec, self.open_limit).await {
                 Ok(session) => return Ok(session),
-                // It is reached, and so is whoever owns the queue: the others are of the same
+                // It is reached, and so is the queue's owner: the others are of the same
                 // cluster, or not for us.
                 Err(error @ BusError::Locked { .. }) => return Err(error),
                 Err(error) => errors.push(error),
@@ -188,20 +191,22 @@ impl Node {
     fn new(url: &str, heartbeat: Duration) -> Result<Self, UriError> {
         let mut uri: AMQPUri = url.parse().map_err(|cause: String| UriError {
             // Some of the parser's messages repeat the URL.
-            cause: if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
-                "it does not begin with amqp:// or amqps://".to_owned()
-            } else if cause.contains(url) {
-                "it is not a URL".to_owned()
-            } else {
-                cause
-            },
+            cause: Shown::ours(
+                if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
+                    "it does not begin with amqp:// or amqps://".to_owned()
+                } else if cause.contains(url) {
+                    "it is not a URL".to_owned()
+                } else {
+                    cause
+                },
+            ),
         })?;
         if let Some(address) = ipv6_literal(url) {
             address.clone_into(&mut uri.authority.host);
         }
         let refused = |cause: &str| {
             Err(UriError {
-                cause: cause.to_owned(),
+                cause: Shown::ours(cause),
             })
         };
         if uri.authority.host.contains(',') {
@@ -233,8 +238,8 @@ impl Node {
         let silence = limit / SILENCE_SHARE;
         let opened = tokio::select! {
             opened = timeout(limit, self.establish(spec, &socket, limit / DIAL_SHARE)) => opened
-                .unwrap_or_else(|_| unreachable(format!("no session within {limit:?}"))),
-            () = socket.silent_for(silence) => unreachable(format!("it has been silent for {silence:?}")),
+                .unwrap_or_else(|_| unreachable(Shown::ours(format!("no session within {limit:?}")))),
+            () = socket.silent_for(silence) => unreachable(Shown::ours(format!("it has been silent for {silence:?}"))),
         };
         if opened.is_err() {
             socket.reset();
@@ -288,9 +293,9 @@ impl Node {
         if channels < CHANNELS {
             return Err(BusError::Refused {
                 address: self.address(),
-                cause: format!(
+                cause: Shown::ours(format!(
                     "it allows {channels} channels on a connection, and lvmbeat needs {CHANNELS}; raise its channel_max"
-                ),
+                )),
             });
         }
         let asked = Instant::now();
@@ -474,7 +479,7 @@ impl Line {
             Ok(Ok(Confirmation::Nack(_) | Confirmation::NotRequested)) => {
                 self.socket.reset();
                 Err(BusError::Closed {
-                    cause: "the broker did not accept a message".to_owned(),
+                    cause: Shown::ours("the broker did not accept a message"),
                 })
             }
             Ok(Err(error)) => Err(closed(&error)),
@@ -516,7 +521,7 @@ impl Publisher for Sender {
         let task = tokio::spawn(async move { line.publish_confirmed(&message).await });
         task.await.unwrap_or_else(|_| {
             Err(BusError::Closed {
-                cause: "the program is ending".to_owned(),
+                cause: Shown::ours("the program is ending"),
             })
         })
     }

@@ -2,7 +2,7 @@
 //! broker in memory ([`super::local`]) can stand in for each other.
 //!
 //! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the
-//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; whoever only
+//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; a client that only
 //! sends has just the latter. The exclusive command queue is also the lock by which one of several
 //! actors of a name is the active one.
 //!
@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+
+use crate::peer::{Secrets, shown};
 
 /// The topic exchange of every SDSS actor: not durable, deleted with its last queue.
 pub const EXCHANGE: &str = "sdss_exchange";
@@ -177,6 +179,24 @@ pub enum Header {
     Other,
 }
 
+/// Why, in words that may be shown: the source of an error where a library's own error might hold
+/// a secret (X1).
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Shown(String);
+
+impl Shown {
+    /// What lvmbeat itself says.
+    pub(crate) fn ours(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+
+    /// What the broker or a library says, bounded and without these secrets.
+    pub(crate) fn theirs(error: &dyn fmt::Display, secrets: &Secrets) -> Self {
+        Self(shown(error.to_string().as_bytes(), secrets))
+    }
+}
+
 /// What can go wrong with a broker, sorted by what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
@@ -186,7 +206,8 @@ pub enum BusError {
         /// Where.
         address: String,
         /// Why.
-        cause: String,
+        #[source]
+        cause: Shown,
     },
     /// It answers, and will not have us: wrong user, password, virtual host or exchange. Trying
     /// again only helps once somebody has changed something.
@@ -197,7 +218,8 @@ pub enum BusError {
         /// Where.
         address: String,
         /// Why.
-        cause: String,
+        #[source]
+        cause: Shown,
     },
     /// Another session owns this exclusive queue: another actor of that name is active, or its
     /// connection has not been given up yet. Stand by and try again.
@@ -215,9 +237,10 @@ pub enum BusError {
         /// What.
         what: String,
         /// How it differs.
-        cause: String,
+        #[source]
+        cause: Shown,
     },
-    /// It takes no messages from anybody. It ends by itself.
+    /// It takes no messages from anybody. That ends without help.
     #[error(
         "the broker blocks all who publish ({reason}), so nothing can be sent or received; give it memory and disk (rabbitmqctl status shows its alarms)"
     )]
@@ -232,7 +255,8 @@ pub enum BusError {
     #[error("the connection to the broker is lost: {cause}")]
     Closed {
         /// Why.
-        cause: String,
+        #[source]
+        cause: Shown,
     },
     /// The broker did not answer in time; the session is dead.
     #[error("the broker did not answer in time ({doing})")]
@@ -245,5 +269,27 @@ pub enum BusError {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn x1_the_source_of_an_error_holds_no_secret() {
+        let secrets = Secrets::new(["correct-horse"]);
+        let refused = |words: &str| BusError::Refused {
+            address: "localhost:5672".to_owned(),
+            cause: Shown::theirs(&words, &secrets),
+        };
+        let source = |error: &BusError| error.source().unwrap().to_string();
+        assert_eq!(source(&refused("ACCESS_REFUSED")), "ACCESS_REFUSED");
+        let error = refused("no user correct-horse");
+        assert!(!source(&error).contains("horse"), "{error}");
+        assert!(!error.to_string().contains("horse"), "{error}");
+        assert!(!format!("{error:?}").contains("horse"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::bus::{Bus, BusError, Header, Message, Publisher, Routing, SessionSpec};
+use super::bus::{Bus, BusError, Header, Message, Publisher, Routing, SessionSpec, Shown};
 use super::message::{
     Code, Reply, Unusable, decode_reply, encode_command, new_command_id, reply_key,
 };
@@ -20,7 +20,7 @@ const REPLIES: usize = 256;
 
 /// Sends commands to other actors and collects their replies. Its clones are the same client.
 ///
-/// It does not listen by itself: whoever drains [`Session::replies`](super::bus::Session) hands
+/// It does not listen: the task that drains [`Session::replies`](super::bus::Session) hands
 /// each reply to [`dispatch`](Self::dispatch), and calls [`disconnected`](Self::disconnected) when
 /// that stream ends. [`connect`] does so.
 #[derive(Clone)]
@@ -182,7 +182,7 @@ impl Client {
 }
 
 fn deadline(limit: Duration) -> Instant {
-    // Thirty years for whoever has no limit in mind, as tokio does it.
+    // Thirty years stand for no limit, as in tokio.
     const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
     let now = Instant::now();
     now.checked_add(limit).unwrap_or(now + FAR)
@@ -211,7 +211,7 @@ impl Running {
                 Ok(Some(reply))
             }
             Ok(None) => Err(CommandError::Bus(BusError::Closed {
-                cause: format!("it ended before {} had answered", self.actor),
+                cause: Shown::ours(format!("it ended before {} had answered", self.actor)),
             })),
             Err(_) => Err(self.timed_out()),
         }

@@ -171,7 +171,11 @@ impl<R: Subcommand> Grammar<R> {
                 break;
             }
             let Some(found) = command.find_subcommand(word) else {
-                return failed(format!("command {} not found.", shortened(word)));
+                return failed(format!(
+                    "command {} not found. {}",
+                    shortened(word),
+                    known(command)
+                ));
             };
             usage = format!("{usage} {word}");
             command = found;
@@ -183,7 +187,11 @@ impl<R: Subcommand> Grammar<R> {
         let mut command = &self.root;
         for word in name.into_iter().flat_map(str::split_whitespace) {
             let Some(found) = command.find_subcommand(word) else {
-                return internal(failed(format!("Cannot find command {}.", shortened(word))));
+                return internal(failed(format!(
+                    "Cannot find command {}. {}",
+                    shortened(word),
+                    known(command)
+                )));
             };
             command = found;
         }
@@ -195,8 +203,13 @@ impl<R: Subcommand> Grammar<R> {
     fn keyword(&self, name: &str) -> Handled<R> {
         let properties = self.schema.get("properties");
         let Some(schema) = properties.and_then(|properties| properties.get(name)) else {
-            let name = shortened(name);
-            return failed(format!("Keyword '{name}' is not part of the data model."));
+            let known = properties.and_then(Value::as_object).into_iter();
+            let known: Vec<&str> = known.flatten().map(|(name, _)| name.as_str()).collect();
+            return failed(format!(
+                "Keyword '{}' is not part of the data model. The keywords are: {}.",
+                shortened(name),
+                known.join(", ")
+            ));
         };
         let pretty = format!("{name} = {schema:#}");
         let width = pretty.lines().map(|line| line.chars().count()).max();
@@ -250,6 +263,16 @@ fn plain(command: clap::Command) -> clap::Command {
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .mut_subcommands(plain)
+}
+
+/// What there is instead of a command that is not known. The Python CLU does not say it.
+fn known(command: &clap::Command) -> String {
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        return format!("{} has no subcommands.", command.get_name());
+    }
+    format!("The commands are: {}.", names.join(", "))
 }
 
 fn done<R>(body: Keywords) -> Handled<R> {

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::time::Instant;
 
-use super::bus::{Bus, BusError, Message, Publisher, Routing, Session, SessionSpec};
+use super::bus::{Bus, BusError, Message, Publisher, Routing, Session, SessionSpec, Shown};
 
 mod topic;
 
@@ -124,7 +124,7 @@ impl Bus for LocalBroker {
             if state.down {
                 return Err(BusError::Unreachable {
                     address: self.address(),
-                    cause: "it is down".to_owned(),
+                    cause: Shown::ours("it is down"),
                 });
             }
             for queue in spec
@@ -293,7 +293,7 @@ impl Sender {
         let mut state = self.broker.lock();
         if !state.sessions.contains_key(&self.session) {
             return Err(BusError::Closed {
-                cause: "the session is over".to_owned(),
+                cause: Shown::ours("the session is over"),
             });
         }
         Ok(state.route(message, Instant::now()))

@@ -28,7 +28,7 @@ pub(crate) mod quota;
 pub mod schema;
 
 pub use amqp::Amqp;
-pub use bus::{Bus, BusError, Message, Publisher, Routing, Session, SessionSpec};
+pub use bus::{Bus, BusError, Message, Publisher, Routing, Session, SessionSpec, Shown};
 pub use client::{Client, CommandError, CommandOptions};
 pub use command::{Answer, Grammar, Handled};
 pub use local::LocalBroker;

@@ -2,7 +2,7 @@
 //! nobody (L1).
 //!
 //! A commander calls itself what it likes, so that a limit for each is none; hence one for all
-//! together as well. Both are taken by whoever looks first: before lapin, before decoding, and
+//! together as well. Both are taken by the first that looks: before lapin, before decoding, and
 //! before a reply.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use embassy_time::Instant;
 
-use crate::config::core_duration;
+use crate::clock::core_duration;
 
 /// So many senders are counted each; others share one limit until there is room.
 const SENDERS: usize = 256;
@@ -162,7 +162,7 @@ mod tests {
             assert!(taken <= 2000, "{taken}");
             assert!(quota.senders.len() <= SENDERS);
         }
-        // When they are silent for a while, somebody new is told apart again.
+        // When they are silent for a while, somebody new is distinguished again.
         assert_eq!(taken(&mut quota, ["gort"], at(60_000)), 1);
         assert!(quota.senders.contains_key("gort"));
     }

@@ -34,6 +34,8 @@ pub fn lvmbeat() -> Value {
                 "type": "object",
                 "additionalProperties": {"type": "boolean"}
             },
+            "health": health(),
+            "delivery": delivery(),
             "hold": {
                 "description": "Why the next heartbeat would not be passed on to the enclosure; null if it would.",
                 "type": ["object", "null"],
@@ -69,6 +71,15 @@ pub fn lvmbeat() -> Value {
                 "description": "Why the dome heartbeat is held although this heartbeat was set.",
                 "type": "string"
             },
+            "not_arriving": {
+                "description": "Why the dome heartbeat does not arrive at the PLC although this heartbeat was set.",
+                "type": "string"
+            },
+            "late": {
+                "description": "All that holds the dome heartbeat, if it is more than 'held' says.",
+                "type": "array",
+                "items": {"type": "string"}
+            },
             "uptime": {
                 "description": "Seconds since the actor started.",
                 "type": "number"
@@ -100,6 +111,53 @@ pub fn lvmbeat() -> Value {
     })
 }
 
+/// How the whole is.
+fn health() -> Value {
+    json!({
+        "description": "How the whole is.",
+        "type": "object",
+        "properties": {
+            "state": {
+                "description": "In one word. ok: the dome heartbeat arrives, and everything is on time. late: something misses its time, and nothing is withheld yet. held: the dome heartbeat is held. not_arriving: it is sent, and not acknowledged. closing: the PLC's time has run out, and the dome is not known to be closed. closed_by_watchdog: the same, and the dome is closed. bypassed: in engineering mode the enclosure feeds the PLC by itself. unknown: another actor is the active one.",
+                "type": "string",
+                "enum": ["ok", "late", "held", "not_arriving", "closing", "closed_by_watchdog", "bypassed", "unknown"]
+            },
+            "seconds": {"description": "For how long it has been so.", "type": "number"},
+            "text": {"description": "In one sentence, with all causes.", "type": "string"},
+            "late": {
+                "description": "Everything that is stale or late, a sentence each; what holds the dome heartbeat first.",
+                "type": "array",
+                "items": {"type": "string"}
+            }
+        },
+        "required": ["state", "seconds", "text", "late"]
+    })
+}
+
+/// Whether the dome heartbeat arrives.
+fn delivery() -> Value {
+    json!({
+        "description": "Whether the dome heartbeat arrives at the dome's PLC.",
+        "type": "object",
+        "properties": {
+            "cause": {
+                "description": "Why none is acknowledged; null if nothing is the matter. held: none is sent. unroutable: nobody takes commands for the enclosure. no_answer: it did not answer in time. refused: it could not write it. lost: the connection to the broker failed. plc: the enclosure acknowledges it, and the PLC says that it misses it (hb_error).",
+                "type": ["string", "null"],
+                "enum": ["held", "unroutable", "no_answer", "refused", "lost", "plc", null]
+            },
+            "text": {"description": "The cause in words; what the enclosure said, if it refused.", "type": ["string", "null"]},
+            "seconds": {"description": "Seconds since one was acknowledged, or since the actor started.", "type": "number"},
+            "acknowledged": {"description": "Whether one was acknowledged since the actor started.", "type": "boolean"},
+            "failures": {"description": "Attempts that failed since then.", "type": "integer"},
+            "closes_in": {"description": "Seconds after which the PLC closes the dome, at the latest, if nothing arrives; null if that is not known, or if its time has run out.", "$ref": "#/definitions/seconds"},
+            "closing_for": {"description": "Seconds since the PLC's time ran out; null if it has not.", "$ref": "#/definitions/seconds"},
+            "confirmed": {"description": "Whether the PLC's registers say that its time ran out; null if they have not been heard since.", "type": ["boolean", "null"]},
+            "least_left": {"description": "The least that was left of the PLC's time in the last 24 hours while the dome was not known to be closed, whatever the heartbeat was missing for.", "$ref": "#/definitions/seconds"}
+        },
+        "required": ["cause", "text", "seconds", "acknowledged", "failures", "closes_in", "closing_for", "confirmed", "least_left"]
+    })
+}
+
 fn definitions() -> Value {
     json!({
         "time": {
@@ -122,7 +180,7 @@ fn definitions() -> Value {
                 },
                 "timeout": {"description": "Its timeout in seconds.", "type": "number"},
                 "smallest_margin": {
-                    "description": "The shortest time by which it has ever been in time, in seconds.",
+                    "description": "The least that was ever left of the timeout when the next beat came, between two beats of one session; 0 if the heartbeat went stale in between.",
                     "$ref": "#/definitions/seconds"
                 }
             },

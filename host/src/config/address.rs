@@ -5,10 +5,10 @@ use std::path::Path;
 
 use reqwest::Url;
 
-use super::check::{At, Environment};
+use super::at::At;
 use super::environment::{ENVIRONMENT, secret_file, variable};
 use super::raw::RawActor;
-use super::{ConfigError, SecretUrl, Target};
+use super::{ConfigError, Environment, SecretUrl, Target};
 
 /// The port of the TCP probe where a host is named without one.
 const FALLBACK_PORT: u16 = 443;

@@ -10,82 +10,18 @@ use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
 use super::address::{brokers, monitor_token, monitor_url, target};
-pub(super) use super::environment::Environment;
+use super::at::At;
 use super::environment::{ENVIRONMENT, variable};
 use super::faults::Faults;
 use super::given::Reader;
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside, RawSerial};
 use super::{
-    Actor, Config, ConfigError, Ecp, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS, Network, Outside,
-    Proof, Serial, core_duration, scalar, std_duration,
+    Actor, Config, ConfigError, Ecp, Environment, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS,
+    Network, Outside, Proof, Serial, core_duration, std_duration,
 };
 
 /// S1: of a heartbeat, unless the file says otherwise.
 const TIMEOUT: f64 = 30.0;
-
-/// Says where a value stands, so that an error can name it.
-#[derive(Clone, Copy)]
-pub(super) struct At<'a> {
-    pub(super) file: &'a str,
-}
-
-impl At<'_> {
-    pub(super) fn error(
-        self,
-        key: &str,
-        problem: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> ConfigError {
-        ConfigError::Value {
-            file: self.file.to_owned(),
-            key: if key.is_empty() {
-                "the whole file".to_owned()
-            } else {
-                shown(key)
-            },
-            problem: shown(&problem.into()),
-            remedy: remedy.into(),
-        }
-    }
-
-    /// A time in seconds: a positive, finite number.
-    pub(super) fn seconds(
-        self,
-        key: &str,
-        value: Option<f64>,
-        default: f64,
-    ) -> Result<Duration, ConfigError> {
-        let seconds = value.unwrap_or(default);
-        scalar::time(seconds).ok_or_else(|| {
-            self.error(
-                key,
-                format!("{seconds} is not a usable time"),
-                "give a number of seconds between 0.001 and 86400",
-            )
-        })
-    }
-}
-
-/// What a file holds, as one line of bounded length (X2).
-pub(super) fn shown(text: &str) -> String {
-    let line = text.chars().map(|c| match c {
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    });
-    brief(&line.collect::<String>())
-}
-
-/// A text that may quote a long value; its end says what is wrong.
-pub(super) fn brief(text: &str) -> String {
-    const BEGIN: usize = 100;
-    const END: usize = 200;
-    let length = text.chars().count();
-    if length <= BEGIN + END {
-        return text.to_owned();
-    }
-    let (begin, end) = (text.chars().take(BEGIN), text.chars().skip(length - END));
-    begin.chain(['…']).chain(end).collect()
-}
 
 pub(super) fn check(
     source: &str,
@@ -351,7 +287,17 @@ fn heartbeats(
                 "give optional or required",
             )),
         };
+        let from = match raw.from {
+            None => Vec::new(),
+            Some(from) if from.is_empty() => {
+                let remedy = "name the programs that set it, or leave it out for anybody";
+                faults.push(at.error(&key("from"), "names nobody", remedy));
+                Vec::new()
+            }
+            Some(from) => from,
+        };
         heartbeats.push(Heartbeat {
+            from,
             critical: raw.critical.unwrap_or(true),
             timeout,
             lateness: faults.keep(lateness),

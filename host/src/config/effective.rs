@@ -27,6 +27,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
         interval: seconds(heartbeat.interval),
         lateness: seconds(heartbeat.lateness),
         proof: Some(heartbeat.proof.as_str().to_owned()),
+        from: (!heartbeat.from.is_empty()).then(|| heartbeat.from.clone()),
     });
     let hosts = config
         .network

@@ -1,14 +1,11 @@
 //! The environment: one rule for all variables, and none that is misspelt.
 
-use super::check::{At, shown};
+use super::at::{At, brief, shown};
 use super::faults::Faults;
-use super::{ConfigError, replaced, text_file};
+use super::{ConfigError, Environment, replaced, text_file};
 
 /// No secret and no URL is longer, in bytes.
 const LONGEST_SECRET: u64 = 64 * 1024;
-
-/// Looks a variable up.
-pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 pub(super) const ENVIRONMENT: At<'static> = At {
     file: "environment",
@@ -47,9 +44,10 @@ pub(super) const VARIABLES: [&str; 28] = [
 ];
 
 /// What says where the configuration is, and what the command line reads.
-pub(super) const OTHER_VARIABLES: [&str; 3] = [
+pub(super) const OTHER_VARIABLES: [&str; 4] = [
     "LVMBEAT_CONFIG_FILE",
     "LVMBEAT_CONFIG_PATH",
+    "LVMBEAT_LOG_FORMAT",
     "LVMBEAT_VERBOSE",
 ];
 
@@ -157,7 +155,7 @@ pub(super) fn names(
             Some(remedy) => faults.push(ENVIRONMENT.error(&name, problem, remedy)),
             None => strange.push(format!(
                 "environment: {}: {problem}; it is ignored (config/SETTINGS.md lists all that lvmbeat knows)",
-                super::check::brief(&name)
+                brief(&name)
             )),
         }
     }

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use lettre::message::Mailbox;
 use reqwest::Url;
 
-use super::check::{At, Environment};
+use super::at::At;
 use super::environment::{ENVIRONMENT, secret_file, variable};
-use super::{ConfigError, Secret, scalar};
+use super::{ConfigError, Environment, Secret, scalar};
 
 /// The file and the environment over it.
 #[derive(Clone, Copy)]

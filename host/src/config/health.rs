@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use super::ConfigError;
-use super::check::{At, Environment};
+use super::Environment;
+use super::at::At;
 use super::environment::process;
 use super::faults::Faults;
 use super::given::Reader;

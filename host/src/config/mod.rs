@@ -5,6 +5,7 @@
 //! actor's is [`Config`], the monitor's [`monitor::Monitor`]; they share a file.
 
 mod address;
+mod at;
 mod check;
 mod effective;
 mod environment;
@@ -16,6 +17,7 @@ mod raw;
 mod replaced;
 mod scalar;
 mod secret;
+mod secrets;
 mod source;
 pub mod text_file;
 mod tree;
@@ -32,8 +34,8 @@ use lvmbeat_core::{Budget, supervisor};
 pub use secret::{Secret, SecretUrl};
 pub use tree::SyntaxError;
 
+pub use crate::clock::{core_duration, std_duration};
 use crate::clu::amqp::{Amqp, UriError};
-use environment::Environment;
 use faults::Faults;
 use source::Source;
 
@@ -47,6 +49,9 @@ pub type Supervisor = lvmbeat_core::Supervisor<MAX_HEARTBEATS, MAX_LINKS>;
 
 /// The documented configuration, which is used when no file is named.
 pub const BUILT_IN: &str = include_str!("../../../config/config.yaml");
+
+/// Looks a variable of the environment up.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A configuration that can work.
 #[derive(Clone, Debug)]
@@ -136,6 +141,8 @@ pub struct Heartbeat {
     pub lateness: Duration,
     /// S3: whether each beat has to prove when it was sent.
     pub proof: Proof,
+    /// The programs whose `set`s count; empty: anybody's.
+    pub from: Vec<String>,
 }
 
 impl Proof {
@@ -389,19 +396,6 @@ fn load<T>(
         Some(value) => faults.or(value),
         None => faults.error(),
     }
-}
-
-/// A duration as the core counts it; what is too long to count is as good as for ever.
-pub fn core_duration(duration: Duration) -> embassy_time::Duration {
-    u64::try_from(duration.as_micros()).map_or(
-        embassy_time::Duration::MAX,
-        embassy_time::Duration::from_micros,
-    )
-}
-
-/// A duration of the core as the rest of the world counts it.
-pub fn std_duration(duration: embassy_time::Duration) -> Duration {
-    Duration::from_micros(duration.as_micros())
 }
 
 #[cfg(test)]

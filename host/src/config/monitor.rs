@@ -20,11 +20,11 @@ use lettre::message::Mailbox;
 use lvmbeat_core::alarm;
 use reqwest::Url;
 
-use super::check::{At, Environment};
+use super::at::At;
 use super::faults::Faults;
 use super::given;
 use super::source::Source;
-use super::{ConfigError, Secret, SecretUrl, core_duration};
+use super::{ConfigError, Environment, Secret, SecretUrl, core_duration};
 
 /// The monitor outside.
 #[derive(Clone, Debug)]
@@ -39,8 +39,15 @@ pub struct Monitor {
     pub debug: bool,
     /// The observed silence that is an alarm.
     pub alert_after: Duration,
-    /// How often it looks.
+    /// How often the Python version looked; the alarm is raised when it is due.
     pub check_every: Duration,
+    /// How often the actor beats, unless it says so itself.
+    pub beat_every: Duration,
+    /// The all-clear comes when the observatory has been heard for so long.
+    pub clear_after: Duration,
+    /// A dome heartbeat that is withheld for so long is told, if the dome is not known to be
+    /// closed; nothing: it is not.
+    pub held_after: Option<Duration>,
     /// A gap in listening of this length is no observed silence (M3).
     pub attention: Duration,
     /// The observed silence between two reminders, if there are any.

@@ -7,7 +7,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::check::{At, Environment};
+use super::Environment;
+use super::at::At;
 use super::faults::Faults;
 use super::monitor::raw::RawMonitor;
 use super::source::Source;
@@ -69,6 +70,7 @@ pub(super) struct RawHeartbeat {
     pub interval: Option<f64>,
     pub lateness: Option<f64>,
     pub proof: Option<String>,
+    pub from: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Serialize, Default)]

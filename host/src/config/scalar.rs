@@ -1,9 +1,8 @@
 //! What one value may say: one vocabulary of booleans, one of times, one rule for what is replaced
 //! in a text. They hold for the file and for the environment.
 
+use super::Environment;
 use std::time::Duration;
-
-use super::check::Environment;
 
 /// A fault of a value. It does not hold the value, which may be a secret (X1).
 #[derive(PartialEq, Eq, Debug, thiserror::Error)]

@@ -4,9 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::environment::{Environment, plain};
+use super::environment::plain;
 use super::tree::MAX_FILE;
-use super::{BUILT_IN, ConfigError, text_file};
+use super::{BUILT_IN, ConfigError, Environment, text_file};
 
 /// Below the home folder, in the order in which they are looked for; the first one counts.
 const PLACES: [&str; 6] = [

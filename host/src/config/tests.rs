@@ -383,3 +383,31 @@ fn x2_a_fault_keeps_its_cause_and_says_it_once() {
         assert_eq!(with_causes(&error).matches(cause).count(), 1, "{error}");
     }
 }
+
+#[test]
+fn s1_a_heartbeat_may_be_set_by_the_programs_that_are_named() {
+    let from = |text: &str| {
+        let config = parse(&format!("heartbeats: [{{name: a{text}}}]"))?;
+        Ok::<_, ConfigError>(config.heartbeats[0].from.clone())
+    };
+    assert!(from("").unwrap().is_empty());
+    assert!(from(", from: null").unwrap().is_empty());
+    assert_eq!(from(", from: gort").unwrap(), ["gort"]);
+    assert_eq!(
+        from(", from: [Gort-client, shell]").unwrap(),
+        ["Gort-client", "shell"]
+    );
+    for (bad, why) in [
+        (", from: []", "names nobody"),
+        (", from: ['']", "is empty"),
+        (", from: [[a]]", "text is expected"),
+    ] {
+        let error = from(bad).unwrap_err().to_string();
+        assert!(
+            error.contains("heartbeats[0].from") && error.contains(why),
+            "{error}"
+        );
+    }
+    let config = parse("heartbeats: [{name: a, from: gort}]").unwrap();
+    assert!(effective(&config, "").contains("  from:\n  - gort\n"));
+}

@@ -10,7 +10,7 @@ use serde::de::{
 };
 
 use super::ConfigError;
-use super::check::At;
+use super::at::At;
 use super::faults::Faults;
 
 /// A configuration is some kilobytes; what is larger is another file.

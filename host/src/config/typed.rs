@@ -11,10 +11,10 @@ use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::check::{At, Environment};
+use super::at::At;
 use super::faults::Faults;
 use super::tree::{Node, join};
-use super::{replaced, scalar};
+use super::{Environment, replaced, scalar};
 
 /// Of any value.
 const MAX_TEXT: usize = 4096;

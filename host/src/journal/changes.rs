@@ -1,20 +1,19 @@
 //! What has changed from one view of the actor to the next. Pure: the view and the time go in.
 
 use jiff::Timestamp;
+use lvmbeat_core::Outcome;
 use lvmbeat_core::emission::Counts;
-use lvmbeat_core::{Cause, LinkState, Outcome};
 
 use super::entry::{Event, Run};
-use crate::actor::{SessionState, Snapshot};
-use crate::report::Dome;
+use crate::actor::{Kind, SessionState, Snapshot};
+use crate::report::{Dome, Health};
 
 /// Remembers what the last view showed.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Changes {
-    /// The PLC closes the dome after so many seconds without a heartbeat.
-    plc_timeout: f64,
     session: Option<SessionState>,
     lapses: u64,
+    health: Option<Health>,
     held: Option<Held>,
     emissions: Counts,
     run: Option<Run>,
@@ -28,25 +27,14 @@ pub struct Changes {
 #[derive(Debug)]
 struct Held {
     /// Without numbers, which change all the time.
-    causes: Vec<(Cause, String)>,
+    causes: Vec<(Kind, String)>,
     since: Timestamp,
 }
 
 impl Changes {
     /// Nothing was seen yet.
-    pub fn new(plc_timeout: std::time::Duration) -> Self {
-        Self {
-            plc_timeout: plc_timeout.as_secs_f64(),
-            session: None,
-            lapses: 0,
-            held: None,
-            emissions: Counts::default(),
-            run: None,
-            ran_out: false,
-            dome: None,
-            engineering_mode: None,
-            plc_error: false,
-        }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// What this view shows that the last one did not, in the order in which it is told.
@@ -57,6 +45,7 @@ impl Changes {
             self.lapses = shown.counters.lapses;
             events.push(Event::Lapse);
         }
+        self.health(shown, &mut events);
         self.hold(shown, wall, &mut events);
         self.emissions(shown, wall, &mut events);
         self.plc(shown, &mut events);
@@ -84,6 +73,18 @@ impl Changes {
         });
     }
 
+    fn health(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
+        let health = &shown.health;
+        if self.health.replace(health.state) == Some(health.state) {
+            return;
+        }
+        events.push(Event::Health {
+            state: health.state.as_str().to_owned(),
+            text: health.text.clone(),
+            causes: health.late.iter().map(|late| late.text.clone()).collect(),
+        });
+    }
+
     fn hold(&mut self, shown: &Snapshot, wall: Timestamp, events: &mut Vec<Event>) {
         let Some(first) = shown.hold.as_ref().filter(|hold| hold.fault) else {
             if let Some(held) = self.held.take() {
@@ -94,11 +95,8 @@ impl Changes {
             }
             return;
         };
-        let all = causes(shown);
-        let keys: Vec<_> = all
-            .iter()
-            .map(|(cause, subject, _)| (*cause, subject.clone()))
-            .collect();
+        let all = || shown.health.late.iter().filter(|late| late.holds);
+        let keys: Vec<_> = all().map(|late| late.key.clone()).collect();
         if self.held.as_ref().is_some_and(|held| held.causes == keys) {
             return;
         }
@@ -109,7 +107,7 @@ impl Changes {
         });
         events.push(Event::Held {
             cause: first.cause.as_str().to_owned(),
-            causes: all.into_iter().map(|(_, _, text)| text).collect(),
+            causes: all().map(|late| late.text.clone()).collect(),
         });
     }
 
@@ -125,6 +123,7 @@ impl Changes {
             if ended == 0 {
                 continue;
             }
+            let failed = outcome != Outcome::Acknowledged && shown.delivery.failures > 0;
             match &mut self.run {
                 Some(run) if run.outcome == outcome.as_str() => {
                     run.count = run.count.saturating_add(ended.into());
@@ -137,7 +136,7 @@ impl Changes {
                     });
                     events.push(Event::Emissions {
                         outcome: outcome.as_str().to_owned(),
-                        text: None,
+                        text: shown.delivery.text.clone().filter(|_| failed),
                         before,
                     });
                 }
@@ -147,15 +146,14 @@ impl Changes {
     }
 
     fn plc(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
-        let silence = shown.acknowledged_age;
-        let late = silence.filter(|silence| *silence >= self.plc_timeout);
-        // Somebody else feeds the PLC, or may do so: what this actor sent says nothing of it.
-        let others = shown.session == SessionState::StandBy
-            || shown.enclosure.engineering_mode(shown.at) == Some(true);
-        if let Some(silence) = late.filter(|_| !self.ran_out && !others) {
+        let delivery = &shown.delivery;
+        // Before anything was acknowledged only the PLC itself can say so.
+        let ran_out = delivery.closing_for.is_some() && delivery.acknowledged;
+        if ran_out && !self.ran_out {
+            let silence = delivery.seconds;
             events.push(Event::PlcTimeRanOut { silence });
         }
-        self.ran_out = late.is_some() && (self.ran_out || !others);
+        self.ran_out = ran_out;
         let error = shown.enclosure.plc_heartbeat_error(shown.at);
         if let Some(on) = error.filter(|on| *on != self.plc_error) {
             self.plc_error = on;
@@ -180,62 +178,15 @@ impl Changes {
     }
 }
 
-/// All that withholds the dome heartbeat, the first cause first: its kind, its subject, in words.
-fn causes(shown: &Snapshot) -> Vec<(Cause, String, String)> {
-    let mut all = Vec::new();
-    if let Some(hold) = &shown.hold {
-        // The others are found below, each with its subject.
-        let by_subject = matches!(
-            hold.cause,
-            Cause::NeverSeen | Cause::Stale | Cause::LinkUnproven | Cause::LinkDown
-        );
-        if !by_subject {
-            all.push((hold.cause, String::new(), hold.text.clone()));
-        }
-    }
-    let silent = shown
-        .heartbeats
-        .iter()
-        .filter(|it| it.critical && !it.current);
-    all.extend(silent.map(|heartbeat| {
-        let name = &heartbeat.name;
-        match heartbeat.age {
-            Some(age) => (
-                Cause::Stale,
-                name.clone(),
-                format!("{name} silent for {}", super::entry::span(age)),
-            ),
-            None => (
-                Cause::NeverSeen,
-                name.clone(),
-                format!("{name} not heard in this session"),
-            ),
-        }
-    }));
-    let links = shown.links.iter().filter_map(|link| {
-        let name = &link.name;
-        let (cause, text) = match link.state {
-            LinkState::Up => return None,
-            LinkState::Down => (Cause::LinkDown, format!("network link {name} down")),
-            LinkState::Unproven => (
-                Cause::LinkUnproven,
-                format!("network link {name} not reached yet"),
-            ),
-        };
-        Some((cause, name.clone(), text))
-    });
-    all.extend(links);
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::story::{Verdict, last_closing};
     use super::super::{Entry, Journal};
     use super::*;
-    use crate::actor::snapshot::tests::snapshot as snapshot_for_tests;
+    use crate::actor::snapshot::tests::{assessed, delivered, snapshot as snapshot_for_tests};
     use crate::actor::snapshot::{HeartbeatView, Hold, LinkView};
     use crate::clock::Moment;
+    use lvmbeat_core::{Cause, LinkState};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -259,6 +210,7 @@ mod tests {
         }];
         shown.hold = None;
         shown.acknowledged_age = Some(1.0);
+        shown.delivery = delivered();
         shown.last_outcome = Some(Outcome::Acknowledged);
         shown
     }
@@ -273,18 +225,48 @@ mod tests {
     }
 
     fn changes() -> Changes {
-        let mut changes = Changes::new(std::time::Duration::from_secs(60));
-        changes.observe(&well(), at(0));
+        let mut changes = Changes::new();
+        events(&mut changes, &well(), at(0));
         changes
+    }
+
+    /// What the journal says beside how the whole is.
+    fn events(changes: &mut Changes, shown: &Snapshot, wall: Timestamp) -> Vec<Event> {
+        let mut events = changes.observe(&assessed(shown), wall);
+        events.retain(|event| !matches!(event, Event::Health { .. }));
+        events
+    }
+
+    #[test]
+    fn each_change_of_health_is_told_with_everything_that_is_late() {
+        let mut changes = Changes::new();
+        let mut health = |shown: &Snapshot| {
+            let told = changes.observe(&assessed(shown), at(0));
+            told.into_iter().find_map(|event| match event {
+                Event::Health { state, causes, .. } => Some((state, causes)),
+                _ => None,
+            })
+        };
+        assert_eq!(health(&well()), Some(("ok".to_owned(), vec![])));
+        assert_eq!(health(&well()), None);
+        let mut shown = well();
+        held(&mut shown, Cause::Stale, "overwatcher is stale");
+        for heartbeat in &mut shown.heartbeats {
+            heartbeat.current = false;
+            heartbeat.age = Some(31.0);
+        }
+        let causes = ["overwatcher", "guider"];
+        let causes = causes.map(|name| format!("{name} silent for 31 s (timeout 30 s)"));
+        assert_eq!(health(&shown), Some(("held".to_owned(), causes.to_vec())));
     }
 
     #[test]
     fn what_stays_as_it_is_is_told_once() {
         let mut changes = changes();
-        assert_eq!(changes.observe(&well(), at(1)), []);
+        assert_eq!(events(&mut changes, &well(), at(1)), []);
         let mut shown = well();
         shown.acknowledged_age = Some(9.0);
-        assert_eq!(changes.observe(&shown, at(2)), []);
+        assert_eq!(events(&mut changes, &shown, at(2)), []);
     }
 
     #[test]
@@ -294,33 +276,33 @@ mod tests {
         held(&mut shown, Cause::Stale, "overwatcher is stale");
         shown.heartbeats[0].current = false;
         shown.heartbeats[0].age = Some(31.0);
-        let told = changes.observe(&shown, at(10));
+        let told = events(&mut changes, &shown, at(10));
         let causes = |causes: &[&str]| causes.iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
             [Event::Held {
                 cause: "heartbeat_stale".to_owned(),
-                causes: causes(&["overwatcher silent for 31 s"]),
+                causes: causes(&["overwatcher silent for 31 s (timeout 30 s)"]),
             }]
         );
         shown.heartbeats[0].age = Some(33.0);
-        assert_eq!(changes.observe(&shown, at(12)), []);
+        assert_eq!(events(&mut changes, &shown, at(12)), []);
         shown.heartbeats[1].current = false;
         shown.heartbeats[1].age = Some(30.0);
         shown.links[0].state = LinkState::Down;
-        let told = changes.observe(&shown, at(15));
+        let told = events(&mut changes, &shown, at(15));
         assert_eq!(
             told,
             [Event::Held {
                 cause: "heartbeat_stale".to_owned(),
                 causes: causes(&[
-                    "overwatcher silent for 33 s",
-                    "guider silent for 30 s",
+                    "overwatcher silent for 33 s (timeout 30 s)",
+                    "guider silent for 30 s (timeout 30 s)",
                     "network link lco down"
                 ]),
             }]
         );
-        let told = changes.observe(&well(), at(40));
+        let told = events(&mut changes, &well(), at(40));
         assert_eq!(
             told,
             [Event::Released {
@@ -334,10 +316,10 @@ mod tests {
         let mut changes = changes();
         let mut shown = well();
         shown.emissions.acknowledged += 400;
-        assert_eq!(changes.observe(&shown, at(100)).len(), 0);
+        assert_eq!(events(&mut changes, &shown, at(100)).len(), 0);
         shown.emissions.timed_out += 1;
         shown.last_outcome = Some(Outcome::TimedOut);
-        let told = changes.observe(&shown, at(110));
+        let told = events(&mut changes, &shown, at(110));
         let [
             Event::Emissions {
                 outcome,
@@ -354,21 +336,27 @@ mod tests {
             ("acknowledged", 403)
         );
         shown.emissions.timed_out += 3;
-        assert_eq!(changes.observe(&shown, at(120)), []);
+        assert_eq!(events(&mut changes, &shown, at(120)), []);
     }
 
     #[test]
     fn that_the_plcs_time_ran_out_is_told_once_and_not_where_somebody_else_feeds_it() {
         let mut changes = changes();
         let mut shown = well();
-        shown.acknowledged_age = Some(60.0);
+        let run_out = |shown: &mut Snapshot, silence: f64| {
+            shown.delivery.seconds = silence;
+            shown.delivery.closes_in = None;
+            shown.delivery.closing_for = Some(silence - 60.0);
+        };
+        run_out(&mut shown, 60.0);
         let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
-        assert_eq!(changes.observe(&shown, at(60)), ran_out);
-        shown.acknowledged_age = Some(61.0);
-        assert_eq!(changes.observe(&shown, at(61)), []);
-        assert_eq!(changes.observe(&well(), at(62)), []);
+        assert_eq!(events(&mut changes, &shown, at(60)), ran_out);
+        run_out(&mut shown, 61.0);
+        assert_eq!(events(&mut changes, &shown, at(61)), []);
+        assert_eq!(events(&mut changes, &well(), at(62)), []);
         shown.session = SessionState::StandBy;
-        let told = changes.observe(&shown, at(63));
+        shown.delivery.closing_for = None;
+        let told = events(&mut changes, &shown, at(63));
         assert!(
             matches!(told.as_slice(), [Event::Session { .. }]),
             "{told:?}"
@@ -378,12 +366,12 @@ mod tests {
     /// The whole way: views go in, a story comes out.
     #[test]
     fn a_night_that_ends_with_a_dead_overwatcher_is_told_as_such() {
-        let mut changes = Changes::new(std::time::Duration::from_secs(60));
+        let mut changes = Changes::new();
         let mut journal = Journal::new(None);
         let mut show = |second: i64, change: &dyn Fn(&mut Snapshot)| {
             let mut shown = well();
             change(&mut shown);
-            for event in changes.observe(&shown, at(second)) {
+            for event in changes.observe(&assessed(&shown), at(second)) {
                 journal.add(at(second), event);
             }
         };
@@ -400,7 +388,8 @@ mod tests {
             held(shown, Cause::Stale, "stale");
             shown.heartbeats[0].current = false;
             shown.heartbeats[0].age = Some(silent);
-            shown.acknowledged_age = Some(silent);
+            shown.delivery.seconds = silent;
+            shown.delivery.closing_for = Some(silent - 60.0).filter(|ago| *ago >= 0.0);
         };
         show(1000, &|shown| {
             dome(shown, true, false);
@@ -418,9 +407,9 @@ mod tests {
         let closing = last_closing(&entries, &jiff::tz::TimeZone::UTC).unwrap();
         assert_eq!(closing.verdict, Verdict::Watchdog);
         assert!(
-            closing
-                .summary
-                .contains("The dome heartbeat was held: overwatcher silent for 31 s."),
+            closing.summary.contains(
+                "The dome heartbeat was held: overwatcher silent for 31 s (timeout 30 s)."
+            ),
             "{}",
             closing.summary
         );

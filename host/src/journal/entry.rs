@@ -118,7 +118,14 @@ impl Entry {
 
     /// In words, for a timeline.
     pub fn text(&self) -> String {
-        let text = match &self.event {
+        self.event.text()
+    }
+}
+
+impl Event {
+    /// In words, for a timeline and the log.
+    pub fn text(&self) -> String {
+        let text = match self {
             Event::Started { version } => format!("lvmbeat {version} started"),
             Event::Stopping => "lvmbeat was stopped".to_owned(),
             Event::Health { state, text, .. } => {
@@ -186,7 +193,7 @@ fn emissions(outcome: &str, text: Option<&str>, before: Option<&Run>) -> String 
 }
 
 /// A length of time as people say it, whole seconds from ten seconds on.
-pub(super) fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     if seconds < 10.0 {
         return format!("{seconds:.1} s");
     }

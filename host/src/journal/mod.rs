@@ -15,14 +15,15 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 pub use self::changes::Changes;
+pub(crate) use self::entry::span;
 pub use self::entry::{Entry, Event, Run};
 pub use self::file::{Read, ReadError, read};
 use crate::actor::Snapshot;
+use crate::report::Health;
 
 /// Entries that are kept in memory: a night with a change every ten seconds.
 const KEPT: usize = 4096;
@@ -80,12 +81,12 @@ pub struct Recorder {
 
 impl Recorder {
     /// The actor starts.
-    pub fn start(path: Option<PathBuf>, plc_timeout: Duration, wall: Timestamp) -> Self {
+    pub fn start(path: Option<PathBuf>, wall: Timestamp) -> Self {
         let mut journal = Journal::new(path);
         let version = crate::VERSION.to_owned();
         journal.add(wall, Event::Started { version });
         Self {
-            changes: Changes::new(plc_timeout),
+            changes: Changes::new(),
             journal,
         }
     }
@@ -93,6 +94,7 @@ impl Recorder {
     /// The actor shows this.
     pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) {
         for event in self.changes.observe(shown, wall) {
+            log(&event);
             self.journal.add(wall, event);
         }
     }
@@ -100,6 +102,31 @@ impl Recorder {
     /// The actor ends in order.
     pub fn stopping(&mut self, wall: Timestamp) {
         self.journal.add(wall, Event::Stopping);
+    }
+}
+
+/// What has no line of its own in the log, so that the log of a closing reads as its story.
+fn log(event: &Event) {
+    match event {
+        Event::Health { state, .. } if state == Health::NotArriving.as_str() => {
+            tracing::warn!("{}", event.text());
+        }
+        Event::PlcTimeRanOut { .. }
+        | Event::PlcError { on: true }
+        | Event::EngineeringMode { on: Some(true) } => tracing::warn!("{}", event.text()),
+        Event::Dome { .. } | Event::PlcError { .. } | Event::EngineeringMode { .. } => {
+            tracing::info!("{}", event.text());
+        }
+        // A client that beats late each time makes it late and well again.
+        Event::Health { .. } => tracing::debug!("{}", event.text()),
+        Event::Started { .. }
+        | Event::Stopping
+        | Event::Held { .. }
+        | Event::Released { .. }
+        | Event::Emissions { .. }
+        | Event::Session { .. }
+        | Event::Lapse
+        | Event::Unknown => {}
     }
 }
 

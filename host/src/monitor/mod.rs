@@ -5,7 +5,9 @@
 //! holds up a beat, a check, or another channel (M1, M2). Each task is watched: a monitor that
 //! has lost one ends, and whoever runs it starts it again.
 
+mod clearing;
 pub mod handle;
+mod held;
 pub mod history;
 pub mod http;
 mod memory;
@@ -142,7 +144,7 @@ pub async fn run_with(
 fn introduce(config: &Monitor, channels: &[Arc<dyn Channel>]) {
     tracing::info!(
         alert_after = config.alert_after.as_secs_f64(),
-        check_every = config.check_every.as_secs_f64(),
+        held_after = config.held_after.map(|after| after.as_secs_f64()),
         channels = ?channels.iter().map(|channel| channel.shown()).collect::<Vec<_>>(),
         "watching for beats"
     );

@@ -156,13 +156,16 @@ impl Saved {
     /// What others have written, as it may be shown (X1).
     pub(super) fn clean(&mut self, secrets: &Secrets) {
         for entry in &mut self.log {
-            let (Event::Down(silence) | Event::Reminder(silence) | Event::Up(silence)) =
-                &mut entry.notice.event
-            else {
-                continue;
-            };
-            if let Some(hold) = &mut silence.last_hold {
-                *hold = peer::shown(hold.as_bytes(), secrets);
+            let clean = |text: &mut String| *text = peer::shown(text.as_bytes(), secrets);
+            match &mut entry.notice.event {
+                Event::Down(silence) | Event::Reminder(silence) | Event::Up(silence) => {
+                    let texts = silence.last_hold.iter_mut().chain(&mut silence.stopped);
+                    texts.for_each(clean);
+                }
+                Event::Held(trouble) | Event::HeldReminder(trouble) | Event::Released(trouble) => {
+                    trouble.texts().for_each(clean);
+                }
+                Event::EnabledAgain => {}
             }
         }
     }
@@ -535,17 +538,20 @@ fn is_superseded(notice: &Notice, earlier: &[&Notice], later: &[&Notice]) -> boo
             .iter()
             .any(|other| matches!(other.event, Event::EnabledAgain)),
         // How it began.
-        Event::Down(_)
+        Event::Down(_) | Event::Held(_)
             if !earlier
                 .iter()
                 .filter(same)
-                .any(|other| matches!(other.event, Event::Down(_))) =>
+                .any(|other| matches!(other.event, Event::Down(_) | Event::Held(_))) =>
         {
             false
         }
-        Event::Down(_) | Event::Reminder(_) | Event::Up(_) => {
-            later.iter().any(|other| same(&other))
-        }
+        Event::Down(_)
+        | Event::Reminder(_)
+        | Event::Up(_)
+        | Event::Held(_)
+        | Event::HeldReminder(_)
+        | Event::Released(_) => later.iter().any(|other| same(&other)),
     }
 }
 

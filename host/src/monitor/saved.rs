@@ -6,9 +6,11 @@ use lvmbeat_core::alarm;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::clearing;
+use super::held;
 use super::history::History;
 use super::outbox;
-use crate::peer::Secrets;
+use crate::peer::{self, Secrets};
 use crate::report::Report;
 
 /// What survives a restart.
@@ -24,6 +26,12 @@ pub(super) struct Saved {
     pub(super) unsure: bool,
     #[serde(default)]
     pub(super) incident: Option<Uuid>,
+    #[serde(default)]
+    pub(super) clearing: clearing::Saved,
+    #[serde(default)]
+    pub(super) held: Option<held::Saved>,
+    #[serde(default)]
+    pub(super) farewell: Option<String>,
     #[serde(default)]
     pub(super) since: Option<Timestamp>,
     #[serde(default)]
@@ -45,6 +53,9 @@ impl Saved {
             alarm: alarm::Saved::default(),
             unsure: false,
             incident: None,
+            clearing: clearing::Saved::default(),
+            held: None,
+            farewell: None,
             since: None,
             last_seen: None,
             report: None,
@@ -57,7 +68,13 @@ impl Saved {
     /// came (X1).
     pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
         self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
+        let clean = |text: &mut String| *text = peer::shown(text.as_bytes(), secrets);
+        self.farewell.iter_mut().for_each(clean);
+        if let Some(held) = &mut self.held {
+            held.texts().for_each(clean);
+        }
         self.outbox.clean(secrets);
+        self.history.incidents = self.history.incidents.shown(secrets);
         self
     }
 }

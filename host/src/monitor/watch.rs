@@ -13,14 +13,14 @@ use futures_util::FutureExt as _;
 use lvmbeat_core::alarm;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant as Deadline, MissedTickBehavior, interval, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::MonitorError;
 use super::handle::{Handle, Request};
 use super::memory::Memory;
-use super::notify::{Channel, DeliveryError, Message, Undelivered};
+use super::notify::{Channel, DeliveryError, Message, Sending, Undelivered};
 use super::outbox::{Delivery, Way};
 use super::saved::Loaded;
 use super::saving::Saving;
@@ -64,7 +64,6 @@ pub(super) struct Watch {
     own_beat: watch::Receiver<Option<OwnBeat>>,
     tick_every: Duration,
     /// A check waits until what waits in the sockets is received.
-    check_due: bool,
     unsettled_since: Option<Instant>,
 }
 
@@ -99,7 +98,7 @@ impl Watch {
             id: channel.id(),
             server: channel.server(),
         });
-        let memory = Memory::restore(thresholds, config.alerts, found, ways, at);
+        let memory = Memory::restore(thresholds, &config, found, ways, at);
         let saving = Saving::new(
             config.state_file.clone(),
             set_aside,
@@ -125,7 +124,6 @@ impl Watch {
             requests,
             view,
             own_beat,
-            check_due: true,
             unsettled_since: Some(at.now),
         };
         Ok((watch, handle))
@@ -140,9 +138,6 @@ impl Watch {
         let mut ticks = interval(self.tick_every);
         // After a pause one tick is enough; it is the gap that counts.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let every = self.config.check_every;
-        let mut checks = interval_at(Deadline::now() + every, every);
-        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // In order: a lapse of attention has to be noticed before anything is decided (M3), and
             // no flood of requests keeps a check back (M1).
@@ -150,10 +145,6 @@ impl Watch {
                 biased;
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => self.tick(),
-                _ = checks.tick() => {
-                    self.check_due = true;
-                    self.tick();
-                }
                 Some(ended) = tasks.join_next() => return Err(MonitorError::TaskDied(describe(ended))),
                 Some(saved) = self.saves.join_next() => self.saved(saved),
                 Some(ended) = self.deliveries.join_next() => self.delivery_ended(ended),
@@ -188,9 +179,7 @@ impl Watch {
         });
         if is_settled {
             self.unsettled_since = None;
-            if std::mem::take(&mut self.check_due) {
-                self.check();
-            }
+            self.check();
         }
         self.publish();
     }
@@ -303,6 +292,7 @@ impl Watch {
 
     fn deliver(&mut self, delivery: Delivery) {
         let Delivery { channels, notices } = delivery;
+        let at = Some(self.clock.wall());
         let way = |channel: &usize| self.channels.get(*channel).cloned();
         let ways: Vec<Arc<dyn Channel>> = channels.iter().filter_map(way).collect();
         let Some(first) = ways.first().cloned() else {
@@ -313,7 +303,7 @@ impl Watch {
         }
         let limit = first.limit(self.config.delivery_timeout);
         self.deliveries.spawn(async move {
-            let message = Message::Notices(notices);
+            let message = Message::Notices(Sending { notices, at });
             let ids: Vec<&str> = ways.iter().map(|way| way.id()).collect();
             let delivery = AssertUnwindSafe(first.deliver_together(&ids, &message)).catch_unwind();
             let failed = |cause| {

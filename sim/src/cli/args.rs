@@ -33,7 +33,7 @@ const PORT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// demand.
 ///
 /// One line is printed for each thing that happens: PLC time, what is left until the watchdog
-/// expires, the dome, and what it was. The first line tells the address. It ends with SIGTERM or
+/// expires, the dome, and what it was. The first line shows the address. It ends with SIGTERM or
 /// Ctrl-C.
 #[derive(Parser, Debug)]
 #[command(name = "sim", version, after_long_help = AFTER_HELP)]
@@ -115,7 +115,7 @@ pub(super) enum Command {
     /// A night of the whole chain in about a minute: the overwatcher, lvmbeat, lvmecp, the PLC and
     /// the monitor outside in one process, no broker
     ///
-    /// The dome opens, nobody outside hears of it and people are told, the overwatcher dies, the
+    /// The dome opens, nobody outside hears of it and people are alerted, the overwatcher dies, the
     /// dome closes; and so on. The monitor's page can be watched meanwhile. On a terminal it is
     /// a picture (q, Esc or Ctrl-C leaves it), otherwise one line for each thing that happens.
     /// Exit code 0, or 1 with the reason if the chain does not keep what it promises.
@@ -133,7 +133,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     listen: SocketAddr,
 
-    /// Where the monitor outside serves its page; port 0 takes a free one, which is told
+    /// Where the monitor outside serves its page; port 0 takes a free one, which is shown
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     monitor: SocketAddr,
 
@@ -144,7 +144,7 @@ pub(super) struct DemoArgs {
 
 impl DemoArgs {
     pub(super) fn config(&self, verbose: u8) -> DemoConfig {
-        // Whoever asks for the log on the same terminal wants to read it.
+        // Who asks for the log on the same terminal wants to read it.
         let log_disturbs = verbose > 0 && io::stderr().is_terminal();
         DemoConfig {
             speed: self.speed,
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_in_one_line() {
+    fn a_wrong_argument_is_reported_in_one_line() {
         for arguments in [
             &["--listen", "5020"][..],
             &["--timeout", "0"],
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn x1_a_wrong_broker_is_told_without_its_password() {
+    fn x1_a_wrong_broker_is_reported_without_its_password() {
         for url in [
             "http://gort:hunter2@lco",
             "amqp://gort:hunter2@lco:port/%zz",

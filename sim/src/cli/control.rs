@@ -5,7 +5,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::plc::{Coil, Fault};
+use crate::plc::{Coil, Fault, UnknownFault};
 use crate::{Ecp, LivePlc};
 
 /// The longest line that is understood.
@@ -22,13 +22,26 @@ pub(super) enum Order {
     Write(&'static [(Coil, bool)]),
 }
 
+/// Why a line is not obeyed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum OrderError {
+    #[error(
+        "'{line}' is not an order; the orders are status, fault NAME on|off, dome open|close|stop, beat, network up|down, e-stop, reset, ecp hang|resume"
+    )]
+    Unknown { line: String },
+    #[error(transparent)]
+    Fault(#[from] UnknownFault),
+    #[error("there is no lvmecp here: start with --ecp")]
+    NoLvmecp,
+}
+
 impl Order {
-    fn parse(line: &str) -> Result<Self, String> {
+    fn parse(line: &str) -> Result<Self, OrderError> {
         let words: Vec<&str> = line.split_whitespace().collect();
         Ok(match *words {
             ["status"] => Self::Status,
-            ["fault", name, "on"] => Self::Fault(fault(name)?, true),
-            ["fault", name, "off"] => Self::Fault(fault(name)?, false),
+            ["fault", name, "on"] => Self::Fault(name.parse()?, true),
+            ["fault", name, "off"] => Self::Fault(name.parse()?, false),
             ["dome", "open"] => {
                 Self::Write(&[(Coil::MotorDirection, true), (Coil::DriveEnabled, true)])
             }
@@ -44,22 +57,20 @@ impl Order {
             ["e-stop"] => Self::Write(&[(Coil::EStop, true)]),
             ["reset"] => Self::Write(&[(Coil::ERelayReset, true), (Coil::DomeErrorReset, true)]),
             _ => {
-                return Err(format!(
-                    "'{}' is not an order; the orders are status, fault NAME on|off, dome open|close|stop, beat, network up|down, e-stop, reset, ecp hang|resume",
-                    line.trim().escape_debug()
-                ));
+                let line = line.trim().escape_debug().to_string();
+                return Err(OrderError::Unknown { line });
             }
         })
     }
 
-    /// Does it, or tells why it cannot be done.
-    pub(super) fn carry_out(self, plc: &LivePlc, ecp: Option<&Ecp>) -> Result<(), String> {
+    /// Does it, if it can be done.
+    pub(super) fn carry_out(self, plc: &LivePlc, ecp: Option<&Ecp>) -> Result<(), OrderError> {
         match self {
             Self::Status => {}
             Self::Fault(fault, on) => plc.set_fault(fault, on),
             Self::Hang(hung) => match ecp {
                 Some(ecp) => ecp.hang(hung),
-                None => return Err("there is no lvmecp here: start with --ecp".to_owned()),
+                None => return Err(OrderError::NoLvmecp),
             },
             Self::Write(writes) => plc.access(|plc| {
                 for (coil, value) in writes {
@@ -71,13 +82,8 @@ impl Order {
     }
 }
 
-fn fault(name: &str) -> Result<Fault, String> {
-    name.parse()
-        .map_err(|error: crate::plc::UnknownFault| error.to_string())
-}
-
 /// The orders as they come, until the input ends; each understood, or what is wrong with it.
-pub(super) fn orders() -> io::Result<mpsc::Receiver<Result<Order, String>>> {
+pub(super) fn orders() -> io::Result<mpsc::Receiver<Result<Order, OrderError>>> {
     let (sender, receiver) = mpsc::channel(16);
     // A thread, since reading the standard input cannot be called off; it ends with the process.
     thread::Builder::new()
@@ -129,22 +135,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_order_is_told_so() {
+    fn a_line_that_is_not_an_order_is_refused() {
         assert!(
             Order::parse("open sesame")
                 .unwrap_err()
+                .to_string()
                 .contains("dome open|close|stop")
         );
         assert!(
             Order::parse("fault x on")
                 .unwrap_err()
+                .to_string()
                 .contains("dome-jammed")
         );
         assert!(
             Order::parse("fault rain")
                 .unwrap_err()
+                .to_string()
                 .starts_with("'fault rain' is not an order")
         );
-        assert!(!Order::parse("a\u{1b}[2Jb").unwrap_err().contains('\u{1b}'));
+        assert!(
+            !Order::parse("a\u{1b}[2Jb")
+                .unwrap_err()
+                .to_string()
+                .contains('\u{1b}')
+        );
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn start(verbosity: u8, picture: bool) -> Option<WorkerGuard> {
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new(match verbosity {
-            // What the broker's library reports is told as an event, too.
+            // What the broker's library reports is an event already.
             0 => "error,lapin=off",
             1 => "info,lapin=off",
             2 => "debug,lapin=info",

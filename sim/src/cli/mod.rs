@@ -20,16 +20,16 @@ use crate::demo::{self, DemoConfig, DemoError};
 use crate::ecp::{Ecp, EcpEvent};
 use crate::plc::Record;
 use crate::print;
-use crate::simulator::{Simulator, StartError};
+use crate::simulator::{Died, Simulator, StartError};
 use args::{Args, Command, Parsed};
-use control::Order;
+use control::{Order, OrderError};
 use output::{Format, Output};
 
 /// How long what is printed last may take to be printed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs the programme: 0 after it was told to end or the demonstration is over, 1 when it could not
-/// run or go on, 2 when the arguments are wrong.
+/// Runs the programme: 0 after it was stopped or the demonstration is over, 1 when it could not run
+/// or go on, 2 when the arguments are wrong.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments, &|name| std::env::var(name).ok()) {
         Parsed::Run(args) => args,
@@ -82,7 +82,7 @@ enum Failure {
     #[error(transparent)]
     Demo(#[from] DemoError),
     #[error("the simulator cannot go on: {0}")]
-    Died(String),
+    Died(#[source] Died),
     #[error("the runtime cannot be set up: {0}")]
     Runtime(#[from] std::io::Error),
 }
@@ -120,7 +120,7 @@ async fn run(args: &Args) -> Result<(), Failure> {
         mpsc::channel(1).1
     };
     let mut stage = Stage::set(args, simulator, output);
-    // Whoever reads this may act on it: what comes of that must not be missed.
+    // The reader may act on it: what comes of that must not be missed.
     let address = stage.simulator.local_addr();
     stage.output.listening(address, &stage.simulator.snapshot());
     let result = tokio::select! {
@@ -168,8 +168,8 @@ impl Stage {
         }
     }
 
-    /// Prints what happens and obeys, until something dies; tells what.
-    async fn play(&mut self, mut orders: mpsc::Receiver<Result<Order, String>>) -> String {
+    /// Prints what happens and obeys, until a part ends that should not.
+    async fn play(&mut self, mut orders: mpsc::Receiver<Result<Order, OrderError>>) -> Died {
         loop {
             tokio::select! {
                 event = self.events.recv() => match event {
@@ -178,9 +178,9 @@ impl Stage {
                         self.output.missed(missed, &self.simulator.snapshot());
                     }
                     // The PLC lives as long as the simulator.
-                    Err(RecvError::Closed) => return "the PLC is gone".to_owned(),
+                    Err(RecvError::Closed) => return Died::quietly("the PLC"),
                 },
-                told = ecp(&mut self.ecp) => match told {
+                next = ecp(&mut self.ecp) => match next {
                     Ok(event) => self.output.ecp(&event, &self.simulator.snapshot()),
                     Err(died) => return died,
                 },
@@ -192,7 +192,7 @@ impl Stage {
 
     /// Does what a line of the standard input asks for. Its answer comes after the events that it
     /// causes.
-    fn obey(&mut self, order: &Result<Order, String>) {
+    fn obey(&mut self, order: &Result<Order, OrderError>) {
         let plc = self.simulator.plc();
         let ecp = self.ecp.as_ref().map(|(ecp, _)| ecp);
         let obeyed = order.clone().and_then(|order| order.carry_out(plc, ecp));
@@ -200,7 +200,7 @@ impl Stage {
         drain(&mut self.events, &self.output);
         match obeyed {
             Ok(()) => self.output.status(&snapshot),
-            Err(sentence) => self.output.error(&sentence, &snapshot),
+            Err(error) => self.output.error(&error.to_string(), &snapshot),
         }
     }
 
@@ -216,8 +216,8 @@ impl Stage {
     }
 }
 
-/// What the lvmecp stand-in tells next, if there is one; an error when it has died.
-async fn ecp(ecp: &mut Option<(Ecp, broadcast::Receiver<EcpEvent>)>) -> Result<EcpEvent, String> {
+/// The next event of the lvmecp stand-in, if there is one; an error when it has died.
+async fn ecp(ecp: &mut Option<(Ecp, broadcast::Receiver<EcpEvent>)>) -> Result<EcpEvent, Died> {
     let Some((ecp, events)) = ecp else {
         return std::future::pending().await;
     };
@@ -225,7 +225,7 @@ async fn ecp(ecp: &mut Option<(Ecp, broadcast::Receiver<EcpEvent>)>) -> Result<E
         tokio::select! {
             event = events.recv() => match event {
                 Ok(event) => return Ok(event),
-                // Missed ones are of no weight, and the end is told by the other branch.
+                // Missed ones do not matter, and the other branch reports the end.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Err(ecp.died().await),
             },

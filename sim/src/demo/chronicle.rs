@@ -1,4 +1,4 @@
-//! What is told: one entry for each thing that happens, and the chapter that it happens in.
+//! The story so far: one entry for each thing that happens, and the chapter that it happens in.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ const KEPT: usize = 200;
 /// Before each line of what somebody has written.
 const QUOTE: &str = "            | ";
 
-/// Of whom something is told.
+/// Whom an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Who {
     Story,
@@ -97,7 +97,7 @@ pub(super) struct Chapter {
     pub(super) text: &'static str,
 }
 
-/// Keeps what was told, and prints it where lines are asked for. Of one task only.
+/// Keeps the entries, and prints them where lines are asked for. Of one task only.
 pub(super) struct Chronicle {
     chapter: Cell<Option<Chapter>>,
     entries: RefCell<VecDeque<Entry>>,
@@ -140,7 +140,7 @@ impl Chronicle {
         entries.push_back(entry);
     }
 
-    /// Prints what somebody has written, if lines are asked for: under what was told of it.
+    /// Prints what somebody has written, if lines are asked for: below its entry.
     pub(super) fn quote(&self, text: &str) {
         if let Some(printer) = &self.printer {
             let lines = text.lines().filter(|line| !line.is_empty());
@@ -162,7 +162,7 @@ impl Chronicle {
         last
     }
 
-    /// Prints what is told at the end, if lines are asked for.
+    /// Prints the last words, if lines are asked for.
     pub(super) fn close(self, text: &str) {
         if let Some(printer) = &self.printer {
             printer.print(format!("\n{text}"));

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use lvmbeat::clu::{BusError, CommandError};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::facts::Facts;
 use super::parts::Site;
 use super::scale::{PLC, TRAVEL};
-use super::summary::Closing;
+use super::summary::{BrokenPromise, Closing};
 use crate::plc::CloseCause;
 
 /// What a busy machine may add to any wait, in its own time.
@@ -17,9 +18,22 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// How exactly times are compared: that of the PLC's clock.
 const EXACT: f64 = 0.001;
 
-/// What does not behave as the story expects, in one sentence.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Broken(pub(super) String);
+/// What does not behave as the story expects.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// In one sentence.
+    #[error("{0}")]
+    Unexpected(String),
+    /// At the end, something promised was not kept.
+    #[error(transparent)]
+    Promise(#[from] BrokenPromise),
+    /// The operator's command was not sent.
+    #[error("the dome cannot be opened: {0}")]
+    NotConnected(#[from] BusError),
+    /// The operator's command failed.
+    #[error("the dome cannot be opened: {0}")]
+    NotCommanded(#[from] CommandError),
+}
 
 /// What breaks in the story. Ends when something is put right.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -70,7 +84,7 @@ impl Expect<'_> {
         let last_heartbeat = facts.last_heartbeat.unwrap_or(0.0);
         let latest = since + 2.0 * self.site.scale.site(self.site.config.chain.write);
         if last_heartbeat > latest + EXACT {
-            return Err(Broken(format!(
+            return Err(Broken::Unexpected(format!(
                 "a heartbeat reached the PLC {:.1} s after {after}",
                 last_heartbeat - since
             )));
@@ -119,7 +133,7 @@ impl Expect<'_> {
         let limit = self.site.scale.real(limit) + GRACE;
         match timeout(limit, facts.wait_for(|facts| is_fact(facts))).await {
             Ok(Ok(facts)) => Ok(facts.clone()),
-            Ok(Err(_)) | Err(_) => Err(Broken(broken.to_owned())),
+            Ok(Err(_)) | Err(_) => Err(Broken::Unexpected(broken.to_owned())),
         }
     }
 
@@ -129,11 +143,11 @@ impl Expect<'_> {
 }
 
 pub(super) fn broken<T>(sentence: &str) -> Result<T, Broken> {
-    Err(Broken(sentence.to_owned()))
+    Err(Broken::Unexpected(sentence.to_owned()))
 }
 
 pub(super) fn unwanted((at, cause): (f64, CloseCause)) -> Broken {
-    Broken(format!(
+    Broken::Unexpected(format!(
         "the PLC closes the dome after {at:.1} s although all is well ({})",
         cause.words()
     ))

@@ -38,11 +38,11 @@ pub(super) struct Facts {
     pub(super) unreachable: bool,
     /// The last mail, and when it was written.
     pub(super) mail: Option<(f64, Mail)>,
-    /// When people were last told that the observatory is silent, and after how much silence.
+    /// When people were last alerted that the observatory is silent, and after how much silence.
     pub(super) alert: Option<(f64, f64)>,
     /// How often they were.
     pub(super) alerts: u32,
-    /// When people were last told that it is heard again.
+    /// When the last all-clear came.
     pub(super) all_clear: Option<f64>,
     /// How often they were.
     pub(super) all_clears: u32,
@@ -53,7 +53,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The PLC has told that. Returns what was left until it would have closed, if it was a
+    /// An event of the PLC. Returns what was left until it would have closed, if it was a
     /// heartbeat.
     pub(super) fn plc(&mut self, record: &Record) -> Option<f64> {
         let at = seconds(record.at);
@@ -141,7 +141,7 @@ impl Facts {
         self.mail = Some((now, mail.clone()));
     }
 
-    /// People were told that the observatory is silent, and not yet that it is heard again.
+    /// People were alerted that the observatory is silent, and have no all-clear yet.
     pub(super) fn alarm(&self) -> bool {
         self.alert
             .is_some_and(|(at, _)| self.all_clear.is_none_or(|clear| clear < at))

@@ -4,7 +4,7 @@
 //! lvmecp talks Modbus TCP to the simulated PLC over the loopback, and lvmbeat HTTP to the monitor
 //! outside, whose page can be watched meanwhile. `story` breaks and mends parts of it and waits for
 //! what has to come of that, `narrator` listens to all parts, and what happens is shown as a
-//! picture (`screen`) or told in lines. Where the chain does not keep what it promises, the
+//! picture (`screen`) or printed in lines. Where the chain does not keep what it promises, the
 //! demonstration says so and fails.
 
 mod chain;
@@ -37,6 +37,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::StartError;
 use crate::print::Printer;
+use crate::simulator::Died;
 use chronicle::Chronicle;
 use expect::{Broken, Expect, Outage};
 use facts::Facts;
@@ -96,10 +97,10 @@ pub enum DemoError {
     Terminal(#[from] io::Error),
     /// A part has died.
     #[error("the demonstration cannot go on: {0}")]
-    Died(String),
+    Died(#[from] Died),
     /// The chain does not do what it promises.
     #[error("{0}{hint}", hint = if *.1 { "; this machine was busy meanwhile: a lower --speed may help" } else { "" })]
-    Broken(String, bool),
+    Broken(#[source] Broken, bool),
 }
 
 /// Whether a picture can be shown on the standard output.
@@ -107,7 +108,7 @@ pub fn can_show() -> bool {
     terminal::can_show()
 }
 
-/// Plays the night, until it is over or `stop` resolves, and tells on the standard output what
+/// Plays the night, until it is over or `stop` resolves, and prints on standard output what
 /// happened.
 pub async fn run(config: DemoConfig, stop: impl Future<Output = ()>) -> Result<(), DemoError> {
     // One TLS provider for the whole process; a second call changes nothing. Nothing here speaks
@@ -158,7 +159,7 @@ async fn show(
             ended = &mut closed => match ended {
                 // Nobody looks any more.
                 Ok(()) => Ok(End::Left),
-                Err(_) => Err(DemoError::Died("the screen has died".to_owned())),
+                Err(_) => Err(Died::quietly("the screen").into()),
             },
             () = draw => Ok(End::Left),
         }
@@ -242,14 +243,14 @@ impl Play {
         story.opening();
         tokio::select! {
             biased;
-            died = parts.watch(site.lvmecp_hangs.subscribe()) => Err(DemoError::Died(died)),
-            () = narrator.run() => Err(DemoError::Died("the PLC is gone".to_owned())),
+            died = parts.watch(site.lvmecp_hangs.subscribe()) => Err(died.into()),
+            () = narrator.run() => Err(Died::quietly("the PLC").into()),
             () = site.overwatcher.run(site.scale, &site.broker, &site.plc) => {
-                Err(DemoError::Died("the overwatcher is gone".to_owned()))
+                Err(Died::quietly("the overwatcher").into())
             }
             played = story.play() => match played {
                 Ok(summary) => Ok(End::Over(summary)),
-                Err(Broken(what)) => Err(DemoError::Broken(what, self.facts.borrow().lapses > 0)),
+                Err(broken) => Err(DemoError::Broken(broken, self.facts.borrow().lapses > 0)),
             },
         }
     }
@@ -258,7 +259,7 @@ impl Play {
         scene::look(site, &self.chronicle, &self.facts, &self.outage)
     }
 
-    /// What is told at the end.
+    /// What is printed at the end.
     fn words(&self, site: &Site, end: &Result<End, DemoError>) -> String {
         match end {
             Ok(End::Over(summary)) => summary.to_string(),

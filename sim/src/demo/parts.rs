@@ -1,7 +1,6 @@
 //! The whole chain, started and ended together: what runs, and what can be done with it from
 //! outside.
 
-use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +24,7 @@ use super::scale::{Scale, seconds};
 use super::{DemoConfig, DemoError};
 use crate::ecp::ModbusPort;
 use crate::server::ServerConfig;
+use crate::simulator::Died;
 use crate::{Ecp, LivePlc, Simulator, SimulatorConfig};
 
 /// How long ending in order may take.
@@ -152,15 +152,15 @@ impl Parts {
         Ok((parts, site))
     }
 
-    /// Lets lvmecp hang when it is to, until something dies; tells what.
-    pub(super) async fn watch(&mut self, mut hangs: watch::Receiver<bool>) -> String {
+    /// Lets lvmecp hang when it is to, until a part ends.
+    pub(super) async fn watch(&mut self, mut hangs: watch::Receiver<bool>) -> Died {
         loop {
             tokio::select! {
                 died = self.simulator.died() => return died,
                 died = self.ecp.died() => return died,
                 ended = &mut self.actor => return how("lvmbeat's actor", ended),
                 ended = &mut self.monitor => return how("the monitor", ended),
-                _ = &mut self.relay => return "the network to the monitor is gone".to_owned(),
+                _ = &mut self.relay => return Died::quietly("the network to the monitor"),
                 Ok(()) = hangs.changed() => {
                     let hung = *hangs.borrow_and_update();
                     self.ecp.hang(hung);
@@ -194,10 +194,13 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), DemoEr
 }
 
 /// How a part has ended that never should.
-fn how<E: Display>(part: &str, ended: Result<Result<(), E>, JoinError>) -> String {
+fn how<E>(part: &'static str, ended: Result<Result<(), E>, JoinError>) -> Died
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     match ended {
-        Ok(Ok(())) => format!("{part} has ended"),
-        Ok(Err(error)) => format!("{part} has ended: {error}"),
-        Err(error) => format!("{part} has died: {error}"),
+        Ok(Ok(())) => Died::quietly(part),
+        Ok(Err(error)) => Died::of(part, error),
+        Err(error) => Died::of(part, error),
     }
 }

@@ -106,7 +106,7 @@ impl Scale {
     pub(super) fn monitor(self, page: SocketAddr) -> Result<Monitor, ConfigError> {
         let yaml = format!(
             "outside_monitor: {{send_email_after: {alert}, check_heartbeat_every: {check}}}\n\
-             monitor: {{attention: {attention}, page_url: 'http://{page}/', action: {ACTION}}}\n",
+             monitor: {{attention: {attention}, clear_after: 0, held_alerts: false, page_url: 'http://{page}/', action: {ACTION}}}\n",
             alert = self.real(ALERT_AFTER).as_secs_f64(),
             check = self.real(CHECK).as_secs_f64(),
             attention = self.monitor_attention().as_secs_f64(),
@@ -119,7 +119,7 @@ impl Scale {
         self.real_or(5.0, SHORTEST_ATTENTION)
     }
 
-    /// M1: people are told when the monitor has observed so many seconds of silence, at the latest.
+    /// M1: people are alerted after so many seconds of observed silence, at the latest.
     /// It may have stood still for a while just before it would have looked.
     pub(super) fn alert_limit(self) -> f64 {
         ALERT_AFTER + CHECK + self.monitor_attention().as_secs_f64() * self.speed
@@ -144,7 +144,7 @@ impl Scale {
         }
     }
 
-    /// The PLC counts in site time by itself.
+    /// The PLC itself counts in site time.
     pub(super) fn plc() -> PlcConfig {
         PlcConfig {
             timeout: embassy(PLC),

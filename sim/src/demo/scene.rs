@@ -81,11 +81,11 @@ pub(super) struct Outside {
     pub(super) silence: Option<f64>,
     /// The network to it is cut.
     pub(super) cut: bool,
-    /// People were told that the observatory is silent.
+    /// People were alerted that the observatory is silent.
     pub(super) alarm: bool,
-    /// M1: they are told by then.
+    /// M1: they are alerted by then.
     pub(super) limit: f64,
-    /// What they were told, if that is news.
+    /// The last notification, if it is new.
     pub(super) mail: Option<String>,
     /// The machine's seconds since it took a beat.
     pub(super) pulse: Option<f64>,

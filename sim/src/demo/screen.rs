@@ -1,6 +1,6 @@
 //! The picture: a pure function of a [`Scene`].
 //!
-//! Nothing is told by colour alone: every state has its word and its sign, too.
+//! Nothing is shown by colour alone: every state has its word and its sign, too.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -49,7 +49,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene, palette: Palette) {
     ])
     .areas(area);
     frame.render_widget(title(scene, head.width, palette), head);
-    frame.render_widget(told(scene, palette), indented(chapter));
+    frame.render_widget(heading(scene, palette), indented(chapter));
     chain::draw(frame, boxes, scene, palette);
     outside::draw(frame, monitor, scene, palette);
     let width = dome::width(height).min(area.width / 2);
@@ -115,15 +115,15 @@ fn title(scene: &Scene, width: u16, palette: Palette) -> Line<'static> {
     ])
 }
 
-fn told(scene: &Scene, palette: Palette) -> Paragraph<'static> {
+fn heading(scene: &Scene, palette: Palette) -> Paragraph<'static> {
     let Some(chapter) = scene.chapter else {
         return Paragraph::default();
     };
-    let heading = Line::from(vec![
+    let title = Line::from(vec![
         Span::styled(format!("{} ", chapter.number), palette.accent()),
         Span::styled(chapter.title, BOLD),
     ]);
-    Paragraph::new(vec![heading, Line::from(chapter.text)]).wrap(Wrap { trim: true })
+    Paragraph::new(vec![title, Line::from(chapter.text)]).wrap(Wrap { trim: true })
 }
 
 /// The countdowns, and what lvmbeat does.
@@ -285,7 +285,7 @@ fn news(scene: &Scene, rows: u16, palette: Palette) -> Paragraph<'static> {
         .entries
         .iter()
         .skip(skipped)
-        .map(|entry| told_entry(entry, palette))
+        .map(|entry| entry_line(entry, palette))
         .collect();
     Paragraph::new(lines).block(
         Block::new()
@@ -295,7 +295,7 @@ fn news(scene: &Scene, rows: u16, palette: Palette) -> Paragraph<'static> {
     )
 }
 
-fn told_entry(entry: &Entry, palette: Palette) -> Line<'static> {
+fn entry_line(entry: &Entry, palette: Palette) -> Line<'static> {
     let style = match entry.weight {
         Weight::Alarm => palette.bad(),
         Weight::News | Weight::Routine => Style::new(),

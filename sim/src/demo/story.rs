@@ -15,7 +15,7 @@ use super::scale::{ALERT_AFTER, BEAT, BEAT_OUTSIDE, PLC, TIMEOUT, TRAVEL};
 use super::summary::{Alert, Closing, Summary};
 use crate::plc::DomeState;
 
-/// Between two looks at what does not tell by itself.
+/// Between two looks at what reports nothing on its own.
 const SHORTLY: Duration = Duration::from_millis(10);
 
 const CHAPTERS: [(&str, &str); 9] = [
@@ -64,7 +64,7 @@ pub(super) struct Story<'a> {
 }
 
 impl Story<'_> {
-    /// Before anything else is told.
+    /// The first entries.
     pub(super) fn opening(&self) {
         self.begin(1);
         let on = format!(
@@ -74,8 +74,8 @@ impl Story<'_> {
         let closes = format!("closes the dome {PLC} s after the last heartbeat");
         self.tell(Who::Plc, Weight::News, &on, &closes);
         let page = format!("watch its page at http://{}/", self.expect.site.page);
-        let tells = format!("alerts people after {ALERT_AFTER} s of silence");
-        self.tell(Who::Monitor, Weight::News, &page, &tells);
+        let alerts = format!("alerts people after {ALERT_AFTER} s of silence");
+        self.tell(Who::Monitor, Weight::News, &page, &alerts);
     }
 
     /// From power-up to the end of the night.
@@ -109,7 +109,7 @@ impl Story<'_> {
             mails: (facts.alerts, facts.all_clears),
             lapses: facts.lapses,
         };
-        summary.judge().map_err(Broken)?;
+        summary.judge()?;
         Ok(summary)
     }
 
@@ -160,7 +160,7 @@ impl Story<'_> {
         }
     }
 
-    /// M1: people are told of the silence; and the dome stays open. Gives when it began, and how
+    /// M1: people are alerted to the silence; and the dome stays open. Gives when it began, and how
     /// much of it was observed.
     async fn network_fails(&self) -> Result<(f64, f64), Broken> {
         self.begin(4);
@@ -176,23 +176,23 @@ impl Story<'_> {
         let late = format!(
             "the monitor does not alert people within {limit:.0} s although it hears nothing (M1), unless somebody has disabled that on its page"
         );
-        let told = async {
-            let told = self
+        let alerted = async {
+            let alerted = self
                 .expect
                 .until(&late, limit, |facts| facts.alert.is_some());
-            let silence = told.await?.alert.map_or(0.0, |(_, silence)| silence);
+            let silence = alerted.await?.alert.map_or(0.0, |(_, silence)| silence);
             // Long enough to be read.
             self.expect.pass(20.0).await;
-            Ok(silence)
+            Ok::<_, Broken>(silence)
         };
         let silence = tokio::select! {
             closing = self.expect.closing(at) => return Err(unwanted(closing)),
-            silence = told => silence?,
+            silence = alerted => silence?,
         };
         Ok((at, silence))
     }
 
-    /// M2: people are told that it is over. Gives how long that took.
+    /// M2: the all-clear comes. Gives how long that took.
     async fn network_returns(&self) -> Result<f64, Broken> {
         self.begin(5);
         let since = self.expect.site.now();
@@ -313,11 +313,9 @@ impl Story<'_> {
 
     /// The operator opens the dome, by lvmecp.
     async fn open_dome(&self) -> Result<(), Broken> {
-        let failed = |cause: String| Broken(format!("the dome cannot be opened: {cause}"));
         self.tell(Who::Operator, Weight::News, "sends `lvmecp dome open`", "");
         let since = self.expect.site.now();
-        let operator = connect(&self.expect.site.broker, "operator").await;
-        let operator = operator.map_err(|error| failed(error.to_string()))?;
+        let operator = connect(&self.expect.site.broker, "operator").await?;
         let options = CommandOptions {
             internal: false,
             expiration: None,
@@ -328,13 +326,12 @@ impl Story<'_> {
             opened = operator.client.command("lvmecp", "dome open", options) => opened,
         };
         operator.close().await;
-        let opened = opened.map_err(|error| failed(error.to_string()))?;
+        let opened = opened?;
         if opened.code != Code::Done {
             let last = opened.replies.last();
             let cause = last.and_then(|reply| reply.body.get("error")?.as_str());
-            return Err(failed(
-                cause.unwrap_or("lvmecp does not say why").to_owned(),
-            ));
+            let cause = cause.unwrap_or("lvmecp does not say why");
+            return broken(&format!("the dome cannot be opened: {cause}"));
         }
         self.expect
             .until(

@@ -19,15 +19,44 @@ pub(super) struct Closing {
     pub(super) closed_after: f64,
 }
 
-/// People were told that the observatory is silent, and that it is heard again.
+/// The alert that the observatory is silent, and the all-clear.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Alert {
     /// When the network was cut.
     pub(super) at: f64,
-    /// The silence that the monitor had observed when it told.
+    /// The silence that the monitor had observed when it alerted people.
     pub(super) silence: f64,
-    /// They were told the end of it so long after the network was back.
+    /// The all-clear came so long after the network was back.
     pub(super) cleared_after: f64,
+}
+
+/// A promise that was not kept.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum BrokenPromise {
+    #[error(
+        "the dome began to close {began_after:.1} s after {after}, and {limit:.0} s are allowed (S4)"
+    )]
+    ClosedLate {
+        began_after: f64,
+        after: &'static str,
+        limit: f64,
+    },
+    #[error(
+        "people were alerted after {silence:.1} s of silence, not after {ALERT_AFTER} to {limit:.0} s (M1)"
+    )]
+    Alerted { silence: f64, limit: f64 },
+    #[error(
+        "for one outage people were alerted {down} times that the observatory is silent, and {up} times that it is heard again (M3, M4)"
+    )]
+    Mails { down: u32, up: u32 },
+    #[error("the PLC has not received two heartbeats while all was well")]
+    NoMargin,
+    #[error(
+        "a heartbeat reached the PLC only {margin:.1} s before it would have closed the dome, and {limit:.0} s should be left (L1)"
+    )]
+    Margin { margin: f64, limit: f64 },
+    #[error("{0} beats of a lively overwatcher were not counted or not answered (S6)")]
+    NotCounted(u64),
 }
 
 /// What has happened.
@@ -49,42 +78,33 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Says what is not as it should be, in one sentence.
-    pub(super) fn judge(&self) -> Result<(), String> {
+    /// Finds the first promise that was not kept.
+    pub(super) fn judge(&self) -> Result<(), BrokenPromise> {
         let limit = self.closing_limit;
-        if let Some(late) = self
-            .closings
-            .iter()
-            .find(|closing| closing.began_after > limit)
-        {
-            return Err(format!(
-                "the dome began to close {:.1} s after {}, and {limit:.0} s are allowed (S4)",
-                late.began_after, late.after
-            ));
+        let late = self.closings.iter().find(|it| it.began_after > limit);
+        if let Some(late) = late {
+            return Err(BrokenPromise::ClosedLate {
+                began_after: late.began_after,
+                after: late.after,
+                limit,
+            });
         }
         let (silence, limit) = (self.alert.silence, self.alert_limit);
-        // As exactly as the monitor tells it.
+        // As exactly as the monitor shows it.
         if !(ALERT_AFTER - 0.1..=limit).contains(&silence) {
-            return Err(format!(
-                "people were alerted after {silence:.1} s of silence, not after {ALERT_AFTER} to {limit:.0} s (M1)"
-            ));
+            return Err(BrokenPromise::Alerted { silence, limit });
         }
         if self.mails != (1, 1) {
             let (down, up) = self.mails;
-            return Err(format!(
-                "for one outage people were alerted {down} times that the observatory is silent, and {up} times that it is heard again (M3, M4)"
-            ));
+            return Err(BrokenPromise::Mails { down, up });
         }
+        let limit = self.margin_limit;
         match self.smallest_margin {
-            None => Err("the PLC has not received two heartbeats while all was well".to_owned()),
-            Some(margin) if margin < self.margin_limit => Err(format!(
-                "a heartbeat reached the PLC only {margin:.1} s before it would have closed the dome, and {:.0} s should be left (L1)",
-                self.margin_limit
-            )),
-            Some(_) if self.beats.not_counted > 0 && self.lapses == 0 => Err(format!(
-                "{} beats of a lively overwatcher were not counted or not answered (S6)",
-                self.beats.not_counted
-            )),
+            None => Err(BrokenPromise::NoMargin),
+            Some(margin) if margin < limit => Err(BrokenPromise::Margin { margin, limit }),
+            Some(_) if self.beats.not_counted > 0 && self.lapses == 0 => {
+                Err(BrokenPromise::NotCounted(self.beats.not_counted))
+            }
             Some(_) => Ok(()),
         }
     }
@@ -224,44 +244,53 @@ mod tests {
     }
 
     #[test]
-    fn s4_a_dome_that_closes_too_late_is_told() {
+    fn s4_a_dome_that_closes_too_late_is_reported() {
         let mut summary = summary();
         summary.closings[0].began_after = 77.1;
-        assert!(summary.judge().unwrap_err().contains("(S4)"));
+        assert!(summary.judge().unwrap_err().to_string().contains("(S4)"));
     }
 
     #[test]
-    fn m1_people_who_are_told_too_late_or_too_early_are_told_of() {
+    fn m1_an_alert_that_is_too_late_or_too_early_is_reported() {
         for silence in [59.0, 78.1] {
             let mut summary = summary();
             summary.alert.silence = silence;
-            assert!(summary.judge().unwrap_err().contains("(M1)"), "{silence}");
+            assert!(
+                summary.judge().unwrap_err().to_string().contains("(M1)"),
+                "{silence}"
+            );
         }
     }
 
     #[test]
-    fn m3_m4_a_mail_too_many_is_told() {
+    fn m3_m4_a_mail_too_many_is_reported() {
         for mails in [(2, 2), (1, 2), (2, 1), (1, 0)] {
             let mut summary = summary();
             summary.mails = mails;
-            assert!(summary.judge().unwrap_err().contains("(M3, M4)"));
+            assert!(
+                summary
+                    .judge()
+                    .unwrap_err()
+                    .to_string()
+                    .contains("(M3, M4)")
+            );
         }
     }
 
     #[test]
-    fn l1_a_margin_that_is_too_small_is_told() {
+    fn l1_a_margin_that_is_too_small_is_reported() {
         let mut summary = summary();
         summary.smallest_margin = Some(24.9);
-        assert!(summary.judge().unwrap_err().contains("(L1)"));
+        assert!(summary.judge().unwrap_err().to_string().contains("(L1)"));
         summary.smallest_margin = None;
         assert!(summary.judge().is_err());
     }
 
     #[test]
-    fn s6_a_beat_that_is_not_answered_is_told() {
+    fn s6_a_beat_that_is_not_answered_is_reported() {
         let mut summary = summary();
         summary.beats.not_counted = 1;
-        assert!(summary.judge().unwrap_err().contains("(S6)"));
+        assert!(summary.judge().unwrap_err().to_string().contains("(S6)"));
     }
 
     #[test]

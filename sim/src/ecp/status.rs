@@ -12,7 +12,7 @@ const LOW_OXYGEN: u16 = 195;
 /// The error code of an oxygen sensor that is broken.
 const OXYGEN_FAULT: u16 = 8;
 
-/// Bits with names. A status is a sum of bits, and is told as a number and as the names, lowest bit
+/// Bits with names. A status is a sum of bits, and is sent as a number and as the names, lowest bit
 /// first.
 type Bits = &'static [(u32, &'static str)];
 
@@ -80,7 +80,7 @@ pub(super) fn dome(read: &Registers) -> Keywords {
         "MOTOR_OPENING" => driven && opening,
         "MOTOR_CLOSING" => driven && !opening,
         "DRIVE_ERROR" => drive_error(read),
-        // Nothing tells, so lvmecp takes it for granted.
+        // Nothing shows it, so lvmecp takes it for granted.
         _ => name == "DRIVE_AVAILABLE",
     };
     let mut keywords = status("dome_status", DOME, is);

@@ -85,7 +85,7 @@ pub enum Event {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseCause {
-    /// It was told to.
+    /// By command.
     Command,
     /// No heartbeat in time.
     Watchdog,
@@ -99,7 +99,7 @@ pub enum CloseCause {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopCause {
-    /// It was told to.
+    /// By command.
     Command,
     /// The emergency stop.
     EStop,

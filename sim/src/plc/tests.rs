@@ -185,7 +185,7 @@ fn s4_an_expired_dome_that_is_closed_does_not_open() {
 }
 
 #[test]
-fn after_a_heartbeat_an_expired_dome_goes_on_closing_until_it_is_told_to_open() {
+fn after_a_heartbeat_an_expired_dome_goes_on_closing_until_it_is_commanded_to_open() {
     let mut plc = opened();
     beat(&mut plc, 130);
     assert_eq!(plc.snapshot().dome, DomeState::Closing);
@@ -336,7 +336,7 @@ fn the_direction_written_at_rest_moves_nothing() {
 }
 
 #[test]
-fn an_open_dome_that_is_told_to_open_does_nothing() {
+fn an_open_dome_that_is_commanded_to_open_does_nothing() {
     let mut plc = opened();
     open(&mut plc);
     assert!(!plc.coil(Coil::DriveEnabled));

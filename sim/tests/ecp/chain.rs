@@ -57,7 +57,8 @@ impl Chain {
             delay: Duration::from_secs(2),
         };
         let ecp = Ecp::start(config, Arc::new(broker.clone()), Arc::new(port), clock);
-        assert_eq!(ecp.events().recv().await.unwrap(), EcpEvent::Connected);
+        let first = ecp.events().recv().await.unwrap();
+        assert!(matches!(first, EcpEvent::Connected), "{first:?}");
         Self {
             client: connect(&broker, "gort").await.unwrap(),
             clock: tokio::spawn(plc.clone().keep_looking()),
@@ -80,8 +81,8 @@ impl Chain {
         let (first, rest) = finished.replies.split_first().unwrap();
         assert_eq!((first.code, first.internal), (Code::Running, true));
         assert!(first.body.is_empty());
-        let told = |reply: &Reply| (reply.code, Value::Object(reply.body.clone()));
-        rest.iter().map(told).collect()
+        let content = |reply: &Reply| (reply.code, Value::Object(reply.body.clone()));
+        rest.iter().map(content).collect()
     }
 
     pub(crate) async fn last(&self, command: &str) -> (Code, Value) {

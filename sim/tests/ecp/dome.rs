@@ -36,7 +36,7 @@ async fn l1_a_dome_whose_heartbeats_come_stays_open_and_s4_closes_when_they_stop
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_dome_is_opened_closed_and_told_of() {
+async fn the_dome_is_opened_closed_and_its_status_is_reported() {
     let chain = Chain::start().await;
     let beats = chain.client.client.clone();
     let overwatcher = tokio::spawn(async move {

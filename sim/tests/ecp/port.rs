@@ -37,7 +37,7 @@ async fn by_modbus_it_reads_and_writes_what_it_does_directly() {
 }
 
 #[tokio::test]
-async fn by_modbus_every_failure_is_told_in_time() {
+async fn by_modbus_every_failure_is_reported_in_time() {
     let simulator = Simulator::start(SimulatorConfig::default()).await.unwrap();
     let port = ModbusPort {
         address: simulator.local_addr(),

@@ -14,9 +14,17 @@ async fn lvmbeat(config: &ActorConfig, words: &[&str]) -> Finished {
     launch.finish(SOON).await
 }
 
-/// `HH:MM:SS.mmm SENDER CODE {json}`: the sender, the code and the keywords of each line.
+/// `HH:MM:SS.mmm SENDER CODE {json}`: the sender, the code and the keywords of each reply; the JSON
+/// may be indented.
 fn printed(finished: &Finished) -> Vec<(String, String, Value)> {
-    let line = |line: &str| {
+    let mut replies: Vec<String> = Vec::new();
+    for line in finished.stdout.lines() {
+        match replies.last_mut() {
+            Some(reply) if line.starts_with([' ', '}']) => reply.push_str(line),
+            _ => replies.push(line.to_owned()),
+        }
+    }
+    let reply = |line: &String| {
         let mut words = line.splitn(4, ' ');
         let time = words.next().unwrap();
         let shape: String = time
@@ -28,7 +36,7 @@ fn printed(finished: &Finished) -> Vec<(String, String, Value)> {
         let (sender, code) = (word(), word());
         (sender, code, serde_json::from_str(&word()).unwrap())
     };
-    finished.stdout.lines().map(line).collect()
+    replies.iter().map(reply).collect()
 }
 
 fn of(sender: &str, replies: &[(&str, Value)]) -> Vec<(String, String, Value)> {
@@ -145,7 +153,8 @@ async fn our_commands_talk_to_our_actor() {
 
     for name in ["nope", "two words", "'", ""] {
         let set = lvmbeat(&config, &["set", name]).await;
-        let error = json!({"error": format!("Heartbeat '{name}' not found.")});
+        let error = format!("Heartbeat '{name}' not found. Configured: overwatcher.");
+        let error = json!({ "error": error });
         assert_eq!(printed(&set), of("lvmbeat", &[("f", error)]), "{name:?}");
         assert_eq!(set.code(), Some(1), "{name:?}");
     }
@@ -166,8 +175,8 @@ async fn our_commands_talk_to_the_python_lvmbeat() {
         (set.code(), printed(&set)),
         (Some(0), done("Heartbeat set."))
     );
-    let told = actor.wait_for_event(0, SOON, "set").await;
-    let commander = told.field("commander").as_str().unwrap();
+    let set = actor.wait_for_event(0, SOON, "set").await;
+    let commander = set.field("commander").as_str().unwrap();
     assert!(commander.ends_with(".lvmbeat"), "{commander}");
     let set = lvmbeat(&config, &["set", "nope"]).await;
     let error = json!({"error": "Heartbeat 'nope' not found."});

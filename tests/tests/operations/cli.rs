@@ -40,12 +40,7 @@ async fn commands_print_as_the_clu_shell_does_and_end_with_0_or_1() {
             .finish(SOON)
             .await
     };
-    for words in [
-        &["ping"][..],
-        &["status"],
-        &["set", "c0"],
-        &["send", "lvmbeat", "ping"],
-    ] {
+    for words in [&["ping"][..], &["set", "c0"], &["send", "lvmbeat", "ping"]] {
         is_answer(&run(words).await, 0, ':');
     }
     assert!(
@@ -54,11 +49,30 @@ async fn commands_print_as_the_clu_shell_does_and_end_with_0_or_1() {
             .stdout
             .ends_with(" lvmbeat : {\"text\":\"Pong.\"}\n")
     );
+    // As the CLU shell has it: the keywords indented by four.
+    let status = run(&["status"]).await;
+    let (head, rest) = status.stdout.split_once('\n').unwrap();
+    assert!(head.ends_with(" lvmbeat : {"), "{head}");
     assert!(
-        run(&["status"])
-            .await
-            .stdout
-            .contains("\"heartbeats\":{\"c0\":{\"current\":true")
+        rest.starts_with("    \"heartbeats\": {\n        \"c0\": {\n"),
+        "{rest}"
+    );
+    assert!(!status.stdout.contains('\x1b'));
+    for (words, keyword) in [
+        (&["status", "--json"][..], "heartbeats"),
+        (&["ping", "--json"], "text"),
+    ] {
+        let finished = run(words).await;
+        assert_eq!(finished.code(), Some(0), "{finished:?}");
+        let document: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert!(document.get(keyword).is_some(), "{document}");
+    }
+    let failed = run(&["set", "nobody", "--json"]).await;
+    assert_eq!(failed.code(), Some(1), "{failed:?}");
+    let document: serde_json::Value = serde_json::from_str(&failed.stdout).unwrap();
+    assert_eq!(
+        document["error"],
+        "Heartbeat 'nobody' not found. Configured: c0."
     );
     for words in [
         &["set", "nobody"][..],
@@ -70,12 +84,42 @@ async fn commands_print_as_the_clu_shell_does_and_end_with_0_or_1() {
 }
 
 #[tokio::test]
+async fn a_watched_status_says_since_when_there_is_no_answer_and_goes_on_by_itself() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    let file = config.write().display().to_string();
+    let words = ["-c", &file, "status", "--watch", "0.3", "--timeout", "2"];
+    let mut watching = Launch::lvmbeat(words).start();
+    // Before there is an actor, while there is one, when it is gone, and when it is back.
+    for _ in 0..2 {
+        let mark = watching.mark();
+        let silent =
+            |line: &str| line.contains("no answer since ") && line.contains("no actor lvmbeat");
+        watching.wait_for_line_after(mark, SOON, silent).await;
+        let mut actor = Launch::lvmbeat(config.actor()).start();
+        super::until(&mut actor, "session open").await;
+        let mark = watching.mark();
+        let table = |line: &str| line.starts_with("? c0") && line.contains("not heard");
+        watching.wait_for_line_after(mark, SOON, table).await;
+        actor.kill().await;
+    }
+    let mark = watching.mark();
+    watching
+        .wait_for_line_after(mark, SOON, |line| line.contains("What was known at "))
+        .await;
+    watching.signal(rustix::process::Signal::INT);
+    assert_eq!(watching.exit(SOON).await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_wrong_command_line_ends_with_2() {
     for words in [
         &["no-such-command"][..],
         &["set"],
         &["ping", "--timeout", "-1"],
         &["status", "--timeout", "soon"],
+        &["status", "--watch", "--json"],
+        &["actor", "--log-format", "xml"],
         &["send", "lvmecp"],
         &["completions", "sh2"],
         &[],

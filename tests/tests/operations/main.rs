@@ -179,6 +179,62 @@ async fn logs_go_to_a_file_of_the_day() {
 }
 
 #[tokio::test]
+async fn each_set_is_logged_at_debug_with_its_commander_and_no_library_is() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    let mut actor = Launch::lvmbeat(config.actor())
+        .args(["-vv", "--log-format", "json"])
+        .start();
+    until(&mut actor, "session open").await;
+    let client = RawClient::connect(&vhost.url(), "harness").await;
+    client.command("lvmbeat", "set c0", SOON).await;
+    until(&mut actor, "\"message\":\"set\"").await;
+    let events: Vec<serde_json::Value> = actor
+        .lines()
+        .into_iter()
+        .map(|line| serde_json::from_str(&line.text).unwrap())
+        .collect();
+    let set = events
+        .iter()
+        .find(|event| event["message"] == "set")
+        .unwrap();
+    assert_eq!(set["level"], "DEBUG");
+    assert_eq!(set["heartbeat"], "c0");
+    assert_eq!(set["commander"], "harness.lvmbeat");
+    for event in &events {
+        let target = event["target"].as_str().unwrap();
+        assert!(
+            target.starts_with("lvmbeat") || event["level"] == "WARN",
+            "{event}"
+        );
+    }
+}
+
+/// As a shell of systemd's starts it: `JOURNAL_STREAM` names the standard output.
+#[tokio::test]
+async fn in_the_journal_each_line_has_its_priority_and_no_time() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 1);
+    let shell = "JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/1) exec \"$@\"";
+    let words = ["-c".to_owned(), shell.to_owned(), "sh".to_owned()];
+    let program = lvmbeat_tests::process::built("lvmbeat")
+        .display()
+        .to_string();
+    let mut actor = Launch::other("/bin/sh".into())
+        .args(words)
+        .args([program])
+        .args(config.actor())
+        .start();
+    actor
+        .wait_for_line(SOON, |line| line.starts_with("<6>session open"))
+        .await;
+    actor
+        .wait_for_line(SOON, |line| line.starts_with("<4>no outside monitor"))
+        .await;
+    ends_in_order(&mut actor, Signal::TERM).await;
+}
+
+#[tokio::test]
 async fn s6_a_log_folder_that_cannot_be_written_is_reported_once_and_stops_nothing() {
     let vhost = broker::vhost().await;
     let config = chain::config(&vhost.url(), 1);
@@ -303,4 +359,39 @@ async fn s5_an_actor_that_lost_its_place_to_another_and_gets_it_back_knows_nothi
     );
     let _c1 = Client::start(&vhost.url(), "c1", INTERVAL).await;
     ecp.wait_for_heartbeats(emitted + 2, SOON).await;
+}
+
+#[tokio::test]
+async fn s1_a_set_from_elsewhere_never_reaches_the_dome() {
+    let vhost = broker::vhost().await;
+    let config = chain::config(&vhost.url(), 0).set(
+        "heartbeats",
+        serde_json::json!([{"name": "c0", "timeout": 3, "interval": 0.3, "from": "gort"}]),
+    );
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    until(&mut actor, "session open").await;
+    let ecp = FakeEcp::start(&vhost.url()).await;
+    let elsewhere = RawClient::connect(&vhost.url(), "elsewhere").await;
+    let mine = RawClient::connect(&vhost.url(), "gort-1a2b").await;
+    let set = async |client: &RawClient| client.command("lvmbeat", "set c0", SOON).await;
+    for _ in 0..5 {
+        let answer = set(&elsewhere).await;
+        assert_eq!(answer.codes(), ">f");
+        let error = answer.keyword("error").unwrap().as_str().unwrap();
+        assert!(error.contains("'c0' is set by gort alone"), "{error}");
+        tokio::time::sleep(INTERVAL).await;
+    }
+    assert_eq!(ecp.heartbeats().len(), 0);
+    eventually(SOON, async || {
+        set(&mine).await;
+        tokio::time::sleep(INTERVAL).await;
+        !ecp.heartbeats().is_empty()
+    })
+    .await;
+    let status = mine.command("lvmbeat", "status", SOON).await;
+    let shown = &status.keyword("heartbeats").unwrap()["c0"];
+    assert_eq!(shown["last_by"], "gort-1a2b", "{shown}");
+    assert_eq!(shown["refused"], 5, "{shown}");
+    assert_eq!(shown["refused_from"], "elsewhere", "{shown}");
+    until(&mut actor, "heartbeats[].from does not name").await;
 }

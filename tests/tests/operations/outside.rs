@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lvmbeat_tests::client::RawClient;
+use lvmbeat_tests::ecp::FakeEcp;
 use lvmbeat_tests::http::{Request, request};
 use lvmbeat_tests::process::Launch;
 use lvmbeat_tests::{broker, chain, eventually};
@@ -172,6 +173,35 @@ async fn a_monitor_is_told_what_the_actor_knows() {
         })
     })
     .await;
+}
+
+/// The usual pace of these beats is longer than this test.
+#[tokio::test]
+async fn a_change_of_health_is_reported_at_once_and_an_orderly_stop_says_farewell() {
+    let vhost = broker::vhost().await;
+    let monitor = Monitor::start(Some("200 OK")).await;
+    let config = chain::config(&vhost.url(), 1)
+        .set("outside_monitor.url", format!("http://{}", monitor.address))
+        .set("outside_monitor.interval", 120);
+    let _ecp = FakeEcp::start(&vhost.url()).await;
+    let mut actor = Launch::lvmbeat(config.actor()).start();
+    let reports = async |state: &str| {
+        let is_it = |report: Value| report["health"]["state"] == state;
+        eventually(SOON, async || monitor.report().is_some_and(is_it)).await;
+    };
+    reports("held").await;
+    let client = chain::Client::start(&vhost.url(), "c0", chain::INTERVAL).await;
+    reports("ok").await;
+    client.kill().await;
+    reports("held").await;
+    // Every few seconds, as long as it is so.
+    let beats = monitor.beats();
+    eventually(SOON, async || monitor.beats() >= beats + 2).await;
+    assert!(monitor.report().unwrap()["stopping"].is_null());
+    actor.terminate();
+    assert!(actor.exit(SOON).await.success());
+    let last = monitor.report().unwrap();
+    assert_eq!(last["stopping"]["text"], "stopped by SIGTERM", "{last}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub type Reports = Vec<Report, 2>;
 pub struct Machine<const H: usize> {
     permit: Permit<H>,
     intake: Intake<H>,
-    /// Refusals are counted always, and told as often as this allows: an answer to each byte of
+    /// Refusals are always counted, and reported as often as this allows: an answer to each byte of
     /// noise would be a flood of our own.
     complaints: Limiter,
     /// Sets sessions of this start apart from those before.

@@ -21,8 +21,8 @@ fn by_hand_up(silence: Duration) -> Notification {
 fn down_by_hand_is_an_alarm_that_the_next_beat_ends() {
     for force in [false, true] {
         let mut alarm = beaten();
-        let told = alarm.notify_down(force, NOW);
-        assert_eq!(told, Some(by_hand_down(secs(10))));
+        let notified = alarm.notify_down(force, NOW);
+        assert_eq!(notified, Some(by_hand_down(secs(10))));
         assert_eq!(state(&alarm, NOW), State::Down);
         assert_eq!(alarm.check(NOW), None);
         assert_eq!(alarm.beat(NOW), Some(recovered(secs(10))));
@@ -30,15 +30,15 @@ fn down_by_hand_is_an_alarm_that_the_next_beat_ends() {
 }
 
 #[test]
-fn m4_silence_that_reaches_the_threshold_after_down_by_hand_is_not_told_again() {
+fn m4_silence_that_reaches_the_threshold_after_down_by_hand_is_not_reported_again() {
     let mut alarm = beaten();
     assert!(alarm.notify_down(false, NOW).is_some());
     listen(&mut alarm, NOW, T0 + secs(400));
-    assert_eq!(told(&mut alarm, T0 + secs(400)), []);
+    assert_eq!(notified(&mut alarm, T0 + secs(400)), []);
 }
 
 #[test]
-fn down_by_hand_while_down_is_told_only_by_force() {
+fn down_by_hand_while_down_is_reported_only_by_force() {
     let now = T0 + secs(310);
     let mut alarm = down();
     assert_eq!(alarm.notify_down(false, now), None);
@@ -55,8 +55,8 @@ fn down_by_force_moves_the_next_reminder() {
     let forced = start + secs(500);
     assert!(alarm.notify_down(true, forced).is_some());
     listen(&mut alarm, forced, forced + EVERY - secs(1));
-    assert_eq!(told(&mut alarm, forced + EVERY - TICK), []);
-    assert_eq!(told(&mut alarm, forced + EVERY).len(), 1);
+    assert_eq!(notified(&mut alarm, forced + EVERY - TICK), []);
+    assert_eq!(notified(&mut alarm, forced + EVERY).len(), 1);
 }
 
 #[test]
@@ -68,13 +68,13 @@ fn up_by_hand_ends_an_alarm_and_the_silence_begins_anew() {
         assert_eq!(state(&alarm, now), State::Up);
         assert_eq!(silence(&alarm, now), Duration::MIN);
         listen(&mut alarm, now, now + secs(299));
-        assert_eq!(told(&mut alarm, now + AFTER - TICK), []);
-        assert_eq!(told(&mut alarm, now + AFTER), [alarmed(AFTER)]);
+        assert_eq!(notified(&mut alarm, now + AFTER - TICK), []);
+        assert_eq!(notified(&mut alarm, now + AFTER), [alarmed(AFTER)]);
     }
 }
 
 #[test]
-fn up_by_hand_while_up_is_told_only_by_force_and_changes_nothing() {
+fn up_by_hand_while_up_is_reported_only_by_force_and_changes_nothing() {
     let mut alarm = beaten();
     assert_eq!(alarm.notify_up(false, NOW), None);
     let before = alarm.clone();
@@ -93,7 +93,7 @@ fn up_by_hand_is_no_beat() {
 }
 
 #[test]
-fn what_is_asked_for_by_hand_is_told_even_while_disabled() {
+fn what_is_asked_for_by_hand_is_reported_even_while_disabled() {
     let mut alarm = beaten();
     alarm.disable(None, T0);
     assert_eq!(alarm.notify_down(false, NOW), Some(by_hand_down(secs(10))));

@@ -7,7 +7,7 @@ fn while_disabled_for_good_nothing_is_raised() {
     let mut alarm = beaten();
     alarm.disable(None, T0);
     listen(&mut alarm, T0, T0 + HOUR);
-    assert_eq!(told(&mut alarm, T0 + HOUR), []);
+    assert_eq!(notified(&mut alarm, T0 + HOUR), []);
     let status = alarm.status(T0 + HOUR);
     assert_eq!(status.mode, Mode::DisabledForGood);
     assert_eq!(status.state, State::Up);
@@ -19,7 +19,7 @@ fn m1_silence_observed_while_disabled_counts_once_it_is_enabled() {
     alarm.disable(None, T0);
     listen(&mut alarm, T0, T0 + HOUR);
     assert!(alarm.enable(T0 + HOUR));
-    assert_eq!(told(&mut alarm, T0 + HOUR), [alarmed(HOUR)]);
+    assert_eq!(notified(&mut alarm, T0 + HOUR), [alarmed(HOUR)]);
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_beat_while_disabled_ends_the_silence() {
     listen(&mut alarm, T0, T0 + secs(400));
     assert_eq!(alarm.beat(T0 + secs(400)), None);
     assert!(alarm.enable(T0 + secs(500)));
-    assert_eq!(told(&mut alarm, T0 + secs(500)), []);
+    assert_eq!(notified(&mut alarm, T0 + secs(500)), []);
     assert_eq!(silence(&alarm, T0 + secs(500)), secs(100));
 }
 
@@ -40,11 +40,11 @@ fn a_timed_disable_ends_by_itself_at_exactly_its_end_and_says_so_once() {
     let end = T0 + HOUR;
     listen(&mut alarm, T0, end - secs(1));
     assert_eq!(alarm.beat(end - TICK), None);
-    assert_eq!(told(&mut alarm, end - TICK), []);
+    assert_eq!(notified(&mut alarm, end - TICK), []);
     assert_eq!(alarm.status(end - TICK).mode, Mode::DisabledFor(TICK));
     assert_eq!(alarm.status(end).mode, Mode::Enabled);
-    assert_eq!(told(&mut alarm, end), [Notification::EnabledAgain]);
-    assert_eq!(told(&mut alarm, end + secs(1)), []);
+    assert_eq!(notified(&mut alarm, end), [Notification::EnabledAgain]);
+    assert_eq!(notified(&mut alarm, end + secs(1)), []);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn m1_silence_that_goes_on_at_the_end_of_a_timed_disable_alarms_at_once() {
     alarm.disable(Some(HOUR), T0);
     listen(&mut alarm, T0, T0 + HOUR);
     assert_eq!(
-        told(&mut alarm, T0 + HOUR),
+        notified(&mut alarm, T0 + HOUR),
         [Notification::EnabledAgain, alarmed(HOUR)]
     );
 }
@@ -63,7 +63,7 @@ fn a_disable_for_no_time_ends_at_once() {
     let mut alarm = beaten();
     alarm.disable(Some(Duration::MIN), T0);
     assert_eq!(alarm.status(T0).mode, Mode::Enabled);
-    assert_eq!(told(&mut alarm, T0), [Notification::EnabledAgain]);
+    assert_eq!(notified(&mut alarm, T0), [Notification::EnabledAgain]);
 }
 
 #[test]
@@ -73,7 +73,10 @@ fn m3_a_timed_disable_goes_on_while_nobody_listens() {
     assert!(alarm.tick(T0 + secs(3000)).is_err());
     let status = alarm.status(T0 + secs(3000));
     assert_eq!(status.mode, Mode::DisabledFor(secs(600)));
-    assert_eq!(told(&mut alarm, T0 + HOUR), [Notification::EnabledAgain]);
+    assert_eq!(
+        notified(&mut alarm, T0 + HOUR),
+        [Notification::EnabledAgain]
+    );
 }
 
 #[test]
@@ -100,21 +103,21 @@ fn the_last_disable_is_the_one_that_holds() {
 }
 
 #[test]
-fn enabling_by_hand_is_not_told() {
+fn enabling_by_hand_is_not_reported() {
     let mut alarm = beaten();
     alarm.disable(Some(HOUR), T0);
     assert!(alarm.enable(T0 + secs(1)));
-    assert_eq!(told(&mut alarm, T0 + secs(1)), []);
+    assert_eq!(notified(&mut alarm, T0 + secs(1)), []);
     assert!(!alarm.enable(T0 + secs(1)));
 }
 
 #[test]
-fn enabling_what_has_come_back_by_itself_does_not_keep_that_from_being_told() {
+fn enabling_what_has_come_back_by_itself_does_not_keep_that_from_being_reported() {
     let mut alarm = beaten();
     alarm.disable(Some(secs(100)), T0);
     assert!(!alarm.enable(T0 + secs(100)));
     assert_eq!(
-        told(&mut alarm, T0 + secs(100)),
+        notified(&mut alarm, T0 + secs(100)),
         [Notification::EnabledAgain]
     );
 }
@@ -126,7 +129,7 @@ fn m4_the_all_clear_comes_even_while_disabled() {
     let beat = T0 + secs(310);
     assert_eq!(alarm.beat(beat), Some(recovered(secs(310))));
     listen(&mut alarm, beat, beat + AFTER);
-    assert_eq!(told(&mut alarm, beat + AFTER), []);
+    assert_eq!(notified(&mut alarm, beat + AFTER), []);
 }
 
 #[test]
@@ -136,11 +139,11 @@ fn m4_disabled_while_down_and_enabled_again_it_is_still_down_and_only_reminds() 
     let mut alarm = Alarm::restore(config, down().save(start), start);
     alarm.disable(None, start);
     listen(&mut alarm, start, start + HOUR);
-    assert_eq!(told(&mut alarm, start + HOUR), []);
+    assert_eq!(notified(&mut alarm, start + HOUR), []);
     assert!(alarm.enable(start + HOUR));
     let expected = Notification::Reminder {
         silence: AFTER + HOUR,
         ever_seen: true,
     };
-    assert_eq!(told(&mut alarm, start + HOUR), [expected]);
+    assert_eq!(notified(&mut alarm, start + HOUR), [expected]);
 }

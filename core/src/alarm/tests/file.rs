@@ -9,14 +9,14 @@ fn full() -> (Saved, Value) {
         ever_seen: true,
         down: true,
         silence: secs(301),
-        since_told: Duration::from_millis(1500),
+        since_reported: Duration::from_millis(1500),
         mode: Mode::DisabledFor(secs(60)),
     };
     let text = json!({
         "ever_seen": true,
         "down": true,
         "silence": 301_000,
-        "since_told": 1500,
+        "since_reported": 1500,
         "mode": {"disabled_for": 60_000},
     });
     (saved, text)

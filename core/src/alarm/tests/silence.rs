@@ -34,14 +34,14 @@ fn m1_a_monitor_that_has_never_heard_anything_alarms_too() {
 }
 
 #[test]
-fn m1_silence_between_two_checks_is_told_by_the_second_with_its_whole_length() {
+fn m1_silence_between_two_checks_is_reported_by_the_second_with_its_whole_length() {
     let mut alarm = beaten();
     assert_eq!(alarm.check(T0 + secs(240)), None);
     assert_eq!(alarm.check(T0 + secs(360)), Some(alarmed(secs(360))));
 }
 
 #[test]
-fn m4_an_alarm_is_told_once() {
+fn m4_an_alarm_is_reported_once() {
     let mut alarm = down();
     for step in 1..100 {
         assert_eq!(alarm.check(T0 + AFTER + secs(200) * step), None);
@@ -83,7 +83,7 @@ fn a_beat_after_an_alarm_gives_the_all_clear_once() {
     assert_eq!(alarm.beat(beat), Some(recovered(secs(400))));
     assert_eq!(state(&alarm, beat), State::Up);
     assert_eq!(alarm.beat(beat), None);
-    assert_eq!(told(&mut alarm, beat), []);
+    assert_eq!(notified(&mut alarm, beat), []);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn m1_each_outage_has_its_alarm() {
     let beat = T0 + secs(400);
     assert_eq!(alarm.beat(beat), Some(recovered(secs(400))));
     listen(&mut alarm, beat, beat + secs(299));
-    assert_eq!(told(&mut alarm, beat + secs(299)), []);
-    assert_eq!(told(&mut alarm, beat + AFTER), [alarmed(AFTER)]);
+    assert_eq!(notified(&mut alarm, beat + secs(299)), []);
+    assert_eq!(notified(&mut alarm, beat + AFTER), [alarmed(AFTER)]);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn m3_a_clock_that_goes_back_is_not_silence_and_takes_none_away() {
     assert_eq!(alarm.tick(back), Err(lapse));
     assert_eq!(silence(&alarm, back), secs(200));
     listen(&mut alarm, back, back + secs(99));
-    assert_eq!(told(&mut alarm, back + secs(100)), [alarmed(AFTER)]);
+    assert_eq!(notified(&mut alarm, back + secs(100)), [alarmed(AFTER)]);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn m3_a_beat_that_waited_through_a_lapse_counts() {
 }
 
 #[test]
-fn a_lapse_that_another_call_notices_is_told_by_the_next_tick_and_once() {
+fn a_lapse_that_another_call_notices_is_reported_by_the_next_tick_and_once() {
     let calls: [fn(&mut Alarm, Instant); 6] = [
         |alarm, now| assert_eq!(alarm.check(now), None),
         |alarm, now| assert_eq!(alarm.beat(now), None),
@@ -196,7 +196,7 @@ fn a_lapse_that_another_call_notices_is_told_by_the_next_tick_and_once() {
 }
 
 #[test]
-fn of_several_lapses_the_last_is_told() {
+fn of_several_lapses_the_last_is_reported() {
     let mut alarm = beaten();
     assert_eq!(alarm.check(T0 + secs(1000)), None);
     assert_eq!(alarm.check(T0 + secs(3000)), None);
@@ -231,6 +231,6 @@ fn the_ends_of_time_do_not_overflow() {
     assert!(alarm.tick(Instant::MIN).is_err());
     assert_eq!(alarm.tick(Instant::MAX - TICK), Ok(()));
     assert_eq!(silence(&alarm, Instant::MAX), Duration::MAX);
-    let Saved { since_told, .. } = alarm.save(Instant::MAX);
-    assert_eq!(since_told, Duration::MAX);
+    let Saved { since_reported, .. } = alarm.save(Instant::MAX);
+    assert_eq!(since_reported, Duration::MAX);
 }

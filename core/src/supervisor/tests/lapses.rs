@@ -70,7 +70,7 @@ fn s5_a_lapse_forgets_every_heartbeat() {
 }
 
 #[test]
-fn l1_a_lapse_that_a_beat_noticed_first_is_told_by_the_next_tick_once() {
+fn l1_a_lapse_that_a_beat_noticed_first_is_reported_by_the_next_tick_once() {
     let mut supervisor = single();
     holds(&mut supervisor, "a", T0 + ATTENTION);
     assert_eq!(
@@ -81,7 +81,7 @@ fn l1_a_lapse_that_a_beat_noticed_first_is_told_by_the_next_tick_once() {
 }
 
 #[test]
-fn a_lapse_that_forget_ended_is_not_told() {
+fn a_lapse_that_forget_ended_is_not_reported() {
     let mut supervisor = single();
     holds(&mut supervisor, "a", T0 + ATTENTION);
     supervisor.forget(T0 + ATTENTION);

@@ -308,3 +308,63 @@ async fn a_beat_says_that_the_actors_loop_runs() {
     drop(snapshots);
     beating.await.unwrap();
 }
+
+#[test]
+fn a_change_of_health_is_reported_at_once_and_a_danger_every_few_seconds() {
+    let begin = Instant::now();
+    let at = |millis: u64| begin + Duration::from_millis(millis);
+    let shown = |state: Health| {
+        let mut shown = snapshot();
+        shown.health.state = state;
+        shown
+    };
+    let mut pace = Pace::new(Duration::from_secs(15));
+    assert!(pace.is_due(&shown(Health::Ok), at(0)));
+    pace.beaten(Some(Health::Ok), at(0));
+    assert!(!pace.is_due(&shown(Health::Ok), at(14_900)));
+    assert!(pace.is_due(&shown(Health::Ok), at(15_000)));
+    // It may flap: not more than once a second.
+    assert!(!pace.is_due(&shown(Health::Held), at(900)));
+    assert!(pace.is_due(&shown(Health::Held), at(1000)));
+    pace.beaten(Some(Health::Held), at(1000));
+    assert!(!pace.is_due(&shown(Health::Held), at(5900)));
+    assert!(pace.is_due(&shown(Health::Held), at(6000)));
+    assert!(pace.is_due(&shown(Health::Ok), at(2000)));
+    // It did not take the last one.
+    pace.beaten(None, at(6000));
+    assert!(!pace.is_due(&shown(Health::Held), at(8000)));
+    assert!(pace.is_due(&shown(Health::Held), at(11_000)));
+    assert!(!pace.is_due(&shown(Health::Ok), at(20_900)));
+    // One that beats more often anyway goes on so.
+    let mut quick = Pace::new(Duration::from_millis(300));
+    quick.beaten(Some(Health::Ok), at(0));
+    assert!(quick.is_due(&shown(Health::Held), at(300)));
+    let mut farewell = shown(Health::Ok);
+    farewell.stopping = Some("stopped by SIGTERM".to_owned());
+    assert!(pace.is_due(&farewell, at(6001)));
+}
+
+#[tokio::test]
+async fn the_farewell_is_sent_although_a_beat_is_under_way_and_ends_the_beating() {
+    // It takes no report but the farewell.
+    let stand_in = StandIn::start(|request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let farewell = &body["stopping"]["text"] == "stopped by SIGTERM";
+        farewell.then(|| StatusCode::OK.into_response())
+    })
+    .await;
+    let (snapshots, seen) = watch::channel(None);
+    let (events, mut ended) = mpsc::channel(1);
+    let beating = tokio::spawn(beat(0, stand_in.monitor(), LIMIT, seen, events));
+    snapshots.send_replace(Some(snapshot()));
+    while stand_in.received.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut last = snapshot();
+    last.stopping = Some("stopped by SIGTERM".to_owned());
+    snapshots.send_replace(Some(last));
+    let beaten = timeout(LIMIT, ended.recv()).await.unwrap().unwrap();
+    assert_eq!(beaten.failure, None);
+    timeout(LIMIT, beating).await.unwrap().unwrap();
+    assert_eq!(stand_in.methods(), [Method::POST, Method::POST]);
+}

@@ -10,7 +10,9 @@ use lvmbeat_core::emission::Counts;
 use lvmbeat_core::{Cause, LinkState, Outcome};
 
 pub use super::box_view::BoxView;
+pub use super::commanders::Setters;
 pub use super::enclosure::Enclosure;
+pub use super::health::{DeliveryView, HealthView};
 pub use super::outside::OutsideView;
 pub use super::session_view::SessionState;
 
@@ -20,6 +22,8 @@ pub use super::session_view::SessionState;
 pub struct Snapshot {
     /// When it was taken.
     pub at: Instant,
+    /// How the whole is.
+    pub health: HealthView,
     pub name: String,
     pub ecp: String,
     pub uptime: f64,
@@ -37,13 +41,18 @@ pub struct Snapshot {
     pub acknowledged_age: Option<f64>,
     pub in_flight: bool,
     pub emissions: Counts,
-    /// L1: the PLC's timeout minus the longest time between two acknowledged heartbeats.
+    /// Whether the dome heartbeat arrives at the PLC.
+    pub delivery: DeliveryView,
+    /// L1: the PLC's timeout minus the longest time between two acknowledged heartbeats between
+    /// which nothing but the pace withheld one.
     pub smallest_margin: Option<f64>,
     pub enclosure: Enclosure,
     pub outside: Vec<OutsideView>,
     /// The watchdog box, if one is configured.
     pub relay_box: Option<BoxView>,
     pub counters: Counters,
+    /// By what the actor was stopped; this is its last word.
+    pub stopping: Option<String>,
 }
 
 /// How often things happened since the start.
@@ -85,7 +94,13 @@ pub struct HeartbeatView {
     /// Time since when it is known to have been alive; this is what counts.
     pub proven_age: Option<f64>,
     pub timeout: f64,
+    /// How often it beats while all is well.
+    pub interval: f64,
     pub smallest_margin: Option<f64>,
+    /// How often it was received, whether or not it counted.
+    pub beats: u64,
+    /// Who sets it.
+    pub setters: Setters,
 }
 
 /// One network link.
@@ -113,7 +128,51 @@ pub struct Hold {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::health::{self, Around, Kind, Late, Undelivered};
     use super::*;
+    use crate::report::{Dome, Health};
+
+    /// A dome heartbeat was acknowledged a moment ago.
+    pub(crate) fn delivered() -> DeliveryView {
+        DeliveryView {
+            cause: None,
+            text: None,
+            failures: 0,
+            seconds: 1.0,
+            acknowledged: true,
+            closes_in: Some(59.0),
+            closing_for: None,
+            confirmed: None,
+            least_left: Some(47.0),
+            overdue: false,
+            sent_in_vain: false,
+        }
+    }
+
+    /// With the health that follows from the rest.
+    pub(crate) fn assessed(snapshot: &Snapshot) -> Snapshot {
+        let (enclosure, now) = (&snapshot.enclosure, snapshot.at);
+        let around = Around {
+            held: snapshot.hold.as_ref().is_some_and(|hold| hold.fault),
+            engineering: enclosure.engineering_mode(now) == Some(true),
+            standing_by: snapshot.session == SessionState::StandBy,
+            closed: enclosure.dome(now) == Some(Dome::Closed),
+            error: enclosure.plc_error(now),
+        };
+        let health = health::of(&health::Known {
+            around: &around,
+            hold: snapshot.hold.as_ref(),
+            heartbeats: &snapshot.heartbeats,
+            links: &snapshot.links,
+            delivery: &snapshot.delivery,
+            dome: enclosure.dome(now),
+            ecp: &snapshot.ecp,
+        });
+        Snapshot {
+            health,
+            ..snapshot.clone()
+        }
+    }
 
     /// An actor whose overwatcher has gone silent.
     pub(crate) fn snapshot() -> Snapshot {
@@ -124,6 +183,25 @@ pub(crate) mod tests {
         counters.holds[Cause::CutOff.index()] = 7;
         Snapshot {
             at: Instant::from_secs(100),
+            health: HealthView {
+                state: Health::Held,
+                seconds: 1.5,
+                text: "the dome heartbeat is held, and the PLC closes the dome in 27 s at the latest: overwatcher silent for 32 s (timeout 30 s)".to_owned(),
+                late: vec![Late {
+                    key: (Kind::Holds(Cause::Stale), "overwatcher".to_owned()),
+                    holds: true,
+                    text: "overwatcher silent for 32 s (timeout 30 s)".to_owned(),
+                }],
+            },
+            delivery: DeliveryView {
+                cause: Some(Undelivered::Held),
+                text: Some("it is held".to_owned()),
+                seconds: 33.0,
+                closes_in: Some(27.0),
+                least_left: Some(27.0),
+                overdue: true,
+                ..delivered()
+            },
             name: "lvmbeat".to_owned(),
             ecp: "lvmecp".to_owned(),
             uptime: 100.0,
@@ -138,7 +216,13 @@ pub(crate) mod tests {
                 age: Some(31.5),
                 proven_age: Some(36.5),
                 timeout: 30.0,
+                interval: 5.0,
                 smallest_margin: Some(24.5),
+                beats: 12,
+                setters: Setters {
+                    last_by: Some("Gort-client-1a2b".to_owned()),
+                    ..Setters::default()
+                },
             }],
             links: vec![LinkView {
                 name: "lco".to_owned(),
@@ -166,6 +250,7 @@ pub(crate) mod tests {
             outside: Vec::new(),
             relay_box: None,
             counters,
+            stopping: None,
         }
     }
 }

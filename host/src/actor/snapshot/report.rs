@@ -2,9 +2,21 @@
 
 use super::Snapshot;
 use crate::VERSION;
-use crate::report::{EmissionReport, HeartbeatReport, HoldReport, LinkReport, Report};
+use crate::report::{
+    DeliveryReport, EmissionReport, HealthReport, HeartbeatReport, HoldReport, LinkReport, Report,
+    StoppingReport,
+};
 
 impl Snapshot {
+    /// All that is late, in words.
+    pub(super) fn late(&self) -> Vec<String> {
+        self.health
+            .late
+            .iter()
+            .map(|late| late.text.clone())
+            .collect()
+    }
+
     /// What the monitor outside learns with a beat.
     pub fn report(&self) -> Report {
         let heartbeats = self.heartbeats.iter().map(|heartbeat| HeartbeatReport {
@@ -36,9 +48,23 @@ impl Snapshot {
             },
             enclosure: self.enclosure.report(self.at),
             network: network.collect(),
-            health: None,
-            delivery: None,
-            stopping: None,
+            health: Some(HealthReport {
+                state: Some(self.health.state),
+                seconds: Some(self.health.seconds),
+                text: self.health.text.clone(),
+                late: self.late(),
+            }),
+            delivery: Some(DeliveryReport {
+                seconds: Some(self.delivery.seconds),
+                cause: self.delivery.cause.map(|cause| cause.as_str().to_owned()),
+                text: self.delivery.text.clone(),
+                closes_in: self.delivery.closes_in,
+                closing_for: self.delivery.closing_for,
+                confirmed: self.delivery.confirmed,
+                least_left: self.delivery.least_left,
+            }),
+            stopping: self.stopping.clone().map(|text| StoppingReport { text }),
+            beat_every: None,
         }
     }
 }
@@ -94,10 +120,28 @@ mod tests {
                     "engineering_mode": false,
                     "engineering_mode_age": 2.0,
                     "plc_acknowledges": true,
+                    "plc_acknowledges_age": 2.0,
                     "plc_heartbeat_error": false,
+                    "plc_heartbeat_error_age": 2.0,
                     "plc_acknowledged_age": 2.0,
                 },
                 "network": [{"name": "lco", "up": true}],
+                "health": {
+                    "state": "held",
+                    "seconds": 1.5,
+                    "text": "the dome heartbeat is held, and the PLC closes the dome in 27 s at the latest: overwatcher silent for 32 s (timeout 30 s)",
+                    "late": ["overwatcher silent for 32 s (timeout 30 s)"],
+                },
+                "delivery": {
+                    "seconds": 33.0,
+                    "cause": "held",
+                    "text": "it is held",
+                    "closes_in": 27.0,
+                    "closing_for": null,
+                    "confirmed": null,
+                    "least_left": 27.0,
+                },
+                "stopping": null,
             })
         );
     }

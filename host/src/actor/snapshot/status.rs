@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Snapshot;
+use crate::actor::Undelivered;
 
 impl Snapshot {
     /// The keywords of `status`. The first four are those of the Python version, with its meanings.
@@ -20,6 +21,11 @@ impl Snapshot {
                     "proven_age": heartbeat.proven_age,
                     "timeout": heartbeat.timeout,
                     "smallest_margin": heartbeat.smallest_margin,
+                    "beats": heartbeat.beats,
+                    "last_by": heartbeat.setters.last_by,
+                    "also_by": heartbeat.setters.also_by,
+                    "refused": heartbeat.setters.refused,
+                    "refused_from": heartbeat.setters.refused_from,
                 });
                 (heartbeat.name.clone(), view)
             })
@@ -29,11 +35,29 @@ impl Snapshot {
             .iter()
             .filter_map(|monitor| monitor.last_beat)
             .max();
+        let delivery = &self.delivery;
         let keywords = json!({
             "heartbeats": heartbeats,
             "last_emitted_ecp": self.last_emitted_ecp.map(time),
             "last_emitted_outside": last_outside.map(time),
             "network": self.network(),
+            "health": {
+                "state": self.health.state,
+                "seconds": self.health.seconds,
+                "text": self.health.text,
+                "late": self.late(),
+            },
+            "delivery": {
+                "cause": delivery.cause.map(Undelivered::as_str),
+                "text": delivery.text,
+                "seconds": delivery.seconds,
+                "acknowledged": delivery.acknowledged,
+                "failures": delivery.failures,
+                "closes_in": delivery.closes_in,
+                "closing_for": delivery.closing_for,
+                "confirmed": delivery.confirmed,
+                "least_left": delivery.least_left,
+            },
             "hold": self.hold.as_ref().map(|hold| json!({
                 "reason": hold.cause.as_str(),
                 "fault": hold.fault,

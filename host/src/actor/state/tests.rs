@@ -208,7 +208,7 @@ fn s5_without_a_session_that_is_named_and_nothing_is_known() {
     // Its beat, and the emission, were of a session that is over.
     assert!(watched.metric(current) < 0.5);
     assert_eq!(watched.logged(), [(INFO, "path_slow")]);
-    let cause = "gone".to_owned();
+    let cause = crate::clu::bus::Shown::ours("gone");
     let error = crate::clu::bus::BusError::Closed { cause };
     watched.state.session_failed(&error);
     let text = watched.shown("path_slow");

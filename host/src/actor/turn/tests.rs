@@ -29,9 +29,13 @@ struct Stage {
 
 impl Stage {
     async fn start(critical: usize) -> Self {
+        Self::with(config(critical, false)).await
+    }
+
+    async fn with(config: Config) -> Self {
         let (bus, epoch) = (LocalBroker::new(), jiff::Timestamp::UNIX_EPOCH);
         let clock = Arc::new(RuntimeClock::new(epoch));
-        let config = Arc::new(config(critical, false));
+        let config = Arc::new(config);
         let client = bus.open(&SessionSpec::client("client")).await.unwrap();
         let mut actor = Actor::new(config, Arc::new(bus.clone()), clock.clone()).unwrap();
         let step = actor.connection.next().await;
@@ -48,6 +52,22 @@ impl Stage {
 
     fn after(&self, millis: u64) -> Moment {
         moment(self.opened + Since::from_millis(millis))
+    }
+
+    /// As `takes`, from another program.
+    fn takes_from(&mut self, millis: u64, commander: &str, command_string: &str) {
+        let headers = [("command_id", "1"), ("commander_id", commander)];
+        let header =
+            |(name, value): (&str, &str)| (name.to_owned(), Header::Text(value.to_owned()));
+        let body = serde_json::json!({ "command_string": command_string });
+        let command = Message {
+            routing_key: "command.lvmbeat".to_owned(),
+            headers: headers.map(header).into_iter().collect::<BTreeMap<_, _>>(),
+            body: body.to_string().into_bytes(),
+            ..Message::default()
+        };
+        let at = self.after(millis);
+        self.actor.step(Step::Command(command), at);
     }
 
     /// The actor takes a command so long after its session was opened, without a tick before.
@@ -215,6 +235,76 @@ async fn a_set_of_a_heartbeat_that_is_not_configured_fails() {
     stage.takes(100, "set nobody");
     let reply = stage.reply().await;
     assert_eq!(reply.code, Code::Failed);
-    assert_eq!(reply.body["error"], "Heartbeat 'nobody' not found.");
+    assert_eq!(
+        reply.body["error"],
+        "Heartbeat 'nobody' not found. Configured: extra, c0."
+    );
     assert!(!reply.body.contains_key("seen"));
+}
+
+/// It proves when it was sent, and comes from elsewhere all the same.
+#[tokio::test(start_paused = true)]
+async fn s1_a_set_from_elsewhere_is_refused_and_never_emits() {
+    let mut config = config(1, false);
+    for heartbeat in &mut config.heartbeats {
+        heartbeat.from = vec!["client".to_owned()];
+    }
+    let mut stage = Stage::with(config).await;
+    stage.takes(100, "set c0");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Done);
+    let value = reply.body["seen"].as_str().unwrap().to_owned();
+    for heartbeat in ["c0", "extra"] {
+        let command = format!("set {heartbeat} --seen {value}");
+        stage.takes_from(200, "client2.lvmbeat", &command);
+    }
+    assert!(stage.actor.decisions.borrow().is_none() && stage.is_idle());
+    let shown = stage.actor.state.snapshot(stage.after(200).now);
+    for heartbeat in &shown.heartbeats {
+        assert_eq!(heartbeat.setters.refused, 1, "{heartbeat:?}");
+        assert_eq!(heartbeat.setters.refused_from.as_deref(), Some("client2"));
+    }
+    // Whose it is gets through.
+    stage.takes(300, &format!("set c0 --seen {value}"));
+    assert_eq!(*stage.actor.decisions.borrow(), Some(stage.after(300).now));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s1_who_is_refused_is_told_why_and_gets_no_value_to_prove_with() {
+    let mut config = config(1, false);
+    for heartbeat in &mut config.heartbeats {
+        heartbeat.from = vec!["gort".to_owned()];
+    }
+    let mut stage = Stage::with(config).await;
+    stage.takes(100, "set c0");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Failed);
+    assert_eq!(
+        reply.body["error"],
+        "Heartbeat not counted: 'c0' is set by gort alone (heartbeats[].from), and this command came from client."
+    );
+    assert!(!reply.body.contains_key("seen"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_says_what_holds_the_dome_heartbeat_all_the_same() {
+    let mut stage = Stage::start(2).await;
+    stage.takes(100, "set extra");
+    let set = stage.reply().await;
+    assert_eq!(
+        (set.code, &set.body["text"]),
+        (Code::Done, &"Heartbeat set.".into())
+    );
+    let held = "heartbeat c0 has not been received in this session";
+    assert_eq!(set.body["held"], held);
+    let late = [
+        "c0 not heard in this session",
+        "c1 not heard in this session",
+    ];
+    assert_eq!(set.body["late"], serde_json::json!(late));
+    let mut sole = Stage::start(1).await;
+    sole.takes(100, "set extra");
+    let set = sole.reply().await;
+    assert_eq!(set.body["held"], held);
+    assert_eq!(set.body.get("late"), None, "'held' says it all");
 }

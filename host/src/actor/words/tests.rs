@@ -73,8 +73,15 @@ fn a_set_is_answered_as_by_the_python_version_and_says_what_holds() {
 
     let failed = |error: &str| (Code::Failed, keyword("error", error));
     let decision = watched.beat("nobody");
-    let unknown = failed("Heartbeat 'nobody' not found.");
+    let unknown = failed("Heartbeat 'nobody' not found. Configured: extra, c0, c1.");
     assert_eq!(answer(&watched, "nobody", decision), unknown);
+    // Bounded, whatever was sent (X2).
+    let long = "x".repeat(60_000);
+    let decision = watched.beat(&long);
+    let (_, body) = answer(&watched, &long, decision);
+    let error = body["error"].as_str().unwrap();
+    assert!(error.starts_with("Heartbeat 'xxx") && error.ends_with("extra, c0, c1."));
+    assert!(error.len() < 300, "{} bytes", error.len());
     let missing = Err(BeatError::ProofMissing(id(&watched, "c0")));
     let (code, body) = answer(&watched, "c0", missing);
     assert_eq!(code, Code::Failed);

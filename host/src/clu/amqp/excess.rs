@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::stream::Socket;
 use super::{Amqp, CLOSE_LIMIT, DIAL_SHARE, Node, Queues};
-use crate::clu::bus::{BusError, EXCHANGE, SessionSpec};
+use crate::clu::bus::{BusError, EXCHANGE, SessionSpec, Shown};
 
 impl Amqp {
     /// What the user of the session with that specification may do without need, in words; `ecp` is
@@ -25,7 +25,7 @@ impl Amqp {
     pub async fn excess(&self, spec: &SessionSpec, ecp: &str) -> Result<Vec<String>, BusError> {
         let mut last = BusError::Unreachable {
             address: String::new(),
-            cause: "no broker is configured".to_owned(),
+            cause: Shown::ours("no broker is configured"),
         };
         for node in &self.nodes {
             match node.excess(spec, ecp, self.open_limit).await {
@@ -50,7 +50,7 @@ impl Node {
         found.unwrap_or_else(|_| {
             Err(BusError::Unreachable {
                 address: self.address(),
-                cause: format!("no answer within {limit:?}"),
+                cause: Shown::ours(format!("no answer within {limit:?}")),
             })
         })
     }

@@ -1,6 +1,6 @@
 //! What lapin must not be given to read.
 //!
-//! A message's properties come from whoever sent it, and the broker passes them on as they are.
+//! A message's properties come from its sender, and the broker passes them on as they are.
 //! lapin 4.12 ends the connection when a short string or a header's name in them is not UTF-8, and
 //! overflows the stack of its thread, which ends the program, when tables or arrays in them are
 //! nested a few thousand deep: one message from anybody who may publish. Neither must stop anything
@@ -8,7 +8,7 @@
 //! read, or that are absurdly long or deep, are taken off their message, which then arrives without
 //! any; a routing key that is not UTF-8 has its foreign bytes replaced by question marks. A body
 //! that is longer than any that is decoded is cut to one byte more than that, so that it takes no
-//! memory and is still told as too long. Everything else passes unchanged.
+//! memory and is still refused as too long. Everything else passes unchanged.
 //!
 //! A pure state machine over bytes (AMQP 0-9-1, 4.2): [`Filter::push`] takes what was read, in
 //! pieces of any size, and [`Filter::pull`] gives what lapin may read. It holds back at most one

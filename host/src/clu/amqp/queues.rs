@@ -12,7 +12,7 @@ use lapin::{Channel, Consumer, ExchangeKind};
 
 use super::filter::{COMMANDS, REPLIES};
 use super::{Line, Node};
-use crate::clu::bus::{BusError, CommandQueue, EXCHANGE, SessionSpec};
+use crate::clu::bus::{BusError, CommandQueue, EXCHANGE, SessionSpec, Shown};
 
 /// Messages that wait in one queue of the broker, and their bytes. Beyond that the oldest are
 /// dropped (L1): what is delivered has not waited for long, and the broker's memory has an end.
@@ -113,10 +113,10 @@ impl Queues<'_> {
     fn short(&self, text: &str) -> Result<ShortString, BusError> {
         ShortString::try_new(text).map_err(|_| BusError::Refused {
             address: self.node.address(),
-            cause: format!(
+            cause: Shown::ours(format!(
                 "neither a queue's name nor a routing key can be {} bytes long; choose a shorter name",
                 text.len()
-            ),
+            )),
         })
     }
 
@@ -144,7 +144,7 @@ impl Queues<'_> {
         match looked_at.await {
             Ok(_) => BusError::Foreign {
                 what: format!("the queue {queue}"),
-                cause: "it is not exclusive".to_owned(),
+                cause: Shown::ours("it is not exclusive"),
             },
             Err(_) => BusError::Locked { queue },
         }

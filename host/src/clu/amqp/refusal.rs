@@ -4,15 +4,14 @@ use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use super::Node;
-use crate::clu::bus::BusError;
-use crate::peer::shown;
+use crate::clu::bus::{BusError, Shown};
 
 impl Node {
     pub(super) fn classify(&self, error: &lapin::Error) -> BusError {
         let address = self.address();
-        let cause = shown(error.to_string().as_bytes(), &self.secrets);
+        let cause = Shown::theirs(error, &self.secrets);
         if matches!(error.kind(), ErrorKind::ParsingError(_)) {
-            let cause = "what answers there does not speak AMQP".to_owned();
+            let cause = Shown::ours("what answers there does not speak AMQP");
             return BusError::Unreachable { address, cause };
         }
         if let ErrorKind::ProtocolError(error) = error.kind() {
@@ -52,5 +51,7 @@ pub(super) fn closed(error: &lapin::Error) -> BusError {
     } else {
         error.to_string()
     };
-    BusError::Closed { cause }
+    BusError::Closed {
+        cause: Shown::ours(cause),
+    }
 }

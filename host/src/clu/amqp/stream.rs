@@ -80,7 +80,7 @@ enum State {
 
 impl Socket {
     fn keep(&self, stream: &TcpStream) -> io::Result<()> {
-        // On the last close, what has not been sent is dropped and the other end is told at once.
+        // On the last close, what has not been sent is dropped and the other end is closed at once.
         stream.set_zero_linger()?;
         let handle = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
         *self.lock() = Some(handle);

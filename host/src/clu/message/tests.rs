@@ -349,7 +349,7 @@ fn what_is_no_command_says_why() {
             .take(60)
             .collect::<String>();
         assert!(said.contains(expected), "{shown}: {said}");
-        // Answered to whoever waits for it.
+        // Answered to the one that waits for it.
         let replies = malformed.replies("lvmbeat", WALL);
         let codes: Vec<_> = replies
             .iter()

@@ -13,14 +13,18 @@ use reqwest::Url;
 
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor, Slack, Webhook, Wording};
-use crate::config::check::At;
+use crate::config::at::At;
 use crate::config::faults::Faults;
 use crate::config::given::{Given, Reader};
 use crate::config::raw::RawOutside;
 use crate::config::{ConfigError, Secret, SecretUrl, health};
 
+/// The actor's default.
+const BEAT_EVERY: Duration = Duration::from_secs(15);
 /// Of the monitor, unless it is lower because the alarm comes sooner.
 const ATTENTION: Duration = Duration::from_secs(5);
+/// The all-clear, likewise: long enough for a link that comes and goes.
+const CLEAR_AFTER: Duration = Duration::from_secs(120);
 
 pub(super) fn check(
     read: Reader<'_>,
@@ -75,6 +79,7 @@ pub(super) fn check(
             outside.check_heartbeat_every,
             120.0,
         )),
+        beat_every: beat_every(outside),
         attention: faults.keep(at.seconds(
             "monitor.attention",
             raw.attention,
@@ -85,6 +90,13 @@ pub(super) fn check(
             "monitor.remind_every",
             raw.remind_every,
         )),
+        clear_after: faults.keep(clear_after(at, raw.clear_after, alert_after)),
+        held_after: faults
+            .keep(
+                at.seconds("monitor.held_after", raw.held_after, 20.0)
+                    .map(Some),
+            )
+            .filter(|_| raw.held_alerts.unwrap_or(true)),
         ping_token: faults.keep(token(
             "LVMBEAT_PING_TOKEN",
             "monitor.ping_token",
@@ -126,6 +138,19 @@ pub(super) fn check(
     let monitor = faults.or(monitor)?;
     monitor.alarm().map_err(|error| impossible(at, error))?;
     Ok(monitor)
+}
+
+/// Zero is possible. By default not longer than it takes to alarm.
+fn clear_after(
+    at: At<'_>,
+    given: Option<f64>,
+    alert_after: Duration,
+) -> Result<Duration, ConfigError> {
+    if given == Some(0.0) {
+        return Ok(Duration::ZERO);
+    }
+    let default = CLEAR_AFTER.min(alert_after).as_secs_f64();
+    at.seconds("monitor.clear_after", given, default)
 }
 
 /// The core's word on the alarm, as the file's keys are called.
@@ -322,6 +347,14 @@ fn page(given: &Given<'_>) -> Result<Url, ConfigError> {
             "give the address without them",
         ))
     }
+}
+
+/// The actor's key, for showing only: a slip in it is for the actor to refuse.
+fn beat_every(outside: &RawOutside) -> Duration {
+    let given = outside
+        .interval
+        .and_then(|given| Duration::try_from_secs_f64(given).ok());
+    given.filter(|given| !given.is_zero()).unwrap_or(BEAT_EVERY)
 }
 
 fn time_zone(given: &Given<'_>) -> Result<TimeZone, ConfigError> {

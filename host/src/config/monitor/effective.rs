@@ -23,6 +23,9 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
         debug: Some(monitor.debug),
         attention: Some(monitor.attention.as_secs_f64()),
         remind_every: monitor.remind_every.map(|every| every.as_secs_f64()),
+        clear_after: Some(monitor.clear_after.as_secs_f64()),
+        held_alerts: Some(monitor.held_after.is_some()),
+        held_after: monitor.held_after.map(|after| after.as_secs_f64()),
         delivery_timeout: Some(monitor.delivery_timeout.as_secs_f64()),
         trusted_proxies: Some(networks.collect()),
         email: monitor.email.as_ref().map(|email| RawEmail {
@@ -57,21 +60,31 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
 pub(super) fn report(monitor: &Monitor) -> String {
     let mut report = String::new();
     let alert = monitor.alert_after.as_secs_f64();
-    let check = monitor.check_every.as_secs_f64();
     // Writing to a String cannot fail.
     let _ = if monitor.alerts {
         writeln!(
             report,
             "M1  The monitor alerts within {} s of the last beat that it received\n    \
-             = {alert} s of silence (send_email_after) + {check} s until the next check (check_heartbeat_every);\n    \
+             = {alert} s of silence (send_email_after) + 1 s;\n    \
              time in which it was not listening does not count.",
-            alert + check
+            alert + 1.0
         )
     } else {
         writeln!(
             report,
             "M1  The monitor raises no alarms on its own (LVMBEAT_START_MONITOR or monitor.alerts is off)."
         )
+    };
+    let _ = match monitor.held_after.filter(|_| monitor.alerts) {
+        Some(after) => writeln!(
+            report,
+            "    It also alerts when the dome heartbeat was withheld for {} s and the dome is not known to be closed.",
+            after.as_secs_f64()
+        ),
+        None => writeln!(
+            report,
+            "    Nobody is alerted when the dome heartbeat is withheld (monitor.held_alerts, monitor.alerts)."
+        ),
     };
     let tokens = match (&monitor.ping_token, &monitor.admin_token) {
         (Some(_), Some(_)) => "needed to beat, to change and to send",

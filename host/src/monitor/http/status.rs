@@ -54,6 +54,9 @@ struct Status {
     last_seen: Option<Timestamp>,
     /// What is known of the observatory.
     state: Known,
+    /// When it was heard again, if an alarm is on and the all-clear waits until it has been heard
+    /// for long enough.
+    heard_again: Option<Timestamp>,
     /// Since when that is so, as far as known.
     since: Option<Timestamp>,
     /// Silence that was observed since the last heartbeat. It may have lasted longer: only what
@@ -184,13 +187,14 @@ impl Status {
     fn of(view: &View) -> Self {
         Self {
             enabled: view.alarm.mode.is_enabled(),
-            active: is_down(&view.alarm),
+            active: view.is_active(),
             last_seen: view.last_seen.map(whole),
             state: match view.alarm.state {
                 alarm::State::Waiting => Known::Waiting,
                 alarm::State::Up => Known::Up,
                 alarm::State::Down => Known::Down,
             },
+            heard_again: view.clearing.map(whole),
             since: view.since.map(whole),
             observed_silence: seconds(view.alarm.silence),
             alert_after: view.alert_after.as_secs_f64(),
@@ -215,11 +219,6 @@ impl Status {
             version: VERSION,
         }
     }
-}
-
-/// Whether people have been told that the observatory is down, and nothing else since.
-pub(super) fn is_down(alarm: &alarm::Status) -> bool {
-    alarm.state == alarm::State::Down
 }
 
 /// How long ago that was, in seconds. Never negative, though the wall clock may have been stepped.

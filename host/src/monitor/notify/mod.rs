@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rustls::client::VerifierBuilderError;
 use rustls::pki_types::InvalidDnsNameError;
 
@@ -25,6 +26,7 @@ use crate::errors::with_causes;
 use crate::peer::Secrets;
 use slack::Slack;
 use text::Text;
+pub(in crate::monitor) use text::span;
 use webhook::Webhook;
 
 pub use webhook::Posted;
@@ -35,9 +37,27 @@ pub enum Message {
     /// All that this channel has not delivered yet, oldest first; never empty. More than one if the
     /// channel failed meanwhile: an alarm that is over before it could be delivered is sent
     /// together with its all-clear.
-    Notices(Vec<Notice>),
+    Notices(Sending),
     /// Somebody wants to see that this channel works.
     Test,
+}
+
+/// What is sent with the notices.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Sending {
+    /// The notices, oldest first.
+    pub notices: Vec<Notice>,
+    /// When it is sent; what was raised long before says of when it is.
+    pub at: Option<Timestamp>,
+}
+
+impl From<Vec<Notice>> for Message {
+    fn from(notices: Vec<Notice>) -> Self {
+        Self::Notices(Sending {
+            notices,
+            ..Sending::default()
+        })
+    }
 }
 
 /// A message in words, as an e-mail has them: for whoever shows it instead of sending it.

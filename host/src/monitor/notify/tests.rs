@@ -98,7 +98,7 @@ fn webhook(address: SocketAddr, token: Option<&str>) -> Webhook {
 }
 
 fn alert() -> Message {
-    Message::Notices(vec![down(1, 1)])
+    vec![down(1, 1)].into()
 }
 
 #[track_caller]
@@ -222,10 +222,7 @@ async fn a_webhook_gets_what_is_documented() {
     let webhook = server.webhook(Some(TOKEN));
     assert_eq!(webhook.id(), "webhook:pager");
     let notices = vec![down(1, 1), up(2, 1)];
-    webhook
-        .deliver(&Message::Notices(notices.clone()))
-        .await
-        .unwrap();
+    webhook.deliver(&notices.clone().into()).await.unwrap();
     webhook.deliver(&Message::Test).await.unwrap();
     let taken = server.taken();
     let [posted, trial] = taken.as_slice() else {

@@ -30,7 +30,8 @@ pub(super) struct Webhook {
 /// none, it is posted again, so that the same may arrive twice: `notices[].id` tells.
 #[derive(Serialize, ToSchema, Debug)]
 pub struct Posted<'a> {
-    /// What it is about, by its newest news: `down`, `reminder`, `up`, `enabled_again` or `test`.
+    /// What it is about, by its newest news: `down`, `reminder`, `up`, `held`, `held_reminder`,
+    /// `released`, `enabled_again` or `test`.
     pub kind: &'static str,
     /// The subject that an e-mail has: "LCO internet is down".
     pub subject: &'a str,
@@ -81,13 +82,16 @@ impl Channel for Webhook {
                 About::Down => "down",
                 About::Reminder => "reminder",
                 About::Up => "up",
+                About::Held => "held",
+                About::HeldReminder => "held_reminder",
+                About::Released => "released",
                 About::EnabledAgain => "enabled_again",
                 About::Test => "test",
             },
             subject: &text.subject,
             text: &text.plain(),
             notices: match message {
-                Message::Notices(notices) => notices,
+                Message::Notices(sending) => &sending.notices,
                 Message::Test => &[],
             },
         };

@@ -1,3 +1,6 @@
+mod history;
+mod standing;
+
 use super::*;
 
 use crate::monitor::notify::Kind;
@@ -68,11 +71,11 @@ fn up_is_said_with_its_age_and_nothing_to_do() {
             "Last beat 4 s ago",
             "What to do: nothing.",
             "Silence of 5 min raises the alarm.",
-            "heard 97.5 % of the time, 1 outage (26 min), not listening once (10 min)",
+            "heard 97.5 % of the time, 1 outage (26 min), not listening once (10 min), dome heartbeat withheld once (3 min 40 s)",
             "overwatcher",
             "2.1 s of 30 s; smallest margin: 23.4 s",
             "Dome open",
-            "46.9 s left before the PLC would have closed the dome",
+            "46.9 s left before the PLC would have closed the dome, between two heartbeats",
         ],
     );
     does_not_say(&html, &["Urgent"]);
@@ -97,6 +100,18 @@ fn down_is_said_with_what_to_do() {
     let html = render(&sample::down(), &setting, FRESH, None).into_string();
     says(&html, &["What to do: Ring the site: 5-1234."]);
     does_not_say(&html, &["make sure that the dome is closed"]);
+}
+
+#[test]
+fn what_was_heard_again_is_said_before_the_all_clear() {
+    let mut view = sample::up();
+    view.clearing = Some(sample::ago(20));
+    says(
+        &page(&view),
+        &[
+            "Heard again since 07:11:45 UTC (04:11 Santiago): the all-clear comes when that has lasted.",
+        ],
+    );
 }
 
 #[test]
@@ -232,19 +247,18 @@ fn m2_an_alert_that_is_not_delivered_says_how_far_each_channel_is() {
 }
 
 #[test]
-fn engineering_mode_is_a_warning_of_its_own_and_up_does_not_say_that_there_is_nothing_to_do() {
+fn engineering_mode_is_said_at_the_top_and_nobody_says_that_the_plc_closes() {
     let html = page(&sample::engineering_mode());
-    assert_eq!(word(&html), "UP");
+    assert_eq!(word(&html), "BYPASSED");
     says(
         &html,
         &[
-            "Urgent: Engineering mode is on. The dome may be open, and stays open, whatever lvmbeat decides",
-            "The dome heartbeat is held. heartbeat overwatcher was last received 431.5 s ago (timeout 30 s); for 6 min 41 s",
-            "What to do: read the warnings below.",
+            "lvmecp itself feeds the PLC. The dome may be open, and stays open, whatever lvmbeat decides.",
+            "heartbeat overwatcher was last received 431.5 s ago (timeout 30 s); for 6 min 41 s. Engineering mode feeds the PLC all the same.",
             "7 min 11 s of 30 s",
         ],
     );
-    does_not_say(&html, &["What to do: nothing"]);
+    does_not_say(&html, &["What to do: nothing", "the PLC closes the dome"]);
 }
 
 #[test]

@@ -102,8 +102,8 @@ fn silent() -> Scene {
     }
 }
 
-/// And people know.
-fn told() -> Scene {
+/// And people were alerted.
+fn alerted() -> Scene {
     let silent = silent();
     Scene {
         outside: Outside {
@@ -131,7 +131,7 @@ fn text(scene: &Scene, size: (u16, u16)) -> String {
 }
 
 /// What has to be read on any usable screen.
-fn assert_told(scene: &Scene, size: (u16, u16), parts: &[&str]) {
+fn assert_shown(scene: &Scene, size: (u16, u16), parts: &[&str]) {
     let text = text(scene, size);
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
@@ -140,7 +140,7 @@ fn assert_told(scene: &Scene, size: (u16, u16), parts: &[&str]) {
 
 #[test]
 fn an_open_dome_is_seen_with_everything_that_keeps_it_open() {
-    assert_told(
+    assert_shown(
         &open(),
         (80, 24),
         &[
@@ -161,8 +161,8 @@ fn an_open_dome_is_seen_with_everything_that_keeps_it_open() {
 }
 
 #[test]
-fn m1_silence_outside_is_seen_with_its_limit_and_then_what_people_were_told() {
-    assert_told(
+fn m1_silence_outside_is_seen_with_its_limit_and_then_the_alert() {
+    assert_shown(
         &silent(),
         (80, 24),
         &[
@@ -173,18 +173,18 @@ fn m1_silence_outside_is_seen_with_its_limit_and_then_what_people_were_told() {
         ],
     );
     for size in [(80, 24), (40, 16)] {
-        let told = text(&told(), size).replace(['"', '\n'], " ");
-        let words: Vec<&str> = told.split_whitespace().collect();
-        let told = words.join(" ");
+        let shown = text(&alerted(), size).replace(['"', '\n'], " ");
+        let words: Vec<&str> = shown.split_whitespace().collect();
+        let shown = words.join(" ");
         for part in ["✗ down, people know", "✉ LCO internet is down", "open."] {
-            assert!(told.contains(part), "{part:?} is not in {told}");
+            assert!(shown.contains(part), "{part:?} is not in {shown}");
         }
     }
 }
 
 #[test]
 fn a_held_heartbeat_is_seen_with_its_reason_and_what_is_left() {
-    assert_told(
+    assert_shown(
         &held(),
         (80, 24),
         &[
@@ -201,7 +201,7 @@ fn a_held_heartbeat_is_seen_with_its_reason_and_what_is_left() {
 
 #[test]
 fn s4_a_closing_dome_is_seen_with_the_time_that_it_took() {
-    assert_told(
+    assert_shown(
         &closing(),
         (80, 24),
         &[
@@ -214,17 +214,17 @@ fn s4_a_closing_dome_is_seen_with_the_time_that_it_took() {
 
 #[test]
 fn on_a_small_screen_there_are_words() {
-    assert_told(
+    assert_shown(
         &open(),
         (40, 14),
         &["dome □ open 100 %", "in 55.2 s", "event 29"],
     );
-    assert_told(
+    assert_shown(
         &held(),
         (40, 14),
         &["41.2 s ago: too old", "(timeout 30 s)", "41.2 s since the"],
     );
-    assert_told(
+    assert_shown(
         &closing(),
         (40, 14),
         &["dome ▼ closing 41 %", "now: no heartbeat"],
@@ -233,7 +233,7 @@ fn on_a_small_screen_there_are_words() {
 
 #[test]
 fn no_size_is_too_small_or_too_large() {
-    for scene in [open(), silent(), told(), held(), closing()] {
+    for scene in [open(), silent(), alerted(), held(), closing()] {
         for width in [1, 2, 5, 13, 30, 71, 72, 80, 81, 200] {
             for height in [1, 2, 3, 5, 10, 21, 22, 24, 25, 70] {
                 drawn(&scene, (width, height), COLOURS);

@@ -83,22 +83,22 @@ fn what_is_typed_is_answered() {
 }
 
 #[test]
-fn an_expiry_is_told_by_the_tick_that_finds_it() {
+fn an_expiry_is_reported_by_the_tick_that_finds_it() {
     let mut machine = machine();
     typed(&mut machine, "set a", T0);
     typed(&mut machine, "set b", T0);
     let mut now = T0;
-    let mut told = vec![];
+    let mut reported = vec![];
     for _ in 0..61 {
         now += Duration::from_secs(1);
-        told.extend(lines(&machine.tick(now)));
+        reported.extend(lines(&machine.tick(now)));
     }
-    assert_eq!(told, ["1060000 relay released cause=expired"]);
+    assert_eq!(reported, ["1060000 relay released cause=expired"]);
     assert!(!machine.permit().is_given(now));
 }
 
 #[test]
-fn s3_a_lapse_is_told_and_trips() {
+fn s3_a_lapse_is_reported_and_trips() {
     let mut machine = machine();
     typed(&mut machine, "set a", T0);
     typed(&mut machine, "set b", T0);
@@ -118,7 +118,7 @@ fn s3_a_frame_that_waited_through_a_lapse_is_refused() {
         framed(&mut machine, Kind::Set, "c", session, 1),
         What::Noted(name("c"))
     );
-    // Nobody is told, since nothing was energised; what waits is old all the same.
+    // There is nothing to report, since nothing was energised; what waits is old all the same.
     assert!(machine.tick(T0 + Duration::from_secs(4)).is_empty());
     assert_eq!(
         framed(&mut machine, Kind::Set, "c", session, 2),
@@ -151,7 +151,7 @@ fn framed_heartbeats_count_within_their_session() {
 }
 
 #[test]
-fn each_framed_refusal_is_told_and_counted_and_changes_nothing() {
+fn each_framed_refusal_is_reported_and_counted_and_changes_nothing() {
     let mut machine = machine();
     let a = hello(&mut machine, "a");
     let b = hello(&mut machine, "b");
@@ -193,10 +193,10 @@ fn a_flood_is_refused_and_no_other_source_suffers() {
 #[test]
 fn noise_is_answered_sparingly() {
     let mut machine = machine();
-    let told: usize = (0..1000)
+    let reported: usize = (0..1000)
         .map(|_| machine.take(Err(Refusal::Checksum), T0).len())
         .sum();
-    assert_eq!(told, 10);
+    assert_eq!(reported, 10);
     assert_eq!(machine.intake.counts.of(Refusal::Checksum), 1000);
 }
 

@@ -3,8 +3,10 @@
 use lvmbeat_core::Outcome;
 
 use super::*;
+use crate::actor::Undelivered;
 use crate::clu::bus::CommandQueue;
 use crate::clu::message::{decode_command, encode_reply};
+use crate::report::Health;
 
 /// An actor that has decided to emit, and the enclosure.
 struct Delivering {
@@ -213,4 +215,39 @@ async fn s5_the_end_of_a_session_ends_its_delivery() {
     delivering.stage.actor.step(opened, at);
     delivering.answers(400, &ping, Code::Done);
     delivering.ends(Outcome::Lost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_enclosure_says_when_it_refuses_is_shown_and_a_set_says_that_nothing_arrives() {
+    let mut delivering = Delivering::start(200).await;
+    let refuse = async |delivering: &mut Delivering, millis: u64| {
+        let (ping, ..) = delivering.receives().await;
+        delivering.answers(millis, &ping, Code::Done);
+        let (heartbeat, ..) = delivering.receives().await;
+        let mut refusal = reply(&heartbeat, Code::Failed);
+        refusal.body = br#"{"error": "Failed to set heartbeat."}"#.to_vec();
+        delivering.stage.takes_reply(millis, refusal);
+        let now = delivering.stage.after(millis).now;
+        delivering.stage.actor.state.snapshot(now)
+    };
+    let shown = refuse(&mut delivering, 300).await;
+    delivering.ends(Outcome::Refused);
+    let words = "lvmecp could not set the heartbeat: Failed to set heartbeat.";
+    assert_eq!(shown.delivery.cause, Some(Undelivered::Refused));
+    assert_eq!(shown.delivery.text.as_deref(), Some(words));
+    assert_eq!(shown.health.state, Health::Late);
+    // Long enough after the failure that the next one is tried.
+    delivering.stage.decides(700).await;
+    let shown = refuse(&mut delivering, 750).await;
+    assert_eq!(shown.delivery.failures, 2);
+    assert_eq!(shown.health.state, Health::NotArriving);
+    delivering.stage.takes(800, "set c0");
+    let set = delivering.stage.reply().await;
+    assert_eq!(
+        (set.code, &set.body["text"]),
+        (Code::Done, &"Heartbeat set.".into())
+    );
+    let said = set.body["not_arriving"].as_str().unwrap();
+    assert!(said.ends_with(words), "{said}");
+    assert_eq!(set.body.get("held"), None);
 }

@@ -44,8 +44,8 @@ const ANSWERS: Limit = Limit {
 };
 /// The consumer of the replies.
 pub(in super::super) const REPLIES: &str = "replies";
-/// A message with a longer body arrives without it: as many as the prefetch says wait in memory. A
-/// command with a longer body than is taken is told so, if it is no longer than this.
+/// A message with a longer body arrives without it, so that what waits in memory has a bound. The
+/// answer to a command that is longer than what is accepted, but no longer than this, says so.
 const LONGEST_BODY: usize = 2 * MAX_COMMAND_BYTES;
 /// A longer body is looked at by nobody here.
 const SHORT_BODY: usize = 512;

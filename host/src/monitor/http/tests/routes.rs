@@ -312,7 +312,8 @@ async fn the_status_keeps_its_three_keys_and_adds_what_is_known() {
     status["last_report"].take();
     let down = json!({
         "kind": "down", "last_seen": "2024-12-26T16:32:25.123456Z", "observed": 301.5, "by_hand": false,
-        "last_hold": null, "dome": null, "dome_unknown_since": null, "dome_open": true, "engineering_mode": null
+        "last_hold": null, "dome": null, "dome_unknown_since": null, "heard_again": null, "relapses": 0,
+        "stopped": null, "dome_open": true, "engineering_mode": null
     });
     assert_eq!(
         status,
@@ -321,6 +322,7 @@ async fn the_status_keeps_its_three_keys_and_adds_what_is_known() {
             "active": true,
             "last_seen": "2024-12-26T16:32:25Z",
             "state": "down",
+            "heard_again": null,
             "since": "2024-12-26T16:32:25Z",
             "observed_silence": 301.5,
             "alert_after": 300.0,

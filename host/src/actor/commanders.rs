@@ -1,0 +1,333 @@
+//! Who sets each heartbeat: which program may, which one did last, and whether there are two. Pure:
+//! no I/O but the log, time is an argument.
+//!
+//! A program calls itself what it likes; who may publish at all is for the broker to say
+//! (SECURITY.md).
+
+use embassy_time::{Duration, Instant};
+use lvmbeat_core::HeartbeatId;
+
+use crate::config::Config;
+use crate::peer::{Secrets, shown};
+
+/// The log says no more often than this that a heartbeat is set by another program, or from
+/// elsewhere.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// So many programs that set a heartbeat are remembered.
+const RECENT: usize = 4;
+
+/// All heartbeats, in the order of the configuration.
+pub(super) struct Commanders {
+    /// What follows a program's name in its commander's id.
+    suffix: String,
+    heartbeats: Vec<Heartbeat>,
+    secrets: Secrets,
+}
+
+struct Heartbeat {
+    name: String,
+    timeout: Duration,
+    /// Whose `set`s count; empty: anybody's.
+    from: Vec<String>,
+    /// Who set it, the last one first; `None`: somebody without a name.
+    recent: Vec<(Option<String>, Instant)>,
+    /// The last one had set it before the one before it did: there are two.
+    shared: bool,
+    changes: Told,
+    refused: u64,
+    refused_from: Option<String>,
+    refusals: Told,
+}
+
+/// What is logged at a bounded rate.
+#[derive(Default)]
+struct Told {
+    last: Option<Instant>,
+    since: u64,
+}
+
+impl Told {
+    /// How many there were since the log was told last, if it is to be told now.
+    fn due(&mut self, now: Instant) -> Option<u64> {
+        self.since += 1;
+        let age = |last: Instant| now.checked_duration_since(last);
+        let too_soon = self.last.and_then(age).is_some_and(|age| age < TOLD_EVERY);
+        if too_soon {
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.since))
+    }
+}
+
+/// What is shown of one heartbeat.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Setters {
+    /// The program that set it last.
+    pub last_by: Option<String>,
+    /// Another one that sets it as well.
+    pub also_by: Option<String>,
+    /// How often it was set from elsewhere, which does not count.
+    pub refused: u64,
+    /// By whom last.
+    pub refused_from: Option<String>,
+}
+
+impl Commanders {
+    pub(super) fn new(config: &Config) -> Self {
+        let heartbeats = config.heartbeats.iter().map(|heartbeat| Heartbeat {
+            name: heartbeat.name.clone(),
+            timeout: crate::config::core_duration(heartbeat.timeout),
+            from: heartbeat.from.clone(),
+            recent: Vec::new(),
+            shared: false,
+            changes: Told::default(),
+            refused: 0,
+            refused_from: None,
+            refusals: Told::default(),
+        });
+        Self {
+            suffix: format!(".{}", config.actor.name),
+            heartbeats: heartbeats.collect(),
+            secrets: Secrets::of_actor(config),
+        }
+    }
+
+    /// Takes a `set`. An error in words if it does not count because of who sent it (S1).
+    pub(super) fn set(
+        &mut self,
+        id: HeartbeatId,
+        commander: Option<&str>,
+        now: Instant,
+    ) -> Result<(), String> {
+        let program = commander.map(|id| id.strip_suffix(&self.suffix).unwrap_or(id));
+        let Some(heartbeat) = self.heartbeats.get_mut(id.index()) else {
+            return Ok(());
+        };
+        if heartbeat.admits(program) {
+            heartbeat.set(program, now, &self.secrets);
+            Ok(())
+        } else {
+            Err(heartbeat.refuse(program, now, &self.secrets))
+        }
+    }
+
+    pub(super) fn shown(&self, id: HeartbeatId, now: Instant) -> Setters {
+        let Some(heartbeat) = self.heartbeats.get(id.index()) else {
+            return Setters::default();
+        };
+        let clean = |name: &Option<String>| words(name.as_deref(), &self.secrets);
+        let mut recent = heartbeat.recent.iter();
+        let last_by = recent.next().and_then(|(name, _)| name.as_ref());
+        let other = recent
+            .next()
+            .filter(|(_, at)| heartbeat.is_recent(*at, now));
+        Setters {
+            last_by: last_by.map(|name| shown(name.as_bytes(), &self.secrets)),
+            also_by: other
+                .filter(|_| heartbeat.shared)
+                .map(|(name, _)| clean(name)),
+            refused: heartbeat.refused,
+            refused_from: (heartbeat.refused > 0).then(|| clean(&heartbeat.refused_from)),
+        }
+    }
+}
+
+impl Heartbeat {
+    /// An entry names a program: it is its name, or the name goes on with a character that is
+    /// neither letter nor digit, as clients append a number of their own.
+    fn admits(&self, program: Option<&str>) -> bool {
+        let is = |entry: &String| {
+            let rest = program.and_then(|program| program.strip_prefix(entry.as_str()));
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        };
+        self.from.is_empty() || self.from.iter().any(is)
+    }
+
+    fn is_recent(&self, at: Instant, now: Instant) -> bool {
+        let age = now.checked_duration_since(at);
+        age.is_some_and(|age| age < self.timeout)
+    }
+
+    fn set(&mut self, program: Option<&str>, now: Instant, secrets: &Secrets) {
+        match self.recent.first_mut() {
+            Some((last, at)) if last.as_deref() == program => *at = now,
+            Some((last, _)) => {
+                let before = last.clone();
+                let place = self
+                    .recent
+                    .iter()
+                    .position(|(name, _)| name.as_deref() == program);
+                let earlier = place.map(|place| self.recent.remove(place));
+                self.shared = earlier.is_some_and(|(_, at)| self.is_recent(at, now));
+                self.recent.truncate(RECENT - 1);
+                self.recent.insert(0, (program.map(str::to_owned), now));
+                if let Some(changes) = self.changes.due(now) {
+                    tracing::warn!(
+                        heartbeat = self.name,
+                        by = words(program, secrets),
+                        before = words(before.as_deref(), secrets),
+                        changes,
+                        "heartbeat is set by another program than before"
+                    );
+                }
+            }
+            None => self.recent.push((program.map(str::to_owned), now)),
+        }
+    }
+
+    fn refuse(&mut self, program: Option<&str>, now: Instant, secrets: &Secrets) -> String {
+        self.refused += 1;
+        self.refused_from = program.map(str::to_owned);
+        if let Some(refused) = self.refusals.due(now) {
+            tracing::warn!(
+                heartbeat = self.name,
+                by = words(program, secrets),
+                refused,
+                "heartbeat does not count: heartbeats[].from does not name the program that set it"
+            );
+        }
+        let from: Vec<&str> = self.from.iter().take(RECENT).map(String::as_str).collect();
+        format!(
+            "Heartbeat not counted: '{}' is set by {} alone (heartbeats[].from), and this command came from {}.",
+            self.name,
+            from.join(" or "),
+            words(program, secrets)
+        )
+    }
+}
+
+/// A program's name as it may be shown (X1).
+fn words(program: Option<&str>, secrets: &Secrets) -> String {
+    program.map_or_else(
+        || "a program without a name".to_owned(),
+        |program| shown(program.as_bytes(), secrets),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::config;
+    use super::*;
+
+    const T0: Instant = Instant::from_secs(1000);
+
+    fn at(seconds: u64) -> Instant {
+        T0 + Duration::from_secs(seconds)
+    }
+
+    /// Of `c0`, with a timeout of 3 s.
+    fn commanders(from: &[&str]) -> (Commanders, HeartbeatId) {
+        let mut config = config(1, false);
+        for heartbeat in &mut config.heartbeats {
+            heartbeat.from = from.iter().map(|name| (*name).to_owned()).collect();
+        }
+        let supervisor = crate::config::Supervisor::new(config.supervisor().unwrap(), T0);
+        let id = supervisor.heartbeats().find("c0").unwrap();
+        (Commanders::new(&config), id)
+    }
+
+    #[test]
+    fn who_set_it_last_is_shown_and_a_restart_is_not_a_second_program() {
+        let (mut commanders, id) = commanders(&[]);
+        assert_eq!(commanders.shown(id, at(0)), Setters::default());
+        commanders.set(id, Some("gort-1.lvmbeat"), at(0)).unwrap();
+        commanders.set(id, Some("gort-2.lvmbeat"), at(1)).unwrap();
+        let shown = commanders.shown(id, at(1));
+        assert_eq!(
+            (shown.last_by.as_deref(), shown.also_by),
+            (Some("gort-2"), None)
+        );
+        commanders.set(id, None, at(2)).unwrap();
+        assert_eq!(commanders.shown(id, at(2)).last_by, None);
+    }
+
+    #[test]
+    fn two_programs_that_set_one_heartbeat_are_shown_until_one_stops() {
+        let (mut commanders, id) = commanders(&[]);
+        for (second, commander) in [(0, "a.lvmbeat"), (1, "b.lvmbeat"), (2, "a.lvmbeat")] {
+            commanders.set(id, Some(commander), at(second)).unwrap();
+        }
+        let also = |commanders: &Commanders, second| commanders.shown(id, at(second)).also_by;
+        assert_eq!(also(&commanders, 2).as_deref(), Some("b"));
+        commanders.set(id, Some("a.lvmbeat"), at(4)).unwrap();
+        assert_eq!(also(&commanders, 4), None, "it is as old as the timeout");
+    }
+
+    #[test]
+    fn a_change_is_told_at_once_and_many_at_a_bounded_rate() {
+        let mut told = Told::default();
+        assert_eq!(told.due(at(0)), Some(1));
+        for second in 1..60 {
+            assert_eq!(told.due(at(second)), None);
+        }
+        assert_eq!(told.due(at(60)), Some(60));
+        assert_eq!(told.due(at(120)), Some(1));
+    }
+
+    #[test]
+    fn s1_only_the_programs_that_are_named_may_set_it() {
+        let (mut commanders, id) = commanders(&["Gort-client", "overwatcher"]);
+        for good in [
+            "Gort-client-1a2b.lvmbeat",
+            "Gort-client.lvmbeat",
+            "overwatcher",
+            "overwatcher.x.lvmbeat",
+        ] {
+            assert_eq!(commanders.set(id, Some(good), at(0)), Ok(()), "{good}");
+        }
+        let bad = [
+            "Gort-client2.lvmbeat",
+            "gort-client.lvmbeat",
+            "x.Gort-client.lvmbeat",
+            "Gort",
+            "",
+            ".lvmbeat",
+        ];
+        for (index, bad) in bad.into_iter().enumerate() {
+            let error = commanders.set(id, Some(bad), at(1)).unwrap_err();
+            assert!(
+                error.contains("'c0' is set by Gort-client or overwatcher alone"),
+                "{error}"
+            );
+            assert_eq!(
+                commanders.shown(id, at(1)).refused,
+                index as u64 + 1,
+                "{bad}"
+            );
+        }
+        commanders.set(id, None, at(1)).unwrap_err();
+        let shown = commanders.shown(id, at(1));
+        assert_eq!(
+            shown.refused_from.as_deref(),
+            Some("a program without a name")
+        );
+        assert_eq!(
+            shown.last_by.as_deref(),
+            Some("overwatcher.x"),
+            "who is refused sets nothing"
+        );
+    }
+
+    #[test]
+    fn x1_a_name_with_a_secret_in_it_is_not_shown() {
+        let config = Config::parse(
+            "",
+            "actor: {url: 'amqp://me:hunter2secret@127.0.0.1'}",
+            &|_| None,
+        );
+        let mut commanders = Commanders::new(&config.unwrap());
+        let id = commanders_first();
+        commanders
+            .set(id, Some("hunter2secret.lvmbeat"), at(0))
+            .unwrap();
+        let last_by = commanders.shown(id, at(0)).last_by.unwrap();
+        assert!(!last_by.contains("hunter2"), "{last_by}");
+    }
+
+    fn commanders_first() -> HeartbeatId {
+        let config = config(1, false);
+        let supervisor = crate::config::Supervisor::new(config.supervisor().unwrap(), T0);
+        supervisor.heartbeats().find("extra").unwrap()
+    }
+}
