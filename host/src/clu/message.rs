@@ -311,13 +311,14 @@ pub(crate) fn may_be_set(body: &[u8]) -> bool {
 /// else.
 pub(crate) fn set_by(body: &[u8]) -> Option<&str> {
     const LONGEST: usize = 512;
+    const JSON_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
     fn after<'a>(text: &'a str, token: &str) -> Option<&'a str> {
-        text.trim_start().strip_prefix(token)
+        text.trim_start_matches(JSON_SPACE).strip_prefix(token)
     }
     let body = str::from_utf8(body).ok().filter(|it| it.len() <= LONGEST)?;
     let value = after(after(after(body, "{")?, "\"command_string\"")?, ":")?;
     let (arguments, rest) = after(value, "\"set ")?.split_once('"')?;
-    let is_whole = rest.trim() == "}" && !arguments.contains('\\');
+    let is_whole = rest.trim_matches(JSON_SPACE) == "}" && !arguments.contains('\\');
     is_whole.then_some(arguments)
 }
 

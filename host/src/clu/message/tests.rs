@@ -426,6 +426,7 @@ fn what_may_be_a_set_is_told_from_its_bytes() {
         r#"{"command_string": "set a\u0020b"}"#,
         r#"{"command_string": "set a"#,
         r#"["command_string": "set a"]"#,
+        "{\u{a0}\"command_string\": \"set a\"}",
         "",
     ] {
         assert!(!may_be_set(body.as_bytes()), "{body}");
