@@ -409,6 +409,6 @@ fn s1_a_heartbeat_may_be_set_by_the_programs_that_are_named() {
         );
     }
     let config = parse("heartbeats: [{name: a, from: gort}]").unwrap();
-    let monitor = Monitor::parse("", "", &|_| None).unwrap();
+    let monitor = monitor::Monitor::parse("", "", &|_| None).unwrap();
     assert!(config.effective(&monitor).contains("  from:\n  - gort\n"));
 }

@@ -82,6 +82,8 @@ pub fn up() -> View {
         },
         since: Some(ago(9 * hour + 1200)),
         clearing: None,
+        incidents: Vec::new(),
+        quiet_until: None,
         alerts: true,
         alert_after: Duration::from_secs(300),
         last_seen: Some(ago(4)),
