@@ -10,6 +10,7 @@ pub mod handle;
 mod held;
 pub mod history;
 pub mod http;
+pub mod incidents;
 mod memory;
 pub mod notice;
 pub mod notify;

@@ -49,6 +49,16 @@ pub enum Event {
 }
 
 impl Event {
+    /// It is of an incident, and not by itself.
+    pub(super) fn is_of_incident(&self) -> bool {
+        !matches!(self, Self::EnabledAgain)
+    }
+
+    /// Its incident is over.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Released(_))
+    }
+
     /// It is about a dome that is about to close.
     pub(super) fn is_trouble(&self) -> bool {
         match self {

@@ -76,11 +76,17 @@ struct Server {
 pub(super) struct Way<'a> {
     pub(super) id: &'a str,
     pub(super) server: Option<&'a str>,
+    /// It waits so long before it hears of an incident.
+    pub(super) after: Duration,
 }
 
 impl<'a> From<&'a str> for Way<'a> {
     fn from(id: &'a str) -> Self {
-        Self { id, server: None }
+        Self {
+            id,
+            server: None,
+            after: Duration::ZERO,
+        }
     }
 }
 
@@ -101,6 +107,10 @@ pub(super) struct Queue {
     pub(super) channel: String,
     /// The server that it shares with others.
     server: Option<String>,
+    /// It waits so long before it hears of an incident.
+    after: Duration,
+    /// Incidents that are open and that it has heard of, if it waits.
+    escalated: Vec<Uuid>,
     /// Ascending; all are in the log.
     pub(super) pending: Vec<NoticeId>,
     /// What the delivery under way holds.
@@ -150,6 +160,8 @@ pub(super) struct Saved {
     pending: BTreeMap<String, Vec<NoticeId>>,
     /// By the channels' ids.
     unanswered: BTreeMap<String, Unanswered>,
+    /// By the channels' ids.
+    escalated: BTreeMap<String, Vec<Uuid>>,
 }
 
 impl Saved {
@@ -184,6 +196,7 @@ impl Outbox {
             mut log,
             mut pending,
             mut unanswered,
+            mut escalated,
         } = saved;
         log.sort_by_key(|entry| entry.notice.id);
         log.dedup_by_key(|entry| entry.notice.id);
@@ -200,6 +213,7 @@ impl Outbox {
             let Way {
                 id: channel,
                 server,
+                after,
             } = way.into();
             let mut ids = pending.remove(channel).unwrap_or_default();
             ids.sort_unstable();
@@ -209,6 +223,8 @@ impl Outbox {
             let mut queue = Queue {
                 channel: channel.to_owned(),
                 server: server.map(str::to_owned),
+                after,
+                escalated: escalated.remove(channel).unwrap_or_default(),
                 pending: ids,
                 in_flight: None,
                 failures: 0,
@@ -227,12 +243,15 @@ impl Outbox {
     /// What has to survive a restart.
     pub(super) fn save(&self) -> Saved {
         let queue = |queue: &Queue| (queue.channel.clone(), queue.pending.clone());
+        let escalated = |queue: &Queue| (queue.channel.clone(), queue.escalated.clone());
+        let waits = |queue: &&Queue| !queue.escalated.is_empty();
         let unanswered = |queue: &Queue| Some((queue.channel.clone(), queue.unanswered?));
         Saved {
             next: self.next.0,
             log: self.log.clone(),
             pending: self.queues.iter().map(queue).collect(),
             unanswered: self.queues.iter().filter_map(unanswered).collect(),
+            escalated: self.queues.iter().filter(waits).map(escalated).collect(),
         }
     }
 
@@ -240,6 +259,7 @@ impl Outbox {
     pub(super) fn push(&mut self, incident: Uuid, raised: Timestamp, event: Event) -> NoticeId {
         let id = self.next;
         self.next = NoticeId(id.0.saturating_add(1));
+        let (is_of_incident, is_end) = (event.is_of_incident(), event.is_end());
         let notice = Notice {
             id,
             incident,
@@ -251,11 +271,43 @@ impl Outbox {
             delivered: Vec::new(),
         });
         for queue in &mut self.queues {
+            let waits = queue.after > Duration::ZERO && !queue.escalated.contains(&incident);
+            if is_end {
+                queue.escalated.retain(|known| *known != incident);
+            }
+            if waits && is_of_incident {
+                continue;
+            }
             queue.pending.push(id);
             queue.supersede(&self.log);
         }
         self.forget();
         id
+    }
+
+    /// The channels that wait so long hear of this incident, with all that was raised of it. Gives
+    /// whether one did not know yet.
+    pub(super) fn escalate(&mut self, incident: Uuid, open_for: Duration) -> bool {
+        let of_it = self.log.iter().map(|entry| &entry.notice);
+        let of_it = of_it.filter(|notice| notice.incident == incident);
+        let ids: Vec<NoticeId> = of_it.map(|notice| notice.id).collect();
+        let mut is_news = false;
+        for queue in &mut self.queues {
+            let waits = queue.after > Duration::ZERO && !queue.escalated.contains(&incident);
+            if !waits || open_for < queue.after || ids.is_empty() {
+                continue;
+            }
+            if queue.escalated.len() >= MAX_PENDING {
+                queue.escalated.remove(0);
+            }
+            queue.escalated.push(incident);
+            queue.pending.extend(&ids);
+            queue.pending.sort_unstable();
+            queue.pending.dedup();
+            queue.supersede(&self.log);
+            is_news = true;
+        }
+        is_news
     }
 
     /// The notices before this one exist.

@@ -15,6 +15,7 @@ use crate::config::monitor::Wording;
 use crate::monitor::notice::{Event, Notice, Silence};
 use crate::peer::one_line;
 use outages::Outage;
+pub(super) use render::escaped;
 pub(in crate::monitor) use words::span;
 use words::time;
 
@@ -41,7 +42,9 @@ pub(super) struct Text {
     /// What is being done, and what the reader should do.
     action: Option<String>,
     /// Where to look.
-    page: Option<Url>,
+    pub(super) page: Option<Url>,
+    /// Where to acknowledge it.
+    pub(super) acknowledge: Option<Url>,
 }
 
 /// What a message is about, by its newest news.
@@ -70,7 +73,10 @@ impl Text {
     /// the message may be late.
     pub(super) fn new(message: &Message, wording: &Wording) -> Self {
         match message {
-            Message::Notices(sending) => Self::of_notices(sending, wording),
+            Message::Notices(sending) => Self {
+                acknowledge: sending.acknowledge.clone(),
+                ..Self::of_notices(sending, wording)
+            },
             Message::Test => Self::test(wording),
         }
     }
@@ -93,6 +99,7 @@ impl Text {
             facts: Vec::new(),
             action: None,
             page: wording.page.clone(),
+            acknowledge: None,
         }
     }
 
@@ -186,6 +193,7 @@ impl Speaker<'_> {
             facts: Vec::new(),
             action: None,
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
     }
 
@@ -230,6 +238,7 @@ impl Speaker<'_> {
             facts: self.facts(last),
             action: self.wording.action.clone().filter(|_| is_down),
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
     }
 

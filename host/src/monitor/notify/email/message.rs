@@ -116,6 +116,7 @@ mod tests {
 
     fn config() -> Email {
         Email {
+            after: std::time::Duration::ZERO,
             recipients: ["Jane Doe <jane@lco.cl>", "\"Pérez, Ñ.\" <perez@lco.cl>"]
                 .map(|recipient| recipient.parse().unwrap())
                 .to_vec(),

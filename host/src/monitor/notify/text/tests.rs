@@ -396,6 +396,7 @@ fn the_domes_state_is_never_a_guess() {
 #[test]
 fn what_is_delivered_late_says_of_when_it_is() {
     let late = Sending {
+        acknowledge: None,
         notices: vec![of_trouble(Event::Held, trouble())],
         at: Some(at("2025-06-01T03:30:00Z")),
     };

@@ -113,6 +113,7 @@ impl Speaker<'_> {
             facts: self.trouble_facts(last),
             action: None,
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
     }
 
