@@ -12,7 +12,7 @@ use lvmbeat_core::alarm;
 use reqwest::Url;
 
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
-use super::{Email, EmailTls, Format, Monitor, Slack, Webhook, Wording, quiet};
+use super::{Email, EmailTls, Format, Monitor, Schedule, Slack, Webhook, Wording, quiet};
 use crate::config::at::At;
 use crate::config::faults::Faults;
 use crate::config::given::{Given, Reader};
@@ -97,6 +97,8 @@ pub(super) fn check(
             )
             .filter(|_| raw.held_alerts.unwrap_or(true)),
         quiet: faults.keep(quiet),
+        test_at: faults.keep(schedule(at, "monitor.test_at", raw.test_at)),
+        summary_at: faults.keep(schedule(at, "monitor.summary_at", raw.summary_at)),
         ping_token: faults.keep(token(
             "LVMBEAT_PING_TOKEN",
             "monitor.ping_token",
@@ -165,6 +167,18 @@ fn impossible(at: At<'_>, error: alarm::ConfigError) -> ConfigError {
         alarm::ConfigError::ZeroReminder => ("monitor.remind_every", "raise it, or leave it out"),
     };
     at.error(key, error.to_string(), remedy)
+}
+
+fn schedule(at: At<'_>, key: &str, given: Option<String>) -> Result<Option<Schedule>, ConfigError> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let schedule = Schedule::parse(&given).ok_or_else(|| {
+        let remedy =
+            "give a time in quotes, with a day if it is once a week: \"09:00\", \"mon 12:00\"";
+        at.error(key, format!("{given:?} is not a time"), remedy)
+    });
+    schedule.map(Some)
 }
 
 /// How long a channel waits before it is notified; none by default.

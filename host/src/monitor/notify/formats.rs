@@ -113,7 +113,7 @@ fn is_on(about: About) -> Option<bool> {
             Some(true)
         }
         About::Up | About::Released => Some(false),
-        About::EnabledAgain => None,
+        About::EnabledAgain | About::ScheduledTest | About::Summary => None,
     }
 }
 
