@@ -8,6 +8,7 @@ mod check;
 pub(super) mod effective;
 mod quiet;
 pub(super) mod raw;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use lvmbeat_core::alarm;
 use reqwest::Url;
 
 pub use quiet::Quiet;
+pub use schedule::Schedule;
 
 use super::at::At;
 use super::faults::Faults;
@@ -57,6 +59,10 @@ pub struct Monitor {
     pub remind_every: Option<Duration>,
     /// When nobody is alerted.
     pub quiet: Vec<Quiet>,
+    /// When a test message is sent by every channel.
+    pub test_at: Option<Schedule>,
+    /// When a summary is.
+    pub summary_at: Option<Schedule>,
     /// Who may beat; anybody if there is none.
     pub ping_token: Option<Secret>,
     /// Who may change and send; anybody if there is none.

@@ -17,6 +17,7 @@ use super::incidents::{Incidents, LinkToken, Which};
 use super::notice::{Event, Notice, Silence};
 use super::notify::{Channel, Failure, Undelivered};
 use super::outbox::{Delivery, Outbox, Queue, Way};
+use super::routine::{self, Routine};
 use super::saved::{Loaded, Saved};
 use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
 use crate::clock::{Moment, seconds};
@@ -39,6 +40,7 @@ pub(super) struct Memory {
     held: Held,
     incidents: Incidents,
     quiet: Vec<Quiet>,
+    routine: Routine,
     /// The actor's farewell, if nothing was heard since.
     farewell: Option<String>,
     state: State,
@@ -121,6 +123,7 @@ impl Memory {
             held,
             incidents,
             quiet: config.quiet.clone(),
+            routine: Routine::restore(config, saved.routine, at.wall),
             farewell: saved.farewell,
             since: match state {
                 State::Waiting => saved.since.or(Some(at.wall)),
@@ -151,6 +154,7 @@ impl Memory {
             held: self.held.save(at.now),
             incidents: self.incidents.save(at.now),
             threads: BTreeMap::new(),
+            routine: self.routine.save(),
             farewell: self.farewell.clone(),
             since: self.since,
             last_seen: self.last_seen,
@@ -196,6 +200,7 @@ impl Memory {
         while let Some(news) = self.held.check(may_raise, at) {
             self.tell(news, at);
         }
+        self.routine(at);
         if !may_raise {
             return false;
         }
@@ -211,6 +216,23 @@ impl Memory {
             }
         }
         is_news
+    }
+
+    /// What is sent at its time whether or not anything is wrong.
+    fn routine(&mut self, at: Moment) {
+        if self.routine.test(at.wall) {
+            tracing::info!("the scheduled test message is sent");
+            self.outbox.push(Uuid::new_v4(), at.wall, Event::Test);
+        }
+        if let Some(from) = self.routine.summary(at.wall) {
+            let mut summary = routine::summary(self.outbox.log(), from, at.wall);
+            summary.open = self.incidents.view().len();
+            summary.last_seen = self.last_seen;
+            let failing = self.outbox.queues().iter();
+            summary.failing = failing.filter(|queue| queue.failures > 0).count();
+            let event = Event::Summary(summary);
+            self.outbox.push(Uuid::new_v4(), at.wall, event);
+        }
     }
 
     /// When alarms are raised again, if this is a time of the day at which they are not.
@@ -412,7 +434,11 @@ impl Memory {
                 by_hand = silence.by_hand,
                 "all-clear: the observatory is heard"
             ),
-            Event::Held(_) | Event::HeldReminder(_) | Event::Released(_) => {}
+            Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_)
+            | Event::Test
+            | Event::Summary(_) => {}
             Event::EnabledAgain => {
                 tracing::info!(
                     "alarms are enabled again: the time for which they were disabled is over"

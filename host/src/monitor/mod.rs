@@ -17,6 +17,7 @@ pub mod notify;
 mod outbox;
 pub mod page;
 mod ping;
+mod routine;
 mod saved;
 mod saving;
 mod store;

@@ -21,6 +21,8 @@
 //! incidents are given up, from the second-oldest on: the oldest may end an alarm that the channel
 //! has delivered, and the newest says how things are.
 
+mod escalation;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -177,7 +179,7 @@ impl Saved {
                 Event::Held(trouble) | Event::HeldReminder(trouble) | Event::Released(trouble) => {
                     trouble.texts().for_each(clean);
                 }
-                Event::EnabledAgain => {}
+                Event::EnabledAgain | Event::Test | Event::Summary(_) => {}
             }
         }
     }
@@ -283,31 +285,6 @@ impl Outbox {
         }
         self.forget();
         id
-    }
-
-    /// The channels that wait so long hear of this incident, with all that was raised of it. Gives
-    /// whether one did not know yet.
-    pub(super) fn escalate(&mut self, incident: Uuid, open_for: Duration) -> bool {
-        let of_it = self.log.iter().map(|entry| &entry.notice);
-        let of_it = of_it.filter(|notice| notice.incident == incident);
-        let ids: Vec<NoticeId> = of_it.map(|notice| notice.id).collect();
-        let mut is_news = false;
-        for queue in &mut self.queues {
-            let waits = queue.after > Duration::ZERO && !queue.escalated.contains(&incident);
-            if !waits || open_for < queue.after || ids.is_empty() {
-                continue;
-            }
-            if queue.escalated.len() >= MAX_PENDING {
-                queue.escalated.remove(0);
-            }
-            queue.escalated.push(incident);
-            queue.pending.extend(&ids);
-            queue.pending.sort_unstable();
-            queue.pending.dedup();
-            queue.supersede(&self.log);
-            is_news = true;
-        }
-        is_news
     }
 
     /// The notices before this one exist.
@@ -589,6 +566,9 @@ fn is_superseded(notice: &Notice, earlier: &[&Notice], later: &[&Notice]) -> boo
         Event::EnabledAgain => later
             .iter()
             .any(|other| matches!(other.event, Event::EnabledAgain)),
+        Event::Test => later.iter().any(|other| other.event == Event::Test),
+        // Each tells of another time.
+        Event::Summary(_) => false,
         // How it began.
         Event::Down(_) | Event::Held(_)
             if !earlier

@@ -116,7 +116,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn routine(sent: Sent, wall: &str) -> Routine {
+    fn made(sent: Sent, wall: &str) -> Routine {
         let config = Monitor {
             test_at: Schedule::parse("thu 12:00"),
             summary_at: Schedule::parse("09:00"),
@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn each_is_sent_once_at_its_time_and_after_a_restart_not_again() {
-        let mut routine = self::routine(Sent::default(), "2026-01-01T08:00:00Z");
+        let mut routine = made(Sent::default(), "2026-01-01T08:00:00Z");
         assert_eq!(routine.summary(at("2026-01-01T08:59:59Z")), None);
         let from = routine.summary(at("2026-01-01T09:00:01Z"));
         assert_eq!(from, Some(at("2026-01-01T08:00:00Z")));
         assert!(!routine.test(at("2026-01-01T11:59:59Z")));
         assert!(routine.test(at("2026-01-01T12:00:00Z")));
-        let mut routine = self::routine(routine.save(), "2026-01-01T12:00:10Z");
+        let mut routine = made(routine.save(), "2026-01-01T12:00:10Z");
         assert!(!routine.test(at("2026-01-02T12:00:10Z")));
         let from = routine.summary(at("2026-01-02T09:00:00Z"));
         assert_eq!(from, Some(at("2026-01-01T09:00:00Z")));
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn what_was_missed_for_long_is_left_out_and_a_clock_that_was_wrong_puts_nothing_off() {
-        let sent = self::routine(Sent::default(), "2036-01-01T08:00:00Z").save();
-        let mut routine = self::routine(sent, "2026-01-01T08:00:00Z");
+        let sent = made(Sent::default(), "2036-01-01T08:00:00Z").save();
+        let mut routine = made(sent, "2026-01-01T08:00:00Z");
         assert!(!routine.test(at("2026-01-01T18:00:00Z")));
         assert!(routine.test(at("2026-01-08T17:59:00Z")));
     }

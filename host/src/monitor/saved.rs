@@ -14,6 +14,7 @@ use super::history::History;
 use super::incidents;
 use super::notify::Thread;
 use super::outbox;
+use super::routine;
 use crate::peer::{self, Secrets};
 use crate::report::Report;
 
@@ -40,6 +41,8 @@ pub(super) struct Saved {
     #[serde(default)]
     pub(super) threads: BTreeMap<String, Vec<Thread>>,
     #[serde(default)]
+    pub(super) routine: routine::Sent,
+    #[serde(default)]
     pub(super) farewell: Option<String>,
     #[serde(default)]
     pub(super) since: Option<Timestamp>,
@@ -65,6 +68,7 @@ impl Saved {
             clearing: clearing::Saved::default(),
             held: None,
             incidents: Vec::new(),
+            routine: routine::Sent::default(),
             threads: BTreeMap::new(),
             farewell: None,
             since: None,

@@ -58,6 +58,8 @@ pub(super) fn config() -> Monitor {
         attention: Duration::from_secs(2),
         remind_every: None,
         quiet: Vec::new(),
+        test_at: None,
+        summary_at: None,
         ping_token: None,
         admin_token: None,
         trusted_proxies: Vec::new(),
@@ -187,6 +189,8 @@ fn kind(notice: &Notice) -> &'static str {
         Event::Held(_) => "held",
         Event::HeldReminder(_) => "held reminder",
         Event::Released(_) => "released",
+        Event::Test => "test",
+        Event::Summary(_) => "summary",
         Event::EnabledAgain => "enabled again",
     }
 }

@@ -12,7 +12,7 @@ use lvmbeat_core::alarm;
 use reqwest::Url;
 
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
-use super::{Email, EmailTls, Format, Monitor, Slack, Webhook, Wording, quiet};
+use super::{Email, EmailTls, Format, Monitor, Schedule, Slack, Webhook, Wording, quiet};
 use crate::config::at::At;
 use crate::config::faults::Faults;
 use crate::config::given::{Given, Reader};
@@ -43,13 +43,9 @@ pub(super) fn check(
     let listen = read
         .text("LVMBEAT_LISTEN", "monitor.listen", raw.listen)
         .and_then(|given| given.map_or(Ok(health::MONITOR), |given| given.socket()));
-    let time_zone = read
-        .text("LVMBEAT_TIME_ZONE", "monitor.time_zone", raw.time_zone)
-        .and_then(|given| {
-            let default = || read.key("monitor.time_zone", "America/Santiago");
-            time_zone(&given.unwrap_or_else(default))
-        });
-    let time_zone = faults.note(time_zone).unwrap_or(TimeZone::UTC);
+    let time_zone = faults
+        .note(zone(read, raw.time_zone))
+        .unwrap_or(TimeZone::UTC);
     let quiet = quiet::read(read, raw.quiet.unwrap_or_default(), &time_zone);
     let token = |name, key, file: Option<PathBuf>| {
         let given = read.secret(Some(name), key, None, file.as_deref())?;
@@ -93,13 +89,10 @@ pub(super) fn check(
             raw.remind_every,
         )),
         clear_after: faults.keep(clear_after(at, raw.clear_after, alert_after)),
-        held_after: faults
-            .keep(
-                at.seconds("monitor.held_after", raw.held_after, 20.0)
-                    .map(Some),
-            )
-            .filter(|_| raw.held_alerts.unwrap_or(true)),
+        held_after: faults.keep(held_after(at, raw.held_after, raw.held_alerts)),
         quiet: faults.keep(quiet),
+        test_at: faults.keep(schedule(at, "monitor.test_at", raw.test_at)),
+        summary_at: faults.keep(schedule(at, "monitor.summary_at", raw.summary_at)),
         ping_token: faults.keep(token(
             "LVMBEAT_PING_TOKEN",
             "monitor.ping_token",
@@ -143,6 +136,23 @@ pub(super) fn check(
     Ok(monitor)
 }
 
+/// Where times of the day are, unless they say otherwise.
+fn zone(read: Reader<'_>, given: Option<String>) -> Result<TimeZone, ConfigError> {
+    let given = read.text("LVMBEAT_TIME_ZONE", "monitor.time_zone", given)?;
+    let default = || read.key("monitor.time_zone", "America/Santiago");
+    time_zone(&given.unwrap_or_else(default))
+}
+
+/// `None`: people are not alerted of it.
+fn held_after(
+    at: At<'_>,
+    after: Option<f64>,
+    alerts: Option<bool>,
+) -> Result<Option<Duration>, ConfigError> {
+    let after = at.seconds("monitor.held_after", after, 20.0)?;
+    Ok(Some(after).filter(|_| alerts.unwrap_or(true)))
+}
+
 /// Zero is possible. By default not longer than it takes to alarm.
 fn clear_after(
     at: At<'_>,
@@ -168,6 +178,18 @@ fn impossible(at: At<'_>, error: alarm::ConfigError) -> ConfigError {
         alarm::ConfigError::ZeroReminder => ("monitor.remind_every", "raise it, or leave it out"),
     };
     at.error(key, error.to_string(), remedy)
+}
+
+fn schedule(at: At<'_>, key: &str, given: Option<String>) -> Result<Option<Schedule>, ConfigError> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let schedule = Schedule::parse(&given).ok_or_else(|| {
+        let remedy =
+            "give a time in quotes, with a day if it is once a week: \"09:00\", \"mon 12:00\"";
+        at.error(key, format!("{given:?} is not a time"), remedy)
+    });
+    schedule.map(Some)
 }
 
 /// How long a channel waits before it is notified; none by default.

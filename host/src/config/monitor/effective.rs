@@ -33,6 +33,8 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
         clear_after: Some(monitor.clear_after.as_secs_f64()),
         held_alerts: Some(monitor.held_after.is_some()),
         held_after: monitor.held_after.map(|after| after.as_secs_f64()),
+        test_at: monitor.test_at.map(|at| at.to_string()),
+        summary_at: monitor.summary_at.map(|at| at.to_string()),
         quiet: Some(monitor.quiet.iter().map(quiet).collect()),
         delivery_timeout: Some(monitor.delivery_timeout.as_secs_f64()),
         trusted_proxies: Some(networks.collect()),

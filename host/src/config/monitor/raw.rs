@@ -19,6 +19,8 @@ pub(in crate::config) struct RawMonitor {
     pub held_alerts: Option<bool>,
     pub held_after: Option<f64>,
     pub quiet: Option<Vec<RawQuiet>>,
+    pub test_at: Option<String>,
+    pub summary_at: Option<String>,
     pub delivery_timeout: Option<f64>,
     pub ping_token_file: Option<PathBuf>,
     pub admin_token_file: Option<PathBuf>,

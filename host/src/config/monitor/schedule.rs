@@ -81,7 +81,11 @@ mod tests {
             ("Fri 10:00", "2025-12-26T13:00:00Z"),
         ] {
             let schedule = Schedule::parse(text).unwrap();
-            assert_eq!(schedule.last(now, &zone).unwrap().to_string(), last, "{text}");
+            assert_eq!(
+                schedule.last(now, &zone).unwrap().to_string(),
+                last,
+                "{text}"
+            );
             assert_eq!(Schedule::parse(&schedule.to_string()), Some(schedule));
         }
         for nonsense in ["", "noon", "25:00", "moon 10:00", "mon tue 10:00"] {

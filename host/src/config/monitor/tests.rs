@@ -162,7 +162,7 @@ monitor:
     let again = parse(&effective(&monitor)).unwrap();
     assert_eq!(
         effective(&again).lines().count(),
-        effective(&monitor).lines().count() - 4,
+        effective(&monitor).lines().count() - 5,
         "slack, which has no token there"
     );
 }

@@ -121,7 +121,7 @@ async fn ask(
                 p { "People were alerted at " (begun) ". After this nobody is reminded or called for it any more; that it is over is told all the same." }
                 form method="post" { button.primary type="submit" { "Acknowledge it" } }
             };
-            page("Acknowledge the alert?", question, &root).into_response()
+            page("Acknowledge the alert?", &question, &root).into_response()
         }
         _ => spent(&root),
     }
@@ -143,7 +143,7 @@ async fn by_link(
                 p role="status" { "Nobody is reminded or called for it any more." }
                 @if let Some(warning) = forgotten(&done) { p { (warning) } }
             };
-            page("Acknowledged", said, &root).into_response()
+            page("Acknowledged", &said, &root).into_response()
         }
     }
 }
@@ -152,11 +152,11 @@ fn spent(root: &Root) -> Response {
     let said = html! {
         p role="status" { "This link does nothing any more: the alert was acknowledged, or it is over." }
     };
-    let page = page("Nothing to acknowledge", said, root);
+    let page = page("Nothing to acknowledge", &said, root);
     (StatusCode::NOT_FOUND, page).into_response()
 }
 
-fn page(title: &str, content: Markup, root: &Root) -> Markup {
+fn page(title: &str, content: &Markup, root: &Root) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

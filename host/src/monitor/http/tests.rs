@@ -52,6 +52,8 @@ fn config() -> Monitor {
         attention: Duration::from_secs(5),
         remind_every: None,
         quiet: Vec::new(),
+        test_at: None,
+        summary_at: None,
         ping_token: None,
         admin_token: None,
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],

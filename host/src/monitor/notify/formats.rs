@@ -113,7 +113,7 @@ fn is_on(about: About) -> Option<bool> {
             Some(true)
         }
         About::Up | About::Released => Some(false),
-        About::EnabledAgain => None,
+        About::EnabledAgain | About::ScheduledTest | About::Summary => None,
     }
 }
 
@@ -192,8 +192,12 @@ fn ntfy(text: &Text, url: &Url) -> Post {
     }
     let (priority, tag) = match text.about {
         About::Test => (3, "test_tube"),
-        about if is_on(about) == Some(true) => (5, "rotating_light"),
-        _ => (3, "white_check_mark"),
+        About::Down | About::Reminder | About::Held | About::HeldReminder => (5, "rotating_light"),
+        About::Up
+        | About::Released
+        | About::EnabledAgain
+        | About::ScheduledTest
+        | About::Summary => (3, "white_check_mark"),
     };
     let actions: Vec<Value> = links(text)
         .into_iter()

@@ -64,8 +64,12 @@ pub(super) enum About {
     Released,
     /// The time is over for which alarms were disabled.
     EnabledAgain,
-    /// Nothing: it is a test.
+    /// Nothing: somebody has asked for a test.
     Test,
+    /// Nothing: it is the test that is sent from time to time.
+    ScheduledTest,
+    /// What happened since the last one.
+    Summary,
 }
 
 impl Text {
@@ -85,7 +89,11 @@ impl Text {
     pub(super) fn calls(&self) -> bool {
         match self.about {
             About::Down | About::Reminder | About::Held | About::HeldReminder | About::Test => true,
-            About::Up | About::Released | About::EnabledAgain => false,
+            About::Up
+            | About::Released
+            | About::EnabledAgain
+            | About::ScheduledTest
+            | About::Summary => false,
         }
     }
 
@@ -116,9 +124,7 @@ impl Text {
             now: sending.at,
         };
         let troubles = troubles::of(notices);
-        let newest = notices
-            .iter()
-            .rfind(|notice| notice.event != Event::EnabledAgain);
+        let newest = notices.iter().rfind(|notice| notice.event.is_of_incident());
         let is_trouble = newest.is_some_and(|newest| newest.event.is_trouble());
         match (outages.split_last(), troubles.split_last()) {
             (outages, Some((last, earlier))) if is_trouble => {
@@ -143,7 +149,11 @@ impl Text {
                 }
                 text
             }
-            (None, _) => speaker.enabled_again(enabled_again),
+            (None, _) => notices
+                .iter()
+                .rev()
+                .find_map(|notice| speaker.routine(notice))
+                .unwrap_or_else(|| speaker.enabled_again(enabled_again)),
         }
     }
 }
@@ -195,6 +205,52 @@ impl Speaker<'_> {
             page: self.wording.page.clone(),
             acknowledge: None,
         }
+    }
+
+    /// What is sent at its time whether or not anything is wrong.
+    fn routine(&self, notice: &Notice) -> Option<Text> {
+        let (about, subject, headline) = match &notice.event {
+            Event::Test => (
+                About::ScheduledTest,
+                "TEST: this channel of the lvmbeat monitor works".to_owned(),
+                "This is the scheduled test message. If the next one does not arrive, this channel is dead.".to_owned(),
+            ),
+            Event::Summary(summary) => {
+                let alerts = summary.silences.saturating_add(summary.held);
+                let heard = summary.last_seen.map_or_else(|| "never".to_owned(), |at| self.time(at));
+                let subject = match (alerts, summary.open) {
+                    (0, 0) => format!("{}: no alerts", self.name),
+                    (alerts, open) => format!("{}: {alerts} alerts, {open} open", self.name),
+                };
+                let headline = format!(
+                    "From {} to {}: {} alarms because the observatory was silent, {} because the dome was about to close; {} open now. Last heard: {heard}. Channels that fail: {}.",
+                    self.time(summary.from),
+                    self.time(summary.to),
+                    summary.silences,
+                    summary.held,
+                    summary.open,
+                    summary.failing,
+                );
+                (About::Summary, subject, headline)
+            }
+            Event::Down(_)
+            | Event::Reminder(_)
+            | Event::Up(_)
+            | Event::EnabledAgain
+            | Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_) => return None,
+        };
+        Some(Text {
+            about,
+            subject,
+            headline,
+            notes: Vec::new(),
+            facts: Vec::new(),
+            action: None,
+            page: self.wording.page.clone(),
+            acknowledge: None,
+        })
     }
 
     /// The last outage, and in short what was before it.

@@ -34,7 +34,7 @@ pub(super) struct Webhook {
 #[derive(Serialize, ToSchema, Debug)]
 pub struct Posted<'a> {
     /// What it is about, by its newest news: `down`, `reminder`, `up`, `held`, `held_reminder`,
-    /// `released`, `enabled_again` or `test`.
+    /// `released`, `enabled_again`, `summary` or `test`.
     pub kind: &'static str,
     /// The subject that an e-mail has: "LCO internet is down".
     pub subject: &'a str,
@@ -107,7 +107,8 @@ impl Channel for Webhook {
                 About::HeldReminder => "held_reminder",
                 About::Released => "released",
                 About::EnabledAgain => "enabled_again",
-                About::Test => "test",
+                About::Test | About::ScheduledTest => "test",
+                About::Summary => "summary",
             },
             subject: &text.subject,
             text: &text.plain(),

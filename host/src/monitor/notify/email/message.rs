@@ -83,7 +83,7 @@ fn thread(message: &Message, from: &Mailbox) -> Thread {
         };
     };
     // What alarms are about goes before that they are enabled again.
-    let is_outage = |notice: &&Notice| notice.event != Event::EnabledAgain;
+    let is_outage = |notice: &&Notice| notice.event.is_of_incident();
     let newest = notices.iter().rfind(is_outage).or(notices.last());
     let Some(newest) = newest else {
         // Never empty; an id of its own is right for anything.
@@ -101,7 +101,7 @@ fn thread(message: &Message, from: &Mailbox) -> Thread {
             id: own,
             answers: Some(alert),
         },
-        Event::EnabledAgain => Thread {
+        Event::EnabledAgain | Event::Test | Event::Summary(_) => Thread {
             id: own,
             answers: None,
         },

@@ -203,6 +203,8 @@ fn what_is_done_by_hand_says_so() {
             Event::Up(_) => Event::Up(by_hand),
             Event::Reminder(_)
             | Event::EnabledAgain
+            | Event::Test
+            | Event::Summary(_)
             | Event::Held(_)
             | Event::HeldReminder(_)
             | Event::Released(_) => panic!("not by hand"),

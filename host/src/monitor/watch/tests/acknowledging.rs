@@ -140,3 +140,28 @@ async fn what_began_before_a_quiet_time_ends_in_it() {
     after(2000).await;
     assert_eq!(station.first.delivered(), [["down"], ["up"]]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn m2_m4_a_scheduled_test_and_a_summary_come_by_every_channel_once() {
+    let text = "monitor: {test_at: '03:20', summary_at: '03:30', time_zone: UTC}";
+    let parsed = Monitor::parse("", text, &|_| None).unwrap();
+    let mut station = Station::with_file(
+        Monitor {
+            test_at: parsed.test_at,
+            summary_at: parsed.summary_at,
+            ..config()
+        },
+        None,
+    )
+    .await;
+    station.first.does(Does::Fail);
+    station.beats(1200).await;
+    // A channel that is dead is seen as that.
+    assert!(station.view().channels[0].failures > 0);
+    station.kill().await;
+    station.start().await;
+    station.first.does(Does::Deliver);
+    station.beats(1200).await;
+    assert_eq!(station.first.delivered().concat(), ["test", "summary"]);
+    assert_eq!(station.second.delivered(), [["test"], ["summary"]]);
+}
