@@ -35,6 +35,8 @@ pub struct Post {
     pub at: Instant,
     /// The notices in it, oldest first: number and kind.
     pub notices: Vec<(u64, String)>,
+    /// Where it can be acknowledged, if it says so.
+    pub link: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -114,6 +116,12 @@ impl Hook {
         lock(&self.posts).clone()
     }
 
+    /// The links by which what was posted can be acknowledged.
+    pub fn links(&self) -> Vec<String> {
+        let posts = self.posts().into_iter();
+        posts.filter_map(|post| post.link).collect()
+    }
+
     /// The kinds of what it took, by posts.
     pub fn notified(&self) -> Vec<String> {
         let posts = self.posts();
@@ -167,6 +175,7 @@ async fn exchange(
         posts.push(Post {
             at: Instant::now(),
             notices: notices(&request.body),
+            link: link(&request.body),
             outcome: Outcome::Held,
         });
         posts.len() - 1
@@ -206,6 +215,11 @@ async fn decide(answer: &mut watch::Receiver<Answer>) -> u16 {
             }
         }
     }
+}
+
+fn link(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).expect("a post is JSON");
+    body["acknowledge"].as_str().map(str::to_owned)
 }
 
 fn notices(body: &[u8]) -> Vec<(u64, String)> {

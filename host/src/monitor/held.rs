@@ -201,9 +201,14 @@ impl Held {
         Some(News::Begun(incident, going.story.clone()))
     }
 
+    /// Whether it seems to be over; for how long that lasts is not known yet.
+    pub(super) fn seems_over(&self) -> bool {
+        let over = |going: &Going| going.over.is_some();
+        self.trouble.as_ref().is_some_and(over)
+    }
+
     /// The incident that people were told of and that is not over.
-    #[cfg(test)]
-    fn incident(&self) -> Option<Uuid> {
+    pub(super) fn incident(&self) -> Option<Uuid> {
         self.trouble.as_ref()?.told
     }
 

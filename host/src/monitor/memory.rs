@@ -1,5 +1,6 @@
 //! Everything that the monitor knows, owned by its one loop. Pure: no I/O, time is an argument.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,15 @@ use uuid::Uuid;
 use super::clearing::{self, Clearing};
 use super::held::{Held, Limits, News};
 use super::history::History;
-use super::notice::{Event, Silence};
+use super::incidents::{Incidents, LinkToken, Which};
+use super::notice::{Event, Notice, Silence};
 use super::notify::{Channel, Failure, Undelivered};
 use super::outbox::{Delivery, Outbox, Queue, Way};
+use super::routine::{self, Routine};
 use super::saved::{Loaded, Saved};
 use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
 use crate::clock::{Moment, seconds};
-use crate::config::monitor::Monitor;
+use crate::config::monitor::{Monitor, Quiet};
 use crate::config::{core_duration, std_duration};
 use crate::report::{Dome, Report, before};
 
@@ -35,6 +38,9 @@ pub(super) struct Memory {
     incident: Option<Uuid>,
     clearing: Clearing,
     held: Held,
+    incidents: Incidents,
+    quiet: Vec<Quiet>,
+    routine: Routine,
     /// The actor's farewell, if nothing was heard since.
     farewell: Option<String>,
     state: State,
@@ -85,7 +91,9 @@ impl Memory {
         // The one thing that the wall clock has a say in: how long the monitor was not running. If
         // it is wrong, a timed disable ends early or late.
         let not_running = at.wall.duration_since(saved.wall).max(SignedDuration::ZERO);
-        let not_running = core_duration(not_running.unsigned_abs());
+        let not_running = not_running.unsigned_abs();
+        let mut incidents = Incidents::restore(saved.incidents, not_running, at.now);
+        let not_running = core_duration(not_running);
         let alarm = Alarm::restore(thresholds, saved.alarm.aged(not_running), at.now);
         let clear_after = core_duration(config.clear_after);
         let clearing = Clearing::restore(clear_after, saved.clearing, at.now);
@@ -104,10 +112,18 @@ impl Memory {
             );
         }
         let state = alarm.status(at.now).state;
+        let incident = saved.incident.filter(|_| waits || state == State::Down);
+        // Those that an earlier version has raised.
+        for open in incident.into_iter().chain(held.incident()) {
+            incidents.begin(open, at);
+        }
         Self {
-            incident: saved.incident.filter(|_| waits || state == State::Down),
+            incident,
             clearing,
             held,
+            incidents,
+            quiet: config.quiet.clone(),
+            routine: Routine::restore(config, saved.routine, at.wall),
             farewell: saved.farewell,
             since: match state {
                 State::Waiting => saved.since.or(Some(at.wall)),
@@ -136,6 +152,9 @@ impl Memory {
             incident: self.incident,
             clearing: self.clearing.save(),
             held: self.held.save(at.now),
+            incidents: self.incidents.save(at.now),
+            threads: BTreeMap::new(),
+            routine: self.routine.save(),
             farewell: self.farewell.clone(),
             since: self.since,
             last_seen: self.last_seen,
@@ -168,16 +187,74 @@ impl Memory {
     }
 
     /// Decides whether people have to be notified (M1). Nothing, if it never alerts by itself.
-    pub(super) fn check(&mut self, at: Moment) {
-        if self.alerts {
+    /// Gives whether a channel has to hear of something that others know.
+    pub(super) fn check(&mut self, at: Moment) -> bool {
+        let is_quiet = self.quiet_until(at.wall).is_some();
+        if self.alerts && !is_quiet {
             while let Some(notification) = self.alarm.check(at.now) {
                 self.raise(notification, at);
             }
         }
-        let may_raise = self.alerts && self.alarm.status(at.now).mode.is_enabled();
+        let is_enabled = self.alarm.status(at.now).mode.is_enabled();
+        let may_raise = self.alerts && is_enabled && !is_quiet;
         while let Some(news) = self.held.check(may_raise, at) {
             self.tell(news, at);
         }
+        self.routine(at);
+        if !may_raise {
+            return false;
+        }
+        // What seems to be over calls nobody else.
+        let silence = self
+            .incident
+            .filter(|_| self.clearing.waits_since().is_none());
+        let held = self.held.incident().filter(|_| !self.held.seems_over());
+        let mut is_news = false;
+        for (incident, open_for) in self.incidents.unseen(at.now) {
+            if [silence, held].contains(&Some(incident)) {
+                is_news |= self.outbox.escalate(incident, open_for);
+            }
+        }
+        is_news
+    }
+
+    /// What is sent at its time whether or not anything is wrong.
+    fn routine(&mut self, at: Moment) {
+        if self.routine.test(at.wall) {
+            tracing::info!("the scheduled test message is sent");
+            self.outbox.push(Uuid::new_v4(), at.wall, Event::Test);
+        }
+        if let Some(from) = self.routine.summary(at.wall) {
+            let mut summary = routine::summary(self.outbox.log(), from, at.wall);
+            summary.open = self.incidents.view().len();
+            summary.last_seen = self.last_seen;
+            let failing = self.outbox.queues().iter();
+            summary.failing = failing.filter(|queue| queue.failures > 0).count();
+            let event = Event::Summary(summary);
+            self.outbox.push(Uuid::new_v4(), at.wall, event);
+        }
+    }
+
+    /// When alarms are raised again, if this is a time of the day at which they are not.
+    fn quiet_until(&self, wall: Timestamp) -> Option<Timestamp> {
+        let ends = self.quiet.iter().filter_map(|quiet| quiet.until(wall));
+        ends.max()
+    }
+
+    /// Somebody has seen these incidents: nobody is reminded of them or called for them any more.
+    pub(super) fn acknowledge(&mut self, which: &Which, at: Moment) -> Vec<Uuid> {
+        let acknowledged = self.incidents.acknowledge(which, at);
+        for incident in &acknowledged {
+            tracing::info!(%incident, "the incident is acknowledged");
+        }
+        acknowledged
+    }
+
+    /// The incident that these notices are about at last, with the secret of its link, if nobody
+    /// has acknowledged it.
+    pub(super) fn link(&self, notices: &[Notice]) -> Option<(Uuid, &LinkToken)> {
+        let incident = notices.last()?.incident;
+        Some((incident, self.incidents.link(incident)?))
     }
 
     fn tell(&mut self, news: News, at: Moment) {
@@ -185,14 +262,17 @@ impl Memory {
             News::Begun(incident, trouble) => {
                 let causes = trouble.causes_in_words();
                 tracing::warn!(%incident, causes, "alarm: the dome heartbeat is withheld");
+                self.incidents.begin(incident, at);
                 (incident, Event::Held(Box::new(trouble)))
             }
+            News::GoesOn(incident, _) if self.incidents.is_acknowledged(incident) => return,
             News::GoesOn(incident, trouble) => {
                 tracing::warn!(%incident, "reminder: the dome heartbeat is still withheld");
                 (incident, Event::HeldReminder(Box::new(trouble)))
             }
             News::Over(incident, trouble) => {
                 tracing::info!(%incident, "all-clear: the dome is not about to close any more");
+                self.incidents.end(incident);
                 (incident, Event::Released(Box::new(trouble)))
             }
         };
@@ -321,17 +401,21 @@ impl Memory {
                 let silence = self.silence(silence, by_hand);
                 // Also one that is forced while people know already: it is an alarm of its own, and
                 // its e-mail must not be taken for a copy of the first one.
-                self.incident = None;
-                (self.incident(), Event::Down(silence))
+                if let Some(before) = self.incident.take() {
+                    self.incidents.end(before);
+                }
+                let incident = self.incident();
+                self.incidents.begin(incident, at);
+                (incident, Event::Down(silence))
             }
+            Notification::Reminder { .. } if self.is_acknowledged() => return,
             Notification::Reminder { silence, .. } => {
                 let silence = self.silence(silence, false);
                 (self.incident(), Event::Reminder(silence))
             }
             Notification::Up { silence, by_hand } => {
                 let silence = self.silence(silence, by_hand);
-                let incident = self.incident.take();
-                (incident.unwrap_or_else(Uuid::new_v4), Event::Up(silence))
+                (self.incident_ends(), Event::Up(silence))
             }
             Notification::EnabledAgain => (Uuid::new_v4(), Event::EnabledAgain),
         };
@@ -350,7 +434,11 @@ impl Memory {
                 by_hand = silence.by_hand,
                 "all-clear: the observatory is heard"
             ),
-            Event::Held(_) | Event::HeldReminder(_) | Event::Released(_) => {}
+            Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_)
+            | Event::Test
+            | Event::Summary(_) => {}
             Event::EnabledAgain => {
                 tracing::info!(
                     "alarms are enabled again: the time for which they were disabled is over"
@@ -377,9 +465,21 @@ impl Memory {
             relapses = silence.relapses,
             "all-clear: the observatory is heard"
         );
-        let incident = self.incident.take().unwrap_or_else(Uuid::new_v4);
+        let incident = self.incident_ends();
         self.unsure = false;
         self.outbox.push(incident, at.wall, Event::Up(silence));
+    }
+
+    fn is_acknowledged(&self) -> bool {
+        let incident = self.incident;
+        incident.is_some_and(|incident| self.incidents.is_acknowledged(incident))
+    }
+
+    /// The incident that was going on, or one of its own.
+    fn incident_ends(&mut self) -> Uuid {
+        let incident = self.incident.take().unwrap_or_else(Uuid::new_v4);
+        self.incidents.end(incident);
+        incident
     }
 
     /// The incident that is going on, or one that begins.
@@ -459,6 +559,8 @@ impl Memory {
             alarm,
             since: self.since,
             clearing: self.clearing.waits_since(),
+            incidents: self.incidents.view(),
+            quiet_until: self.quiet_until(at.wall),
             alerts: self.alerts,
             alert_after: config.alert_after,
             last_seen: self.last_seen,

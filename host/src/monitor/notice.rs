@@ -46,14 +46,52 @@ pub enum Event {
     HeldReminder(Box<Trouble>),
     /// That is over.
     Released(Box<Trouble>),
+    /// The message that is sent from time to time, so that a dead channel is noticed.
+    Test,
+    /// What happened since the last one.
+    Summary(Summary),
+}
+
+/// What happened since the last summary.
+#[derive(Serialize, Deserialize, ToSchema, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Summary {
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+    /// Alarms because the observatory was silent.
+    pub silences: u32,
+    /// Alarms because the dome was about to close.
+    pub held: u32,
+    /// Incidents that are open.
+    pub open: usize,
+    /// When the observatory was last heard.
+    pub last_seen: Option<Timestamp>,
+    /// Channels that fail.
+    pub failing: usize,
 }
 
 impl Event {
+    /// It is of an incident, and not by itself.
+    pub(super) fn is_of_incident(&self) -> bool {
+        !matches!(self, Self::EnabledAgain | Self::Test | Self::Summary(_))
+    }
+
+    /// Its incident is over.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Released(_))
+    }
+
     /// It is about a dome that is about to close.
     pub(super) fn is_trouble(&self) -> bool {
         match self {
             Self::Held(_) | Self::HeldReminder(_) | Self::Released(_) => true,
-            Self::Down(_) | Self::Reminder(_) | Self::Up(_) | Self::EnabledAgain => false,
+            Self::Down(_)
+            | Self::Reminder(_)
+            | Self::Up(_)
+            | Self::EnabledAgain
+            | Self::Test
+            | Self::Summary(_) => false,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the state file holds: what is known and survives a restart, and what may be found in its
 //! place.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lvmbeat_core::alarm;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,10 @@ use uuid::Uuid;
 use super::clearing;
 use super::held;
 use super::history::History;
+use super::incidents;
+use super::notify::Thread;
 use super::outbox;
+use super::routine;
 use crate::peer::{self, Secrets};
 use crate::report::Report;
 
@@ -30,6 +35,13 @@ pub(super) struct Saved {
     pub(super) clearing: clearing::Saved,
     #[serde(default)]
     pub(super) held: Option<held::Saved>,
+    #[serde(default)]
+    pub(super) incidents: Vec<incidents::Known>,
+    /// By the channels' ids.
+    #[serde(default)]
+    pub(super) threads: BTreeMap<String, Vec<Thread>>,
+    #[serde(default)]
+    pub(super) routine: routine::Sent,
     #[serde(default)]
     pub(super) farewell: Option<String>,
     #[serde(default)]
@@ -55,6 +67,9 @@ impl Saved {
             incident: None,
             clearing: clearing::Saved::default(),
             held: None,
+            incidents: Vec::new(),
+            routine: routine::Sent::default(),
+            threads: BTreeMap::new(),
             farewell: None,
             since: None,
             last_seen: None,

@@ -57,6 +57,9 @@ pub(super) fn config() -> Monitor {
         held_after: Some(Duration::from_secs(20)),
         attention: Duration::from_secs(2),
         remind_every: None,
+        quiet: Vec::new(),
+        test_at: None,
+        summary_at: None,
         ping_token: None,
         admin_token: None,
         trusted_proxies: Vec::new(),
@@ -136,6 +139,7 @@ pub(super) struct Fake {
     id: &'static str,
     clock: Arc<dyn Clock>,
     does: Mutex<Does>,
+    waits: Mutex<Duration>,
     tried: AtomicUsize,
     delivered: Mutex<Vec<(Duration, Vec<Notice>)>>,
 }
@@ -146,6 +150,7 @@ impl Fake {
             id,
             clock,
             does: Mutex::new(Does::Deliver),
+            waits: Mutex::default(),
             tried: AtomicUsize::new(0),
             delivered: Mutex::new(Vec::new()),
         })
@@ -153,6 +158,10 @@ impl Fake {
 
     pub(super) fn does(&self, does: Does) {
         *self.does.lock().unwrap() = does;
+    }
+
+    pub(super) fn waits(&self, after: Duration) {
+        *self.waits.lock().unwrap() = after;
     }
 
     pub(super) fn tried(&self) -> usize {
@@ -180,6 +189,8 @@ fn kind(notice: &Notice) -> &'static str {
         Event::Held(_) => "held",
         Event::HeldReminder(_) => "held reminder",
         Event::Released(_) => "released",
+        Event::Test => "test",
+        Event::Summary(_) => "summary",
         Event::EnabledAgain => "enabled again",
     }
 }
@@ -196,6 +207,10 @@ impl Channel for Fake {
 
     fn kind(&self) -> Kind {
         Kind::Webhook
+    }
+
+    fn after(&self) -> Duration {
+        *self.waits.lock().unwrap()
     }
 
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use lvmbeat_core::alarm;
 
 use super::history::History;
+pub use super::incidents::IncidentView;
 use super::notice::{Notice, NoticeId};
 use super::notify::Kind;
 use crate::report::Report;
@@ -26,6 +27,10 @@ pub struct View {
     /// When it was heard again, if people were told that it is silent, and the all-clear waits
     /// until it has been heard for `monitor.clear_after`.
     pub clearing: Option<Timestamp>,
+    /// The incidents that people know of and that are not over, oldest first.
+    pub incidents: Vec<IncidentView>,
+    /// Nobody is alerted until then: it is one of the times of `monitor.quiet`.
+    pub quiet_until: Option<Timestamp>,
     /// Since when it is up, down or waiting, as far as known.
     pub since: Option<Timestamp>,
     /// False if it never alerts by itself (`LVMBEAT_START_MONITOR=0`).

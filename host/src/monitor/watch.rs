@@ -11,6 +11,7 @@ use std::time::Duration;
 use embassy_time::Instant;
 use futures_util::FutureExt as _;
 use lvmbeat_core::alarm;
+use reqwest::Url;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use super::MonitorError;
 use super::handle::{Handle, Request};
 use super::memory::Memory;
+use super::notice::Notice;
 use super::notify::{Channel, DeliveryError, Message, Sending, Undelivered};
 use super::outbox::{Delivery, Way};
 use super::saved::Loaded;
@@ -93,10 +95,17 @@ impl Watch {
             }
             Loaded::Nothing | Loaded::Python(_) | Loaded::Lost => found,
         };
+        if let Loaded::Saved(saved) = &found {
+            for channel in channels.iter() {
+                let threads = saved.threads.get(channel.id());
+                channel.restore(threads.cloned().unwrap_or_default());
+            }
+        }
         let at = Moment::read(clock.as_ref());
         let ways = channels.iter().map(|channel| Way {
             id: channel.id(),
             server: channel.server(),
+            after: channel.after(),
         });
         let memory = Memory::restore(thresholds, &config, found, ways, at);
         let saving = Saving::new(
@@ -193,8 +202,8 @@ impl Watch {
             self.request(request);
         }
         let before = self.memory.outbox.end();
-        self.memory.check(self.moment());
-        if self.memory.outbox.end() != before {
+        let is_escalated = self.memory.check(self.moment());
+        if is_escalated || self.memory.outbox.end() != before {
             self.saving.want();
         }
     }
@@ -223,6 +232,12 @@ impl Watch {
                 self.saving.want();
                 self.publish();
                 self.promises.add((), answer, at.now);
+            }
+            Request::Acknowledge(which, answer) => {
+                let acknowledged = self.memory.acknowledge(&which, at);
+                self.saving.want();
+                self.publish();
+                self.promises.add(acknowledged, answer, at.now);
             }
             Request::NotifyDown { force, notified } => {
                 let is_notified = self.memory.notify_down(force, at);
@@ -268,6 +283,12 @@ impl Watch {
         self.saving
             .begin(at.now, end, self.memory.is_silent(at.now));
         let mut saved = self.memory.save(at);
+        for channel in self.channels.iter() {
+            let threads = channel.threads();
+            if !threads.is_empty() {
+                saved.threads.insert(channel.id().to_owned(), threads);
+            }
+        }
         let (own, loaded) = (self.stamp, self.loaded);
         self.promises.save_begins();
         self.saves
@@ -292,18 +313,26 @@ impl Watch {
 
     fn deliver(&mut self, delivery: Delivery) {
         let Delivery { channels, notices } = delivery;
-        let at = Some(self.clock.wall());
+        let sending = Sending {
+            at: Some(self.clock.wall()),
+            acknowledge: self.link(&notices),
+            notices,
+        };
         let way = |channel: &usize| self.channels.get(*channel).cloned();
         let ways: Vec<Arc<dyn Channel>> = channels.iter().filter_map(way).collect();
         let Some(first) = ways.first().cloned() else {
             return;
         };
         for way in &ways {
-            tracing::debug!(channel = way.shown(), notices = notices.len(), "delivering");
+            tracing::debug!(
+                channel = way.shown(),
+                notices = sending.notices.len(),
+                "delivering"
+            );
         }
         let limit = first.limit(self.config.delivery_timeout);
         self.deliveries.spawn(async move {
-            let message = Message::Notices(Sending { notices, at });
+            let message = Message::Notices(sending);
             let ids: Vec<&str> = ways.iter().map(|way| way.id()).collect();
             let delivery = AssertUnwindSafe(first.deliver_together(&ids, &message)).catch_unwind();
             let failed = |cause| {
@@ -322,6 +351,17 @@ impl Watch {
             let fail = |channel| (channel, Err(failure.clone()));
             channels.into_iter().map(fail).collect()
         });
+    }
+
+    /// Where a person can acknowledge what these notices are about: on the page, if people can
+    /// reach it.
+    fn link(&self, notices: &[Notice]) -> Option<Url> {
+        let mut link = self.config.wording.page.clone()?;
+        let (incident, token) = self.memory.link(notices)?;
+        let incident = incident.to_string();
+        let path = ["acknowledge", incident.as_str(), token.reveal()];
+        link.path_segments_mut().ok()?.pop_if_empty().extend(path);
+        Some(link)
     }
 
     fn delivery_ended(&mut self, ended: Result<Ended, JoinError>) {

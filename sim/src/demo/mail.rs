@@ -44,7 +44,9 @@ impl News {
                 | Event::EnabledAgain
                 | Event::Held(_)
                 | Event::HeldReminder(_)
-                | Event::Released(_),
+                | Event::Released(_)
+                | Event::Test
+                | Event::Summary(_),
             )
             | None => Self::Asked,
         }

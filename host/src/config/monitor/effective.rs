@@ -2,17 +2,24 @@
 
 use std::fmt::Write as _;
 
-use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
+use super::raw::{RawEmail, RawMonitor, RawQuiet, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor};
 
 /// The keys as they would be written. What is secret is left out: only a file may hold it, and it
 /// may not come from one.
 pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
     let webhook = |webhook: &super::Webhook| RawWebhook {
+        format: Some(webhook.format.as_str().to_owned()),
+        after: Some(webhook.after.as_secs_f64()),
         name: webhook.name.clone(),
         url: Some(webhook.url.to_string()),
         url_file: None,
         token_file: None,
+    };
+    let quiet = |quiet: &super::Quiet| RawQuiet {
+        from: quiet.from.strftime("%H:%M:%S").to_string(),
+        to: quiet.to.strftime("%H:%M:%S").to_string(),
+        zone: quiet.zone.iana_name().map(str::to_owned),
     };
     let networks = monitor.trusted_proxies.iter().map(ToString::to_string);
     let wording = &monitor.wording;
@@ -26,9 +33,13 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
         clear_after: Some(monitor.clear_after.as_secs_f64()),
         held_alerts: Some(monitor.held_after.is_some()),
         held_after: monitor.held_after.map(|after| after.as_secs_f64()),
+        test_at: monitor.test_at.map(|at| at.to_string()),
+        summary_at: monitor.summary_at.map(|at| at.to_string()),
+        quiet: Some(monitor.quiet.iter().map(quiet).collect()),
         delivery_timeout: Some(monitor.delivery_timeout.as_secs_f64()),
         trusted_proxies: Some(networks.collect()),
         email: monitor.email.as_ref().map(|email| RawEmail {
+            after: Some(email.after.as_secs_f64()),
             recipients: Some(email.recipients.iter().map(ToString::to_string).collect()),
             from: Some(email.from.to_string()),
             reply_to: email.reply_to.as_ref().map(ToString::to_string),
@@ -41,6 +52,7 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
             helo: email.helo.clone(),
         }),
         slack: monitor.slack.as_ref().map(|slack| RawSlack {
+            after: Some(slack.after.as_secs_f64()),
             token_file: None,
             channel: Some(slack.channel.clone()),
             mention: Some(slack.mention.clone()),

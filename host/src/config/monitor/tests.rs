@@ -162,7 +162,7 @@ monitor:
     let again = parse(&effective(&monitor)).unwrap();
     assert_eq!(
         effective(&again).lines().count(),
-        effective(&monitor).lines().count() - 4,
+        effective(&monitor).lines().count() - 5,
         "slack, which has no token there"
     );
 }
@@ -492,4 +492,48 @@ fn the_all_clear_waits_no_longer_than_the_alarm_unless_that_is_said() {
         after("monitor: {clear_after: 600}"),
         Duration::from_secs(600)
     );
+}
+
+#[test]
+fn a_webhook_has_a_format_that_is_known_and_the_token_that_it_needs() {
+    let text = |rest: &str| {
+        format!("monitor: {{webhooks: [{{name: a, url: 'https://a.example/', {rest}}}]}}")
+    };
+    let format = parse(&text("format: discord")).unwrap().webhooks[0].format;
+    assert_eq!(format, Format::Discord);
+    assert_refused(
+        parse(&text("format: pager")),
+        "lvmbeat.yaml: monitor.webhooks[0].format",
+        "pagerduty",
+    );
+    assert_refused(
+        parse(&text("format: pagerduty")),
+        "lvmbeat.yaml: monitor.webhooks[0].token_file",
+        "key",
+    );
+}
+
+#[test]
+fn a_quiet_time_needs_two_different_times_and_a_zone_that_exists() {
+    let quiet = |rest: &str| parse(&format!("monitor: {{quiet: [{{{rest}}}]}}"));
+    let right = quiet("from: '08:00', to: '16:00'").unwrap();
+    assert_eq!(right.quiet.len(), 1);
+    assert!(
+        effective(&right).contains("from: 08:00:00"),
+        "{}",
+        effective(&right)
+    );
+    for (wrong, place, remedy) in [
+        ("from: '25:00', to: '16:00'", "from", "08:00"),
+        ("from: '08:00'", "to", "08:00"),
+        ("from: '08:00', to: '08:00'", "to", "two times"),
+        (
+            "from: '08:00', to: '09:00', zone: Moon",
+            "zone",
+            "America/Santiago",
+        ),
+    ] {
+        let place = format!("lvmbeat.yaml: monitor.quiet[0].{place}");
+        assert_refused(quiet(wrong), &place, remedy);
+    }
 }

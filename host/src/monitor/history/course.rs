@@ -55,10 +55,10 @@ pub struct Margin {
 impl Course {
     pub(super) fn reported(&mut self, report: &Report, wall: Timestamp) {
         self.clean(wall);
-        let health = match report.standing() {
-            Health::Late => Health::Ok,
-            health => health,
-        };
+        let mut health = report.standing();
+        if health == Health::Late {
+            health = Health::Ok;
+        }
         let since = report.health.as_ref().and_then(|health| health.seconds);
         extend(&mut self.health, health, since, wall);
         let enclosure = report.enclosure.as_ref();

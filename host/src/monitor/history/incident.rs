@@ -182,21 +182,21 @@ impl Incidents {
 impl Incident {
     /// Whether the dome heartbeat was last reported to be withheld.
     pub fn is_withheld(&self) -> bool {
-        let health = |step: &Step| match step.what {
-            Happened::Health(health) => Some(health),
-            _ => None,
+        let health = |step: &Step| {
+            if let Happened::Health(health) = step.what {
+                Some(health)
+            } else {
+                None
+            }
         };
         let last = self.course.iter().rev().find_map(health);
         last.is_some_and(Health::closes_the_dome)
     }
 
     fn is_silent(&self) -> bool {
-        let silence = |step: &Step| match step.what {
-            Happened::Silent => Some(true),
-            Happened::Heard => Some(false),
-            _ => None,
-        };
-        self.course.iter().rev().find_map(silence) == Some(true)
+        let of_beats = |step: &&Step| matches!(step.what, Happened::Silent | Happened::Heard);
+        let last = self.course.iter().rev().find(of_beats);
+        last.is_some_and(|last| last.what == Happened::Silent)
     }
 
     fn heard(&mut self, wall: Timestamp) {
@@ -210,9 +210,11 @@ impl Incident {
     }
 
     fn became(&mut self, health: Health, at: Timestamp) {
-        let health = match health {
-            Health::Late => Health::Ok,
-            health => health,
+        // What is only late holds nothing.
+        let health = if health == Health::Late {
+            Health::Ok
+        } else {
+            health
         };
         let is_new = |step: &&Step| matches!(step.what, Happened::Health(_));
         let last = self.course.iter().rev().find(is_new);

@@ -1,5 +1,6 @@
 //! The router on a stand-in for the loop.
 
+mod acknowledge;
 mod doors;
 mod pages;
 mod routes;
@@ -23,6 +24,7 @@ use crate::config::monitor::{Monitor, Wording};
 use crate::config::{Secret, core_duration};
 use crate::monitor::handle;
 use crate::monitor::history::History;
+use crate::monitor::incidents::{LinkToken, Which};
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::{Channel, DeliveryError, Kind, Message};
 use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
@@ -49,6 +51,9 @@ fn config() -> Monitor {
         held_after: Some(Duration::from_secs(20)),
         attention: Duration::from_secs(5),
         remind_every: None,
+        quiet: Vec::new(),
+        test_at: None,
+        summary_at: None,
         ping_token: None,
         admin_token: None,
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
@@ -111,6 +116,8 @@ fn view(clock: &dyn Clock) -> View {
         },
         since: Some(t0()),
         clearing: None,
+        incidents: Vec::new(),
+        quiet_until: None,
         alerts: true,
         alert_after: Duration::from_secs(300),
         last_seen: Some(t0()),
@@ -218,6 +225,7 @@ enum Asked {
     Disable(Option<Duration>),
     NotifyDown(bool),
     NotifyUp(bool),
+    Acknowledge(Which),
 }
 
 /// The router, with what is behind it.
@@ -372,6 +380,17 @@ async fn fake_loop(
             handle::Request::NotifyDown { force, notified } => {
                 note(Asked::NotifyDown(force));
                 notified.send(saved(force)).unwrap();
+            }
+            handle::Request::Acknowledge(which, done) => {
+                let known = Uuid::from_u128(1);
+                let acknowledged = match &which {
+                    Which::All => vec![known],
+                    Which::One(id) => vec![*id],
+                    Which::ByLink(id, link) if *link == LinkToken::presented("secret") => vec![*id],
+                    Which::ByLink(..) => Vec::new(),
+                };
+                note(Asked::Acknowledge(which));
+                done.send(saved(acknowledged)).unwrap();
             }
             handle::Request::NotifyUp { force, notified } => {
                 note(Asked::NotifyUp(force));

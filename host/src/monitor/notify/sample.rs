@@ -41,7 +41,7 @@ pub(super) fn notice(id: u64, incident: Uuid, event: Event) -> Notice {
         Event::Held(_) => "2025-06-01T03:12:36Z",
         Event::HeldReminder(_) => "2025-06-01T03:42:36Z",
         Event::Released(_) => "2025-06-01T03:50:00Z",
-        Event::EnabledAgain => "2025-06-01T03:00:00Z",
+        Event::Test | Event::Summary(_) | Event::EnabledAgain => "2025-06-01T03:00:00Z",
     };
     Notice {
         id: NoticeId(id),

@@ -15,6 +15,7 @@ use crate::config::monitor::Wording;
 use crate::monitor::notice::{Event, Notice, Silence};
 use crate::peer::one_line;
 use outages::Outage;
+pub(super) use render::escaped;
 pub(in crate::monitor) use words::span;
 use words::time;
 
@@ -41,7 +42,9 @@ pub(super) struct Text {
     /// What is being done, and what the reader should do.
     action: Option<String>,
     /// Where to look.
-    page: Option<Url>,
+    pub(super) page: Option<Url>,
+    /// Where to acknowledge it.
+    pub(super) acknowledge: Option<Url>,
 }
 
 /// What a message is about, by its newest news.
@@ -61,8 +64,12 @@ pub(super) enum About {
     Released,
     /// The time is over for which alarms were disabled.
     EnabledAgain,
-    /// Nothing: it is a test.
+    /// Nothing: somebody has asked for a test.
     Test,
+    /// Nothing: it is the test that is sent from time to time.
+    ScheduledTest,
+    /// What happened since the last one.
+    Summary,
 }
 
 impl Text {
@@ -70,7 +77,10 @@ impl Text {
     /// the message may be late.
     pub(super) fn new(message: &Message, wording: &Wording) -> Self {
         match message {
-            Message::Notices(sending) => Self::of_notices(sending, wording),
+            Message::Notices(sending) => Self {
+                acknowledge: sending.acknowledge.clone(),
+                ..Self::of_notices(sending, wording)
+            },
             Message::Test => Self::test(wording),
         }
     }
@@ -79,7 +89,11 @@ impl Text {
     pub(super) fn calls(&self) -> bool {
         match self.about {
             About::Down | About::Reminder | About::Held | About::HeldReminder | About::Test => true,
-            About::Up | About::Released | About::EnabledAgain => false,
+            About::Up
+            | About::Released
+            | About::EnabledAgain
+            | About::ScheduledTest
+            | About::Summary => false,
         }
     }
 
@@ -93,6 +107,7 @@ impl Text {
             facts: Vec::new(),
             action: None,
             page: wording.page.clone(),
+            acknowledge: None,
         }
     }
 
@@ -109,9 +124,7 @@ impl Text {
             now: sending.at,
         };
         let troubles = troubles::of(notices);
-        let newest = notices
-            .iter()
-            .rfind(|notice| notice.event != Event::EnabledAgain);
+        let newest = notices.iter().rfind(|notice| notice.event.is_of_incident());
         let is_trouble = newest.is_some_and(|newest| newest.event.is_trouble());
         match (outages.split_last(), troubles.split_last()) {
             (outages, Some((last, earlier))) if is_trouble => {
@@ -136,7 +149,11 @@ impl Text {
                 }
                 text
             }
-            (None, _) => speaker.enabled_again(enabled_again),
+            (None, _) => notices
+                .iter()
+                .rev()
+                .find_map(|notice| speaker.routine(notice))
+                .unwrap_or_else(|| speaker.enabled_again(enabled_again)),
         }
     }
 }
@@ -186,7 +203,54 @@ impl Speaker<'_> {
             facts: Vec::new(),
             action: None,
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
+    }
+
+    /// What is sent at its time whether or not anything is wrong.
+    fn routine(&self, notice: &Notice) -> Option<Text> {
+        let (about, subject, headline) = match &notice.event {
+            Event::Test => (
+                About::ScheduledTest,
+                "TEST: this channel of the lvmbeat monitor works".to_owned(),
+                "This is the scheduled test message. If the next one does not arrive, this channel is dead.".to_owned(),
+            ),
+            Event::Summary(summary) => {
+                let alerts = summary.silences.saturating_add(summary.held);
+                let heard = summary.last_seen.map_or_else(|| "never".to_owned(), |at| self.time(at));
+                let subject = match (alerts, summary.open) {
+                    (0, 0) => format!("{}: no alerts", self.name),
+                    (alerts, open) => format!("{}: {alerts} alerts, {open} open", self.name),
+                };
+                let headline = format!(
+                    "From {} to {}: {} alarms because the observatory was silent, {} because the dome was about to close; {} open now. Last heard: {heard}. Channels that fail: {}.",
+                    self.time(summary.from),
+                    self.time(summary.to),
+                    summary.silences,
+                    summary.held,
+                    summary.open,
+                    summary.failing,
+                );
+                (About::Summary, subject, headline)
+            }
+            Event::Down(_)
+            | Event::Reminder(_)
+            | Event::Up(_)
+            | Event::EnabledAgain
+            | Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_) => return None,
+        };
+        Some(Text {
+            about,
+            subject,
+            headline,
+            notes: Vec::new(),
+            facts: Vec::new(),
+            action: None,
+            page: self.wording.page.clone(),
+            acknowledge: None,
+        })
     }
 
     /// The last outage, and in short what was before it.
@@ -230,6 +294,7 @@ impl Speaker<'_> {
             facts: self.facts(last),
             action: self.wording.action.clone().filter(|_| is_down),
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
     }
 

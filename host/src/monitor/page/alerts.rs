@@ -40,6 +40,8 @@ fn row(page: &Page, shown: &NoticeView) -> Markup {
         Event::Held(_) => ("Dome heartbeat withheld", "bad", None),
         Event::HeldReminder(_) => ("Still withheld", "bad", None),
         Event::Released(_) => ("No longer about to close", "good", None),
+        Event::Test => ("Scheduled test", "", None),
+        Event::Summary(_) => ("Summary", "", None),
         Event::EnabledAgain => ("Alerts enabled again", "", None),
     };
     html! {

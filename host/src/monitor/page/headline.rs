@@ -42,6 +42,7 @@ pub(super) fn headline(page: &Page) -> Markup {
             (beat(page))
             p.todo { strong { "What to do: " } (todo(page)) }
             @if state.is_between() { (standing::reported(page)) }
+            (controls::open_incidents(page))
             @if !page.view.alarm.mode.is_enabled() { (controls::enable(page)) }
         }
     }
@@ -132,12 +133,16 @@ fn beat(page: &Page) -> Markup {
                     data-silence=(silence.as_secs()) data-limit=(limit) {}
             }
             p.note {
+                @if let Some(until) = view.quiet_until {
+                    strong.bad { "Quiet time: nobody is alerted until " (page.moment(until)) "." } " "
+                }
                 @match page.state {
                     State::Down => {
                         "Silence observed: " (growing(silence)) "."
                         @if !view.alarm.mode.is_enabled() { " Alerts are disabled: nobody is reminded." }
                     }
                     State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; it will raise no alarm." }
+                    State::Up | State::Waiting if view.quiet_until.is_some() => {}
                     State::Up | State::Waiting => { "Silence of " (span(view.alert_after)) " raises the alarm." }
                     State::Closing
                     | State::NotArriving
@@ -149,7 +154,7 @@ fn beat(page: &Page) -> Markup {
                     | State::Unknown => {
                         @if let Some(mute) = page.mute { strong.bad { (mute.said().0) } }
                         @else if !view.alarm.mode.is_enabled() { strong.bad { "Alerts are disabled: nobody is alerted." } }
-                        @else { "Silence of " (span(view.alert_after)) " raises the alarm." }
+                        @else if view.quiet_until.is_none() { "Silence of " (span(view.alert_after)) " raises the alarm." }
                     }
                 }
             }

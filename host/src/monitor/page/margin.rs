@@ -30,7 +30,7 @@ pub(super) fn plot(page: &Page, day: &Window) -> Markup {
                 }
                 svg width="100%" height="116" role="img" aria-labelledby="margins-title" aria-describedby="margins-summary" {
                     rect.plot y="8" width="100%" height=(HEIGHT + 4.0) {}
-                    svg y="10" width="100%" height=(HEIGHT) viewBox=(format!("0 0 1000 {HEIGHT}")) preserveAspectRatio="none" {
+                    svg y="10" width="100%" height=(HEIGHT) viewBox=(format!("0 0 1000 {HEIGHT}")) preserveAspectRatio="none" aria-hidden="true" {
                         path.margin-line d=(line(margins, day, top)) {}
                         path.withheld d=(dots(margins, day, top)) {}
                     }

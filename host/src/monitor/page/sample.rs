@@ -16,7 +16,9 @@ use crate::monitor::history::{History, Period, What};
 use crate::monitor::http::mount;
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::Kind;
-use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
+use crate::monitor::view::{
+    ChannelView, Counters, IncidentView, NoticeView, OwnBeat, StoreView, View,
+};
 use crate::report::{
     DeliveryReport, Dome, EmissionReport, EnclosureReport, Health, HealthReport, HeartbeatReport,
     HoldReport, LinkReport, Report,
@@ -101,6 +103,8 @@ pub fn up() -> View {
         },
         since: Some(ago(9 * hour + 1200)),
         clearing: None,
+        incidents: Vec::new(),
+        quiet_until: None,
         alerts: true,
         alert_after: Duration::from_secs(300),
         last_seen: Some(ago(4)),
@@ -177,6 +181,11 @@ pub fn down() -> View {
             &[],
         ),
     );
+    view.incidents = vec![IncidentView {
+        id: Uuid::from_u128(13),
+        begun: ago(840),
+        acknowledged: Some(ago(600)),
+    }];
     view.history.periods.push(Period {
         what: What::Silent,
         from: ago(1140),

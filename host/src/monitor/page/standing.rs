@@ -301,7 +301,7 @@ pub(super) fn todo(page: &Page) -> Markup {
             State::Late if page.standing.now == Now::Silent => {
                 "find out whether the actor runs and the network is up. Silence of " (span(page.view.alert_after)) " raises the alarm."
             }
-            State::Late => "look after what is named below: nothing is wrong with the dome heartbeat yet.",
+            State::Late => "look after what is named below.",
             State::NotAlerting | State::Down | State::Disabled | State::Waiting | State::Up => {}
         }
     }

@@ -114,7 +114,7 @@ fn heartbeat(window: &Window, top: u32) -> Markup {
         @for (health, from, to) in &window.health {
             @match health {
                 Health::Ok | Health::Late => (bar(window, "heard", top, (19, 8), *from, *to)),
-                Health::Held => (bar(window, "held", top, (16, 14), *from, *to)),
+                Health::Held => (bar(window, "withheld-bar", top, (16, 14), *from, *to)),
                 Health::NotArriving => (bar(window, "lost-on-the-way", top, (16, 14), *from, *to)),
                 Health::Closing => (bar(window, "silent", top, (16, 14), *from, *to)),
                 Health::ClosedByWatchdog => (bar(window, "shut", top, (25, 5), *from, *to)),
@@ -147,7 +147,7 @@ fn legend() -> Markup {
         ul.legend {
             (key("heard; the heartbeat arrives", html! { rect.heard y="6" width="22" height="8" {} }))
             (key("silent; the dome is closing", html! { rect.silent x="1" y="1" width="20" height="15" {} }))
-            (key("held", html! { rect.held x="1" y="1" width="20" height="15" {} }))
+            (key("held", html! { rect.withheld-bar x="1" y="1" width="20" height="15" {} }))
             (key("does not arrive", html! {
                 defs {
                     (hatch("hatch", "hatching"))

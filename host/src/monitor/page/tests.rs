@@ -103,6 +103,46 @@ fn down_is_said_with_what_to_do() {
 }
 
 #[test]
+fn an_open_incident_is_acknowledged_by_a_form_and_an_acknowledged_one_says_since_when() {
+    let html = page(&sample::held());
+    says(
+        &html,
+        &["People were alerted at 07:11:58 UTC (04:11 Santiago): an incident. Acknowledge"],
+    );
+    let (_, form) = html.split_once("action=\"./acknowledge\"").unwrap();
+    let (form, _) = form.split_once("</form>").unwrap();
+    let id = uuid::Uuid::from_u128(14);
+    assert!(
+        form.contains(&format!("type=\"hidden\" name=\"incident\" value=\"{id}\"")),
+        "{form}"
+    );
+    let html = page(&sample::down());
+    says(
+        &html,
+        &[
+            "the observatory is silent. Acknowledged at 07:02:05 UTC (04:02 Santiago): nobody is reminded of it.",
+        ],
+    );
+    assert!(!html.contains("action=\"./acknowledge\""));
+    assert!(!page(&sample::up()).contains("open-incident"));
+}
+
+#[test]
+fn a_quiet_time_is_said_with_its_end() {
+    let mut view = sample::up();
+    view.quiet_until = Some(sample::ago(-3600));
+    let html = page(&view);
+    says(
+        &html,
+        &[
+            "Quiet time: nobody is alerted until 08:12:05 UTC (05:12 Santiago).",
+            "A quiet time of the configuration goes on: nobody is alerted until 08:12:05 UTC",
+        ],
+    );
+    does_not_say(&html, &["raises the alarm", "Alerts are enabled"]);
+}
+
+#[test]
 fn what_was_heard_again_is_said_before_the_all_clear() {
     let mut view = sample::up();
     view.clearing = Some(sample::ago(20));
@@ -474,7 +514,9 @@ fn what_was_done_is_confirmed_and_nothing_that_is_not_so() {
         confirmed(&disabled, "disabled").contains("Done. Alerts are disabled until 09:42:05 UTC")
     );
     assert!(confirmed(&sample::up(), "enabled").contains("Done. Alerts are enabled."));
+    assert!(confirmed(&sample::down(), "acknowledged").contains("Done. It is acknowledged"));
     for (view, code) in [
+        (&sample::held(), "acknowledged"),
         (&sample::up(), "disabled"),
         (&disabled, "enabled"),
         (&disabled, "<b>all is well</b>"),
@@ -489,6 +531,7 @@ fn what_was_done_is_confirmed_and_nothing_that_is_not_so() {
     for path in [
         "/disable",
         "/enable",
+        "/acknowledge",
         "/test/email",
         "/test/slack",
         "/test/webhook",

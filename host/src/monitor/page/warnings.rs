@@ -111,11 +111,8 @@ fn observatory(page: &Page, say: &mut Say) {
                 bdi { (clip(&hold.text)) }
                 @if let Some(held) = hold.seconds { "; for " (seconds(held)) }
                 "."
-                @match page.state {
-                    State::Bypassed => " Engineering mode feeds the PLC all the same.",
-                    _ if is_now => " While this lasts the PLC closes the dome.",
-                    _ => {}
-                }
+                @if page.state == State::Bypassed { " Engineering mode feeds the PLC all the same." }
+                @else if is_now { " While this lasts the PLC closes the dome." }
                 (reported)
             },
         );

@@ -11,6 +11,7 @@ use super::super::testing::{Does, Fake, Folder, SteppedClock, config};
 use super::*;
 use crate::report::Report;
 
+mod acknowledging;
 mod delivering;
 mod disabling;
 mod disk;

@@ -323,6 +323,8 @@ async fn the_status_keeps_its_three_keys_and_adds_what_is_known() {
             "last_seen": "2024-12-26T16:32:25Z",
             "state": "down",
             "heard_again": null,
+            "incidents": [],
+            "quiet_until": null,
             "since": "2024-12-26T16:32:25Z",
             "observed_silence": 301.5,
             "alert_after": 300.0,

@@ -83,7 +83,7 @@ fn thread(message: &Message, from: &Mailbox) -> Thread {
         };
     };
     // What alarms are about goes before that they are enabled again.
-    let is_outage = |notice: &&Notice| notice.event != Event::EnabledAgain;
+    let is_outage = |notice: &&Notice| notice.event.is_of_incident();
     let newest = notices.iter().rfind(is_outage).or(notices.last());
     let Some(newest) = newest else {
         // Never empty; an id of its own is right for anything.
@@ -101,7 +101,7 @@ fn thread(message: &Message, from: &Mailbox) -> Thread {
             id: own,
             answers: Some(alert),
         },
-        Event::EnabledAgain => Thread {
+        Event::EnabledAgain | Event::Test | Event::Summary(_) => Thread {
             id: own,
             answers: None,
         },
@@ -116,6 +116,7 @@ mod tests {
 
     fn config() -> Email {
         Email {
+            after: std::time::Duration::ZERO,
             recipients: ["Jane Doe <jane@lco.cl>", "\"Pérez, Ñ.\" <perez@lco.cl>"]
                 .map(|recipient| recipient.parse().unwrap())
                 .to_vec(),

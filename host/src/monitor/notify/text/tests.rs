@@ -203,6 +203,8 @@ fn what_is_done_by_hand_says_so() {
             Event::Up(_) => Event::Up(by_hand),
             Event::Reminder(_)
             | Event::EnabledAgain
+            | Event::Test
+            | Event::Summary(_)
             | Event::Held(_)
             | Event::HeldReminder(_)
             | Event::Released(_) => panic!("not by hand"),
@@ -396,6 +398,7 @@ fn the_domes_state_is_never_a_guess() {
 #[test]
 fn what_is_delivered_late_says_of_when_it_is() {
     let late = Sending {
+        acknowledge: None,
         notices: vec![of_trouble(Event::Held, trouble())],
         at: Some(at("2025-06-01T03:30:00Z")),
     };

@@ -113,6 +113,7 @@ impl Speaker<'_> {
             facts: self.trouble_facts(last),
             action: None,
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
     }
 
@@ -166,10 +167,13 @@ impl Speaker<'_> {
                 "Engineering mode is on since {ended}: lvmecp beats to the PLC by itself. \
                  lvmbeat withheld the dome heartbeat for {lasted}"
             ),
-            health if health.closes_the_dome() => {
+            health @ (Health::Held
+            | Health::NotArriving
+            | Health::Closing
+            | Health::ClosedByWatchdog) => {
                 format!("The dome is closed since {ended}. The PLC gets no heartbeat since {began}")
             }
-            _ => format!(
+            Health::Ok | Health::Late | Health::Unknown => format!(
                 "The PLC of the dome gets heartbeats again since {ended}. It got none for {lasted}"
             ),
         };
@@ -221,7 +225,9 @@ fn over_subject(trouble: &Trouble) -> String {
                 held(health)
             )
         }
-        _ => format!("RESOLVED: LVM dome heartbeat arrives again — dome {dome}"),
+        Health::Ok | Health::Late | Health::Unknown => {
+            format!("RESOLVED: LVM dome heartbeat arrives again — dome {dome}")
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Views between up and down.
 
 use embassy_time::Duration as Ticks;
+use uuid::Uuid;
 
 use super::{ago, health, report, up};
-use crate::monitor::view::View;
+use crate::monitor::view::{IncidentView, View};
 use crate::report::{
     DeliveryReport, Dome, Health, HeartbeatReport, HoldReport, Report, StoppingReport,
 };
@@ -67,7 +68,13 @@ fn overwatcher_is_dead(report: &mut Report) {
 
 /// The overwatcher is dead, and the dome open.
 pub fn held() -> View {
-    reporting(overwatcher_is_dead)
+    let mut view = reporting(overwatcher_is_dead);
+    view.incidents = vec![IncidentView {
+        id: Uuid::from_u128(14),
+        begun: ago(7),
+        acknowledged: None,
+    }];
+    view
 }
 
 /// lvmecp does not answer.
