@@ -74,7 +74,7 @@ impl Site {
     async fn status(&mut self) -> Value {
         let answer = self.client.command("lvmbeat", "status", SOON).await;
         let plc = self.dome.status().await;
-        let status = Value::Object(answer.last().body.clone());
+        let status = answer.last().body.clone();
         let (health, delivery) = (&status["health"], &status["delivery"]);
         let state = health["state"].as_str().unwrap();
         let text = health["text"].as_str().unwrap();

@@ -150,19 +150,29 @@ fn aside(heartbeat: &HeartbeatView) -> &'static str {
 /// A heartbeat that does not count.
 fn silence(it: &HeartbeatView) -> Late {
     let name = format!("{}{}", it.name, aside(it));
-    let (cause, text) = match it.age {
-        None => (
+    let (cause, text) = match (it.age, it.proven_age) {
+        (None, _) => (
             Cause::NeverSeen,
             format!("{name} not heard in this session"),
         ),
-        Some(age) if age < it.timeout => (
+        // It counts from when it was sent, at the earliest.
+        (Some(age), Some(proven)) if age < it.timeout && proven - age < it.timeout => (
+            Cause::Stale,
+            format!(
+                "{name} silent for {}, perhaps for {} (timeout {})",
+                span(age),
+                span(proven),
+                span(it.timeout)
+            ),
+        ),
+        (Some(age), _) if age < it.timeout => (
             Cause::Unconfirmed,
             format!(
                 "{name} heard {} ago, to be confirmed by its next beat",
                 span(age)
             ),
         ),
-        Some(age) => (
+        (Some(age), _) => (
             Cause::Stale,
             format!(
                 "{name} silent for {} (timeout {})",
