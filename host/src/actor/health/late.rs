@@ -168,7 +168,7 @@ fn silence(it: &HeartbeatView) -> Late {
         Some(age) if age < it.timeout => (
             Cause::Stale,
             format!(
-                "{name} silent for {} (counts as {}, timeout {})",
+                "{name} silent for {}, perhaps for {} (timeout {})",
                 span(age),
                 span(it.proven_age.unwrap_or(age)),
                 span(it.timeout)

@@ -482,3 +482,20 @@ fn the_schema_lists_every_state_and_every_cause() {
     let listed = &properties["delivery"]["properties"]["cause"]["enum"];
     assert_eq!(listed, &serde_json::json!(causes));
 }
+
+#[test]
+fn s3_a_beat_that_counts_from_when_it_was_sent_is_silent_and_one_of_unknown_age_unconfirmed() {
+    let mut delivery = delivery();
+    delivery.acknowledged(T0);
+    let late = |age: f64, proven: Option<f64>| {
+        let mut moment = Moment::silent(&delivery, age);
+        moment.heartbeats[0].current = false;
+        moment.heartbeats[0].proven_age = proven;
+        moment.health(at(20)).late[0].text.clone()
+    };
+    let perhaps = "overwatcher silent for 26 s, perhaps for 30 s (timeout 30 s)";
+    assert_eq!(late(26.0, Some(30.2)), perhaps);
+    let heard = "overwatcher heard 2.0 s ago, to be confirmed by its next beat";
+    assert_eq!(late(2.0, None), heard);
+    assert_eq!(late(2.0, Some(33.0)), heard);
+}
