@@ -15,8 +15,8 @@ pub use super::enclosure::Enclosure;
 pub use super::health::{DeliveryView, HealthView};
 pub use super::outside::OutsideView;
 pub use super::session_view::SessionState;
-use crate::probes::Latencies;
 pub use crate::journal::Disk;
+use crate::probes::Latencies;
 
 /// The actor at one moment. All ages and margins are seconds.
 #[derive(Clone, Debug)]
