@@ -57,7 +57,7 @@ fn about(page: &Page, incident: Uuid) -> &'static str {
             "the dome heartbeat is withheld"
         }
         Some(Event::Down(_) | Event::Reminder(_) | Event::Up(_)) => "the observatory is silent",
-        Some(Event::EnabledAgain) | None => "an incident",
+        Some(Event::EnabledAgain | Event::Test | Event::Summary(_)) | None => "an incident",
     }
 }
 
