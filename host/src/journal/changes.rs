@@ -242,9 +242,12 @@ mod tests {
         let mut changes = Changes::new();
         let mut health = |shown: &Snapshot| {
             let told = changes.observe(&assessed(shown), at(0));
-            told.into_iter().find_map(|event| match event {
-                Event::Health { state, causes, .. } => Some((state, causes)),
-                _ => None,
+            told.into_iter().find_map(|event| {
+                if let Event::Health { state, causes, .. } = event {
+                    Some((state, causes))
+                } else {
+                    None
+                }
             })
         };
         assert_eq!(health(&well()), Some(("ok".to_owned(), vec![])));
