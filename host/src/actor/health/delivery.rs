@@ -92,6 +92,7 @@ pub struct PlcError {
 
 /// What the view depends on beside what is remembered here.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::actor) struct Around {
     /// A fault holds the dome heartbeat.
     pub(in crate::actor) held: bool,
