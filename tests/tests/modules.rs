@@ -57,29 +57,39 @@ fn expanded(tree: &str) -> Vec<String> {
         .collect()
 }
 
-/// All paths: those of `use`, and those in the code that begin with `crate` or `super`.
-fn paths(code: &str) -> Vec<String> {
+/// All paths, and whether it is handed on: those of `use`, and those in the code that begin with
+/// `crate` or `super`.
+fn paths(code: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     let mut rest = String::new();
+    let is_use = |before: &str| {
+        let before = before.trim();
+        !before.contains('{')
+            && (before.is_empty() || before.ends_with([')', ']']) || before.ends_with("pub"))
+    };
     for statement in code.split_inclusive(';') {
         match statement.split_once("use ") {
-            Some((before, tree)) if before.trim().is_empty() || before.trim().ends_with("pub") => {
-                found.extend(expanded(tree.trim_end_matches(';')));
-            }
-            Some((before, tree)) if before.trim().ends_with(')') && !before.contains('{') => {
-                found.extend(expanded(tree.trim_end_matches(';')));
+            Some((before, tree)) if is_use(before) => {
+                let handed_on = before.contains("pub");
+                let paths = expanded(tree.trim_end_matches(';')).into_iter();
+                found.extend(paths.map(|path| (path, handed_on)));
             }
             _ => rest.push_str(statement),
         }
     }
     let words = rest.split(|c: char| !(c.is_alphanumeric() || "_:".contains(c)));
     let is_path = |word: &&str| word.starts_with("crate::") || word.starts_with("super::");
-    found.extend(words.filter(is_path).map(str::to_owned));
+    found.extend(words.filter(is_path).map(|word| (word.to_owned(), false)));
     found
 }
 
-/// The module that a path within another leads to.
-fn target(path: &str, from: &Module, modules: &BTreeMap<Module, String>) -> Option<Module> {
+/// The module that a path within another leads to, and the name in it.
+fn target(
+    path: &str,
+    from: &Module,
+    modules: &BTreeMap<Module, String>,
+) -> Option<(Module, String)> {
+    let path = path.strip_prefix("self::").unwrap_or(path);
     let mut names: Vec<_> = path.split("::").map(str::trim).collect();
     let mut base = from.clone();
     if names[0] == "crate" {
@@ -100,21 +110,40 @@ fn target(path: &str, from: &Module, modules: &BTreeMap<Module, String>) -> Opti
         base.push(name.to_owned());
         if !modules.contains_key(&base) {
             base.pop();
-            break;
+            return Some((base, name.to_owned()));
         }
     }
-    (!from.starts_with(&base)).then_some(base)
+    Some((base, String::new()))
 }
 
 fn uses(modules: &BTreeMap<Module, String>) -> Uses {
-    let of = |(module, code): (&Module, &String)| {
-        let targets = paths(code);
-        let targets = targets
-            .iter()
-            .filter_map(|path| target(path, module, modules));
-        (module.clone(), targets.collect())
-    };
-    modules.iter().map(of).collect()
+    let mut uses = Vec::new();
+    let mut handed_on = BTreeMap::new();
+    for (module, code) in modules {
+        for (path, on) in paths(code) {
+            if let Some((target, name)) = target(&path, module, modules) {
+                // What is only handed on is not used there.
+                if on {
+                    handed_on.insert((module.clone(), name), target);
+                } else {
+                    uses.push((module, (target, name)));
+                }
+            }
+        }
+    }
+    let mut found = Uses::new();
+    for (module, (mut target, name)) in uses {
+        // Where it comes from.
+        while let Some(further) = handed_on.get(&(target.clone(), name.clone()))
+            && *further != target
+        {
+            target.clone_from(further);
+        }
+        if !module.starts_with(&target) {
+            found.entry(module.clone()).or_default().insert(target);
+        }
+    }
+    found
 }
 
 /// What remains if each module that uses none of the rest, or is used by none, is taken away, again
@@ -150,7 +179,7 @@ fn a_circle_is_found() {
     let code = [
         ("a", "use super::b::{X, Y};"),
         ("b", "fn f() { crate::c::g() }"),
-        ("c", "pub(super) use crate::a;"),
+        ("c", "use crate::a;"),
         ("d", "use crate::{a, b::{X, Y}};"),
     ];
     let mut modules: BTreeMap<_, _> = code
