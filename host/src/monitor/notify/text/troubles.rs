@@ -167,10 +167,7 @@ impl Speaker<'_> {
                 "Engineering mode is on since {ended}: lvmecp beats to the PLC by itself. \
                  lvmbeat withheld the dome heartbeat for {lasted}"
             ),
-            health @ (Health::Held
-            | Health::NotArriving
-            | Health::Closing
-            | Health::ClosedByWatchdog) => {
+            Health::Held | Health::NotArriving | Health::Closing | Health::ClosedByWatchdog => {
                 format!("The dome is closed since {ended}. The PLC gets no heartbeat since {began}")
             }
             Health::Ok | Health::Late | Health::Unknown => format!(
@@ -219,7 +216,10 @@ fn over_subject(trouble: &Trouble) -> String {
     let dome = dome_loud(trouble);
     match trouble.health {
         Health::Bypassed => format!("RESOLVED: LVM engineering mode is on — dome {dome}"),
-        health if health.closes_the_dome() => {
+        health @ (Health::Held
+        | Health::NotArriving
+        | Health::Closing
+        | Health::ClosedByWatchdog) => {
             format!(
                 "RESOLVED: LVM dome is closed, its heartbeat still {}",
                 held(health)
