@@ -31,7 +31,7 @@ async fn conventional(metrics: &str) {
     for line in metrics.lines() {
         promtool.say(line).await;
     }
-    promtool.close_input().await;
+    promtool.close_input();
     let status = promtool.exit(SOON).await;
     let said: Vec<String> = promtool.lines().into_iter().map(|line| line.text).collect();
     assert_eq!((status.code(), said), (Some(0), Vec::new()), "{metrics}");
