@@ -346,15 +346,15 @@ mod tests {
     fn that_the_plcs_time_ran_out_is_told_once_and_not_where_somebody_else_feeds_it() {
         let mut changes = changes();
         let mut shown = well();
-        let run_out = |shown: &mut Snapshot, silence: f64| {
+        let silent_for = |shown: &mut Snapshot, silence: f64| {
             shown.delivery.seconds = silence;
             shown.delivery.closes_in = None;
             shown.delivery.closing_for = Some(silence - 60.0);
         };
-        run_out(&mut shown, 60.0);
+        silent_for(&mut shown, 60.0);
         let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
         assert_eq!(events(&mut changes, &shown, at(60)), ran_out);
-        run_out(&mut shown, 61.0);
+        silent_for(&mut shown, 61.0);
         assert_eq!(events(&mut changes, &shown, at(61)), []);
         assert_eq!(events(&mut changes, &well(), at(62)), []);
         shown.session = SessionState::StandBy;
