@@ -1,7 +1,7 @@
 //! Has the observatory gone silent, and who has to hear of it? The machine of the monitor outside.
 //!
 //! It waits for beats, adds up the silence that it observes, and says when people must be alerted.
-//! Whoever owns it delivers what it says.
+//! The caller delivers what it says.
 //!
 //! # What counts as silence
 //!
@@ -130,7 +130,7 @@ pub struct Status {
 ///
 /// What to call, and what counts: see [the module](self). Every call costs a constant number of
 /// steps. An instant before one of an earlier call is a lapse: nothing is observed, and a timed
-/// disable does not move. So let whoever owns it read the clock, just before each call. Sums of
+/// disable does not move. So let the caller read the clock, just before each call. Sums of
 /// durations stop at the longest one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -138,7 +138,7 @@ pub struct Alarm {
     config: Config,
     /// Stamped by every call that changes something: `memory` is that of its last stamp.
     attention: Attention,
-    /// The lapse that `tick` has still to tell.
+    /// The lapse that `tick` has still to report.
     unreported: Option<Lapse>,
     memory: Saved,
 }
@@ -161,7 +161,7 @@ impl Alarm {
         }
     }
 
-    /// When it tells.
+    /// When it alerts.
     pub fn config(&self) -> &Config {
         &self.config
     }

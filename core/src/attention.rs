@@ -37,7 +37,7 @@ pub enum Lapse {
 
 /// Watches the gaps between stamps. Every call costs a constant number of steps.
 ///
-/// Let whoever owns it read the clock, just before each call: an instant that was read before
+/// Let the caller read the clock, just before each call: an instant that was read before
 /// another one, but arrives after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -12,8 +12,8 @@
 //!                           └────────▶ Free                    └────────▶ Free
 //! ```
 //!
-//! It does no I/O and knows no names: whoever owns it publishes what it says, tells it what comes
-//! back, and asks it again when [`deadline`](Delivery::deadline) has passed. No deadline publishes
+//! It does no I/O and knows no names: the caller publishes what it says, reports what comes back,
+//! and asks it again when [`deadline`](Delivery::deadline) has passed. No deadline publishes
 //! anything, it can only end what was begun (S2). Each output has a machine of its own, and one
 //! that needs no ping has none.
 
@@ -76,7 +76,7 @@ pub struct Ended {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "something may have to be published"]
 pub enum Step {
-    /// Publish this, and tell [`Delivery::answered`] what came of it.
+    /// Publish this, and pass [`Delivery::answered`] what came of it.
     Publish(Publish),
     /// It is over. Reported once for each delivery that was begun and not abandoned.
     Ended(Ended),

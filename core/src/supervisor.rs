@@ -2,132 +2,26 @@
 
 use core::fmt;
 use core::mem;
-use core::num::NonZeroU8;
 
 use embassy_time::{Duration, Instant};
 use heapless::Vec;
 
 use crate::attention::{Attention, Lapse};
-use crate::emission::{Emission, Outcome, Pace, Ticket};
+use crate::emission::{Emission, Outcome, Ticket};
 use crate::heartbeat::{Heartbeat, HeartbeatId, Received, Table};
 use crate::link::{Link, LinkChange, LinkId, LinkState};
-use crate::name::{Name, NameError};
 use crate::path::Path;
 use crate::reason::Reason;
 
-/// What a supervisor watches: up to `H` heartbeats and `L` links.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Config<const H: usize, const L: usize> {
-    attention_limit: Duration,
-    path_limit: Option<Duration>,
-    burst: Option<Duration>,
-    pace: Pace,
-    heartbeats: Table<H>,
-    links: Vec<Link, L>,
-}
+mod config;
 
-/// Why a heartbeat or a link cannot be added to a [`Config`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum ConfigError {
-    /// The name is not one.
-    Name(NameError),
-    /// There is one of that name already.
-    Duplicate,
-    /// There is no room for another one.
-    Full,
-    /// A timeout of zero, so that no beat could ever count.
-    ZeroTimeout,
-}
-
-impl<const H: usize, const L: usize> Config<H, L> {
-    /// Watches nothing yet. As long as no critical heartbeat is added, everything is held.
-    pub fn new(attention_limit: Duration, pace: Pace) -> Self {
-        Self {
-            attention_limit,
-            path_limit: None,
-            burst: None,
-            pace,
-            heartbeats: Table::new(),
-            links: Vec::new(),
-        }
-    }
-
-    /// Beats come by a way on which they may wait: one counts only if it is
-    /// [proven](Supervisor::path_proven) to have been on its way for less than `limit` (S3).
-    /// Without this, whatever is received counts as sent just now.
-    #[must_use]
-    pub fn with_path_limit(mut self, limit: Duration) -> Self {
-        self.path_limit = Some(limit);
-        self
-    }
-
-    /// Beats may wait where the path does not see it: in their client, or between it and the
-    /// broker. So each has to be confirmed by an earlier one that was received at least `burst`
-    /// before (see [`sent_after`](crate::sent_after)), where `burst` is how long a stall
-    /// that ends takes to let everything go (S3). Without this, what is received counts as sent
-    /// just now.
-    #[must_use]
-    pub fn with_burst(mut self, burst: Duration) -> Self {
-        self.burst = Some(burst);
-        self
-    }
-
-    /// A beat of this source emits only if it was for sure sent less than `lateness` before;
-    /// without this, less than the timeout.
-    pub fn limit_lateness(&mut self, id: HeartbeatId, lateness: Duration) {
-        if let Some(heartbeat) = self.heartbeats.get_mut(id) {
-            heartbeat.limit_lateness(lateness);
-        }
-    }
-
-    /// Only beats of this source count that prove when they were sent
-    /// ([`Supervisor::beat_proven`]).
-    pub fn require_proof(&mut self, id: HeartbeatId) {
-        if let Some(heartbeat) = self.heartbeats.get_mut(id) {
-            heartbeat.require_proof();
-        }
-    }
-
-    /// Adds a source of heartbeats.
-    pub fn add_heartbeat(
-        &mut self,
-        name: &str,
-        critical: bool,
-        timeout: Duration,
-    ) -> Result<HeartbeatId, ConfigError> {
-        let name = Name::new(name).map_err(ConfigError::Name)?;
-        if timeout == Duration::MIN {
-            return Err(ConfigError::ZeroTimeout);
-        }
-        if self.heartbeats.find(name.as_str()).is_some() {
-            return Err(ConfigError::Duplicate);
-        }
-        self.heartbeats
-            .push(Heartbeat::new(name, critical, timeout))
-            .map_err(|_| ConfigError::Full)
-    }
-
-    /// Adds a network link that is down after `failures` failed probes in a row.
-    pub fn add_link(&mut self, name: &str, failures: NonZeroU8) -> Result<LinkId, ConfigError> {
-        let name = Name::new(name).map_err(ConfigError::Name)?;
-        if self.links.iter().any(|link| *link.name() == name) {
-            return Err(ConfigError::Duplicate);
-        }
-        let id = u8::try_from(self.links.len()).map_err(|_| ConfigError::Full)?;
-        self.links
-            .push(Link::new(name, failures))
-            .map_err(|_| ConfigError::Full)?;
-        Ok(LinkId(id))
-    }
-}
+pub use config::{Config, ConfigError};
 
 /// The answer to a beat that was received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Decision {
-    /// Send one heartbeat to the dome, and tell [`Supervisor::emission_ended`] what became of it.
+    /// Send one heartbeat to the dome, and report to [`Supervisor::emission_ended`] what became of it.
     Emit(Ticket),
     /// Send none; this is the first cause.
     Hold(Reason),
@@ -155,7 +49,7 @@ pub enum BeatError {
 ///
 /// Each call costs at most three passes over the heartbeats and one over the links. An instant
 /// before one of an earlier call is a lapse of attention: everything is held until `forget`. So let
-/// whoever owns the supervisor read the clock, just before each call.
+/// the caller read the clock, just before each call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Supervisor<const H: usize, const L: usize> {
@@ -165,7 +59,7 @@ pub struct Supervisor<const H: usize, const L: usize> {
     lapse: Option<Lapse>,
     /// That lapse holds everything, until `forget`.
     lapsed: bool,
-    /// `tick` has still to tell that lapse.
+    /// `tick` has still to report that lapse.
     unreported: bool,
     path: Option<Path>,
     burst: Option<Duration>,
@@ -294,7 +188,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ///
     /// To be asked just before the heartbeat is handed to the network. Between the decision and
     /// that moment the process may have been stopped, for as long as you like (S1, S3). After a
-    /// false do not send, and tell [`emission_ended`](Self::emission_ended) that it was
+    /// false do not send, and report to [`emission_ended`](Self::emission_ended) that it was
     /// [`Lost`](Outcome::Lost).
     #[must_use = "a heartbeat that may not be sent any more must not be sent"]
     pub fn may_send(&self, ticket: Ticket, now: Instant) -> bool {
@@ -461,21 +355,6 @@ fn unconfirmed(id: HeartbeatId, heartbeat: &Heartbeat) -> Reason {
         sent_before: at.and_then(|at| heartbeat.greatest_age(at)),
     }
 }
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(error) => error.fmt(f),
-            Self::Duplicate => f.write_str("the name is given twice"),
-            Self::Full => f.write_str("there are too many"),
-            Self::ZeroTimeout => {
-                f.write_str("the timeout is zero, so that no beat could ever count")
-            }
-        }
-    }
-}
-
-impl core::error::Error for ConfigError {}
 
 impl fmt::Display for BeatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

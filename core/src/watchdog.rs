@@ -70,7 +70,7 @@ impl State {
 /// goes back behind an instant that one of the two was given. With a timeout of zero there is never
 /// a permit. Every call costs a constant number of steps.
 ///
-/// Let whoever owns it read the clock, just before each call: an instant that was read before
+/// Let the caller read the clock, just before each call: an instant that was read before
 /// another one, but arrives after it, looks like a clock that went back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -311,7 +311,7 @@ mod tests {
         assert!(!shown("info,lapin=debug", 0).contains("lapin=off"));
         assert!(shown("info,lapin=debug", 0).contains("lapin=debug"));
         assert!(!shown("", 3).contains("lapin"));
-        // What is no filter is as good as none.
+        // A filter that cannot be read counts as none.
         assert_eq!(shown("info=x=y", 0), shown("", 0));
     }
 

@@ -1,20 +1,26 @@
-//! What actor and monitor alike serve to those who watch them: health, and metrics as OpenMetrics
-//! text, which Prometheus reads.
+//! What actor and monitor alike serve to those who watch them: health, and metrics for Prometheus.
+
+mod latencies;
+mod process;
+mod text;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 
 use embassy_time::Duration;
-use prometheus_client::encoding::text;
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
+pub use self::latencies::Latencies;
+pub use self::text::Form;
+use crate::VERSION;
+
 /// A loop shows itself several times a second; one that has not for this long hangs.
 pub const HUNG_AFTER: Duration = Duration::from_secs(5);
-
-/// The content type of what [`Metrics::encode`] gives.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A gauge of seconds.
 pub type Seconds = Gauge<f64, AtomicU64>;
@@ -23,10 +29,19 @@ pub type Seconds = Gauge<f64, AtomicU64>;
 #[derive(Debug)]
 pub struct Metrics(Registry);
 
+#[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
+struct Build {
+    version: &'static str,
+}
+
 impl Metrics {
-    /// None yet; each name will begin with that prefix.
+    /// The program's version only; each name will begin with that prefix.
     pub fn new(prefix: &str) -> Self {
-        Self(Registry::with_prefix(prefix))
+        let mut metrics = Self(Registry::with_prefix(prefix));
+        let build = Family::<Build, Gauge>::default();
+        build.get_or_create(&Build { version: VERSION }).set(1);
+        metrics.add("build_info", "Which version runs", build);
+        metrics
     }
 
     /// One of any kind, or a family of them.
@@ -57,6 +72,11 @@ impl Metrics {
         }
     }
 
+    /// When something happened, by the wall clock: for showing only.
+    pub fn timestamp(&mut self, name: &str, help: &str, at: Option<Timestamp>) {
+        self.seconds(name, help, at.map(unix));
+    }
+
     /// How often something has happened since the start.
     pub fn count(&mut self, name: &str, help: &str, value: u64) {
         let counter = Counter::<u64>::default();
@@ -64,10 +84,27 @@ impl Metrics {
         self.add(name, help, counter);
     }
 
-    /// As text.
-    pub fn encode(self) -> Result<String, fmt::Error> {
-        let mut shown = String::new();
-        text::encode(&mut shown, &self.0)?;
-        Ok(shown)
+    /// How long something has lasted since the start.
+    fn counted_seconds(&mut self, name: &str, help: &str, value: f64) {
+        let counter = Counter::<f64, AtomicU64>::default();
+        counter.inc_by(value);
+        self.add(&format!("{name}_seconds"), help, counter);
     }
+
+    /// In that form, with what the kernel says of the process.
+    pub fn encode(self, form: Form) -> Result<String, fmt::Error> {
+        use prometheus_client::encoding::text::encode;
+        let mut process = Self(Registry::default());
+        process::add(&mut process);
+        let mut written = String::new();
+        encode(&mut written, &self.0)?;
+        encode(&mut written, &process.0)?;
+        Ok(form.write(&written))
+    }
+}
+
+/// Seconds since 1970, to the millisecond.
+#[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
+pub fn unix(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
 }

@@ -35,6 +35,9 @@ pub struct Report {
     pub delivery: Option<DeliveryReport>,
     /// The actor's farewell: it was stopped in order, and this is its last report.
     pub stopping: Option<StoppingReport>,
+    /// The actor sends a beat this often.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beat_every: Option<f64>,
 }
 
 impl Report {
@@ -68,6 +71,50 @@ impl Report {
             clean(&mut stopping.text);
         }
         self
+    }
+
+    /// How the whole is; of an actor that does not say it, what follows from the rest.
+    pub(crate) fn standing(&self) -> Health {
+        let said = self.health.as_ref().and_then(|health| health.state);
+        said.unwrap_or_else(|| self.inferred())
+    }
+
+    /// Why no heartbeat arrives although none is held, in the actor's words.
+    pub(crate) fn undelivered(&self) -> Option<&String> {
+        let delivery = self.delivery.as_ref()?;
+        let is_held = delivery.cause.as_deref() == Some("held");
+        delivery.text.as_ref().filter(|_| !is_held)
+    }
+
+    /// Whether it says less than one that came so many seconds before: an actor on stand-by beats
+    /// beside the active one.
+    pub(crate) fn yields_to(&self, earlier: &Self, seconds: f64) -> bool {
+        self.standing() == Health::Unknown
+            && earlier.standing() != Health::Unknown
+            && (0.0..FACTS_EXPIRE).contains(&seconds)
+    }
+
+    fn inferred(&self) -> Health {
+        let enclosure = self.enclosure.as_ref();
+        let is =
+            |fact: fn(&EnclosureReport) -> Option<bool>| enclosure.and_then(fact) == Some(true);
+        let held = self.hold.as_ref().is_some_and(|hold| hold.fault);
+        let stale = |heartbeat: &HeartbeatReport| !heartbeat.current && heartbeat.age.is_some();
+        if is(|enclosure| enclosure.engineering_mode) {
+            Health::Bypassed
+        } else if is(|enclosure| enclosure.plc_heartbeat_error) {
+            let dome = enclosure.and_then(|enclosure| enclosure.dome_after(0.0).0);
+            match dome {
+                Some(Dome::Closed) => Health::ClosedByWatchdog,
+                Some(Dome::Open | Dome::Moving | Dome::Between) | None => Health::Closing,
+            }
+        } else if held {
+            Health::Held
+        } else if self.heartbeats.iter().any(stale) || self.network.iter().any(|link| !link.up) {
+            Health::Late
+        } else {
+            Health::Ok
+        }
     }
 }
 
@@ -304,8 +351,12 @@ pub struct EnclosureReport {
     pub engineering_mode_age: Option<f64>,
     /// The PLC sees the heartbeat.
     pub plc_acknowledges: Option<bool>,
+    /// Time since that was last said.
+    pub plc_acknowledges_age: Option<f64>,
     /// The PLC has missed the heartbeat for its whole timeout.
     pub plc_heartbeat_error: Option<bool>,
+    /// Time since that was last said.
+    pub plc_heartbeat_error_age: Option<f64>,
     /// Time since the PLC was last heard to acknowledge.
     pub plc_acknowledged_age: Option<f64>,
 }
@@ -317,7 +368,7 @@ pub(crate) fn before(at: Timestamp, seconds: f64) -> Option<Timestamp> {
 }
 
 /// An actor that does not say when its facts expire sends no ages of them either.
-const FACTS_EXPIRE: f64 = 90.0;
+pub(crate) const FACTS_EXPIRE: f64 = 90.0;
 
 impl EnclosureReport {
     /// Where the dome is so many seconds after the report, if that is known then, and how long ago
@@ -330,7 +381,37 @@ impl EnclosureReport {
             (Some(false), Some(false)) => Some(Dome::Between),
             (Some(true), Some(true)) | (Some(false), None) | (None, Some(false) | None) => None,
         });
-        let age = self.dome_age.or(self.age).map(|age| age + seconds);
+        self.after(said, self.dome_age, seconds)
+    }
+
+    /// The same of engineering mode.
+    pub(crate) fn engineering_mode_after(&self, seconds: f64) -> (Option<bool>, Option<f64>) {
+        self.after(self.engineering_mode, self.engineering_mode_age, seconds)
+    }
+
+    /// The same of whether the PLC sees the heartbeat.
+    pub(crate) fn plc_acknowledges_after(&self, seconds: f64) -> (Option<bool>, Option<f64>) {
+        self.after(self.plc_acknowledges, self.plc_acknowledges_age, seconds)
+    }
+
+    /// The same of whether the PLC has missed the heartbeat.
+    pub(crate) fn plc_heartbeat_error_after(&self, seconds: f64) -> (Option<bool>, Option<f64>) {
+        self.after(
+            self.plc_heartbeat_error,
+            self.plc_heartbeat_error_age,
+            seconds,
+        )
+    }
+
+    /// A fact so many seconds after the report, if it is known then, and how long ago it was last
+    /// said. One without an age of its own is at least as old as the enclosure's last word.
+    fn after<T>(
+        &self,
+        said: Option<T>,
+        age: Option<f64>,
+        seconds: f64,
+    ) -> (Option<T>, Option<f64>) {
+        let age = age.or(self.age).map(|age| age + seconds);
         let expire = self.facts_expire.unwrap_or(FACTS_EXPIRE);
         (said.filter(|_| age.unwrap_or(seconds) < expire), age)
     }
@@ -380,6 +461,87 @@ mod tests {
             };
             assert_eq!(report.dome_after(0.0).0, dome, "{open:?} {closed:?}");
         }
+    }
+
+    #[test]
+    fn each_fact_of_the_enclosure_is_known_until_its_own_age_is_too_much() {
+        let report = EnclosureReport {
+            age: Some(1.0),
+            facts_expire: Some(90.0),
+            engineering_mode: Some(false),
+            engineering_mode_age: Some(70.0),
+            plc_acknowledges: Some(true),
+            plc_acknowledges_age: Some(60.0),
+            plc_heartbeat_error: Some(false),
+            ..EnclosureReport::default()
+        };
+        let known = |seconds| {
+            (
+                report.engineering_mode_after(seconds).0,
+                report.plc_acknowledges_after(seconds).0,
+                report.plc_heartbeat_error_after(seconds).0,
+            )
+        };
+        assert_eq!(known(19.0), (Some(false), Some(true), Some(false)));
+        assert_eq!(known(20.0), (None, Some(true), Some(false)));
+        assert_eq!(known(30.0), (None, None, Some(false)));
+        // An actor that says no age of it: of the age of the last word.
+        assert_eq!(known(89.0), (None, None, None));
+        assert_eq!(report.engineering_mode_after(20.0).1, Some(90.0));
+    }
+
+    #[test]
+    fn an_earlier_actor_has_the_health_that_follows_from_what_it_says() {
+        let mut report = Report::default();
+        assert_eq!(report.standing(), Health::Ok);
+        report.heartbeats = vec![HeartbeatReport::default()];
+        assert_eq!(
+            report.standing(),
+            Health::Ok,
+            "a source that was never heard"
+        );
+        report.heartbeats = vec![HeartbeatReport {
+            age: Some(70.0),
+            ..HeartbeatReport::default()
+        }];
+        assert_eq!(report.standing(), Health::Late);
+        report.hold = Some(HoldReport::default());
+        assert_eq!(report.standing(), Health::Late, "the pace");
+        report.hold = Some(HoldReport {
+            fault: true,
+            ..HoldReport::default()
+        });
+        assert_eq!(report.standing(), Health::Held);
+        report.enclosure = Some(EnclosureReport {
+            plc_heartbeat_error: Some(true),
+            ..EnclosureReport::default()
+        });
+        assert_eq!(report.standing(), Health::Closing);
+        report.enclosure.as_mut().unwrap().dome = Some(Dome::Closed);
+        assert_eq!(report.standing(), Health::ClosedByWatchdog);
+        report.enclosure.as_mut().unwrap().engineering_mode = Some(true);
+        assert_eq!(report.standing(), Health::Bypassed);
+        report.health = Some(HealthReport {
+            state: Some(Health::NotArriving),
+            ..HealthReport::default()
+        });
+        assert_eq!(report.standing(), Health::NotArriving, "as it is said");
+    }
+
+    #[test]
+    fn a_stand_by_beside_the_active_actor_hides_nothing() {
+        let of = |state| Report {
+            health: Some(HealthReport {
+                state: Some(state),
+                ..HealthReport::default()
+            }),
+            ..Report::default()
+        };
+        let (active, stand_by) = (of(Health::Held), of(Health::Unknown));
+        assert!(stand_by.yields_to(&active, 15.0));
+        assert!(!stand_by.yields_to(&active, 90.0), "the active one is gone");
+        assert!(!stand_by.yields_to(&stand_by, 15.0));
+        assert!(!active.yields_to(&stand_by, 15.0));
     }
 
     #[test]

@@ -88,12 +88,12 @@ pub fn client_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Serves for ever.
+/// Serves until it is dropped.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
     serve_until(listener, router, limits, CancellationToken::new()).await;
 }
 
-/// Serves until it is told to stop; the requests under way are still answered, for as long as
+/// Serves until it has to stop; the requests under way are still answered, for as long as
 /// [`Limits::farewell`]. A failure to accept (no file descriptors left, say) is waited out.
 pub async fn serve_until(
     listener: TcpListener,
@@ -125,7 +125,7 @@ pub async fn serve_until(
             tracing::debug!(%peer, "too many HTTP connections; one was refused");
             continue;
         }
-        // Who was told to go has a socket until he has gone; then there is room.
+        // A client that was closed keeps its socket until it has gone; then there is room.
         while connections.len() >= limits.connections {
             match connections.join_next_with_id().await {
                 Some(ended) => seats.left(id_of(ended)),

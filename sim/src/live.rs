@@ -84,7 +84,7 @@ impl LivePlc {
         self.access(|plc| plc.faults().has(fault))
     }
 
-    /// Looks at the PLC now and then, for ever. Without it nothing happens between accesses;
+    /// Looks at the PLC now and then, without end. Without it nothing happens between accesses;
     /// afterwards it has.
     pub async fn keep_looking(self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);

@@ -48,7 +48,7 @@ impl Default for ServerConfig {
     }
 }
 
-/// Serves for ever. Dropping the future closes the connections.
+/// Serves until it is dropped. Dropping the future closes the connections.
 pub async fn serve(listener: TcpListener, plc: LivePlc, config: ServerConfig) {
     let places = Arc::new(Semaphore::new(
         config.connections.min(Semaphore::MAX_PERMITS),

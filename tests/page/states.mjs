@@ -17,6 +17,7 @@ await inBrowser(async (browser) => {
       await page.goto(url);
       await showsState(page, word);
       await fits(page, where);
+      await suitsItsTone(page, word);
       await picture(page, `${name}-${colorScheme}`);
       await unfold(page);
       await suitsAxe(page, where);
@@ -31,6 +32,19 @@ await inBrowser(async (browser) => {
     await beside(page, given[0].url, colorScheme);
   }
 });
+
+// Amber between up and down, and a tab that is drawn in the same tone.
+const BETWEEN = ["LATE", "HELD", "NOT ARRIVING", "CLOSING", "CLOSED BY WATCHDOG", "BYPASSED", "STOPPED", "UNKNOWN"];
+
+async function suitsItsTone(page, word) {
+  const isBetween = BETWEEN.includes(word);
+  assert.equal(await page.locator(".hero.between").count(), isBetween ? 1 : 0, word);
+  const icon = await page.locator("#icon").getAttribute("href");
+  const drawn = await (await fetch(new URL(icon, page.url()))).text();
+  assert.equal(drawn.includes("#a86200"), isBetween, `${word}: ${drawn}`);
+  const todo = await page.locator(".todo").innerText();
+  assert.ok(todo.length > "What to do: ".length + 5, todo);
+}
 
 // The pages beside it: the interface, and what became of a form that was refused.
 async function beside(page, url, colorScheme) {

@@ -67,6 +67,11 @@ pub struct Chain {
 impl Chain {
     /// Starts all but the clients. Nothing beats, and the dome is closed.
     pub async fn start(url: &str, config: ActorConfig) -> Self {
+        Self::start_with(url, config, &[]).await
+    }
+
+    /// The same with further arguments for the `sim` that is `lvmecp`.
+    pub async fn start_with(url: &str, config: ActorConfig, ecp: &[&str]) -> Self {
         let dome = Dome::start([
             "--timeout",
             &PLC_TIMEOUT.as_secs_f64().to_string(),
@@ -75,7 +80,7 @@ impl Chain {
         ])
         .await;
         let modbus = Proxy::start(("127.0.0.1", dome.address().port())).await;
-        let ecp = start_ecp(url, modbus.port()).await;
+        let ecp = start_ecp_with(url, modbus.port(), ecp).await;
         let budget = budget(&config.write()).await;
         let mut actor = Launch::lvmbeat(config.actor()).start();
         actor
@@ -179,8 +184,14 @@ fn plc_seconds(event: &Event) -> f64 {
 
 /// `lvmecp` in a process of its own, for the PLC at that port.
 pub async fn start_ecp(url: &str, plc: u16) -> Process {
+    start_ecp_with(url, plc, &[]).await
+}
+
+/// The same with further arguments.
+pub async fn start_ecp_with(url: &str, plc: u16, more: &[&str]) -> Process {
     let mut ecp = Launch::sim(["--listen", "127.0.0.1:0", "--json", "--control"])
         .args(["--ecp-plc", &format!("127.0.0.1:{plc}")])
+        .args(more)
         .env("SIM_ECP_URL", url)
         .start();
     ecp.wait_for_event(0, START_LIMIT, "ecp_connected").await;

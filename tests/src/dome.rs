@@ -29,7 +29,7 @@ impl Dome {
         let address = address.and_then(|address| address.parse().ok());
         Self {
             process,
-            address: address.expect("the first line tells the address"),
+            address: address.expect("the first line has the address"),
         }
     }
 

@@ -173,6 +173,14 @@ impl FakeEcp {
         self.session.post(&reply).await;
     }
 
+    /// Says that of itself as the real lvmecp does every 30 s: in reply to its own `status`.
+    pub async fn says(&self, keywords: &Value) {
+        let commander = format!("{0}.{0}", self.shared.name);
+        let id = Uuid::new_v4().to_string();
+        let reply = self.shared.reply(Some((&commander, &id)), "i", keywords);
+        self.session.post(&reply).await;
+    }
+
     /// Closes its connection, in order.
     pub async fn stop(self) {
         self.serving.abort();
@@ -198,7 +206,8 @@ impl Shared {
     }
 
     async fn answer(&self, session: &Session, received: &Received, behaviour: Behaviour) {
-        let reply = |code, keywords| self.reply(Some(received), code, &keywords);
+        let to = Some((received.commander.as_str(), received.command_id.as_str()));
+        let reply = |code, keywords| self.reply(to, code, &keywords);
         let done = match received.command.as_str() {
             "ping" => json!({ "text": "Pong." }),
             _ => json!({}),
@@ -223,26 +232,27 @@ impl Shared {
         }
     }
 
-    /// As sdss-clu 2.6 replies.
-    fn reply(&self, to: Option<&Received>, code: &str, keywords: &Value) -> Outgoing {
+    /// As sdss-clu 2.6 replies, to that commander's command of that id or to everybody.
+    fn reply(&self, to: Option<(&str, &str)>, code: &str, keywords: &Value) -> Outgoing {
         let message_id = Uuid::new_v4().simple().to_string();
         let mut properties = BasicProperties::default()
             .with_content_type("text/json".into())
             .with_message_id(message_id.into());
-        if let Some(to) = to {
-            properties = properties.with_correlation_id(to.command_id.as_str().into());
+        if let Some((_, id)) = to {
+            properties = properties.with_correlation_id(id.into());
         }
-        let value = |of: fn(&Received) -> &str| to.map_or(AMQPValue::Void, |to| text(of(to)));
-        let commander = to.map_or("broadcast", |to| &to.commander);
+        let value = |value: Option<&str>| value.map_or(AMQPValue::Void, text);
+        let (commander, id) = to.unzip();
+        let key = commander.unwrap_or("broadcast");
         Outgoing {
-            routing_key: format!("reply.{commander}"),
+            routing_key: format!("reply.{key}"),
             properties,
             headers: None,
             body: keywords.to_string().into_bytes(),
         }
         .with_header("message_code", text(code))
-        .with_header("commander_id", value(|to| &to.commander))
-        .with_header("command_id", value(|to| &to.command_id))
+        .with_header("commander_id", value(commander))
+        .with_header("command_id", value(id))
         .with_header("sender", text(&self.name))
         .with_header("internal", AMQPValue::Boolean(false))
     }

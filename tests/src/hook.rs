@@ -1,4 +1,4 @@
-//! A webhook that does what it is told, and keeps what was posted to it.
+//! A webhook that answers as the test says, and keeps what was posted to it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub enum Answer {
     TakeAfter(Duration),
     /// Answers with this status.
     Refuse(u16),
-    /// Answers nothing until it is told something else.
+    /// Answers nothing until the test says otherwise.
     Hold,
 }
 
@@ -35,6 +35,8 @@ pub struct Post {
     pub at: Instant,
     /// The notices in it, oldest first: number and kind.
     pub notices: Vec<(u64, String)>,
+    /// Where it can be acknowledged, if it says so.
+    pub link: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -44,7 +46,7 @@ pub struct Post {
 pub enum Outcome {
     /// It waits for an answer.
     Held,
-    /// Whoever has posted it went away before it was answered.
+    /// Its sender went away before it was answered.
     Cut,
     /// It was answered otherwise than by 200.
     Refused,
@@ -114,8 +116,14 @@ impl Hook {
         lock(&self.posts).clone()
     }
 
+    /// The links by which what was posted can be acknowledged.
+    pub fn links(&self) -> Vec<String> {
+        let posts = self.posts().into_iter();
+        posts.filter_map(|post| post.link).collect()
+    }
+
     /// The kinds of what it took, by posts.
-    pub fn told(&self) -> Vec<String> {
+    pub fn notified(&self) -> Vec<String> {
         let posts = self.posts();
         let taken = posts.iter().filter(|post| post.outcome == Outcome::Taken);
         taken.map(Post::kinds).collect()
@@ -167,6 +175,7 @@ async fn exchange(
         posts.push(Post {
             at: Instant::now(),
             notices: notices(&request.body),
+            link: link(&request.body),
             outcome: Outcome::Held,
         });
         posts.len() - 1
@@ -184,7 +193,7 @@ async fn exchange(
     let Some(status) = status else {
         return;
     };
-    let answer = format!("HTTP/1.1 {status} As told\r\nContent-Length: 0\r\n\r\n");
+    let answer = format!("HTTP/1.1 {status} As ordered\r\nContent-Length: 0\r\n\r\n");
     let _ = stream.write_all(answer.as_bytes()).await;
 }
 
@@ -206,6 +215,11 @@ async fn decide(answer: &mut watch::Receiver<Answer>) -> u16 {
             }
         }
     }
+}
+
+fn link(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).expect("a post is JSON");
+    body["acknowledge"].as_str().map(str::to_owned)
 }
 
 fn notices(body: &[u8]) -> Vec<(u64, String)> {

@@ -63,6 +63,7 @@ impl Monitor {
                 "listen": port.address().to_string(),
                 "state_file": state_file,
                 "attention": 1,
+                "clear_after": 0,
                 "delivery_timeout": 60,
                 "webhooks": webhooks,
                 "time_zone": "UTC",

@@ -1,6 +1,6 @@
 //! A TCP proxy that breaks connections in every way that a network can.
 //!
-//! It stands between a client and its server on a port of its own. What it does, it does until told
+//! It stands between a client and its server on a port of its own. What it does, it does until ordered
 //! otherwise, to the connections there are and to those that come:
 //!
 //! | [`Flow`], for each direction | what the ends see |
@@ -8,7 +8,7 @@
 //! | [`Pass`](Flow::Pass) | nothing |
 //! | [`Delay`](Flow::Delay) | every byte arrives that much later |
 //! | [`Stall`](Flow::Stall) | no byte moves and none is lost; the sender's socket fills up |
-//! | [`Swallow`](Flow::Swallow) | the sender may send for ever, nothing arrives, and nobody learns that the other end has hung up |
+//! | [`Swallow`](Flow::Swallow) | the sender may send on and on, nothing arrives, and nobody learns that the other end has hung up |
 //!
 //! A connection that lost bytes by `Swallow` stays a black hole for good, as its stream would be
 //! corrupt: it is *half open*.

@@ -36,14 +36,15 @@ pub async fn metric(address: SocketAddr, name: &str) -> Result<f64, String> {
     value.ok_or_else(|| format!("no {name} in\n{text}"))
 }
 
-/// The one reason whose `lvmbeat_hold` is 1; empty if there is none.
+/// The one reason whose `lvmbeat_hold` or `lvmbeat_pace` is 1; empty if there is none.
 ///
 /// # Panics
 /// If there are several.
 pub async fn metric_reason(address: SocketAddr) -> Result<String, String> {
     let (_, text) = http::get(address, "/metrics").await?;
     let mut reasons = text.lines().filter_map(|line| {
-        let rest = line.strip_prefix("lvmbeat_hold{reason=\"")?;
+        let held = line.strip_prefix("lvmbeat_hold{reason=\"");
+        let rest = held.or_else(|| line.strip_prefix("lvmbeat_pace{reason=\""))?;
         rest.strip_suffix("\"} 1")
     });
     let reason = reasons.next().unwrap_or_default().to_owned();

@@ -197,7 +197,7 @@ async fn s5_the_lock_of_a_half_open_predecessor_is_waited_out() {
     let mut scene = Scene::start().await;
     scene.proxy.half_open();
     let whole = Instant::now();
-    // As a machine that is gone: its broker is not told.
+    // As a machine that is gone: its broker is not informed.
     scene.actor.process.kill().await;
     let config = config(&scene.vhost.url_via(scene.proxy.port()));
     let mut process = Launch::lvmbeat(config.actor()).start();

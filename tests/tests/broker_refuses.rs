@@ -1,4 +1,4 @@
-//! A broker that will not have the actor says why, once, and is told as what it is.
+//! A broker that will not have the actor says why, once, and the log says what it is.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;

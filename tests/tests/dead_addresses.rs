@@ -1,4 +1,4 @@
-//! A name of whose addresses only the last one is alive: whoever dials it reaches that one within
+//! A name of whose addresses only the last one is alive: a client reaches that one within
 //! the limit, and where none is alive, says which were tried (L1, M2).
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -208,8 +208,8 @@ async fn status(listen: &Port) -> Value {
 
 async fn tell(listen: &Port) {
     status(listen).await;
-    let told = http::get(listen.address(), "/notify/down").await.unwrap();
-    assert_eq!(told.0, 200, "{told:?}");
+    let answer = http::get(listen.address(), "/notify/down").await.unwrap();
+    assert_eq!(answer.0, 200, "{answer:?}");
 }
 
 #[tokio::test]

@@ -265,7 +265,7 @@ async fn s3_the_time_that_a_ping_took_is_taken_from_the_expiration_of_its_heartb
 #[tokio::test]
 async fn an_absent_lvmecp_is_known_at_once_and_shown() {
     let vhost = broker::vhost().await;
-    // Whoever waited for an answer would wait for these.
+    // A client would wait for these.
     let config = config(&vhost)
         .set("ecp.expiration", 20)
         .set("ecp.command_timeout", 20);

@@ -56,11 +56,11 @@ async fn s3_echoes_that_were_never_sent_move_nothing() {
     }
     emits(&actor, &ecp).await;
     assert_eq!(actor.sessions(), sessions);
-    let told = |lines: Vec<lvmbeat_tests::process::Line>| {
-        let told = lines.iter().filter(|line| line.text.contains("passes for"));
-        told.count()
+    let logged = |lines: Vec<lvmbeat_tests::process::Line>| {
+        let found = lines.iter().filter(|line| line.text.contains("passes for"));
+        found.count()
     };
-    assert_eq!(told(actor.process.lines()), 1);
+    assert_eq!(logged(actor.process.lines()), 1);
     assert!(actor.process.is_running());
 }
 

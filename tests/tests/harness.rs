@@ -370,9 +370,10 @@ async fn an_ecp_behaves_as_told() {
     let place = client.reply_count();
     ecp.broadcast(&serde_json::json!({ "heartbeat_ack": null }))
         .await;
-    let told = client.wait_for_reply(place, SOON, |reply| reply.routing_key == "reply.broadcast");
+    let heard = client.wait_for_reply(place, SOON, |reply| reply.routing_key == "reply.broadcast");
     assert!(
-        told.await
+        heard
+            .await
             .unwrap()
             .body
             .get("heartbeat_ack")

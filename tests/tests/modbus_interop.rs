@@ -120,14 +120,14 @@ async fn what_the_plc_refuses_is_an_exception_and_the_next_access_is_fine() {
     let refused = pymodbus.order(&format!("write {DOME_OPEN} 1")).await;
     let error = refused["error"].as_str().unwrap();
     assert!(error.contains("exception_code=2"), "{error}");
-    for (fault, told) in [
+    for (fault, words) in [
         ("read-exception", "exception_code=4"),
         ("connection-drop", ""),
     ] {
         dome.order(&format!("fault {fault} on")).await;
         let failed = pymodbus.order("coils").await;
         let error = failed["error"].as_str().unwrap();
-        assert!(error.contains(told), "{fault}: {error}");
+        assert!(error.contains(words), "{fault}: {error}");
         dome.order(&format!("fault {fault} off")).await;
         pymodbus.coils().await;
     }

@@ -12,7 +12,7 @@ use lvmbeat_tests::process::Launch;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// What SECURITY.md has whoever runs the broker type: the words of each line.
+/// What SECURITY.md has the operator of the broker type: the words of each line.
 fn commands() -> Vec<Vec<String>> {
     let document = include_str!("../../SECURITY.md");
     let lines = document.lines();

@@ -1,5 +1,5 @@
 //! The way from a reason for holding to people, on real parts: `status`, the log (once for each
-//! change), the metrics and the reply to a `set` name the first cause. Each reason by itself is a
+//! change), the metrics and the reply to a `set` name the first cause. Each reason alone is a
 //! test of the actor (`host/src/actor/state/tests.rs`).
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
@@ -112,7 +112,7 @@ async fn s5_what_holds_is_named_by_status_log_metrics_and_reply() {
     assert_eq!(ecp.heartbeats().len(), 1);
     let address = watched.http.address();
     for reason in ["in_flight", "retry"] {
-        let name = format!("lvmbeat_holds_total{{reason=\"{reason}\"}}");
+        let name = format!("lvmbeat_paced_total{{reason=\"{reason}\"}}");
         let counted = async || {
             view::metric(address, &name)
                 .await

@@ -4,7 +4,7 @@ use core::fmt;
 
 use embassy_time::Duration;
 
-/// When to tell.
+/// When to alert.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {

@@ -7,8 +7,8 @@
 //! kind:  h hello   s set   a arm   p ping   q status
 //! ```
 //!
-//! No byte of a frame but its own STX and ETX looks like one, and none ends a line, so that whoever
-//! listens finds the next frame or line after any disturbance. The *session* is a number that the
+//! No byte of a frame but its own STX and ETX looks like one, and none ends a line, so that a
+//! listener finds the next frame or line after any disturbance. The *session* is a number that the
 //! box gives in answer to `hello`; it dies with the next `hello` of that source and with a reset of
 //! the box, and with it every frame that is still on its way (S3, S5). Within a session sequence
 //! numbers go up.

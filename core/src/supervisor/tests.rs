@@ -1,9 +1,12 @@
 extern crate std;
 
+use core::num::NonZeroU8;
 use std::format;
 use std::string::ToString;
 
 use super::*;
+use crate::emission::Pace;
+use crate::name::NameError;
 
 mod configuration;
 mod confirmation;

@@ -202,7 +202,7 @@ impl History<'_> {
         Some((at, sent.and_then(|sent| at.checked_sub(sent))))
     }
 
-    /// Why its last beat does not emit by itself.
+    /// Why its last beat alone does not emit.
     fn late(&self, end: usize, heartbeat: usize) -> Option<Reason> {
         let source = &self.setup.heartbeats[heartbeat];
         let (_, age) = self.last_beat(end, heartbeat)?;

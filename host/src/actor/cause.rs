@@ -1,11 +1,11 @@
 //! The first cause why the dome heartbeat is held, and what the log says when it changes.
 
 use embassy_time::{Duration, Instant};
-use lvmbeat_core::{Cause, HeartbeatId, LinkId, Reason};
+use lvmbeat_core::{Cause, Reason};
 use tracing::Level;
 
 use super::health::{Kind, Late, joined};
-use super::words::Words;
+use super::words::{Subject, Words};
 use crate::clock::seconds;
 use crate::journal::span;
 
@@ -28,13 +28,6 @@ struct Fault {
     began: Instant,
 }
 
-/// What a reason is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Subject {
-    Heartbeat(HeartbeatId),
-    Link(LinkId),
-}
-
 /// What the log has to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
@@ -42,23 +35,6 @@ pub(super) enum Change {
     Held(Reason),
     /// Nothing is wrong any more, after so long.
     Released(Duration),
-}
-
-impl Subject {
-    pub(super) fn of(reason: &Reason) -> Option<Self> {
-        match reason {
-            Reason::NeverSeen(id)
-            | Reason::Unconfirmed { heartbeat: id, .. }
-            | Reason::Stale { heartbeat: id, .. } => Some(Self::Heartbeat(*id)),
-            Reason::LinkUnproven(id) | Reason::LinkDown(id) => Some(Self::Link(*id)),
-            Reason::NotAttentive(_)
-            | Reason::PathSlow(_)
-            | Reason::NothingCritical
-            | Reason::InFlight(_)
-            | Reason::CutOff(_)
-            | Reason::Retry(_) => None,
-        }
-    }
 }
 
 impl Holding {

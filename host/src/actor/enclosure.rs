@@ -17,8 +17,9 @@ use crate::clu::bus::{Header, Message};
 use crate::config::{DEFAULT_FACTS_EXPIRE, core_duration};
 use crate::report::{Dome, EnclosureReport};
 
-/// The longest status of the dome that is looked at (X2).
-const LONGEST_STATUS: usize = 512;
+mod said;
+
+use said::{Voice, dome_said, opening_said};
 
 /// What is known of the enclosure. Each fact has an age of its own, and ends as unknown.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Enclosure {
     engineering_mode: Option<Fact<bool>>,
     /// `None` inside: what was said contradicts itself.
     dome: Option<Fact<Option<Dome>>>,
+    /// Which way the drive turns, if it does.
+    opening: Option<Fact<bool>>,
     heartbeat_ack: Option<String>,
 }
 
@@ -94,6 +97,7 @@ impl Enclosure {
             plc_error_since: None,
             engineering_mode: None,
             dome: None,
+            opening: None,
             heartbeat_ack: None,
         }
     }
@@ -123,10 +127,14 @@ impl Enclosure {
             &mut self.engineering_mode,
             engineering.and_then(|mode| mode.get("enabled").unwrap_or(mode).as_bool()),
         );
-        if let Some(voice) = dome_said(keywords) {
+        update(&mut self.opening, opening_said(keywords));
+        let known = self.dome(at.now);
+        // That the dome is not where it is not known to be says nothing new.
+        let voice = dome_said(keywords).filter(|voice| !known.is_some_and(|it| voice.fits(it)));
+        if let Some(voice) = voice {
             let value = match voice {
                 Voice::Is(dome) => Some(dome),
-                Voice::Unclear => None,
+                Voice::IsNot(_) | Voice::Unclear => None,
             };
             let was_unknown = self.dome.filter(|fact| fact.value.is_none());
             // It is unknown since the first contradiction.
@@ -157,6 +165,12 @@ impl Enclosure {
         self.known(self.dome, now).flatten()
     }
 
+    /// Whether the dome is driven open (`true`) or closed, if it is driven and that is known.
+    pub fn dome_opening(&self, now: Instant) -> Option<bool> {
+        let moves = self.dome(now) == Some(Dome::Moving);
+        self.known(self.opening, now).filter(|_| moves)
+    }
+
     /// Since when the dome's position is not known; `None` also if it never was.
     pub fn dome_unknown_since(&self, now: Instant) -> Option<Timestamp> {
         let fact = self.dome.filter(|_| self.dome(now).is_none());
@@ -165,7 +179,7 @@ impl Enclosure {
 
     /// Time since the dome's position was last said.
     pub fn dome_age(&self, now: Instant) -> Option<f64> {
-        self.dome.and_then(|fact| age(Some(fact.said.now), now))
+        fact_age(self.dome, now)
     }
 
     /// Register `hb_ack`: the PLC sees the heartbeat.
@@ -191,6 +205,17 @@ impl Enclosure {
         self.known(self.engineering_mode, now)
     }
 
+    /// When each fact was itself last said.
+    pub(super) fn said(&self) -> [(&'static str, Option<Timestamp>); 4] {
+        let of = |fact: Option<Fact<bool>>| fact.map(|fact| fact.said.wall);
+        [
+            ("dome", self.dome.map(|fact| fact.said.wall)),
+            ("engineering_mode", of(self.engineering_mode)),
+            ("plc_acknowledges", of(self.plc_acknowledges)),
+            ("plc_heartbeat_error", of(self.plc_heartbeat_error)),
+        ]
+    }
+
     /// For the monitor outside; nothing until the enclosure has spoken.
     pub fn report(&self, now: Instant) -> Option<EnclosureReport> {
         let dome = self.dome(now);
@@ -202,11 +227,11 @@ impl Enclosure {
             dome_open: dome.and_then(Dome::is_open),
             dome_closed: dome.map(|dome| dome == Dome::Closed),
             engineering_mode: self.engineering_mode(now),
-            engineering_mode_age: self
-                .engineering_mode
-                .and_then(|fact| age(Some(fact.said.now), now)),
+            engineering_mode_age: fact_age(self.engineering_mode, now),
             plc_acknowledges: self.plc_acknowledges(now),
+            plc_acknowledges_age: fact_age(self.plc_acknowledges, now),
             plc_heartbeat_error: self.plc_heartbeat_error(now),
+            plc_heartbeat_error_age: fact_age(self.plc_heartbeat_error, now),
             plc_acknowledged_age: age(self.plc_acknowledged_at, now),
         })
     }
@@ -229,85 +254,13 @@ fn age(at: Option<Instant>, now: Instant) -> Option<f64> {
         .map(seconds)
 }
 
-/// What one keyword says of the dome.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Voice {
-    Is(Dome),
-    /// It contradicts itself, or says only where the dome is not.
-    Unclear,
-}
-
-/// What a reply says of the dome, by any of its keywords; `None` if nothing.
-fn dome_said(keywords: &Map<String, Value>) -> Option<Voice> {
-    let registers = keywords.get("registers").and_then(Value::as_object);
-    let voices = [
-        registers.and_then(by_registers),
-        keywords.get("dome_status").and_then(by_bits),
-        keywords.get("dome_status_labels").and_then(by_labels),
-    ];
-    let mut voices = voices.into_iter().flatten();
-    let first = voices.next()?;
-    let agree = voices.all(|voice| voice == first);
-    Some(if agree { first } else { Voice::Unclear })
-}
-
-/// What the switches and the drive say together.
-fn position(open: Option<bool>, closed: Option<bool>, moving: bool) -> Option<Voice> {
-    match (open, closed) {
-        (None, None) if !moving => None,
-        (Some(true), Some(true)) => Some(Voice::Unclear),
-        _ if moving => Some(Voice::Is(Dome::Moving)),
-        (Some(true), _) => Some(Voice::Is(Dome::Open)),
-        (_, Some(true)) => Some(Voice::Is(Dome::Closed)),
-        (Some(false), Some(false)) => Some(Voice::Is(Dome::Between)),
-        _ => Some(Voice::Unclear),
-    }
-}
-
-fn by_registers(registers: &Map<String, Value>) -> Option<Voice> {
-    let register = |name| registers.get(name).and_then(Value::as_bool);
-    position(
-        register("dome_open"),
-        register("dome_closed"),
-        register("drive_enabled") == Some(true),
-    )
-}
-
-/// `dome_status`: lvmecp's bits, in hexadecimal as a string.
-fn by_bits(status: &Value) -> Option<Voice> {
-    let bits = match status {
-        Value::String(text) => u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?,
-        Value::Number(number) => number.as_u64()?,
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
-    };
-    let is = |bit: u64| bits & bit != 0;
-    by_flags([is(0x1), is(0x2), is(0x4), is(0x10)])
-}
-
-/// `dome_status_labels`: the names of the bits, with commas between.
-fn by_labels(labels: &Value) -> Option<Voice> {
-    let labels = labels
-        .as_str()
-        .filter(|labels| labels.len() <= LONGEST_STATUS)?;
-    let is = |name: &str| labels.split(',').any(|label| label.trim() == name);
-    by_flags([
-        is("OPEN"),
-        is("CLOSED"),
-        is("MOVING"),
-        is("POSITION_UNKNOWN"),
-    ])
-}
-
-/// A status without any of them says nothing of where the dome is.
-fn by_flags(flags: [bool; 4]) -> Option<Voice> {
-    let [open, closed, moving, _] = flags;
-    flags
-        .contains(&true)
-        .then(|| position(Some(open), Some(closed), moving))?
+fn fact_age<T>(fact: Option<Fact<T>>, now: Instant) -> Option<f64> {
+    age(fact.map(|fact| fact.said.now), now)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::said::LONGEST_STATUS;
     use super::*;
     use crate::clu::message::{Code, Keywords, ReplyAddress, encode_reply};
 
@@ -417,6 +370,72 @@ mod tests {
         let keywords = enclosure.keywords(now);
         assert_eq!(keywords["dome_unknown_since"], "1970-01-01T00:00:10Z");
         assert_eq!(keywords["dome"], Value::Null);
+    }
+
+    #[test]
+    fn a_keyword_that_says_only_where_the_dome_is_not_takes_nothing_back_and_renews_nothing() {
+        let not_open = json!({"registers": {"hb_ack": true, "dome_open": false}});
+        let mut enclosure = Enclosure::default();
+        observe(
+            &mut enclosure,
+            &json!({"registers": {"dome_open": false}, "dome_status_labels": "CLOSED"}),
+            10,
+        );
+        assert_eq!(enclosure.dome(after(10)), Some(Dome::Closed));
+        observe(&mut enclosure, &not_open, 50);
+        assert_eq!(enclosure.dome(after(50)), Some(Dome::Closed));
+        assert_eq!(enclosure.dome(after(100)), None);
+        // An open dome that is said not to be open is anywhere.
+        observe(&mut enclosure, &json!({"dome_status": "0x1"}), 110);
+        observe(&mut enclosure, &not_open, 111);
+        assert_eq!(enclosure.dome(after(111)), None);
+        let contradiction = json!({"registers": {"dome_open": false}, "dome_status": "0x1"});
+        observe(&mut enclosure, &contradiction, 112);
+        assert_eq!(enclosure.dome(after(112)), None);
+    }
+
+    #[test]
+    fn which_way_the_dome_moves_is_taken_from_every_keyword_that_says_it() {
+        for (says, opening) in [
+            (json!({"dome_status": "0x8074"}), Some(false)),
+            (json!({"dome_status": "0x80b4"}), Some(true)),
+            (
+                json!({"dome_status_labels": "MOVING,DRIVE_ENABLED,MOTOR_CLOSING"}),
+                Some(false),
+            ),
+            (
+                json!({"registers": {"dome_open": false, "dome_closed": false, "drive_enabled": true, "motor_direction": true}}),
+                Some(true),
+            ),
+            (json!({"dome_status": "0x8004"}), None),
+            // It does not move.
+            (json!({"dome_status": "0x8041"}), None),
+        ] {
+            let mut enclosure = Enclosure::default();
+            observe(&mut enclosure, &says, 10);
+            assert_eq!(enclosure.dome_opening(after(10)), opening, "{says}");
+            assert_eq!(enclosure.dome_opening(after(100)), None, "{says}");
+        }
+    }
+
+    #[test]
+    fn x2_a_status_of_more_than_512_bytes_says_nothing() {
+        for (labels, known) in [("OPEN", true), ("DRIVE_AVAILABLE,OPEN", true)] {
+            let mut said = labels.to_owned();
+            said.extend(std::iter::repeat_n(' ', LONGEST_STATUS - labels.len()));
+            for (said, known) in [(said.clone(), known), (said + " ", false)] {
+                let mut enclosure = Enclosure::default();
+                observe(&mut enclosure, &json!({"dome_status_labels": said}), 10);
+                let dome = enclosure.dome(after(10));
+                assert_eq!(dome.is_some(), known, "{} bytes", said.len());
+            }
+        }
+        let bits = |zeros: usize| json!({"dome_status": format!("0x{}1", "0".repeat(zeros))});
+        let mut enclosure = Enclosure::default();
+        observe(&mut enclosure, &bits(LONGEST_STATUS - 2), 10);
+        assert_eq!(enclosure.dome(after(10)), None);
+        observe(&mut enclosure, &bits(LONGEST_STATUS - 3), 10);
+        assert_eq!(enclosure.dome(after(10)), Some(Dome::Open));
     }
 
     #[test]

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::sync::watch;
 
 use super::metrics;
 use super::snapshot::{SessionState, Snapshot};
-use crate::clock::Clock;
-use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
+use crate::clock::{Clock, Moment};
+use crate::probes::{Form, HUNG_AFTER};
 
 type Shown = watch::Receiver<Option<Snapshot>>;
 
@@ -25,7 +25,7 @@ struct Actor {
 /// The routes of an actor that shows itself on that channel.
 ///
 /// `/healthz` answers 200 while the decision loop runs, `/readyz` while this actor is the active
-/// one, both else 503; `/metrics` is OpenMetrics text. A slash at the end changes nothing.
+/// one, both else 503; `/metrics` is for Prometheus. A slash at the end changes nothing.
 pub fn router(shown: Shown, clock: Arc<dyn Clock>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
@@ -66,10 +66,17 @@ async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{text}\n{error}"))
 }
 
-async fn metrics_text(State(actor): State<Actor>) -> impl IntoResponse {
+async fn metrics_text(State(actor): State<Actor>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT);
+    let form = Form::of(accept.and_then(|accept| accept.to_str().ok()));
+    let at = Moment::read(&*actor.clock);
     let snapshot = actor.shown.borrow().clone();
-    match snapshot.map(|snapshot| metrics::encode(&snapshot)) {
-        Some(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], text),
+    match snapshot.map(|snapshot| metrics::encode(&snapshot, at, form)) {
+        Some(Ok(text)) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, form.content_type())],
+            text,
+        ),
         Some(Err(_)) | None => (
             StatusCode::SERVICE_UNAVAILABLE,
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
@@ -142,14 +149,25 @@ mod tests {
         for line in [
             "lvmbeat_hold{reason=\"heartbeat_stale\"} 1",
             "lvmbeat_hold{reason=\"link_down\"} 0",
-            "lvmbeat_holds_total{reason=\"cut_off\"} 7",
+            "lvmbeat_paced_total{reason=\"cut_off\"} 7",
+            "lvmbeat_holds_total{reason=\"heartbeat_stale\"} 0",
             "lvmbeat_emissions_total{outcome=\"acknowledged\"} 3",
             "lvmbeat_emissions_total{outcome=\"lost\"} 0",
-            "lvmbeat_heartbeat_age_seconds{name=\"overwatcher\"} 31.5",
+            "lvmbeat_heartbeat_timestamp_seconds{name=\"overwatcher\"} 1767323045.678",
+            "lvmbeat_heartbeat_timeout_seconds{name=\"overwatcher\"} 30.0",
+            "lvmbeat_heartbeat_received_total{name=\"overwatcher\"} 12",
+            "lvmbeat_heartbeat_refused_total{name=\"overwatcher\"} 0",
+            "# TYPE lvmbeat_emission_duration_seconds histogram",
+            "lvmbeat_emission_duration_seconds_bucket{le=\"+Inf\"} 0",
+            "# TYPE lvmbeat_holds_total counter",
+            concat!(
+                "lvmbeat_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "lvmbeat_heartbeat_smallest_margin_seconds{name=\"overwatcher\"} 24.5",
             "lvmbeat_link_up{name=\"lco\"} 1",
             "lvmbeat_amqp_sessions_total 2",
-            "# EOF",
         ] {
             assert!(
                 text.lines().any(|shown| shown == line),
@@ -167,7 +185,7 @@ mod tests {
         assert!(!ask(&router, "/metrics").await.1.contains("lvmbeat_box"));
         snapshot.relay_box = Some(BoxView {
             energised: Some(false),
-            counted_at: Some(embassy_time::Instant::from_secs(92)),
+            last_counted: Some("2026-01-02T03:04:05Z".parse().unwrap()),
             answered: 5,
             counted: 3,
             failed: 1,
@@ -180,7 +198,7 @@ mod tests {
             "lvmbeat_box_heartbeats_total{outcome=\"held\"} 2",
             "lvmbeat_box_heartbeats_total{outcome=\"failed\"} 1",
             "lvmbeat_box_relay_energised 0",
-            "lvmbeat_box_counted_age_seconds 8.0",
+            "lvmbeat_box_counted_timestamp_seconds 1767323045.0",
         ] {
             assert!(
                 text.lines().any(|shown| shown == line),

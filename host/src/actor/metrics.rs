@@ -1,5 +1,5 @@
-//! The actor's metrics in OpenMetrics text, which Prometheus reads. Made anew from one snapshot for
-//! each scrape, so that a scrape is consistent in itself and the decision loop keeps no metrics.
+//! The actor's metrics. Made anew from one snapshot for each scrape, so that a scrape is consistent
+//! in itself and the decision loop keeps no metrics.
 
 use std::fmt;
 
@@ -10,13 +10,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use embassy_time::Instant;
+use jiff::Timestamp;
 
 use super::box_view::BoxView;
 use super::health::Undelivered;
 use super::snapshot::{SessionState, Snapshot};
-use crate::clock;
-use crate::probes::{Metrics, Seconds};
-use crate::report::{Dome, Health};
+use crate::clock::{self, Moment};
+use crate::probes::{Form, Metrics, Seconds, unix};
+use crate::report::{Dome, Health, before};
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct Named {
@@ -38,47 +39,61 @@ struct WithOutcome {
     outcome: &'static str,
 }
 
-/// All metrics of that moment. What is not known is left out.
-pub(super) fn encode(snapshot: &Snapshot) -> Result<String, fmt::Error> {
+#[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
+struct OfFact {
+    fact: &'static str,
+}
+
+/// All metrics of that snapshot, which are asked for at that moment. What is not known is left out.
+pub(super) fn encode(snapshot: &Snapshot, at: Moment, form: Form) -> Result<String, fmt::Error> {
     let mut metrics = Metrics::new("lvmbeat");
     heartbeats(&mut metrics, snapshot);
     links(&mut metrics, snapshot);
-    health(&mut metrics, snapshot);
+    health(&mut metrics, snapshot, at);
     decisions(&mut metrics, snapshot);
-    enclosure(&mut metrics, snapshot);
+    enclosure(&mut metrics, snapshot, at);
     if let Some(view) = &snapshot.relay_box {
-        relay_box(&mut metrics, view, snapshot.at);
+        relay_box(&mut metrics, view);
     }
     process(&mut metrics, snapshot);
-    metrics.encode()
+    metrics.encode(form)
+}
+
+/// The wall clock's time then, for showing.
+fn wall(then: Option<Instant>, at: Moment) -> Option<Timestamp> {
+    let age = at.now.checked_duration_since(then?)?;
+    before(at.wall, clock::seconds(age))
 }
 
 fn heartbeats(metrics: &mut Metrics, snapshot: &Snapshot) {
-    let (age, margin) = (
-        Family::<Named, Seconds>::default(),
-        Family::<Named, Seconds>::default(),
-    );
-    let (current, critical) = (
-        Family::<Named, Gauge>::default(),
-        Family::<Named, Gauge>::default(),
-    );
+    let seconds = || Family::<Named, Seconds>::default();
+    let (seen, timeout, margin) = (seconds(), seconds(), seconds());
+    let flags = || Family::<Named, Gauge>::default();
+    let (current, critical) = (flags(), flags());
+    let counts = || Family::<Named, Counter>::default();
+    let (received, refused) = (counts(), counts());
     for heartbeat in &snapshot.heartbeats {
         let name = Named {
             name: heartbeat.name.clone(),
         };
         current.get_or_create(&name).set(heartbeat.current.into());
         critical.get_or_create(&name).set(heartbeat.critical.into());
-        if let Some(seconds) = heartbeat.age {
-            age.get_or_create(&name).set(seconds);
+        timeout.get_or_create(&name).set(heartbeat.timeout);
+        received.get_or_create(&name).inc_by(heartbeat.beats);
+        refused
+            .get_or_create(&name)
+            .inc_by(heartbeat.setters.refused);
+        if let Some(at) = heartbeat.last_seen {
+            seen.get_or_create(&name).set(unix(at));
         }
         if let Some(seconds) = heartbeat.smallest_margin {
             margin.get_or_create(&name).set(seconds);
         }
     }
     metrics.add(
-        "heartbeat_age_seconds",
-        "Time since the last heartbeat of this session",
-        age,
+        "heartbeat_timestamp_seconds",
+        "When the heartbeat was last received",
+        seen,
     );
     metrics.add("heartbeat_current", "Whether the heartbeat counts", current);
     metrics.add(
@@ -87,9 +102,24 @@ fn heartbeats(metrics: &mut Metrics, snapshot: &Snapshot) {
         critical,
     );
     metrics.add(
+        "heartbeat_timeout_seconds",
+        "How long the heartbeat counts",
+        timeout,
+    );
+    metrics.add(
         "heartbeat_smallest_margin_seconds",
         "The least that was ever left of the timeout when the next heartbeat of a session came",
         margin,
+    );
+    metrics.add(
+        "heartbeat_received",
+        "How often the heartbeat was received, whether or not it counted",
+        received,
+    );
+    metrics.add(
+        "heartbeat_refused",
+        "How often the heartbeat was set by a program that heartbeats[].from does not name",
+        refused,
     );
 }
 
@@ -108,7 +138,7 @@ fn links(metrics: &mut Metrics, snapshot: &Snapshot) {
     );
 }
 
-fn health(metrics: &mut Metrics, snapshot: &Snapshot) {
+fn health(metrics: &mut Metrics, snapshot: &Snapshot, at: Moment) {
     let states = Family::<InState, Gauge>::default();
     for state in Health::ALL {
         let in_state = InState {
@@ -132,15 +162,12 @@ fn health(metrics: &mut Metrics, snapshot: &Snapshot) {
         "Whether this is why no dome heartbeat is acknowledged",
         causes,
     );
-    metrics.seconds(
-        "plc_closes_in_seconds",
-        "Time until the PLC closes the dome, at the latest, if nothing arrives",
-        delivery.closes_in,
-    );
-    metrics.seconds(
-        "plc_closing_seconds",
-        "Time since the PLC's time ran out; absent if it has not",
-        delivery.closing_for,
+    let closes_in = delivery.closes_in.or(delivery.closing_for.map(|ago| -ago));
+    let taken = wall(Some(snapshot.at), at);
+    metrics.timestamp(
+        "plc_closes_timestamp_seconds",
+        "When the PLC's time runs out, at the latest, if nothing arrives; in the past: it has run out",
+        taken.zip(closes_in).and_then(|(taken, left)| before(taken, -left)),
     );
     metrics.seconds(
         "plc_least_left_seconds",
@@ -164,11 +191,23 @@ fn decisions(metrics: &mut Metrics, snapshot: &Snapshot) {
         emissions,
     );
 
+    holds(metrics, snapshot, true);
+    holds(metrics, snapshot, false);
+    metrics.add(
+        "emission_duration_seconds",
+        "From the decision to emit to the enclosure's answer",
+        snapshot.latencies,
+    );
+}
+
+/// Faults, or else the pace between two emissions.
+fn holds(metrics: &mut Metrics, snapshot: &Snapshot, faults: bool) {
     let (holds, now) = (
         Family::<ForReason, Counter>::default(),
         Family::<ForReason, Gauge>::default(),
     );
-    for (cause, count) in Cause::ALL.into_iter().zip(snapshot.counters.holds) {
+    let causes = Cause::ALL.into_iter().zip(snapshot.counters.holds);
+    for (cause, count) in causes.filter(|(cause, _)| cause.is_fault() == faults) {
         let reason = ForReason {
             reason: cause.as_str(),
         };
@@ -177,23 +216,38 @@ fn decisions(metrics: &mut Metrics, snapshot: &Snapshot) {
         let holding = hold.is_some_and(|hold| hold.cause == cause);
         now.get_or_create(&reason).set(holding.into());
     }
-    metrics.add(
-        "holds",
-        "Critical heartbeats that were not passed on, by first cause",
-        holds,
-    );
-    metrics.add(
-        "hold",
-        "Whether this is the first cause why the dome heartbeat is held now",
-        now,
-    );
+    let [counted, is] = if faults {
+        [
+            (
+                "holds",
+                "Critical heartbeats that were not passed on because of a fault, by first cause",
+            ),
+            (
+                "hold",
+                "Whether this fault is the first cause why the dome heartbeat is held now",
+            ),
+        ]
+    } else {
+        [
+            (
+                "paced",
+                "Critical heartbeats that were not passed on because another was a moment ago",
+            ),
+            (
+                "pace",
+                "Whether the next heartbeat is not passed on because another was a moment ago",
+            ),
+        ]
+    };
+    metrics.add(counted.0, counted.1, holds);
+    metrics.add(is.0, is.1, now);
 }
 
-fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot) {
-    metrics.seconds(
-        "ecp_acknowledged_age_seconds",
-        "Time since the enclosure acknowledged a heartbeat",
-        snapshot.acknowledged_age,
+fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot, at: Moment) {
+    metrics.timestamp(
+        "ecp_acknowledged_timestamp_seconds",
+        "When the enclosure last acknowledged a heartbeat",
+        snapshot.last_emitted_ecp,
     );
     metrics.seconds(
         "ecp_smallest_margin_seconds",
@@ -201,15 +255,33 @@ fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot) {
         snapshot.smallest_margin,
     );
     let known = &snapshot.enclosure;
-    let acknowledged = known
-        .plc_acknowledged_at
-        .and_then(|at| snapshot.at.checked_duration_since(at));
-    metrics.seconds(
-        "plc_acknowledged_age_seconds",
-        "Time since the PLC was last heard to acknowledge the heartbeat",
-        acknowledged.map(clock::seconds),
+    metrics.timestamp(
+        "plc_acknowledged_timestamp_seconds",
+        "When the PLC was last heard to acknowledge the heartbeat",
+        wall(known.plc_acknowledged_at, at),
+    );
+    metrics.timestamp(
+        "enclosure_heard_timestamp_seconds",
+        "When the enclosure last said anything",
+        wall(known.last_heard, at),
+    );
+    let said = Family::<OfFact, Seconds>::default();
+    for (fact, at) in known.said() {
+        if let Some(at) = at {
+            said.get_or_create(&OfFact { fact }).set(unix(at));
+        }
+    }
+    metrics.add(
+        "enclosure_said_timestamp_seconds",
+        "When the enclosure last said this of itself",
+        said,
     );
     let states = [
+        (
+            "plc_acknowledges",
+            "Whether the PLC sees the heartbeat",
+            known.plc_acknowledges(snapshot.at),
+        ),
         (
             "plc_heartbeat_error",
             "Whether the PLC has missed the heartbeat for its whole timeout",
@@ -244,14 +316,9 @@ fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot) {
             family,
         );
     }
-    metrics.seconds(
-        "dome_age_seconds",
-        "Time since the enclosure said where the dome is",
-        known.dome_age(snapshot.at),
-    );
 }
 
-fn relay_box(metrics: &mut Metrics, view: &BoxView, at: Instant) {
+fn relay_box(metrics: &mut Metrics, view: &BoxView) {
     let heartbeats = Family::<WithOutcome, Counter>::default();
     for (outcome, count) in [
         ("counted", view.counted),
@@ -272,13 +339,10 @@ fn relay_box(metrics: &mut Metrics, view: &BoxView, at: Instant) {
         "Whether the watchdog box's relay is energised, as it said last",
         view.energised,
     );
-    let counted = view
-        .counted_at
-        .and_then(|counted| at.checked_duration_since(counted));
-    metrics.seconds(
-        "box_counted_age_seconds",
-        "Time since a heartbeat counted for the watchdog box",
-        counted.map(clock::seconds),
+    metrics.timestamp(
+        "box_counted_timestamp_seconds",
+        "When a heartbeat last counted for the watchdog box",
+        view.last_counted,
     );
 }
 
@@ -336,9 +400,14 @@ fn process(metrics: &mut Metrics, snapshot: &Snapshot) {
         "Whether this actor has a session and is the active one",
         snapshot.session == SessionState::Open,
     );
-    metrics.seconds("uptime_seconds", "Time since the start", snapshot.uptime);
+    let journal = snapshot.journal.as_ref();
+    metrics.flag(
+        "journal_written",
+        "Whether the file of the journal could be written the last time",
+        journal.map(|disk| disk.failure.is_none()),
+    );
     metrics.seconds(
-        "path_age_seconds",
+        "path_delay_seconds",
         "How long what is received may have been on its way",
         snapshot.path_age,
     );

@@ -48,7 +48,6 @@ use crate::clock::{Clock, Moment};
 use crate::clu::bus::Bus;
 use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
-use crate::journal::Recorder;
 use crate::peer::Secrets;
 use crate::stop::Stop;
 
@@ -91,8 +90,6 @@ pub async fn run(
     let config = Arc::new(config);
     let mut actor = Actor::new(config.clone(), bus, clock.clone())?;
     let (mut tasks, mut reports) = spawn_tasks(&config, &actor, &clock, &snapshots)?;
-    let journal = config.actor.journal.clone();
-    let mut recorder = Recorder::start(journal, clock.wall());
     let mut ticks = interval(tick_period(&config));
     // After a pause one tick is enough; it is the gap that counts.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -107,8 +104,7 @@ pub async fn run(
             _ = ticks.tick() => {
                 let at = moment();
                 actor.tick(at);
-                let shown = actor.state.look(at.now);
-                recorder.observe(&shown, at.wall);
+                let shown = actor.shown(at);
                 snapshots.send_replace(Some(shown));
             }
             Some(ended) = tasks.others.join_next() => return Err(ActorError::TaskDied(describe(ended))),
@@ -128,7 +124,7 @@ pub async fn run(
         }
     }
     tracing::info!("{}", shutdown.words());
-    recorder.stopping(clock.wall());
+    actor.recorder.stopping(clock.wall());
     let mut last = actor.state.look(moment().now);
     // One that stands by is missed by nobody.
     let says_farewell = last.session != SessionState::StandBy;

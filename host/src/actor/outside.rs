@@ -132,7 +132,11 @@ impl Pace {
     ) -> Option<(Report, Health)> {
         let shown = snapshots.borrow_and_update();
         let due = shown.as_ref().filter(|shown| self.is_due(shown, now))?;
-        Some((due.report(), due.health.state))
+        let report = Report {
+            beat_every: Some(self.period.as_secs_f64()),
+            ..due.report()
+        };
+        Some((report, due.health.state))
     }
 
     /// Whether this is to be reported at `now`.

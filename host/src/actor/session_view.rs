@@ -26,6 +26,8 @@ pub(super) struct SessionView {
     pub(super) state: SessionState,
     /// Why the last attempt to open one failed, until one succeeds.
     pub(super) error: Option<String>,
+    /// Why the last one ended.
+    pub(super) ended: Option<&'static str>,
     pub(super) opened: u64,
     /// Attempts that failed, those of an actor that stands by included.
     pub(super) failed: u64,
@@ -76,6 +78,7 @@ impl SessionView {
 
     pub(super) fn ended(&mut self, cause: &'static str) {
         self.state = SessionState::Connecting;
+        self.ended = Some(cause);
         tracing::warn!(cause, "session lost, opening another");
     }
 }

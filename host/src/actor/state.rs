@@ -23,12 +23,14 @@ use crate::clock::{Moment, seconds};
 use crate::clu::bus::BusError;
 use crate::clu::message::Keywords;
 use crate::config::{Config, Supervisor};
+use crate::probes::Latencies;
 use crate::report::Dome;
 
 pub(super) struct State {
     pub(super) config: Arc<Config>,
     pub(super) known: Known,
     pub(super) commanders: Commanders,
+    latencies: Latencies,
     holding: Holding,
     delivery: Delivery,
     standing: Standing,
@@ -56,6 +58,7 @@ impl State {
         Self {
             known: Known::new(supervisor, &config),
             commanders: Commanders::new(&config),
+            latencies: Latencies::default(),
             holding: Holding::default(),
             delivery: Delivery::new(&config, now),
             standing: Standing::default(),
@@ -86,6 +89,7 @@ impl State {
     /// Takes what became of an emission. Logged once, until something else becomes of one.
     pub(super) fn emission_ended(&mut self, ended: &Ended, at: Moment) {
         let before = self.known.supervisor.emission().last_outcome();
+        let begun = self.known.supervisor.emission().in_flight_since();
         let cause = ended.failure.as_ref().map(ToString::to_string);
         let outcome = ended.outcome;
         if !self.known.emission_ended(ended, at) {
@@ -95,6 +99,10 @@ impl State {
                 "an emission of an earlier session has ended"
             );
             return;
+        }
+        let took = begun.and_then(|begun| at.now.checked_duration_since(begun));
+        if let (Some(took), Outcome::Acknowledged | Outcome::Refused) = (took, outcome) {
+            self.latencies.add(took);
         }
         let failure = ended.failure.as_ref().and_then(Failure::kind);
         if outcome == Outcome::Acknowledged {
@@ -267,6 +275,7 @@ impl State {
             uptime: age(Some(self.started)).unwrap_or_default(),
             session: self.session.state,
             session_error: self.session.error.clone(),
+            session_ended: self.session.ended,
             path_age: path.and_then(|path| path.greatest_age(now)).map(seconds),
             heartbeats,
             links,
@@ -276,11 +285,13 @@ impl State {
             acknowledged_age: age(emission.last_acknowledged()),
             in_flight: emission.in_flight_since().is_some(),
             emissions: *emission.counts(),
+            latencies: self.latencies,
             smallest_margin: emission.smallest_margin().map(seconds),
             enclosure: self.enclosure.clone(),
             outside: self.outside.clone(),
             relay_box: self.relay_box.clone(),
             counters: self.counters(),
+            journal: None,
             stopping: None,
         }
     }

@@ -16,6 +16,7 @@ use super::snapshot::Snapshot;
 use super::state::State;
 use crate::clock::Moment;
 use crate::config::{Config, Supervisor};
+use crate::probes::Form;
 
 pub(super) const T0: Instant = Instant::from_secs(1000);
 const STEP: Duration = Duration::from_millis(100);
@@ -174,9 +175,10 @@ impl Watched {
     /// `status` and the metrics name that reason, and no other. Gives the words of `status`.
     #[track_caller]
     pub(super) fn shown(&self, reason: &str) -> String {
-        let metrics = metrics::encode(&self.snapshot()).unwrap();
+        let metrics = metrics::encode(&self.snapshot(), moment(self.now), Form::Text).unwrap();
         let mut shown = metrics.lines().filter_map(|line| {
-            let rest = line.strip_prefix("lvmbeat_hold{reason=\"")?;
+            let held = line.strip_prefix("lvmbeat_hold{reason=\"");
+            let rest = held.or_else(|| line.strip_prefix("lvmbeat_pace{reason=\""))?;
             rest.strip_suffix("\"} 1")
         });
         assert_eq!((shown.next(), shown.next()), (Some(reason), None));
@@ -187,7 +189,7 @@ impl Watched {
 
     #[track_caller]
     pub(super) fn metric(&self, name: &str) -> f64 {
-        let metrics = metrics::encode(&self.snapshot()).unwrap();
+        let metrics = metrics::encode(&self.snapshot(), moment(self.now), Form::Text).unwrap();
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         metrics.lines().find_map(value).unwrap()
     }

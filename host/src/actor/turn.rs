@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
+use jiff::tz::TimeZone;
 use lvmbeat_core::{BeatError, Decision, Reason, Ticket};
 use tokio::sync::watch;
 
@@ -17,6 +18,7 @@ use super::outside::Beaten;
 use super::refused::Foreign;
 use super::relay_box::BoxEvent;
 use super::seen::Seen;
+use super::snapshot::Snapshot;
 use super::state::State;
 use crate::VERSION;
 use crate::clock::{Clock, Moment};
@@ -26,6 +28,7 @@ use crate::clu::connection::{Connection, Lane, Step};
 use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
+use crate::journal::{Asked, Recorder, when};
 use crate::peer::Secrets;
 
 /// A session is given up if the actor's own messages take this long, or twice what a command may
@@ -34,6 +37,9 @@ const DEAF_AFTER: Duration = Duration::from_secs(5);
 /// So many commands may be on their way from the broker to this process. They do not expire there:
 /// the echo tells their age (S3).
 const PREFETCH: u16 = 512;
+
+/// Between two answers to `history`, which are long (S6).
+const HISTORY_PAUSE: embassy_time::Duration = embassy_time::Duration::from_millis(200);
 
 /// What lives as long as a session does.
 struct OpenSession {
@@ -50,6 +56,9 @@ pub(super) struct Actor {
     pub(super) emitter: Emitter,
     /// Tells the time of each decision to emit to whoever feeds the watchdog box.
     pub(super) decisions: watch::Sender<Option<Instant>>,
+    pub(super) recorder: Recorder,
+    /// When `history` was last answered.
+    history_at: Option<Instant>,
 }
 
 impl Actor {
@@ -58,17 +67,22 @@ impl Actor {
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let now = clock.now();
+        let (now, wall) = (clock.now(), clock.wall());
+        let journal = config.actor.journal.clone();
+        let recorder = Recorder::start(journal, config.ecp.plc_timeout, wall);
         let supervisor = Supervisor::new(config.supervisor()?, now);
         let name = config.actor.name.clone();
         let commands = Some(CommandQueue {
             ttl: config.actor.command_ttl,
         });
+        let critical = config.heartbeats.iter().filter(|it| it.critical);
+        let critical = critical.map(|heartbeat| heartbeat.name.clone());
         let spec = SessionSpec {
             name: name.clone(),
             commands,
             // What the enclosure says of itself, to whomever (see `enclosure`).
             overhears: Some(format!("#.{}", config.ecp.actor)),
+            heartbeats: critical.collect(),
             prefetch: PREFETCH,
         };
         Ok(Self {
@@ -79,6 +93,8 @@ impl Actor {
             state: State::new(config, supervisor, now),
             session: None,
             decisions: watch::Sender::new(None),
+            recorder,
+            history_at: None,
         })
     }
 
@@ -90,6 +106,23 @@ impl Actor {
         self.echo(at);
         self.state.refused.busy(self.connection.refused());
         self.state.log_cause(at.now);
+    }
+
+    /// What is shown, and written down as far as it has changed.
+    pub(super) fn shown(&mut self, at: Moment) -> Snapshot {
+        let shown = Snapshot {
+            journal: self.recorder.disk(),
+            ..self.state.look(at.now)
+        };
+        self.recorder.observe(&shown, at.wall);
+        shown
+    }
+
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        Snapshot {
+            journal: self.recorder.disk(),
+            ..self.state.snapshot(now)
+        }
     }
 
     /// S3: keeps proving that the session's queues get what they should, and how old a command can
@@ -130,7 +163,16 @@ impl Actor {
                 self.state.session_failed(&error);
             }
             Step::Unblocked => self.session_over("the broker takes messages again", at),
-            Step::Ended(cause) => self.session_over(cause, at),
+            Step::Ended(cause) => {
+                // Perhaps it ended because this process was not listening; nobody would hear of
+                // that after it.
+                if self.state.known.supervisor.tick(at.now).is_err() {
+                    self.lapsed(at);
+                }
+                if self.session.is_some() {
+                    self.session_over(cause, at);
+                }
+            }
             Step::Command(message) => self.command(&message, at),
             Step::Reply(message) => self.reply(&message, at),
         }
@@ -264,9 +306,13 @@ impl Actor {
                 }
             }
             Handled::Request(Request::Status) => {
-                let body = self.state.snapshot(at.now).keywords();
+                let body = self.snapshot(at.now).keywords();
                 let status = Answer::new(Code::Done, body);
                 self.answer(&command.address, &status, Lane::Later, at);
+            }
+            Handled::Request(Request::History { since, last }) => {
+                let history = self.history(since.as_deref(), last, at);
+                self.answer(&command.address, &history, Lane::Later, at);
             }
             Handled::Request(Request::Set { heartbeat, seen }) => {
                 let set = Set {
@@ -277,6 +323,25 @@ impl Actor {
                 self.set(&command.address, &set, lane, at);
             }
         }
+    }
+
+    fn history(&mut self, since: Option<&str>, last: bool, at: Moment) -> Answer {
+        let failed = |error: String| Answer::new(Code::Failed, keyword("error", error));
+        let since = since.map(|text| when::parse(text, &at.wall.to_zoned(TimeZone::UTC)));
+        let asked = match since.transpose() {
+            Ok(_) if last => Asked::Last,
+            Ok(since) => Asked::Since(since),
+            Err(error) => return failed(format!("{error}.")),
+        };
+        let pause = self
+            .history_at
+            .and_then(|last| at.now.checked_duration_since(last));
+        if pause.is_some_and(|pause| pause < HISTORY_PAUSE) {
+            let error = "lvmbeat has just answered this to somebody. Ask again in a second.";
+            return failed(error.to_owned());
+        }
+        self.history_at = Some(at.now);
+        Answer::new(Code::Done, self.recorder.history(asked))
     }
 
     /// Refuses a command without decoding it.

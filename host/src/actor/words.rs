@@ -6,7 +6,6 @@ use embassy_time::Instant;
 use lvmbeat_core::heartbeat::Heartbeat;
 use lvmbeat_core::{BeatError, Decision, HeartbeatId, Lapse, LinkId, Reason, link::Link};
 
-use super::cause::Subject;
 use crate::clock::seconds;
 use crate::clu::message::{Code, Keywords, keyword, shortened};
 use crate::config::Supervisor;
@@ -20,6 +19,30 @@ pub(super) struct Words<'a> {
     pub(super) ecp: &'a str,
     pub(super) command_ttl: Duration,
     pub(super) now: Instant,
+}
+
+/// What a reason is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Subject {
+    Heartbeat(HeartbeatId),
+    Link(LinkId),
+}
+
+impl Subject {
+    pub(super) fn of(reason: &Reason) -> Option<Self> {
+        match reason {
+            Reason::NeverSeen(id)
+            | Reason::Unconfirmed { heartbeat: id, .. }
+            | Reason::Stale { heartbeat: id, .. } => Some(Self::Heartbeat(*id)),
+            Reason::LinkUnproven(id) | Reason::LinkDown(id) => Some(Self::Link(*id)),
+            Reason::NotAttentive(_)
+            | Reason::PathSlow(_)
+            | Reason::NothingCritical
+            | Reason::InFlight(_)
+            | Reason::CutOff(_)
+            | Reason::Retry(_) => None,
+        }
+    }
 }
 
 impl Words<'_> {

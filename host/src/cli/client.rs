@@ -6,12 +6,13 @@ use serde::Serialize as _;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use super::{Failure, print, service};
+use super::{Failure, print, say, service};
 use crate::clock::{BootClock, Clock as _};
 use crate::clu::client::{self, Client, Connected, Finished};
 use crate::clu::message::{Code, Keywords, Reply};
 use crate::clu::{CommandError, CommandOptions, SessionSpec};
 use crate::config::Config;
+use crate::journal::Entry;
 
 /// Makes one command string of words, each quoted where it has to be.
 pub(super) fn join(words: &[String]) -> Result<String, Failure> {
@@ -100,12 +101,36 @@ pub(super) fn set(
             finished = client.command(actor, &proven, options(limit)).await?;
         }
         for reply in &mut finished.replies {
-            // It has no use for whoever reads this.
+            // It is of no use to the reader.
             reply.body.shift_remove("seen");
         }
         let printed = print_all(&finished.replies, actor, form);
         Ok(printed.and_then(|()| ended(Some(finished.code))))
     })
+}
+
+/// Asks the actor for its journal, as much as it has in memory: the entries, the oldest first, and
+/// how many older ones its answer has no room for.
+pub(super) fn history(config: &Config, limit: Duration) -> Result<(Vec<Entry>, u64), Failure> {
+    let mut history = None;
+    let name = &config.actor.name;
+    with_client(config, async |client| {
+        let finished = client.command(name, "history", options(limit)).await?;
+        if let Some(reply) = finished.replies.last() {
+            history = reply.body.get("history").cloned();
+            if let Some(error) = reply.body.get("error").and_then(Value::as_str) {
+                say(error);
+            }
+        }
+        Ok(ended(Some(finished.code)))
+    })?;
+    let history = history.ok_or(Failure::NoHistory)?;
+    let entries = history.get("entries").and_then(Value::as_array);
+    // What a later version writes in another way is left out.
+    let entries = entries.into_iter().flatten();
+    let entries = entries.filter_map(|entry| serde_json::from_value(entry.clone()).ok());
+    let left_out = history.get("left_out").and_then(Value::as_u64);
+    Ok((entries.collect(), left_out.unwrap_or_default()))
 }
 
 pub(super) fn options(limit: Duration) -> CommandOptions {
@@ -142,7 +167,7 @@ pub(super) fn permissions(config: &Config) -> Result<String, Failure> {
     })
 }
 
-/// What became of a conversation that did not fail by itself.
+/// What became of a conversation that itself did not fail.
 type Said = Result<Result<(), Failure>, CommandError>;
 
 /// Opens a session, talks, and closes it.

@@ -140,7 +140,8 @@ enum Command {
         #[arg(long, conflicts_with = "program")]
         url: Option<String>,
     },
-    /// Tell from the actor's journal why the dome closed last, or what happened since a moment
+    /// Explain why the dome closed last, or what happened since a moment: from the actor's journal if
+    /// it is on this machine, or else from what the actor answers
     Why {
         /// Everything since then: `2h`, `20:00`, `yesterday 20:00`, or a date and time
         #[arg(long, value_name = "MOMENT")]
@@ -148,9 +149,11 @@ enum Command {
         /// The last closing of the dome [the default]
         #[arg(long, conflicts_with = "since")]
         last: bool,
-        /// As a JSON document
+        /// Ask the actor, even if its journal is on this machine
         #[arg(long)]
-        json: bool,
+        ask: bool,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Print the completions for a shell
     Completions {
@@ -250,12 +253,8 @@ enum Failure {
     /// A session, but no end of the command.
     #[error(transparent)]
     NoAnswer(#[from] CommandError),
-    #[error(
-        "there is no journal: set actor.journal or actor.log_dir, as the actor's configuration does"
-    )]
-    NoJournal,
-    #[error(transparent)]
-    Journal(#[from] crate::journal::ReadError),
+    #[error("the actor does not know the command 'history': it is of an earlier version")]
+    NoHistory,
     #[error(transparent)]
     Moment(#[from] crate::journal::when::NoMoment),
     #[error("a command cannot contain the character NUL")]
@@ -274,7 +273,6 @@ impl Failure {
             Self::Actor(crate::actor::ActorError::Config(_))
             | Self::Config(_)
             | Self::Broker(_)
-            | Self::NoJournal
             | Self::Moment(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
             Self::NotWell => 4,
@@ -284,7 +282,7 @@ impl Failure {
             | Self::Signals(_)
             | Self::Output(_)
             | Self::Listen { .. }
-            | Self::Journal(_)
+            | Self::NoHistory
             | Self::Unhealthy(_)
             | Self::Answered => 1,
         })
@@ -303,7 +301,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// To whoever started the program, beside the output.
+/// To the caller's standard error, beside the output.
 fn say(text: &str) {
     for line in text.lines() {
         let _ = writeln!(io::stderr(), "lvmbeat: {line}");
@@ -379,8 +377,17 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Why {
             since,
             last: _,
-            json,
-        } => why::run(&Config::load(file)?, since.as_deref(), json),
+            ask,
+            wait,
+        } => {
+            let question = why::Question {
+                since: since.as_deref(),
+                as_json: wait.json,
+                ask,
+                limit: wait.timeout,
+            };
+            why::run(&Config::load(file)?, &question)
+        }
         Command::Completions { shell } => completions(shell),
     }
 }
@@ -412,7 +419,7 @@ fn completions(shell: Shell) -> Result<(), Failure> {
     print(&String::from_utf8_lossy(&script))
 }
 
-/// Writes to standard output. Whoever closes it early (`| head`) has seen enough.
+/// Writes to standard output. A reader that closes it early (`| head`) has seen enough.
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout

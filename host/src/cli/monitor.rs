@@ -25,7 +25,7 @@ pub(super) fn run(
         "monitor.listen or LVMBEAT_LISTEN"
     };
     config.listen = listen.unwrap_or(config.listen);
-    // Its log goes to standard output: whoever runs a container keeps that.
+    // Its log goes to standard output: containers keep that.
     log.verbosity = log.verbosity.max(config.debug.into());
     service::run(None, log, |stop| serve(config, warnings, given_by, stop))
 }

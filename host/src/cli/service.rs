@@ -79,7 +79,7 @@ pub(super) fn authorities() -> Result<(), Failure> {
         usable("SSL_CERT_FILE", file, text_file::length(file))?;
     }
     for folder in std::env::split_paths(&named("SSL_CERT_DIR").unwrap_or_default()) {
-        // What is no file is not read there.
+        // Only a regular file is read there.
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         let lengths = files.filter_map(|file| text_file::length(&file.path()).ok());
         usable("SSL_CERT_DIR", &folder, Ok(lengths.sum()))?;

@@ -1,7 +1,7 @@
 //! The bus on RabbitMQ, by lapin.
 //!
-//! lapin is never asked to recover by itself: an error or the end of a stream ends the session, and
-//! whoever opened it opens another (see [`Bus`]). Three channels share a connection: one consumes,
+//! lapin is never asked to recover: an error or the end of a stream ends the session, and
+//! its owner opens another (see [`Bus`]). Three channels share a connection: one consumes,
 //! one publishes with confirms (`publish`), one without (`post`).
 //!
 //! **Nothing is left behind, and nothing arrives late (S3).** lapin by itself waits for the
@@ -151,7 +151,7 @@ impl Bus for Amqp {
         for node in &self.nodes {
             match node.open(spec, self.open_limit).await {
                 Ok(session) => return Ok(session),
-                // It is reached, and so is whoever owns the queue: the others are of the same
+                // It is reached, and so is the queue's owner: the others are of the same
                 // cluster, or not for us.
                 Err(error @ BusError::Locked { .. }) => return Err(error),
                 Err(error) => errors.push(error),
@@ -267,10 +267,7 @@ impl Node {
         // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP
         // likes.
         let dial = async move |uri, _| {
-            let gate = prefetch.map(|prefetch| {
-                let replies = prefetch.min(queues::REPLIES_PREFETCH);
-                Gate::new(prefetch, replies, Arc::clone(&shared))
-            });
+            let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(&shared)));
             let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket, gate)).await;
             Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
         };
@@ -286,7 +283,7 @@ impl Node {
         dial_limit: Duration,
     ) -> Result<Session, BusError> {
         let at = |error| self.classify(&error);
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared::new(&spec.heartbeats));
         let connection = self
             .connect(spec, socket, &shared, dial_limit)
             .await

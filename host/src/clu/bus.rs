@@ -2,7 +2,7 @@
 //! broker in memory ([`super::local`]) can stand in for each other.
 //!
 //! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the
-//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; whoever only
+//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; a client that only
 //! sends has just the latter. The exclusive command queue is also the lock by which one of several
 //! actors of a name is the active one.
 //!
@@ -51,6 +51,9 @@ pub struct SessionSpec {
     /// ids, as a topic exchange understands it. `#.lvmecp` is all that lvmecp answers to
     /// anybody; `#` is everything.
     pub overhears: Option<String>,
+    /// The heartbeats by which the dome stays open: a `set` of one of them is delivered before all
+    /// that is too much (L1).
+    pub heartbeats: Vec<String>,
     /// How many messages of each queue may be on their way to this process, where they do not
     /// expire.
     pub prefetch: u16,
@@ -63,6 +66,7 @@ impl SessionSpec {
             name: name.to_owned(),
             commands: None,
             overhears: None,
+            heartbeats: Vec::new(),
             prefetch: 1,
         }
     }
@@ -236,7 +240,7 @@ pub enum BusError {
         #[source]
         cause: Shown,
     },
-    /// It takes no messages from anybody. It ends by itself.
+    /// It takes no messages from anybody. That ends without help.
     #[error(
         "the broker blocks all who publish ({reason}), so nothing can be sent or received; give it memory and disk (rabbitmqctl status shows its alarms)"
     )]

@@ -20,7 +20,7 @@ const REPLIES: usize = 256;
 
 /// Sends commands to other actors and collects their replies. Its clones are the same client.
 ///
-/// It does not listen by itself: whoever drains [`Session::replies`](super::bus::Session) hands
+/// It does not listen: the task that drains [`Session::replies`](super::bus::Session) hands
 /// each reply to [`dispatch`](Self::dispatch), and calls [`disconnected`](Self::disconnected) when
 /// that stream ends. [`connect`] does so.
 #[derive(Clone)]
@@ -182,7 +182,7 @@ impl Client {
 }
 
 fn deadline(limit: Duration) -> Instant {
-    // Thirty years for whoever has no limit in mind, as tokio does it.
+    // Thirty years stand for no limit, as in tokio.
     const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
     let now = Instant::now();
     now.checked_add(limit).unwrap_or(now + FAR)

@@ -35,6 +35,16 @@ pub enum Request {
     },
     /// Reports the heartbeats, the last emissions, and the network.
     Status,
+    /// Reports what happened, or why the dome closed last.
+    History {
+        /// Only since then: '2h', '20:00', 'yesterday 20:00', or a date and time; without a zone in
+        /// UTC.
+        #[arg(long, value_name = "MOMENT", conflicts_with = "last")]
+        since: Option<String>,
+        /// The last closing of the dome.
+        #[arg(long)]
+        last: bool,
+    },
 }
 
 /// The commands of one actor: those that every CLU actor answers, and its own, `R`.

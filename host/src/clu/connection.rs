@@ -42,13 +42,13 @@ pub enum Step {
         /// Which broker it is with, for people.
         broker: String,
     },
-    /// It could not be opened; another attempt follows by itself.
+    /// It could not be opened; another attempt follows.
     Failed(BusError),
-    /// The session is over; another one follows by itself.
+    /// The session is over; another one follows.
     Ended(&'static str),
     /// The session is dead: the broker blocks all who publish.
     Blocked(BusError),
-    /// It does so no more. Another session follows by itself, which counts nothing that waited
+    /// It does so no more. Another session follows, which counts nothing that waited
     /// meanwhile (S3, S5).
     Unblocked,
     /// A command was delivered.
@@ -60,7 +60,7 @@ pub enum Step {
 /// In which order messages are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lane {
-    /// Before all others: echoes, and what is owed to whoever sends no more than its share (L1).
+    /// Before all others: echoes, and replies to senders within their share (L1).
     First,
     /// When nothing else waits.
     Later,
@@ -82,8 +82,8 @@ type Opening = BoxFuture<'static, (Instant, Result<Session, BusError>)>;
 enum Phase {
     Opening(Opening),
     Open(Open),
-    /// Kept until the broker takes messages again, and not used: it is the one connection that is
-    /// told.
+    /// Kept until the broker takes messages again, and not used: it is the one connection that
+    /// hears of that.
     Blocked(Session),
 }
 
@@ -278,7 +278,7 @@ impl Connection {
         outbox.try_send(message).is_ok()
     }
 
-    /// How many commands the session has refused by itself since this was last asked.
+    /// How many commands the session has refused since this was last asked.
     pub fn refused(&self) -> u64 {
         match &self.phase {
             Phase::Open(open) => open.session.refused.swap(0, Ordering::Relaxed),
@@ -382,9 +382,9 @@ mod tests {
             Connection::new(bus.clone(), SessionSpec::client("lvmbeat"), Arc::new(clock));
         assert!(matches!(connection.next().await, Step::Opened { .. }));
         block.send("low on disk".to_owned()).await.unwrap();
-        let told = connection.next().await;
+        let step = connection.next().await;
         assert!(
-            matches!(&told, Step::Blocked(error) if error.to_string().contains("(low on disk)"))
+            matches!(&step, Step::Blocked(error) if error.to_string().contains("(low on disk)"))
         );
         assert!(
             connection.publisher().is_none() && !connection.send(Message::default(), Lane::First)
@@ -395,6 +395,9 @@ mod tests {
         bus.locked.store(true, Ordering::SeqCst);
         drop(block);
         assert!(matches!(connection.next().await, Step::Unblocked));
+        // S3: what others have sent meanwhile passes first, while nobody listens.
+        let soon = LONGEST_PAUSE / 2;
+        assert!(timeout(soon, connection.next()).await.is_err());
         let failed = connection.next().await;
         assert!(
             matches!(failed, Step::Failed(BusError::Blocked { .. })),

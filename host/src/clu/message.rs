@@ -5,12 +5,13 @@
 //! the size and the depth of a body are bounded, headers of another type count as absent, and
 //! nothing panics.
 //!
-//! A *command* is published to `command.ACTOR`, a *reply* to `reply.COMMANDER`. Whoever sent a
+//! A *command* is published to `command.ACTOR`, a *reply* to `reply.COMMANDER`. The sender of a
 //! command knows its replies by the command id, which travels twice: in the header `command_id` and
 //! in the property `correlation_id`.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,8 +29,8 @@ pub const MAX_COMMAND_BYTES: usize = 64 * 1024;
 /// The longest body of a reply, in bytes. The longest in use, a schema, has some ten thousand.
 pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// The deepest nesting of arrays and objects in a body. Below the depth at which `serde_json` gives
-/// up by itself.
+/// The deepest nesting of arrays and objects in a body. Below the depth at which `serde_json`
+/// gives up.
 pub const MAX_DEPTH: usize = 100;
 
 /// The longest routing key, and the longest id, in bytes: an AMQP short string.
@@ -226,6 +227,26 @@ impl Malformed {
     }
 }
 
+/// Why a text is not JSON. Equal to another that is found at the same place.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct JsonError(#[source] Arc<serde_json::Error>);
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl PartialEq for JsonError {
+    fn eq(&self, other: &Self) -> bool {
+        let place = |error: &Self| (error.0.classify(), error.0.line(), error.0.column());
+        place(self) == place(other)
+    }
+}
+
+impl Eq for JsonError {}
+
 /// Why a message in the command queue is not a CLU command.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MalformedCause {
@@ -251,8 +272,9 @@ pub enum MalformedCause {
         "The body is not JSON ({cause}); an object such as {{\"command_string\": \"ping\"}} is expected."
     )]
     NotJson {
-        /// The parser's words.
-        cause: String,
+        /// What the parser found.
+        #[source]
+        cause: JsonError,
     },
     /// JSON, and something else than an object.
     #[error("The body is {found}; an object such as {{\"command_string\": \"ping\"}} is expected.")]
@@ -282,8 +304,22 @@ pub enum MalformedCause {
 /// Whether it is worth decoding that body because it may be a `set`, as CLU's clients write it.
 /// Costs one look at a short body.
 pub(crate) fn may_be_set(body: &[u8]) -> bool {
+    set_by(body).is_some()
+}
+
+/// The arguments of the `set` that a short body is, as CLU's clients write it, and of nothing
+/// else.
+pub(crate) fn set_by(body: &[u8]) -> Option<&str> {
     const LONGEST: usize = 512;
-    body.len() <= LONGEST && str::from_utf8(body).is_ok_and(|body| body.contains("\"set "))
+    const JSON_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+    fn after<'a>(text: &'a str, token: &str) -> Option<&'a str> {
+        text.trim_start_matches(JSON_SPACE).strip_prefix(token)
+    }
+    let body = str::from_utf8(body).ok().filter(|it| it.len() <= LONGEST)?;
+    let value = after(after(after(body, "{")?, "\"command_string\"")?, ":")?;
+    let (arguments, rest) = after(value, "\"set ")?.split_once('"')?;
+    let is_whole = rest.trim_matches(JSON_SPACE) == "}" && !arguments.contains('\\');
+    is_whole.then_some(arguments)
 }
 
 /// Reads a message from the command queue.

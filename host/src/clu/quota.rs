@@ -2,7 +2,7 @@
 //! nobody (L1).
 //!
 //! A commander calls itself what it likes, so that a limit for each is none; hence one for all
-//! together as well. Both are taken by whoever looks first: before lapin, before decoding, and
+//! together as well. Both are taken by the first that looks: before lapin, before decoding, and
 //! before a reply.
 
 use std::collections::HashMap;

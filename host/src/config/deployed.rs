@@ -240,7 +240,7 @@ fn s1_a_file_is_merged_over_another_as_in_the_python_version() {
             .urls
             .is_empty()
     );
-    // What is no YAML is named by the file that it stands in.
+    // A fault of YAML names its file.
     let mut source = Source::text("low", "actor: [");
     source.texts.push(("up".to_owned(), upper.to_owned()));
     let said = Config::read(&source, &|_| None).unwrap_err().to_string();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_yaml::{Mapping, Value};
 
 use super::monitor::Monitor;
-use super::monitor::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
+use super::monitor::raw::{RawEmail, RawMonitor, RawQuiet, RawSlack, RawWebhook};
 use super::raw::{InOrder, RawConfig, RawEmit, RawHeartbeat, RawNetwork, RawSerial};
 use super::*;
 
@@ -81,6 +81,7 @@ fn every_key_is_listed_and_no_other() {
             email: Some(RawEmail::default()),
             slack: Some(RawSlack::default()),
             webhooks: Some(vec![RawWebhook::default()]),
+            quiet: Some(vec![RawQuiet::default()]),
             ..RawMonitor::default()
         },
         ..RawConfig::default()

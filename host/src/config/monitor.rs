@@ -6,7 +6,9 @@
 
 mod check;
 pub(super) mod effective;
+mod quiet;
 pub(super) mod raw;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,9 @@ use jiff::tz::TimeZone;
 use lettre::message::Mailbox;
 use lvmbeat_core::alarm;
 use reqwest::Url;
+
+pub use quiet::Quiet;
+pub use schedule::Schedule;
 
 use super::at::At;
 use super::faults::Faults;
@@ -39,12 +44,25 @@ pub struct Monitor {
     pub debug: bool,
     /// The observed silence that is an alarm.
     pub alert_after: Duration,
-    /// How often it looks.
+    /// How often the Python version looked; the alarm is raised when it is due.
     pub check_every: Duration,
+    /// How often the actor beats, unless it says so itself.
+    pub beat_every: Duration,
+    /// The all-clear comes when the observatory has been heard for so long.
+    pub clear_after: Duration,
+    /// A dome heartbeat that is withheld for so long is told, if the dome is not known to be
+    /// closed; nothing: it is not.
+    pub held_after: Option<Duration>,
     /// A gap in listening of this length is no observed silence (M3).
     pub attention: Duration,
     /// The observed silence between two reminders, if there are any.
     pub remind_every: Option<Duration>,
+    /// When nobody is alerted.
+    pub quiet: Vec<Quiet>,
+    /// When a test message is sent by every channel.
+    pub test_at: Option<Schedule>,
+    /// When a summary is.
+    pub summary_at: Option<Schedule>,
     /// Who may beat; anybody if there is none.
     pub ping_token: Option<Secret>,
     /// Who may change and send; anybody if there is none.
@@ -70,6 +88,9 @@ pub struct Monitor {
 /// E-mail by SMTP.
 #[derive(Clone, Debug)]
 pub struct Email {
+    /// It is notified of what is still the matter after so long, and that nobody has
+    /// acknowledged.
+    pub after: Duration,
     /// Whom to; never empty.
     pub recipients: Vec<Mailbox>,
     /// From whom.
@@ -102,6 +123,8 @@ pub enum EmailTls {
 /// Slack by `chat.postMessage`.
 #[derive(Clone, Debug)]
 pub struct Slack {
+    /// As for e-mail.
+    pub after: Duration,
     /// The bot's token.
     pub token: Secret,
     /// The channel, for example `lvm-alerts`.
@@ -112,14 +135,52 @@ pub struct Slack {
     pub api: Url,
 }
 
-/// A JSON POST to any address.
+/// What a webhook gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "each is what it is called")]
+pub enum Format {
+    /// All that is known, in lvmbeat's own form.
+    Json,
+    PagerDuty,
+    Opsgenie,
+    Ntfy,
+    Discord,
+}
+
+impl Format {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Json,
+        Self::PagerDuty,
+        Self::Opsgenie,
+        Self::Ntfy,
+        Self::Discord,
+    ];
+
+    /// As the configuration calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::PagerDuty => "pagerduty",
+            Self::Opsgenie => "opsgenie",
+            Self::Ntfy => "ntfy",
+            Self::Discord => "discord",
+        }
+    }
+}
+
+/// A POST of JSON to any address.
 #[derive(Clone, Debug)]
 pub struct Webhook {
+    /// What it gets.
+    pub format: Format,
+    /// As for e-mail.
+    pub after: Duration,
     /// Its name, for the state file and for people.
     pub name: String,
     /// Where to.
     pub url: SecretUrl,
-    /// The bearer token to send.
+    /// The bearer token to send; for PagerDuty the routing key, for Opsgenie the API key.
     pub token: Option<Secret>,
 }
 

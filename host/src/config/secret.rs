@@ -42,7 +42,7 @@ impl SecretUrl {
         }
     }
 
-    /// Hides everything but the host: whoever knows the address of a webhook can use it.
+    /// Hides everything but the host: anybody who knows the address of a webhook can use it.
     pub fn with_secret_path(url: Url) -> Self {
         Self {
             url,
@@ -65,7 +65,7 @@ impl SecretUrl {
         self
     }
 
-    /// Whether whoever knows its path can use it.
+    /// Whether knowing its path is enough to use it.
     pub(crate) fn has_secret_path(&self) -> bool {
         self.secret_path
     }

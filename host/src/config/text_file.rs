@@ -20,6 +20,18 @@ pub fn read(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
+/// What is there is not a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("it is {0}, not a file")]
+pub struct NoFile(&'static str);
+
+impl NoFile {
+    /// If that is what an error of [`length`] says.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
 /// How many bytes a file, or a link to one, says that it has; the error says what it is instead.
 pub fn length(path: &Path) -> io::Result<u64> {
     let metadata = fs::metadata(path)?;
@@ -35,7 +47,7 @@ pub fn length(path: &Path) -> io::Result<u64> {
     } else {
         "a device"
     };
-    Err(io::Error::other(format!("it is {what}, not a file")))
+    Err(io::Error::other(NoFile(what)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::report::Health;
 
 /// One thing that happened, and when by the wall clock.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -66,7 +69,8 @@ pub enum Event {
     },
     /// The process was not listening.
     Lapse,
-    /// The dome was heard to be this: open, closed, moving, between, or unknown.
+    /// The dome was heard to be this: open, closed, opening, closing, moving (which way is not
+    /// known), between, or unknown.
     Dome {
         /// What.
         state: String,
@@ -78,7 +82,7 @@ pub enum Event {
     },
     /// Nothing was acknowledged for as long as the PLC waits: it closes the dome.
     PlcTimeRanOut {
-        /// The last heartbeat was acknowledged so long before.
+        /// For so long nothing had been acknowledged, and nobody else can have fed the PLC.
         silence: f64,
     },
     /// The PLC says that it has, or no longer has, missed the heartbeat for its whole time.
@@ -116,21 +120,53 @@ impl Entry {
         serde_json::from_str(line).ok()
     }
 
+    /// As JSON, with the words for people.
+    pub(super) fn with_words(&self) -> Value {
+        let mut entry = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = entry.as_object_mut() {
+            fields.insert("words".to_owned(), self.text().into());
+        }
+        entry
+    }
+
+    /// Logs what nobody else logs, so that the log of a closing reads as the journal does.
+    pub(super) fn log(&self) {
+        let text = self.text();
+        match &self.event {
+            Event::PlcTimeRanOut { .. }
+            | Event::PlcError { on: true }
+            | Event::EngineeringMode { on: Some(true) } => tracing::warn!("{text}"),
+            Event::PlcError { on: false } | Event::EngineeringMode { .. } | Event::Dome { .. } => {
+                tracing::info!("{text}");
+            }
+            Event::Health { state, .. } if state == Health::NotArriving.as_str() => {
+                tracing::warn!("{text}");
+            }
+            // A client that beats late each time makes it late and well again.
+            Event::Health { .. } => tracing::debug!("{text}"),
+            Event::Held { .. }
+            | Event::Released { .. }
+            | Event::Started { .. }
+            | Event::Stopping
+            | Event::Emissions { .. }
+            | Event::Session { .. }
+            | Event::Lapse
+            | Event::Unknown => {}
+        }
+    }
+
     /// In words, for a timeline.
     pub fn text(&self) -> String {
-        self.event.text()
-    }
-}
-
-impl Event {
-    /// In words, for a timeline and the log.
-    pub fn text(&self) -> String {
-        let text = match self {
+        let text = match &self.event {
             Event::Started { version } => format!("lvmbeat {version} started"),
             Event::Stopping => "lvmbeat was stopped".to_owned(),
-            Event::Health { state, text, .. } => {
-                format!("health: {}: {text}", state.replace('_', " "))
+            // Of the others, other entries say more.
+            Event::Health { state, text, .. }
+                if matches!(state.as_str(), "late" | "not_arriving") =>
+            {
+                format!("health {}: {text}", state.replace('_', " "))
             }
+            Event::Health { state, .. } => format!("health {}", state.replace('_', " ")),
             Event::Held { causes, .. } => {
                 format!("dome heartbeat held: {}", causes.join("; "))
             }
@@ -142,7 +178,7 @@ impl Event {
                 outcome,
                 text,
                 before,
-            } => emissions(outcome, text.as_deref(), before.as_ref()),
+            } => emissions(outcome, text.as_deref(), before.as_ref(), self.at),
             Event::Session { text, .. } => text.clone(),
             Event::Lapse => {
                 "lvmbeat itself was not running for a while; what waited does not count".to_owned()
@@ -173,22 +209,33 @@ impl Event {
     }
 }
 
-fn emissions(outcome: &str, text: Option<&str>, before: Option<&Run>) -> String {
-    let now = match outcome {
-        "acknowledged" => "heartbeats to the PLC are acknowledged".to_owned(),
-        other => format!(
+fn emissions(outcome: &str, text: Option<&str>, before: Option<&Run>, at: Timestamp) -> String {
+    let now = match (outcome, text) {
+        ("acknowledged", _) => "heartbeats to the PLC are acknowledged".to_owned(),
+        (_, Some(text)) => format!("a heartbeat to the PLC was not acknowledged: {text}"),
+        (other, None) => format!(
             "a heartbeat to the PLC was not acknowledged: {}",
-            text.map_or_else(|| other.replace('_', " "), str::to_owned)
+            words(other)
         ),
     };
     match before {
         Some(run) => format!(
-            "{now} (before: {} {} since {})",
+            "{now}; before that {} {} in {}",
             run.count,
-            run.outcome.replace('_', " "),
-            run.since.strftime("%H:%M:%SZ")
+            words(&run.outcome),
+            span(at.duration_since(run.since).as_secs_f64().max(0.0))
         ),
         None => now,
+    }
+}
+
+/// What became of a heartbeat.
+fn words(outcome: &str) -> String {
+    match outcome {
+        "timed_out" => "not answered in time".to_owned(),
+        "unroutable" => "for which nobody was there".to_owned(),
+        "lost" => "lost with the session".to_owned(),
+        other => other.replace('_', " "),
     }
 }
 

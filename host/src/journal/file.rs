@@ -1,14 +1,16 @@
 //! The journal on disk: JSON lines, renamed by size.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::entry::Entry;
+use crate::config::text_file;
 
 /// A file of this size is renamed, and another begun, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -19,10 +21,23 @@ const WAITING: usize = 1024;
 /// The longest line that is read, in bytes (X2).
 const LONGEST_LINE: u64 = 64 << 10;
 
-/// Writes entries in a thread of its own, so that no disk delays the actor (S6).
+/// How it stands with the file.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Disk {
+    /// Why the file cannot be written, if the last try failed.
+    pub failure: Option<String>,
+    /// Entries that are in no file: they wait for the disk, or there was no room to wait.
+    pub unwritten: u64,
+}
+
+/// Writes entries in a thread of its own, so that no disk delays the actor (S6). What cannot be
+/// written waits there, and is tried again with the next entry.
 #[derive(Debug)]
 pub(super) struct Writer {
     entries: Option<SyncSender<Entry>>,
+    /// The newest entries that the file had before.
+    earlier: Receiver<Vec<Entry>>,
+    pub(super) disk: watch::Receiver<Disk>,
     /// Ends when all is written.
     written: Receiver<()>,
 }
@@ -32,35 +47,27 @@ const LAST_WRITES: Duration = Duration::from_millis(500);
 
 impl Writer {
     /// `None` if there can be no thread, which is logged.
-    pub(super) fn start(path: PathBuf, lost: Arc<AtomicU64>) -> Option<Self> {
+    pub(super) fn start(path: PathBuf) -> Option<Self> {
         let (entries, waiting) = mpsc::sync_channel(WAITING);
+        let (found, earlier) = mpsc::sync_channel(1);
+        let (disk, seen) = watch::channel(Disk::default());
         let (end, written) = mpsc::sync_channel(0);
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let spawned = thread.spawn(move || {
             // Dropped when all is written.
             let _end: SyncSender<()> = end;
-            let mut fails = false;
-            for entry in waiting {
-                let written = append(&path, &entry);
-                match &written {
-                    Err(error) if !fails => tracing::warn!(
-                        path = %path.display(),
-                        %error,
-                        "the journal cannot be written; `lvmbeat why` will not know what happens from now on. \
-                         Free the disk, or change actor.journal"
-                    ),
-                    Ok(()) if fails => tracing::info!("the journal is written again"),
-                    _ => {}
-                }
-                fails = written.is_err();
-                if fails {
-                    lost.fetch_add(1, Ordering::Relaxed);
-                }
-            }
+            // Without a file there is nothing to know.
+            let mut entries = read(&path).map(|read| read.entries).unwrap_or_default();
+            entries.drain(..entries.len().saturating_sub(super::KEPT));
+            // Nobody asks an actor that has ended.
+            let _ = found.send(entries);
+            write_all(&path, waiting, &disk);
         });
         match spawned {
             Ok(_) => Some(Self {
                 entries: Some(entries),
+                earlier,
+                disk: seen,
                 written,
             }),
             Err(error) => {
@@ -75,6 +82,15 @@ impl Writer {
         let entries = self.entries.as_ref();
         entries.is_some_and(|entries| entries.try_send(entry.clone()).is_ok())
     }
+
+    /// What the file had before, the newest of it, once it is read.
+    pub(super) fn earlier(&self) -> Option<Vec<Entry>> {
+        self.earlier.try_recv().ok()
+    }
+
+    pub(super) fn disk(&self) -> Disk {
+        self.disk.borrow().clone()
+    }
 }
 
 impl Drop for Writer {
@@ -86,6 +102,44 @@ impl Drop for Writer {
     }
 }
 
+fn write_all(path: &Path, waiting: Receiver<Entry>, disk: &watch::Sender<Disk>) {
+    let mut backlog = VecDeque::new();
+    let mut state = Disk::default();
+    let mut dropped = 0_u64;
+    for entry in waiting {
+        if backlog.len() == WAITING {
+            backlog.pop_front();
+            dropped = dropped.saturating_add(1);
+        }
+        backlog.push_back(entry);
+        let written = write_backlog(path, &mut backlog);
+        let failure = written.err().map(|error| error.to_string());
+        match &failure {
+            Some(error) if state.failure.is_none() => tracing::warn!(
+                path = %path.display(),
+                error,
+                "the journal cannot be written; what happens is kept in memory. \
+                 Free the disk, or change actor.journal"
+            ),
+            None if state.failure.is_some() => {
+                tracing::info!(missing = dropped, "the journal is written again");
+            }
+            _ => {}
+        }
+        let unwritten = dropped.saturating_add(backlog.len() as u64);
+        state = Disk { failure, unwritten };
+        disk.send_replace(state.clone());
+    }
+}
+
+fn write_backlog(path: &Path, backlog: &mut VecDeque<Entry>) -> io::Result<()> {
+    while let Some(entry) = backlog.front() {
+        append(path, entry)?;
+        backlog.pop_front();
+    }
+    Ok(())
+}
+
 /// Opened anew for each entry: there are few, and so a file that was moved away or deleted is
 /// replaced.
 fn append(path: &Path, entry: &Entry) -> io::Result<()> {
@@ -94,7 +148,11 @@ fn append(path: &Path, entry: &Entry) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    // X2: a FIFO would keep the thread for good.
+    let size = match text_file::length(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => 0,
+        length => length?,
+    };
     if size > 0 && size.saturating_add(line.len() as u64) > LARGEST {
         rotate(path)?;
     }
@@ -104,11 +162,17 @@ fn append(path: &Path, entry: &Entry) -> io::Result<()> {
         options
     };
     let mut file = options().open(path)?;
+    let size = file.metadata()?.len();
     if !ends_a_line(&mut file)? {
         // The machine stopped while a line was written.
         line.insert(0, b'\n');
     }
-    file.write_all(&line)
+    let written = file.write_all(&line).and_then(|()| file.sync_data());
+    if written.is_err() {
+        // On a full disk a part of a line is of no use.
+        let _ = file.set_len(size);
+    }
+    written
 }
 
 fn ends_a_line(file: &mut File) -> io::Result<bool> {
@@ -174,15 +238,9 @@ pub fn read(path: &Path) -> Result<Read, ReadError> {
     let files = (1..=KEPT_FILES).rev().map(|number| older(path, number));
     let mut found = false;
     for file in files.chain([path.to_owned()]) {
-        match File::open(&file) {
-            Ok(open) => {
-                found = true;
-                let failed = |source| ReadError::Unreadable {
-                    path: file.clone(),
-                    source,
-                };
-                read_file(open, &mut read).map_err(failed)?;
-            }
+        let open = text_file::length(&file).and_then(|_| File::open(&file));
+        match open.and_then(|open| read_file(open, &mut read)) {
+            Ok(()) => found = true,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(ReadError::Unreadable { path: file, source }),
         }
@@ -256,16 +314,50 @@ mod tests {
     #[test]
     fn what_was_written_is_read_in_order() {
         let folder = Folder::new("order");
-        let lost = Arc::new(AtomicU64::new(0));
-        let writer = Writer::start(folder.file(), lost.clone()).unwrap();
+        let writer = Writer::start(folder.file()).unwrap();
         let entries: Vec<_> = (0..20).map(|second| entry(second, "open")).collect();
         for entry in &entries {
             assert!(writer.write(entry));
         }
+        let disk = writer.disk.clone();
         drop(writer);
         let read = read(&folder.file()).unwrap();
-        assert_eq!((read.entries, read.skipped), (entries, 0));
-        assert_eq!(lost.load(Ordering::Relaxed), 0);
+        assert_eq!((&read.entries, read.skipped), (&entries, 0));
+        assert_eq!(*disk.borrow(), Disk::default());
+        // The next actor knows them.
+        let next = Writer::start(folder.file()).unwrap();
+        let earlier = next.earlier.recv_timeout(Duration::from_secs(10));
+        assert_eq!(earlier.unwrap(), entries);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_when_the_disk_has_room() {
+        let folder = Folder::new("room");
+        // A folder where the file should be: not even root can write it.
+        fs::create_dir_all(folder.file()).unwrap();
+        let mut backlog: VecDeque<_> = (0..3).map(|second| entry(second, "open")).collect();
+        assert!(write_backlog(&folder.file(), &mut backlog).is_err());
+        assert_eq!(backlog.len(), 3);
+        fs::remove_dir(folder.file()).unwrap();
+        backlog.push_back(entry(3, "closed"));
+        write_backlog(&folder.file(), &mut backlog).unwrap();
+        let read = read(&folder.file()).unwrap();
+        let seconds: Vec<_> = read.entries.iter().map(|it| it.at.as_second()).collect();
+        assert_eq!((seconds, read.skipped), (vec![0, 1, 2, 3], 0));
+    }
+
+    #[test]
+    fn x2_what_is_no_file_is_named_and_neither_written_nor_waited_for() {
+        let folder = Folder::new("no-file");
+        fs::create_dir(&folder.0).unwrap();
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.arg(folder.file()).status().unwrap().success());
+        let refused = append(&folder.file(), &entry(1, "open")).unwrap_err();
+        assert_eq!(refused.to_string(), "it is a FIFO, not a file");
+        let Err(ReadError::Unreadable { source, .. }) = read(&folder.file()) else {
+            panic!("it is read");
+        };
+        assert_eq!(source.to_string(), "it is a FIFO, not a file");
     }
 
     #[test]

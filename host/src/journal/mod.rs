@@ -8,22 +8,23 @@
 mod changes;
 mod entry;
 mod file;
+mod history;
 pub mod story;
 pub mod when;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 pub use self::changes::Changes;
 pub(crate) use self::entry::span;
 pub use self::entry::{Entry, Event, Run};
-pub use self::file::{Read, ReadError, read};
+pub use self::file::{Disk, Read, ReadError, read};
+pub use self::history::Asked;
 use crate::actor::Snapshot;
-use crate::report::Health;
+use crate::clu::message::Keywords;
 
 /// Entries that are kept in memory: a night with a change every ten seconds.
 const KEPT: usize = 4096;
@@ -33,27 +34,27 @@ const KEPT: usize = 4096;
 pub struct Journal {
     recent: VecDeque<Entry>,
     file: Option<file::Writer>,
-    lost: Arc<AtomicU64>,
+    /// Entries that the way to the file had no room for.
+    dropped: u64,
 }
 
 impl Journal {
     /// Keeps entries in memory, and in that file if there is one.
     pub fn new(path: Option<PathBuf>) -> Self {
-        let lost = Arc::new(AtomicU64::new(0));
         Self {
             recent: VecDeque::new(),
-            file: path.and_then(|path| file::Writer::start(path, lost.clone())),
-            lost,
+            file: path.and_then(file::Writer::start),
+            dropped: 0,
         }
     }
 
-    /// Adds one. Never waits (S6): what the disk is too slow for is lost there, and counted.
+    /// Adds one. Never waits (S6): what the disk is too slow for is missing there, and counted.
     pub fn add(&mut self, at: Timestamp, event: Event) {
         let entry = Entry { at, event };
         if let Some(file) = &self.file
             && !file.write(&entry)
         {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.dropped = self.dropped.saturating_add(1);
         }
         if self.recent.len() == KEPT {
             self.recent.pop_front();
@@ -61,14 +62,26 @@ impl Journal {
         self.recent.push_back(entry);
     }
 
+    /// Puts before them what the file knows from before the start, once it is read.
+    fn remember(&mut self) {
+        let earlier = self.file.as_ref().and_then(file::Writer::earlier);
+        for entry in earlier.unwrap_or_default().into_iter().rev() {
+            if self.recent.len() < KEPT {
+                self.recent.push_front(entry);
+            }
+        }
+    }
+
     /// The newest entries, the oldest of them first.
-    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Entry> + Clone {
         self.recent.iter()
     }
 
-    /// How many entries could not be written to the file.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    /// How it stands with the file; `None` without one.
+    pub fn disk(&self) -> Option<Disk> {
+        let mut disk = self.file.as_ref()?.disk();
+        disk.unwritten = disk.unwritten.saturating_add(self.dropped);
+        Some(disk)
     }
 }
 
@@ -81,21 +94,23 @@ pub struct Recorder {
 
 impl Recorder {
     /// The actor starts.
-    pub fn start(path: Option<PathBuf>, wall: Timestamp) -> Self {
+    pub fn start(path: Option<PathBuf>, plc_timeout: Duration, wall: Timestamp) -> Self {
         let mut journal = Journal::new(path);
         let version = crate::VERSION.to_owned();
         journal.add(wall, Event::Started { version });
         Self {
-            changes: Changes::new(),
+            changes: Changes::new(plc_timeout),
             journal,
         }
     }
 
     /// The actor shows this.
     pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) {
+        self.journal.remember();
         for event in self.changes.observe(shown, wall) {
-            log(&event);
-            self.journal.add(wall, event);
+            let entry = Entry { at: wall, event };
+            entry.log();
+            self.journal.add(entry.at, entry.event);
         }
     }
 
@@ -103,30 +118,15 @@ impl Recorder {
     pub fn stopping(&mut self, wall: Timestamp) {
         self.journal.add(wall, Event::Stopping);
     }
-}
 
-/// What has no line of its own in the log, so that the log of a closing reads as its story.
-fn log(event: &Event) {
-    match event {
-        Event::Health { state, .. } if state == Health::NotArriving.as_str() => {
-            tracing::warn!("{}", event.text());
-        }
-        Event::PlcTimeRanOut { .. }
-        | Event::PlcError { on: true }
-        | Event::EngineeringMode { on: Some(true) } => tracing::warn!("{}", event.text()),
-        Event::Dome { .. } | Event::PlcError { .. } | Event::EngineeringMode { .. } => {
-            tracing::info!("{}", event.text());
-        }
-        // A client that beats late each time makes it late and well again.
-        Event::Health { .. } => tracing::debug!("{}", event.text()),
-        Event::Started { .. }
-        | Event::Stopping
-        | Event::Held { .. }
-        | Event::Released { .. }
-        | Event::Emissions { .. }
-        | Event::Session { .. }
-        | Event::Lapse
-        | Event::Unknown => {}
+    /// How it stands with the file; `None` without one.
+    pub fn disk(&self) -> Option<Disk> {
+        self.journal.disk()
+    }
+
+    /// The reply to `history`.
+    pub fn history(&self, asked: Asked) -> Keywords {
+        history::reply(self.journal.recent(), asked)
     }
 }
 
@@ -149,11 +149,11 @@ mod tests {
         assert_eq!(journal.recent().count(), KEPT);
         let newest = journal.recent().next_back().unwrap();
         assert_eq!(newest.at.as_second(), 4999);
-        assert_eq!(journal.lost(), 0);
+        assert_eq!(journal.disk(), None);
     }
 
-    #[test]
-    fn s6_a_file_that_cannot_be_written_costs_its_entries_and_nothing_else() {
+    #[tokio::test]
+    async fn s6_a_file_that_cannot_be_written_is_reported_and_costs_nothing_else() {
         // A folder where the file should be: not even root can write it.
         let folder = std::env::temp_dir().join(format!("lvmbeat-journal-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -163,10 +163,14 @@ mod tests {
             journal.add(at, event);
         }
         assert_eq!(journal.recent().count(), 10);
-        let lost = journal.lost.clone();
-        // Ends the thread, after it has tried all of them.
+        let mut disk = journal.file.as_ref().unwrap().disk.clone();
+        let limit = Duration::from_secs(10);
+        let tried = disk.wait_for(|disk| disk.unwritten == 10);
+        let tried = tokio::time::timeout(limit, tried).await.unwrap().unwrap();
+        assert!(tried.failure.is_some());
+        drop(tried);
+        assert_eq!(journal.disk().unwrap().unwritten, 10);
         drop(journal);
-        assert_eq!(lost.load(Ordering::Relaxed), 10);
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

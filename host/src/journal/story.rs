@@ -1,9 +1,13 @@
 //! The story of a closing, or of a night, told from a journal.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else happened has no part in a closing"
+)]
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::entry::{Entry, Event, span};
@@ -14,7 +18,9 @@ use super::entry::{Entry, Event, span};
 pub enum Verdict {
     /// The PLC's time had run out: the watchdog closed it.
     Watchdog,
-    /// Heartbeats were acknowledged all the time: it was not lvmbeat.
+    /// It closed while no actor wrote this journal: nobody fed the PLC, as far as is known.
+    WhileNotRunning,
+    /// The PLC's time had not run out: it was not lvmbeat.
     NotLvmbeat,
     /// The PLC's time ran out, and the dome was not heard to close.
     NotHeardToClose,
@@ -40,135 +46,300 @@ pub fn since(entries: &[Entry], from: Timestamp) -> Vec<Entry> {
         .collect()
 }
 
-/// The last closing of the dome, or the last time that the PLC's time ran out.
-pub fn last_closing(entries: &[Entry], zone: &TimeZone) -> Option<Closing> {
-    let is_closed = |event: &Event| matches!(event, Event::Dome { state } if state == "closed");
-    let ran_out = |event: &Event| {
-        matches!(
-            event,
-            Event::PlcTimeRanOut { .. } | Event::PlcError { on: true }
-        )
+/// How things stood then: where the dome was, and what held the dome heartbeat if anything did.
+pub fn before(entries: &[Entry], from: Timestamp) -> Vec<Entry> {
+    let earlier = entries.iter().filter(|entry| entry.at < from);
+    let (mut dome, mut held) = (None, None);
+    for entry in earlier {
+        match &entry.event {
+            Event::Dome { .. } => dome = Some(entry),
+            Event::Held { .. } => held = Some(entry),
+            Event::Released { .. } | Event::Started { .. } => held = None,
+            _ => {}
+        }
+    }
+    let mut before: Vec<Entry> = dome.into_iter().chain(held).cloned().collect();
+    before.sort_by_key(|entry| entry.at);
+    before
+}
+
+/// After so long, what the PLC does has nothing to do with its time having run out: `lvmecp` says
+/// where the dome is every 30 s.
+const NOTICED_WITHIN: SignedDuration = SignedDuration::from_secs(180);
+/// So long before a closing that was not lvmbeat's something may have had to do with it.
+const LOOK_BACK: SignedDuration = SignedDuration::from_secs(120);
+
+/// Where in the journal a closing is.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The PLC's time ran out.
+    ran_out: Option<usize>,
+    /// The dome was heard to be closed.
+    closed: Option<usize>,
+    /// The dome was last said to be somewhere else, at rest.
+    was: Option<usize>,
+    /// It was first heard not to be there any more.
+    left: usize,
+    /// An actor started in between.
+    started: Option<usize>,
+    stands_by: bool,
+}
+
+/// The last closing of the dome, or the last time that the PLC's time ran out while the dome was
+/// not known to be closed.
+pub fn last_closing<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    zone: &TimeZone,
+) -> Option<Closing> {
+    let entries: Vec<&Entry> = entries.into_iter().collect();
+    let place = last_place(&entries)?;
+    let ran_out = place.ran_out.and_then(|at| entries.get(at).copied());
+    let closed = place.closed.and_then(|at| entries.get(at).copied());
+    let verdict = match (ran_out, closed, place.started) {
+        (Some(_), Some(_), _) => Verdict::Watchdog,
+        (_, None, _) => Verdict::NotHeardToClose,
+        (None, Some(_), Some(_)) => Verdict::WhileNotRunning,
+        (None, Some(_), None) => Verdict::NotLvmbeat,
     };
-    let at = entries.iter().enumerate().rposition(|(index, entry)| {
-        // An actor that has just started hears that the dome is closed: it was not closed then.
-        is_closed(&entry.event) && was_open(entries.get(..index).unwrap_or_default())
-            || ran_out(&entry.event)
-    })?;
-    let (before, after) = entries.split_at_checked(at)?;
-    let begin = before
+    let (begin, end) = course(&entries, place);
+    let mut course: Vec<Entry> = entries
+        .get(begin..end)?
         .iter()
-        .rposition(|entry| is_well(&entry.event))
-        .unwrap_or(0);
-    let end = after
-        .iter()
-        .position(|entry| is_well(&entry.event))
-        .map_or(entries.len(), |well| {
-            at.saturating_add(well).saturating_add(1)
-        });
-    let told: Vec<Entry> = entries.get(begin..end)?.to_vec();
-    let closed = told
-        .iter()
-        .rev()
-        .find(|entry| is_closed(&entry.event))
-        .map(|entry| entry.at);
-    let late = told.iter().find(|entry| ran_out(&entry.event));
-    let verdict = match (closed, late) {
-        (Some(_), Some(_)) => Verdict::Watchdog,
-        (Some(_), None) => Verdict::NotLvmbeat,
-        (None, _) => Verdict::NotHeardToClose,
+        .map(|entry| (*entry).clone())
+        .collect();
+    let (early, late) = course.split_at(place.left.clamp(begin, end).saturating_sub(begin));
+    let facts = Facts {
+        zone,
+        ran_out,
+        closed,
+        was: place.was.and_then(|at| entries.get(at).copied()),
+        started: place.started.and_then(|at| entries.get(at).copied()),
+        stands_by: place.stands_by,
+        cause: cause(early).or_else(|| cause(late)),
+        released: released(late),
     };
-    let summary = summary(verdict, closed, late, &told, zone);
+    let summary = facts.summary(verdict);
+    if let Some(was) = place.was.filter(|was| *was < begin) {
+        course.insert(0, entries.get(was).copied()?.clone());
+    }
     Some(Closing {
         verdict,
         summary,
-        entries: told,
+        entries: course,
     })
 }
 
-/// Whether the dome was heard to be anything but closed at last.
-fn was_open(before: &[Entry]) -> bool {
-    before
-        .iter()
-        .rev()
-        .find_map(|entry| {
-            if let Event::Dome { state } = &entry.event {
-                Some(state != "closed")
-            } else {
-                // What was known before a start is not what a new process has seen.
-                matches!(entry.event, Event::Started { .. }).then_some(false)
-            }
-        })
-        .unwrap_or(false)
-}
-
-/// Whether all was well from there on.
-fn is_well(event: &Event) -> bool {
-    match event {
-        Event::Health { state, .. } => state == "ok",
-        Event::Emissions { outcome, .. } => outcome == "acknowledged",
-        Event::Released { .. } => true,
-        Event::Started { .. }
-        | Event::Stopping
-        | Event::Held { .. }
-        | Event::Session { .. }
-        | Event::Lapse
-        | Event::Dome { .. }
-        | Event::EngineeringMode { .. }
-        | Event::PlcTimeRanOut { .. }
-        | Event::PlcError { .. }
-        | Event::Unknown => false,
-    }
-}
-
-fn summary(
-    verdict: Verdict,
-    closed: Option<Timestamp>,
-    late: Option<&Entry>,
-    told: &[Entry],
-    zone: &TimeZone,
-) -> String {
-    let closed = closed.map_or_else(String::new, |at| clock(at, zone));
-    let ran_out = late.map_or_else(String::new, |entry| {
-        let silence = if let Event::PlcTimeRanOut { silence } = entry.event {
-            format!(": no heartbeat had been acknowledged for {}", span(silence))
-        } else {
-            String::new()
+fn last_place(entries: &[&Entry]) -> Option<Place> {
+    let mut last = None;
+    // The dome was last known to be somewhere, and began to move or to be unknown after that.
+    let (mut was, mut left) = (None::<(usize, &str)>, None);
+    let (mut ran_out, mut started, mut fed, mut stands_by) = (None, None, None, false);
+    for (index, entry) in entries.iter().enumerate() {
+        let place = |closed: bool, ran_out: Option<usize>, was: Option<usize>, left: usize| Place {
+            ran_out,
+            closed: closed.then_some(index),
+            was,
+            left,
+            started,
+            stands_by,
         };
-        format!(
-            "the PLC's time ran out at {}{silence}",
-            clock(entry.at, zone)
-        )
-    });
-    match verdict {
-        Verdict::Watchdog => format!(
-            "The dome closed because {ran_out}. It was heard to be closed at {closed}. {}",
-            cause(told)
-        ),
-        Verdict::NotLvmbeat => format!(
-            "The dome was heard to be closed at {closed}, and the PLC's time had not run out: \
-             it was closed by somebody or something else. The log of lvmecp says more."
-        ),
-        Verdict::NotHeardToClose => format!(
-            "At {} the PLC had to close the dome, and nobody said that it did. {}",
-            late.map_or_else(String::new, |entry| clock(entry.at, zone)),
-            cause(told)
-        ),
+        match &entry.event {
+            Event::Dome { state } if state == "closed" => {
+                let was_closed = was.is_none_or(|(_, state)| state == "closed") && left.is_none();
+                let first = left.unwrap_or(index);
+                if !was_closed && was.is_some() {
+                    let cause = ran_out.filter(|at| is_cause(entries, *at, fed, first));
+                    last = Some(place(true, cause, was.map(|(at, _)| at), first));
+                }
+                (was, left, ran_out, started) = (Some((index, "closed")), None, None, None);
+            }
+            Event::Dome { state } if matches!(state.as_str(), "open" | "between") => {
+                (was, left, started) = (Some((index, state.as_str())), None, None);
+            }
+            // On its way, or unknown.
+            Event::Dome { .. } => left = left.or(Some(index)),
+            Event::PlcTimeRanOut { .. } | Event::PlcError { on: true } => {
+                // The PLC's own word and this one are of the same time.
+                if ran_out.is_none_or(|at: usize| fed.is_some_and(|fed| fed > at)) {
+                    ran_out = Some(index);
+                }
+                if was.is_none_or(|(_, state)| state != "closed") || left.is_some() {
+                    let was = was.map(|(at, _)| at);
+                    last = Some(place(false, ran_out, was, left.unwrap_or(index)));
+                }
+            }
+            Event::Emissions { outcome, .. } if outcome == "acknowledged" => fed = Some(index),
+            Event::Released { .. } => fed = Some(index),
+            Event::Started { .. } => started = started.or(Some(index)),
+            Event::Session { state, .. } => stands_by = state == "stand_by",
+            _ => {}
+        }
+    }
+    last
+}
+
+/// Whether the dome left its place because the PLC's time ran out then.
+fn is_cause(entries: &[&Entry], ran_out: usize, fed: Option<usize>, left: usize) -> bool {
+    let at = |index: usize| entries.get(index).map(|entry| entry.at);
+    let fed_between = fed.is_some_and(|fed| fed > ran_out && fed < left);
+    let soon = at(left)
+        .zip(at(ran_out))
+        .is_some_and(|(left, ran_out)| left.duration_since(ran_out) <= NOTICED_WITHIN);
+    !fed_between || soon
+}
+
+/// From the first thing that was wrong until all was well again.
+fn course(entries: &[&Entry], place: Place) -> (usize, usize) {
+    let at = |index: usize| entries.get(index).map(|entry| entry.at);
+    let first = place.ran_out.unwrap_or(place.left).min(place.left);
+    let from = match entries.get(first).map(|entry| &entry.event) {
+        Some(Event::PlcTimeRanOut { silence }) => SignedDuration::try_from_secs_f64(silence + 1.0),
+        _ => Ok(LOOK_BACK),
+    };
+    let from = at(first).and_then(|at| at.checked_sub(from.ok()?).ok());
+    let begin = entries
+        .iter()
+        .position(|entry| from.is_some_and(|from| entry.at >= from))
+        .unwrap_or(first)
+        .min(first);
+    let begin = place.started.map_or(begin, |started| begin.min(started));
+    let last = [place.closed, place.ran_out];
+    let last = last.into_iter().flatten().max().unwrap_or(place.left);
+    let mut trouble = Trouble::default();
+    for entry in entries.get(begin..=last).unwrap_or_default() {
+        trouble.observe(&entry.event);
+    }
+    let mut end = last.saturating_add(1);
+    while trouble.lasts() {
+        let Some(entry) = entries.get(end) else { break };
+        trouble.observe(&entry.event);
+        end = end.saturating_add(1);
+    }
+    (begin, end)
+}
+
+/// What is still wrong.
+#[derive(Default)]
+struct Trouble {
+    held: bool,
+    fails: bool,
+}
+
+impl Trouble {
+    fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Held { .. } | Event::Started { .. } => self.held = true,
+            Event::Released { .. } => self.held = false,
+            Event::Emissions { outcome, .. } => self.fails = outcome != "acknowledged",
+            _ => {}
+        }
+    }
+
+    fn lasts(&self) -> bool {
+        self.held || self.fails
     }
 }
 
-/// The first cause.
-fn cause(told: &[Entry]) -> String {
-    let first = told.iter().find_map(|entry| {
-        if let Event::Held { causes, .. } = &entry.event {
-            Some(format!("The dome heartbeat was held: {}.", causes.join("; ")))
-        } else if entry.event == Event::Stopping {
-            Some("lvmbeat had been stopped.".to_owned())
-        } else {
-            let fails = matches!(&entry.event, Event::Emissions { outcome, .. } if outcome != "acknowledged");
-            fails.then(|| format!("Heartbeats were sent and not acknowledged: {}.", entry.text()))
+/// What the summary says.
+struct Facts<'a> {
+    zone: &'a TimeZone,
+    ran_out: Option<&'a Entry>,
+    closed: Option<&'a Entry>,
+    was: Option<&'a Entry>,
+    started: Option<&'a Entry>,
+    stands_by: bool,
+    cause: Option<String>,
+    released: Option<String>,
+}
+
+impl Facts<'_> {
+    fn summary(&self, verdict: Verdict) -> String {
+        let closed = self.clock(self.closed);
+        let cause = self.cause.as_deref().unwrap_or_default();
+        let text = match verdict {
+            Verdict::Watchdog => format!(
+                "The dome closed because {}. It was heard to be closed at {closed}. {cause}",
+                self.ran_out()
+            ),
+            Verdict::NotHeardToClose => format!(
+                "The PLC had to close the dome because {}; nobody said that the dome closed. {cause}",
+                self.ran_out()
+            ),
+            Verdict::WhileNotRunning => format!(
+                "The dome closed between {} and {closed}. lvmbeat was not running all that time; it started at {}. \
+                 Without it no heartbeat reaches the PLC, which then closes the dome. {cause}",
+                self.clock(self.was),
+                self.clock(self.started)
+            ),
+            Verdict::NotLvmbeat if self.stands_by => format!(
+                "The dome was heard to be closed at {closed}. This lvmbeat was standing by: ask the active one why."
+            ),
+            Verdict::NotLvmbeat => format!(
+                "The dome was heard to be closed at {closed}, and the PLC's time had not run out: \
+                 it was closed by somebody or something else. The log of lvmecp says more. {cause}"
+            ),
+        };
+        let released = self.released.as_deref().unwrap_or_default();
+        format!("{} {released}", text.trim_end())
+            .trim_end()
+            .to_owned()
+    }
+
+    fn ran_out(&self) -> String {
+        let at = self.clock(self.ran_out);
+        match self.ran_out.map(|entry| &entry.event) {
+            Some(Event::PlcTimeRanOut { silence }) => format!(
+                "the PLC's time ran out at {at}: no heartbeat had been acknowledged for {}",
+                span(*silence)
+            ),
+            _ => {
+                format!("the PLC said at {at} that it had missed the heartbeat for its whole time")
+            }
         }
-    });
-    first.unwrap_or_else(|| "The journal does not say why no heartbeat arrived.".to_owned())
+    }
+
+    /// With the day: it may be read days later.
+    fn clock(&self, entry: Option<&Entry>) -> String {
+        let at = entry.map(|entry| entry.at.to_zoned(self.zone.clone()));
+        at.map_or_else(String::new, |at| {
+            at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+        })
+    }
+}
+
+/// What was wrong in the end, all of it.
+fn cause(course: &[Entry]) -> Option<String> {
+    let (mut held, mut fails, mut stopped) = (None, None, false);
+    for entry in course {
+        match &entry.event {
+            Event::Held { causes, .. } => held = Some(causes.join("; ")),
+            Event::Emissions { outcome, .. } => {
+                fails = (outcome != "acknowledged").then(|| entry.text());
+            }
+            Event::Stopping => stopped = true,
+            _ => {}
+        }
+    }
+    let sentences = [
+        stopped.then(|| "lvmbeat had been stopped.".to_owned()),
+        held.map(|causes| format!("The dome heartbeat was held: {causes}.")),
+        fails.map(|text| format!("Heartbeats were sent, and did not arrive: {text}.")),
+    ];
+    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// How it ended.
+fn released(course: &[Entry]) -> Option<String> {
+    course.iter().rev().find_map(|entry| match entry.event {
+        Event::Released {
+            held_for: Some(seconds),
+        } => Some(format!(
+            "The dome heartbeat was released after {}.",
+            span(seconds)
+        )),
+        _ => None,
+    })
 }
 
 /// Each entry on a line, with its time in that zone, and a line for each new day.
@@ -186,135 +357,5 @@ pub fn timeline(entries: &[Entry], zone: &TimeZone) -> String {
     lines
 }
 
-fn clock(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64, event: Event) -> Entry {
-        Entry {
-            at: Timestamp::from_second(second).unwrap(),
-            event,
-        }
-    }
-
-    fn health(second: i64, state: &str) -> Entry {
-        at(
-            second,
-            Event::Health {
-                state: state.to_owned(),
-                text: "…".to_owned(),
-                causes: Vec::new(),
-            },
-        )
-    }
-
-    fn dome(second: i64, state: &str) -> Entry {
-        let state = state.to_owned();
-        at(second, Event::Dome { state })
-    }
-
-    fn held(second: i64) -> Entry {
-        at(
-            second,
-            Event::Held {
-                cause: "heartbeat_stale".to_owned(),
-                causes: vec!["overwatcher silent for 31 s".to_owned()],
-            },
-        )
-    }
-
-    fn closing(entries: &[Entry]) -> Closing {
-        last_closing(entries, &TimeZone::UTC).unwrap()
-    }
-
-    /// Each started, opened, and well.
-    fn night() -> Vec<Entry> {
-        vec![
-            at(
-                0,
-                Event::Started {
-                    version: "1".to_owned(),
-                },
-            ),
-            dome(5, "closed"),
-            health(10, "ok"),
-            dome(100, "moving"),
-            dome(120, "open"),
-        ]
-    }
-
-    #[test]
-    fn a_closing_by_the_watchdog_is_told_from_its_first_cause_to_the_release() {
-        let mut entries = night();
-        entries.extend([
-            held(1000),
-            health(1000, "held"),
-            at(1040, Event::PlcTimeRanOut { silence: 60.0 }),
-            dome(1050, "moving"),
-            dome(1070, "closed"),
-            at(
-                1200,
-                Event::Released {
-                    held_for: Some(200.0),
-                },
-            ),
-            health(1200, "ok"),
-            dome(1300, "open"),
-        ]);
-        let closing = closing(&entries);
-        assert_eq!(closing.verdict, Verdict::Watchdog);
-        assert_eq!(
-            closing.summary,
-            "The dome closed because the PLC's time ran out at 00:17:20: no heartbeat had been acknowledged for 1 min 0 s. \
-             It was heard to be closed at 00:17:50. The dome heartbeat was held: overwatcher silent for 31 s."
-        );
-        assert_eq!(closing.entries.first(), Some(&health(10, "ok")));
-        let last = closing.entries.last().map(|entry| &entry.event);
-        assert!(matches!(last, Some(Event::Released { .. })), "{last:?}");
-    }
-
-    #[test]
-    fn a_dome_that_somebody_closed_is_not_said_to_be_lvmbeats_work() {
-        let mut entries = night();
-        entries.extend([dome(500, "moving"), dome(520, "closed")]);
-        let closing = closing(&entries);
-        assert_eq!(closing.verdict, Verdict::NotLvmbeat);
-        assert!(closing.summary.contains("somebody or something else"));
-    }
-
-    #[test]
-    fn a_dome_that_was_not_heard_to_close_is_not_said_to_be_closed() {
-        let mut entries = night();
-        entries.extend([
-            health(1000, "not_arriving"),
-            at(1040, Event::PlcTimeRanOut { silence: 60.0 }),
-            dome(1100, "unknown"),
-        ]);
-        let closing = closing(&entries);
-        assert_eq!(closing.verdict, Verdict::NotHeardToClose);
-        assert!(closing.summary.contains("nobody said that it did"));
-        assert!(!closing.summary.contains("closed because"));
-    }
-
-    #[test]
-    fn what_is_heard_first_after_a_start_is_no_closing() {
-        let mut entries = night();
-        entries.extend(night());
-        entries.truncate(8);
-        assert_eq!(last_closing(&entries, &TimeZone::UTC), None);
-        assert_eq!(last_closing(&[], &TimeZone::UTC), None);
-    }
-
-    #[test]
-    fn a_timeline_has_a_line_for_each_day_and_each_entry() {
-        let entries = [dome(86_390, "open"), dome(86_410, "closed")];
-        assert_eq!(
-            timeline(&entries, &TimeZone::UTC),
-            "Thursday 1970-01-01, UTC\n  23:59:50  dome open\nFriday 1970-01-02, UTC\n  00:00:10  dome closed\n"
-        );
-    }
-}
+mod tests;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
+use uuid::Uuid;
 
+use super::incidents::Which;
 use super::notify::Channel;
 use super::view::View;
 use crate::report::Report;
@@ -26,6 +28,8 @@ pub enum Request {
     Enable(oneshot::Sender<Done<bool>>),
     /// Raise no alarms, for good or for some time.
     Disable(Option<Duration>, oneshot::Sender<Done<()>>),
+    /// Somebody has seen these incidents. Answers which are acknowledged now.
+    Acknowledge(Which, oneshot::Sender<Done<Vec<Uuid>>>),
     /// Notify people of `down` by hand. Answers whether they are notified.
     NotifyDown {
         /// Even if they know already.
@@ -107,6 +111,12 @@ impl Handle {
     /// Raises no alarms, for good or for some time.
     pub async fn disable(&self, period: Option<Duration>) -> Result<Done<()>, Stuck> {
         self.ask(|answer| Request::Disable(period, answer)).await
+    }
+
+    /// Somebody has seen these incidents. Gives which are acknowledged now: none if there are no
+    /// such.
+    pub async fn acknowledge(&self, which: Which) -> Result<Done<Vec<Uuid>>, Stuck> {
+        self.ask(|answer| Request::Acknowledge(which, answer)).await
     }
 
     /// Notifies people that the observatory is down. Gives whether they are notified.

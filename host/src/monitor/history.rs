@@ -1,8 +1,15 @@
-//! The last days: when the observatory was silent, and when the monitor itself was not listening.
-//! For showing only.
+//! The last days: when the observatory was silent, when the monitor itself was not listening, and
+//! what the reports said. For showing only.
 
+pub mod course;
+pub mod incident;
+
+use course::Course;
+use incident::Incidents;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::report::{Health, Report};
 
 /// How far back it goes.
 const KEPT: SignedDuration = SignedDuration::from_hours(8 * 24);
@@ -20,6 +27,10 @@ pub struct History {
     pub begins: Option<Timestamp>,
     /// The periods. They do not overlap.
     pub periods: Vec<Period>,
+    /// What the reports said.
+    pub course: Course,
+    /// What went wrong.
+    pub incidents: Incidents,
 }
 
 /// One of them.
@@ -48,6 +59,16 @@ impl History {
     pub(super) fn heard(&mut self, wall: Timestamp) {
         self.begins.get_or_insert(wall);
         self.close(wall);
+        self.incidents.heard(wall);
+    }
+
+    /// A report was received; that it was heard is said beside it. What an actor on stand-by says
+    /// of the dome heartbeat is nothing.
+    pub(super) fn reported(&mut self, report: &Report, wall: Timestamp) {
+        if report.standing() != Health::Unknown {
+            self.course.reported(report, wall);
+            self.incidents.reported(report, wall);
+        }
     }
 
     /// The observatory has been silent since `from` for long enough to alarm. May be called again
@@ -69,6 +90,7 @@ impl History {
             self.periods.push(period);
         }
         self.add(What::Silent, cursor, None);
+        self.incidents.silent(from.min(wall));
     }
 
     /// The monitor was not listening in this time.
@@ -87,6 +109,7 @@ impl History {
         if was_silent {
             self.add(What::Silent, to, None);
         }
+        self.incidents.blind(begin, to);
     }
 
     fn is_silent(&self) -> bool {
@@ -108,6 +131,8 @@ impl History {
 
     /// Forgets what is too old, and what would not have happened yet.
     fn clean(&mut self, wall: Timestamp) {
+        self.course.clean(wall);
+        self.incidents.clean(wall);
         let oldest = wall.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
         self.begins = self.begins.map(|begins| begins.min(wall));
         self.periods.retain_mut(|period| {
@@ -246,6 +271,32 @@ mod tests {
         history.silent(at(20), at(400));
         history.heard(at(1));
         assert_eq!(periods(&history).last(), Some(&('S', 20, Some(20))));
+    }
+
+    #[test]
+    fn a_state_of_an_earlier_version_has_no_incidents_yet() {
+        let earlier = r#"{"begins": "2026-01-01T00:00:00Z", "periods": []}"#;
+        let history: History = serde_json::from_str(earlier).unwrap();
+        assert_eq!(history.incidents, Incidents::default());
+        assert_eq!(history.course, Course::default());
+    }
+
+    #[test]
+    fn what_a_stand_by_reports_neither_begins_nor_ends_anything() {
+        let mut history = begun();
+        let report = |state| Report {
+            health: Some(crate::report::HealthReport {
+                state: Some(state),
+                ..crate::report::HealthReport::default()
+            }),
+            ..Report::default()
+        };
+        history.reported(&report(Health::Held), at(10));
+        history.reported(&report(Health::Unknown), at(12));
+        history.heard(at(12));
+        assert_eq!(history.incidents.0.len(), 1);
+        assert_eq!(history.incidents.0[0].to, None);
+        assert_eq!(history.course.health.len(), 1);
     }
 
     #[test]

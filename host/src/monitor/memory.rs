@@ -1,5 +1,6 @@
 //! Everything that the monitor knows, owned by its one loop. Pure: no I/O, time is an argument.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,18 @@ use lvmbeat_core::alarm::{self, Alarm, Mode, Notification, State};
 use lvmbeat_core::attention::Lapse;
 use uuid::Uuid;
 
+use super::clearing::{self, Clearing};
+use super::held::{Held, Limits, News};
 use super::history::History;
-use super::notice::{Event, Silence};
+use super::incidents::{Incidents, LinkToken, Which};
+use super::notice::{Event, Notice, Silence};
 use super::notify::{Channel, Failure, Undelivered};
 use super::outbox::{Delivery, Outbox, Queue, Way};
+use super::routine::{self, Routine};
 use super::saved::{Loaded, Saved};
 use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
 use crate::clock::{Moment, seconds};
-use crate::config::monitor::Monitor;
+use crate::config::monitor::{Monitor, Quiet};
 use crate::config::{core_duration, std_duration};
 use crate::report::{Dome, Report, before};
 
@@ -29,8 +34,15 @@ pub(super) struct Memory {
     /// What was known is lost: people may have been notified of `Down`, and nobody knows. The next
     /// beat raises an all-clear (M2).
     unsure: bool,
-    /// The incident that is going on.
+    /// The silence that is going on.
     incident: Option<Uuid>,
+    clearing: Clearing,
+    held: Held,
+    incidents: Incidents,
+    quiet: Vec<Quiet>,
+    routine: Routine,
+    /// The actor's farewell, if nothing was heard since.
+    farewell: Option<String>,
     state: State,
     since: Option<Timestamp>,
     last_seen: Option<Timestamp>,
@@ -44,8 +56,8 @@ pub(super) struct Memory {
 impl Memory {
     /// Goes on from what was found on the disk, and begins to listen at that moment.
     pub(super) fn restore<'a>(
-        config: alarm::Config,
-        alerts: bool,
+        thresholds: alarm::Config,
+        config: &Monitor,
         found: Loaded,
         channels: impl Iterator<Item = impl Into<Way<'a>>>,
         at: Moment,
@@ -79,8 +91,19 @@ impl Memory {
         // The one thing that the wall clock has a say in: how long the monitor was not running. If
         // it is wrong, a timed disable ends early or late.
         let not_running = at.wall.duration_since(saved.wall).max(SignedDuration::ZERO);
-        let not_running = core_duration(not_running.unsigned_abs());
-        let alarm = Alarm::restore(config, saved.alarm.aged(not_running), at.now);
+        let not_running = not_running.unsigned_abs();
+        let mut incidents = Incidents::restore(saved.incidents, not_running, at.now);
+        let not_running = core_duration(not_running);
+        let alarm = Alarm::restore(thresholds, saved.alarm.aged(not_running), at.now);
+        let clear_after = core_duration(config.clear_after);
+        let clearing = Clearing::restore(clear_after, saved.clearing, at.now);
+        let limits = Limits {
+            after: config.held_after.map(core_duration),
+            clear_after,
+            remind_every: config.remind_every.map(core_duration),
+        };
+        let held = Held::restore(limits, saved.held, at.now);
+        let waits = clearing.waits_since().is_some();
         let (outbox, dropped) = Outbox::restore(saved.outbox, channels);
         if dropped > 0 {
             tracing::warn!(
@@ -89,14 +112,25 @@ impl Memory {
             );
         }
         let state = alarm.status(at.now).state;
+        let incident = saved.incident.filter(|_| waits || state == State::Down);
+        // Those that an earlier version has raised.
+        for open in incident.into_iter().chain(held.incident()) {
+            incidents.begin(open, at);
+        }
         Self {
-            incident: saved.incident.filter(|_| state == State::Down),
+            incident,
+            clearing,
+            held,
+            incidents,
+            quiet: config.quiet.clone(),
+            routine: Routine::restore(config, saved.routine, at.wall),
+            farewell: saved.farewell,
             since: match state {
                 State::Waiting => saved.since.or(Some(at.wall)),
                 State::Up | State::Down => saved.since,
             },
             alarm,
-            alerts,
+            alerts: config.alerts,
             unsure: saved.unsure,
             state,
             last_seen: saved.last_seen,
@@ -116,6 +150,12 @@ impl Memory {
             alarm: self.alarm.save(at.now),
             unsure: self.unsure,
             incident: self.incident,
+            clearing: self.clearing.save(),
+            held: self.held.save(at.now),
+            incidents: self.incidents.save(at.now),
+            threads: BTreeMap::new(),
+            routine: self.routine.save(),
+            farewell: self.farewell.clone(),
             since: self.since,
             last_seen: self.last_seen,
             report: self.report.clone(),
@@ -129,6 +169,8 @@ impl Memory {
         let listened = self.alarm.tick(at.now);
         if let Err(lapse) = listened {
             self.counters.lapses += 1;
+            self.clearing.lapse(at.now);
+            self.held.lapse();
             if let Lapse::Gap(gap) = lapse {
                 let gap = SignedDuration::try_from(std_duration(gap));
                 let from = gap.map_or(at.wall, |gap| earlier(at.wall, gap));
@@ -145,34 +187,130 @@ impl Memory {
     }
 
     /// Decides whether people have to be notified (M1). Nothing, if it never alerts by itself.
-    pub(super) fn check(&mut self, at: Moment) {
-        if !self.alerts {
-            return;
+    /// Gives whether a channel has to hear of something that others know.
+    pub(super) fn check(&mut self, at: Moment) -> bool {
+        let is_quiet = self.quiet_until(at.wall).is_some();
+        if self.alerts && !is_quiet {
+            while let Some(notification) = self.alarm.check(at.now) {
+                self.raise(notification, at);
+            }
         }
-        while let Some(notification) = self.alarm.check(at.now) {
-            self.raise(notification, at);
+        let is_enabled = self.alarm.status(at.now).mode.is_enabled();
+        let may_raise = self.alerts && is_enabled && !is_quiet;
+        while let Some(news) = self.held.check(may_raise, at) {
+            self.tell(news, at);
         }
+        self.routine(at);
+        if !may_raise {
+            return false;
+        }
+        // What seems to be over calls nobody else.
+        let silence = self
+            .incident
+            .filter(|_| self.clearing.waits_since().is_none());
+        let held = self.held.incident().filter(|_| !self.held.seems_over());
+        let mut is_news = false;
+        for (incident, open_for) in self.incidents.unseen(at.now) {
+            if [silence, held].contains(&Some(incident)) {
+                is_news |= self.outbox.escalate(incident, open_for);
+            }
+        }
+        is_news
+    }
+
+    /// What is sent at its time whether or not anything is wrong.
+    fn routine(&mut self, at: Moment) {
+        if self.routine.test(at.wall) {
+            tracing::info!("the scheduled test message is sent");
+            self.outbox.push(Uuid::new_v4(), at.wall, Event::Test);
+        }
+        if let Some(from) = self.routine.summary(at.wall) {
+            let mut summary = routine::summary(self.outbox.log(), from, at.wall);
+            summary.open = self.incidents.view().len();
+            summary.last_seen = self.last_seen;
+            let failing = self.outbox.queues().iter();
+            summary.failing = failing.filter(|queue| queue.failures > 0).count();
+            let event = Event::Summary(summary);
+            self.outbox.push(Uuid::new_v4(), at.wall, event);
+        }
+    }
+
+    /// When alarms are raised again, if this is a time of the day at which they are not.
+    fn quiet_until(&self, wall: Timestamp) -> Option<Timestamp> {
+        let ends = self.quiet.iter().filter_map(|quiet| quiet.until(wall));
+        ends.max()
+    }
+
+    /// Somebody has seen these incidents: nobody is reminded of them or called for them any more.
+    pub(super) fn acknowledge(&mut self, which: &Which, at: Moment) -> Vec<Uuid> {
+        let acknowledged = self.incidents.acknowledge(which, at);
+        for incident in &acknowledged {
+            tracing::info!(%incident, "the incident is acknowledged");
+        }
+        acknowledged
+    }
+
+    /// The incident that these notices are about at last, with the secret of its link, if nobody
+    /// has acknowledged it.
+    pub(super) fn link(&self, notices: &[Notice]) -> Option<(Uuid, &LinkToken)> {
+        let incident = notices.last()?.incident;
+        Some((incident, self.incidents.link(incident)?))
+    }
+
+    fn tell(&mut self, news: News, at: Moment) {
+        let (incident, event) = match news {
+            News::Begun(incident, trouble) => {
+                let causes = trouble.causes_in_words();
+                tracing::warn!(%incident, causes, "alarm: the dome heartbeat is withheld");
+                self.incidents.begin(incident, at);
+                (incident, Event::Held(Box::new(trouble)))
+            }
+            News::GoesOn(incident, _) if self.incidents.is_acknowledged(incident) => return,
+            News::GoesOn(incident, trouble) => {
+                tracing::warn!(%incident, "reminder: the dome heartbeat is still withheld");
+                (incident, Event::HeldReminder(Box::new(trouble)))
+            }
+            News::Over(incident, trouble) => {
+                tracing::info!(%incident, "all-clear: the dome is not about to close any more");
+                self.incidents.end(incident);
+                (incident, Event::Released(Box::new(trouble)))
+            }
+        };
+        self.outbox.push(incident, at.wall, event);
     }
 
     /// A beat was received.
     pub(super) fn beat(&mut self, report: Option<Report>, at: Moment) {
         self.counters.beats += 1;
+        self.history.heard(at.wall);
+        let stopping = report.as_ref().and_then(|report| report.stopping.as_ref());
+        let farewell = stopping.map(|stopping| stopping.text.clone());
         if let Some(report) = report {
-            self.report = Some((report, at.wall));
+            self.held.report(&report, at);
+            self.history.reported(&report, at.wall);
+            let yields = self.report.as_ref().is_some_and(|(earlier, received)| {
+                report.yields_to(earlier, at.wall.duration_since(*received).as_secs_f64())
+            });
+            if !yields {
+                self.report = Some((report, at.wall));
+            }
         }
         let silence = self.alarm.status(at.now).silence;
-        let mut all_clear = self.alarm.beat(at.now);
-        if self.unsure {
-            all_clear.get_or_insert(Notification::Up {
-                silence,
-                by_hand: false,
-            });
+        if self.alarm.beat(at.now).is_some() {
+            // One that an earlier version has raised.
+            if self.clearing.outage().from.is_none() {
+                self.clearing.told(self.last_seen, None);
+            }
+            self.clearing.heard_again(silence, at);
         }
-        if let Some(notification) = all_clear {
-            self.raise(notification, at);
+        if let Some(outage) = self.clearing.beat(at.now) {
+            self.all_clear(&outage, at);
+        } else if self.unsure {
+            let by_hand = false;
+            self.raise(Notification::Up { silence, by_hand }, at);
         }
+        self.farewell = farewell;
         self.last_seen = Some(at.wall);
-        self.history.heard(at.wall);
         self.follow(at);
     }
 
@@ -194,13 +332,22 @@ impl Memory {
 
     /// Notifies people of `down` by hand. Gives whether they are notified.
     pub(super) fn notify_down(&mut self, force: bool, at: Moment) -> bool {
+        if !force && self.clearing.waits_since().is_some() {
+            return false;
+        }
         let notification = self.alarm.notify_down(force, at.now);
         self.notify(notification, at)
     }
 
     /// Notifies people of `up` by hand. Gives whether they are notified.
     pub(super) fn notify_up(&mut self, force: bool, at: Moment) -> bool {
-        let notification = self.alarm.notify_up(force, at.now);
+        let mut notification = self.alarm.notify_up(force, at.now);
+        if self.clearing.end().is_some() {
+            notification.get_or_insert(Notification::Up {
+                silence: embassy_time::Duration::MIN,
+                by_hand: true,
+            });
+        }
         self.notify(notification, at)
     }
 
@@ -242,23 +389,33 @@ impl Memory {
 
     fn raise(&mut self, notification: Notification, at: Moment) {
         let (incident, event) = match notification {
+            Notification::Down { by_hand: false, .. } if self.clearing.relapsed() => {
+                tracing::warn!("the observatory is silent again before its all-clear");
+                self.follow(at);
+                return;
+            }
             Notification::Down {
                 silence, by_hand, ..
             } => {
+                self.clearing.told(self.last_seen, self.farewell.clone());
                 let silence = self.silence(silence, by_hand);
                 // Also one that is forced while people know already: it is an alarm of its own, and
                 // its e-mail must not be taken for a copy of the first one.
-                self.incident = None;
-                (self.incident(), Event::Down(silence))
+                if let Some(before) = self.incident.take() {
+                    self.incidents.end(before);
+                }
+                let incident = self.incident();
+                self.incidents.begin(incident, at);
+                (incident, Event::Down(silence))
             }
+            Notification::Reminder { .. } if self.is_acknowledged() => return,
             Notification::Reminder { silence, .. } => {
                 let silence = self.silence(silence, false);
                 (self.incident(), Event::Reminder(silence))
             }
             Notification::Up { silence, by_hand } => {
                 let silence = self.silence(silence, by_hand);
-                let incident = self.incident.take();
-                (incident.unwrap_or_else(Uuid::new_v4), Event::Up(silence))
+                (self.incident_ends(), Event::Up(silence))
             }
             Notification::EnabledAgain => (Uuid::new_v4(), Event::EnabledAgain),
         };
@@ -277,6 +434,11 @@ impl Memory {
                 by_hand = silence.by_hand,
                 "all-clear: the observatory is heard"
             ),
+            Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_)
+            | Event::Test
+            | Event::Summary(_) => {}
             Event::EnabledAgain => {
                 tracing::info!(
                     "alarms are enabled again: the time for which they were disabled is over"
@@ -288,6 +450,36 @@ impl Memory {
         }
         self.outbox.push(incident, at.wall, event);
         self.follow(at);
+    }
+
+    /// The observatory has been heard for long enough.
+    fn all_clear(&mut self, outage: &clearing::Outage, at: Moment) {
+        let mut silence = self.silence(embassy_time::Duration::MIN, false);
+        silence.last_seen = outage.from;
+        silence.observed = outage.observed;
+        silence.heard_again = outage.heard_again;
+        silence.relapses = outage.relapses;
+        silence.stopped.clone_from(&outage.stopped);
+        tracing::info!(
+            silence = silence.observed,
+            relapses = silence.relapses,
+            "all-clear: the observatory is heard"
+        );
+        let incident = self.incident_ends();
+        self.unsure = false;
+        self.outbox.push(incident, at.wall, Event::Up(silence));
+    }
+
+    fn is_acknowledged(&self) -> bool {
+        let incident = self.incident;
+        incident.is_some_and(|incident| self.incidents.is_acknowledged(incident))
+    }
+
+    /// The incident that was going on, or one of its own.
+    fn incident_ends(&mut self) -> Uuid {
+        let incident = self.incident.take().unwrap_or_else(Uuid::new_v4);
+        self.incidents.end(incident);
+        incident
     }
 
     /// The incident that is going on, or one that begins.
@@ -317,6 +509,9 @@ impl Memory {
                 .map(|hold| hold.text.clone()),
             dome,
             dome_unknown_since: unknown_since,
+            heard_again: None,
+            relapses: 0,
+            stopped: self.farewell.clone(),
             dome_open: dome.and_then(Dome::is_open),
             engineering_mode: enclosure.and_then(|enclosure| enclosure.engineering_mode),
         }
@@ -363,6 +558,9 @@ impl Memory {
             started: self.started,
             alarm,
             since: self.since,
+            clearing: self.clearing.waits_since(),
+            incidents: self.incidents.view(),
+            quiet_until: self.quiet_until(at.wall),
             alerts: self.alerts,
             alert_after: config.alert_after,
             last_seen: self.last_seen,

@@ -5,15 +5,19 @@
 //! holds up a beat, a check, or another channel (M1, M2). Each task is watched: a monitor that
 //! has lost one ends, and whoever runs it starts it again.
 
+mod clearing;
 pub mod handle;
+mod held;
 pub mod history;
 pub mod http;
+pub mod incidents;
 mod memory;
 pub mod notice;
 pub mod notify;
 mod outbox;
 pub mod page;
 mod ping;
+mod routine;
 mod saved;
 mod saving;
 mod store;
@@ -35,6 +39,7 @@ use self::notify::Channel;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
+use crate::config::text_file::NoFile;
 use crate::errors::with_causes;
 use crate::peer::Secrets;
 use crate::server::serve;
@@ -48,6 +53,15 @@ pub enum MonitorError {
     /// Another monitor is running on the same state file.
     #[error("another monitor is using the state file {}: stop it first, or give this one its own file (LVMBEAT_STATE_FILE)", .0.display())]
     Locked(PathBuf),
+    /// There is something else in its place.
+    #[error("the state file {} cannot be used: {kind}; give the monitor a file of its own (LVMBEAT_STATE_FILE)", path.display())]
+    NoStateFile {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        #[source]
+        kind: NoFile,
+    },
     /// Going back to an earlier version must not throw away what a later one knows.
     #[error(
         "the state file {} was written by a later version of lvmbeat (format {version}, this one knows {}) and was left as it is: run that version, \
@@ -132,7 +146,7 @@ pub async fn run_with(
 fn introduce(config: &Monitor, channels: &[Arc<dyn Channel>]) {
     tracing::info!(
         alert_after = config.alert_after.as_secs_f64(),
-        check_every = config.check_every.as_secs_f64(),
+        held_after = config.held_after.map(|after| after.as_secs_f64()),
         channels = ?channels.iter().map(|channel| channel.shown()).collect::<Vec<_>>(),
         "watching for beats"
     );

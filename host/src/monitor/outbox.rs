@@ -21,6 +21,8 @@
 //! incidents are given up, from the second-oldest on: the oldest may end an alarm that the channel
 //! has delivered, and the newest says how things are.
 
+mod escalation;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -76,11 +78,17 @@ struct Server {
 pub(super) struct Way<'a> {
     pub(super) id: &'a str,
     pub(super) server: Option<&'a str>,
+    /// It waits so long before it hears of an incident.
+    pub(super) after: Duration,
 }
 
 impl<'a> From<&'a str> for Way<'a> {
     fn from(id: &'a str) -> Self {
-        Self { id, server: None }
+        Self {
+            id,
+            server: None,
+            after: Duration::ZERO,
+        }
     }
 }
 
@@ -101,6 +109,10 @@ pub(super) struct Queue {
     pub(super) channel: String,
     /// The server that it shares with others.
     server: Option<String>,
+    /// It waits so long before it hears of an incident.
+    after: Duration,
+    /// Incidents that are open and that it has heard of, if it waits.
+    escalated: Vec<Uuid>,
     /// Ascending; all are in the log.
     pub(super) pending: Vec<NoticeId>,
     /// What the delivery under way holds.
@@ -150,19 +162,24 @@ pub(super) struct Saved {
     pending: BTreeMap<String, Vec<NoticeId>>,
     /// By the channels' ids.
     unanswered: BTreeMap<String, Unanswered>,
+    /// By the channels' ids.
+    escalated: BTreeMap<String, Vec<Uuid>>,
 }
 
 impl Saved {
     /// What others have written, as it may be shown (X1).
     pub(super) fn clean(&mut self, secrets: &Secrets) {
         for entry in &mut self.log {
-            let (Event::Down(silence) | Event::Reminder(silence) | Event::Up(silence)) =
-                &mut entry.notice.event
-            else {
-                continue;
-            };
-            if let Some(hold) = &mut silence.last_hold {
-                *hold = peer::shown(hold.as_bytes(), secrets);
+            let clean = |text: &mut String| *text = peer::shown(text.as_bytes(), secrets);
+            match &mut entry.notice.event {
+                Event::Down(silence) | Event::Reminder(silence) | Event::Up(silence) => {
+                    let texts = silence.last_hold.iter_mut().chain(&mut silence.stopped);
+                    texts.for_each(clean);
+                }
+                Event::Held(trouble) | Event::HeldReminder(trouble) | Event::Released(trouble) => {
+                    trouble.texts().for_each(clean);
+                }
+                Event::EnabledAgain | Event::Test | Event::Summary(_) => {}
             }
         }
     }
@@ -181,6 +198,7 @@ impl Outbox {
             mut log,
             mut pending,
             mut unanswered,
+            mut escalated,
         } = saved;
         log.sort_by_key(|entry| entry.notice.id);
         log.dedup_by_key(|entry| entry.notice.id);
@@ -197,6 +215,7 @@ impl Outbox {
             let Way {
                 id: channel,
                 server,
+                after,
             } = way.into();
             let mut ids = pending.remove(channel).unwrap_or_default();
             ids.sort_unstable();
@@ -206,6 +225,8 @@ impl Outbox {
             let mut queue = Queue {
                 channel: channel.to_owned(),
                 server: server.map(str::to_owned),
+                after,
+                escalated: escalated.remove(channel).unwrap_or_default(),
                 pending: ids,
                 in_flight: None,
                 failures: 0,
@@ -224,12 +245,15 @@ impl Outbox {
     /// What has to survive a restart.
     pub(super) fn save(&self) -> Saved {
         let queue = |queue: &Queue| (queue.channel.clone(), queue.pending.clone());
+        let escalated = |queue: &Queue| (queue.channel.clone(), queue.escalated.clone());
+        let waits = |queue: &&Queue| !queue.escalated.is_empty();
         let unanswered = |queue: &Queue| Some((queue.channel.clone(), queue.unanswered?));
         Saved {
             next: self.next.0,
             log: self.log.clone(),
             pending: self.queues.iter().map(queue).collect(),
             unanswered: self.queues.iter().filter_map(unanswered).collect(),
+            escalated: self.queues.iter().filter(waits).map(escalated).collect(),
         }
     }
 
@@ -237,6 +261,7 @@ impl Outbox {
     pub(super) fn push(&mut self, incident: Uuid, raised: Timestamp, event: Event) -> NoticeId {
         let id = self.next;
         self.next = NoticeId(id.0.saturating_add(1));
+        let (is_of_incident, is_end) = (event.is_of_incident(), event.is_end());
         let notice = Notice {
             id,
             incident,
@@ -248,6 +273,13 @@ impl Outbox {
             delivered: Vec::new(),
         });
         for queue in &mut self.queues {
+            let waits = queue.after > Duration::ZERO && !queue.escalated.contains(&incident);
+            if is_end {
+                queue.escalated.retain(|known| *known != incident);
+            }
+            if waits && is_of_incident {
+                continue;
+            }
             queue.pending.push(id);
             queue.supersede(&self.log);
         }
@@ -534,18 +566,24 @@ fn is_superseded(notice: &Notice, earlier: &[&Notice], later: &[&Notice]) -> boo
         Event::EnabledAgain => later
             .iter()
             .any(|other| matches!(other.event, Event::EnabledAgain)),
+        Event::Test => later.iter().any(|other| other.event == Event::Test),
+        // Each tells of another time.
+        Event::Summary(_) => false,
         // How it began.
-        Event::Down(_)
+        Event::Down(_) | Event::Held(_)
             if !earlier
                 .iter()
                 .filter(same)
-                .any(|other| matches!(other.event, Event::Down(_))) =>
+                .any(|other| matches!(other.event, Event::Down(_) | Event::Held(_))) =>
         {
             false
         }
-        Event::Down(_) | Event::Reminder(_) | Event::Up(_) => {
-            later.iter().any(|other| same(&other))
-        }
+        Event::Down(_)
+        | Event::Reminder(_)
+        | Event::Up(_)
+        | Event::Held(_)
+        | Event::HeldReminder(_)
+        | Event::Released(_) => later.iter().any(|other| same(&other)),
     }
 }
 

@@ -1,14 +1,21 @@
 //! What the state file holds: what is known and survives a restart, and what may be found in its
 //! place.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lvmbeat_core::alarm;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::clearing;
+use super::held;
 use super::history::History;
+use super::incidents;
+use super::notify::Thread;
 use super::outbox;
-use crate::peer::Secrets;
+use super::routine;
+use crate::peer::{self, Secrets};
 use crate::report::Report;
 
 /// What survives a restart.
@@ -24,6 +31,19 @@ pub(super) struct Saved {
     pub(super) unsure: bool,
     #[serde(default)]
     pub(super) incident: Option<Uuid>,
+    #[serde(default)]
+    pub(super) clearing: clearing::Saved,
+    #[serde(default)]
+    pub(super) held: Option<held::Saved>,
+    #[serde(default)]
+    pub(super) incidents: Vec<incidents::Known>,
+    /// By the channels' ids.
+    #[serde(default)]
+    pub(super) threads: BTreeMap<String, Vec<Thread>>,
+    #[serde(default)]
+    pub(super) routine: routine::Sent,
+    #[serde(default)]
+    pub(super) farewell: Option<String>,
     #[serde(default)]
     pub(super) since: Option<Timestamp>,
     #[serde(default)]
@@ -45,6 +65,12 @@ impl Saved {
             alarm: alarm::Saved::default(),
             unsure: false,
             incident: None,
+            clearing: clearing::Saved::default(),
+            held: None,
+            incidents: Vec::new(),
+            routine: routine::Sent::default(),
+            threads: BTreeMap::new(),
+            farewell: None,
             since: None,
             last_seen: None,
             report: None,
@@ -57,7 +83,13 @@ impl Saved {
     /// came (X1).
     pub(super) fn shown(mut self, secrets: &Secrets) -> Self {
         self.report = self.report.map(|(report, at)| (report.shown(secrets), at));
+        let clean = |text: &mut String| *text = peer::shown(text.as_bytes(), secrets);
+        self.farewell.iter_mut().for_each(clean);
+        if let Some(held) = &mut self.held {
+            held.texts().for_each(clean);
+        }
         self.outbox.clean(secrets);
+        self.history.incidents = self.history.incidents.shown(secrets);
         self
     }
 }

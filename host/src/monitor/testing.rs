@@ -12,10 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::notice::{Event, Notice, Silence};
-use super::notify::{Channel, DeliveryError, Kind, Message};
+use super::notify::{Channel, DeliveryError, Kind, Message, Sending};
 use crate::clock::{Clock, RuntimeClock};
 use crate::config::monitor::{Monitor, Wording};
 use crate::config::{core_duration, std_duration};
+use crate::report::{Dome, EnclosureReport, Health, HealthReport, HeartbeatReport, Report};
 
 /// A folder that is removed when this is dropped.
 pub(super) struct Folder(PathBuf);
@@ -51,8 +52,14 @@ pub(super) fn config() -> Monitor {
         debug: false,
         alert_after: Duration::from_secs(300),
         check_every: Duration::from_secs(120),
+        beat_every: Duration::from_secs(15),
+        clear_after: Duration::ZERO,
+        held_after: Some(Duration::from_secs(20)),
         attention: Duration::from_secs(2),
         remind_every: None,
+        quiet: Vec::new(),
+        test_at: None,
+        summary_at: None,
         ping_token: None,
         admin_token: None,
         trusted_proxies: Vec::new(),
@@ -79,8 +86,42 @@ pub(super) fn silence() -> Silence {
         last_hold: None,
         dome: None,
         dome_unknown_since: None,
+        heard_again: None,
+        relapses: 0,
+        stopped: None,
         dome_open: None,
         engineering_mode: None,
+    }
+}
+
+/// An actor of some hours that says so, of which the overwatcher is silent.
+pub(super) fn reported(health: Health, seconds: f64, dome: Option<Dome>) -> Report {
+    Report {
+        uptime: Some(9000.0),
+        heartbeats: vec![HeartbeatReport {
+            name: "overwatcher".to_owned(),
+            critical: true,
+            current: !health.closes_the_dome(),
+            age: Some(31.0),
+            ..HeartbeatReport::default()
+        }],
+        health: Some(HealthReport {
+            state: Some(health),
+            seconds: Some(seconds),
+            ..HealthReport::default()
+        }),
+        enclosure: Some(enclosure(dome)),
+        ..Report::default()
+    }
+}
+
+/// Where the dome is at this moment.
+pub(super) fn enclosure(dome: Option<Dome>) -> EnclosureReport {
+    EnclosureReport {
+        dome,
+        dome_age: Some(0.0),
+        facts_expire: Some(90.0),
+        ..EnclosureReport::default()
     }
 }
 
@@ -98,6 +139,7 @@ pub(super) struct Fake {
     id: &'static str,
     clock: Arc<dyn Clock>,
     does: Mutex<Does>,
+    waits: Mutex<Duration>,
     tried: AtomicUsize,
     delivered: Mutex<Vec<(Duration, Vec<Notice>)>>,
 }
@@ -108,6 +150,7 @@ impl Fake {
             id,
             clock,
             does: Mutex::new(Does::Deliver),
+            waits: Mutex::default(),
             tried: AtomicUsize::new(0),
             delivered: Mutex::new(Vec::new()),
         })
@@ -115,6 +158,10 @@ impl Fake {
 
     pub(super) fn does(&self, does: Does) {
         *self.does.lock().unwrap() = does;
+    }
+
+    pub(super) fn waits(&self, after: Duration) {
+        *self.waits.lock().unwrap() = after;
     }
 
     pub(super) fn tried(&self) -> usize {
@@ -139,6 +186,11 @@ fn kind(notice: &Notice) -> &'static str {
         Event::Down(_) => "down",
         Event::Reminder(_) => "reminder",
         Event::Up(_) => "up",
+        Event::Held(_) => "held",
+        Event::HeldReminder(_) => "held reminder",
+        Event::Released(_) => "released",
+        Event::Test => "test",
+        Event::Summary(_) => "summary",
         Event::EnabledAgain => "enabled again",
     }
 }
@@ -157,6 +209,10 @@ impl Channel for Fake {
         Kind::Webhook
     }
 
+    fn after(&self) -> Duration {
+        *self.waits.lock().unwrap()
+    }
+
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
         self.tried.fetch_add(1, Ordering::Relaxed);
         let does = *self.does.lock().unwrap();
@@ -171,7 +227,7 @@ impl Channel for Fake {
             Does::Hang => std::future::pending().await,
             Does::Panic => panic!("it was made to panic"),
         }
-        let Message::Notices(notices) = message else {
+        let Message::Notices(Sending { notices, .. }) = message else {
             return Ok(());
         };
         let at = std_duration(self.clock.now() - Instant::MIN);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use lvmbeat_core::alarm;
 
 use super::history::History;
+pub use super::incidents::IncidentView;
 use super::notice::{Notice, NoticeId};
 use super::notify::Kind;
 use crate::report::Report;
@@ -23,6 +24,13 @@ pub struct View {
     pub started: Timestamp,
     /// Up, down or waiting; enabled or not; observed silence.
     pub alarm: alarm::Status,
+    /// When it was heard again, if people were told that it is silent, and the all-clear waits
+    /// until it has been heard for `monitor.clear_after`.
+    pub clearing: Option<Timestamp>,
+    /// The incidents that people know of and that are not over, oldest first.
+    pub incidents: Vec<IncidentView>,
+    /// Nobody is alerted until then: it is one of the times of `monitor.quiet`.
+    pub quiet_until: Option<Timestamp>,
     /// Since when it is up, down or waiting, as far as known.
     pub since: Option<Timestamp>,
     /// False if it never alerts by itself (`LVMBEAT_START_MONITOR=0`).
@@ -47,6 +55,13 @@ pub struct View {
     pub own_beat: Option<OwnBeat>,
     /// What was counted since the start of this process.
     pub counters: Counters,
+}
+
+impl View {
+    /// Whether people were told that the observatory is silent, and not yet that this is over.
+    pub fn is_active(&self) -> bool {
+        self.alarm.state == alarm::State::Down || self.clearing.is_some()
+    }
 }
 
 /// The monitor's own beat to another dead-man's service.

@@ -11,16 +11,18 @@ use std::time::Duration;
 use embassy_time::Instant;
 use futures_util::FutureExt as _;
 use lvmbeat_core::alarm;
+use reqwest::Url;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant as Deadline, MissedTickBehavior, interval, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::MonitorError;
 use super::handle::{Handle, Request};
 use super::memory::Memory;
-use super::notify::{Channel, DeliveryError, Message, Undelivered};
+use super::notice::Notice;
+use super::notify::{Channel, DeliveryError, Message, Sending, Undelivered};
 use super::outbox::{Delivery, Way};
 use super::saved::Loaded;
 use super::saving::Saving;
@@ -64,7 +66,6 @@ pub(super) struct Watch {
     own_beat: watch::Receiver<Option<OwnBeat>>,
     tick_every: Duration,
     /// A check waits until what waits in the sockets is received.
-    check_due: bool,
     unsettled_since: Option<Instant>,
 }
 
@@ -94,12 +95,19 @@ impl Watch {
             }
             Loaded::Nothing | Loaded::Python(_) | Loaded::Lost => found,
         };
+        if let Loaded::Saved(saved) = &found {
+            for channel in channels.iter() {
+                let threads = saved.threads.get(channel.id());
+                channel.restore(threads.cloned().unwrap_or_default());
+            }
+        }
         let at = Moment::read(clock.as_ref());
         let ways = channels.iter().map(|channel| Way {
             id: channel.id(),
             server: channel.server(),
+            after: channel.after(),
         });
-        let memory = Memory::restore(thresholds, config.alerts, found, ways, at);
+        let memory = Memory::restore(thresholds, &config, found, ways, at);
         let saving = Saving::new(
             config.state_file.clone(),
             set_aside,
@@ -125,7 +133,6 @@ impl Watch {
             requests,
             view,
             own_beat,
-            check_due: true,
             unsettled_since: Some(at.now),
         };
         Ok((watch, handle))
@@ -140,9 +147,6 @@ impl Watch {
         let mut ticks = interval(self.tick_every);
         // After a pause one tick is enough; it is the gap that counts.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let every = self.config.check_every;
-        let mut checks = interval_at(Deadline::now() + every, every);
-        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // In order: a lapse of attention has to be noticed before anything is decided (M3), and
             // no flood of requests keeps a check back (M1).
@@ -150,10 +154,6 @@ impl Watch {
                 biased;
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => self.tick(),
-                _ = checks.tick() => {
-                    self.check_due = true;
-                    self.tick();
-                }
                 Some(ended) = tasks.join_next() => return Err(MonitorError::TaskDied(describe(ended))),
                 Some(saved) = self.saves.join_next() => self.saved(saved),
                 Some(ended) = self.deliveries.join_next() => self.delivery_ended(ended),
@@ -188,9 +188,7 @@ impl Watch {
         });
         if is_settled {
             self.unsettled_since = None;
-            if std::mem::take(&mut self.check_due) {
-                self.check();
-            }
+            self.check();
         }
         self.publish();
     }
@@ -204,8 +202,8 @@ impl Watch {
             self.request(request);
         }
         let before = self.memory.outbox.end();
-        self.memory.check(self.moment());
-        if self.memory.outbox.end() != before {
+        let is_escalated = self.memory.check(self.moment());
+        if is_escalated || self.memory.outbox.end() != before {
             self.saving.want();
         }
     }
@@ -234,6 +232,12 @@ impl Watch {
                 self.saving.want();
                 self.publish();
                 self.promises.add((), answer, at.now);
+            }
+            Request::Acknowledge(which, answer) => {
+                let acknowledged = self.memory.acknowledge(&which, at);
+                self.saving.want();
+                self.publish();
+                self.promises.add(acknowledged, answer, at.now);
             }
             Request::NotifyDown { force, notified } => {
                 let is_notified = self.memory.notify_down(force, at);
@@ -279,6 +283,12 @@ impl Watch {
         self.saving
             .begin(at.now, end, self.memory.is_silent(at.now));
         let mut saved = self.memory.save(at);
+        for channel in self.channels.iter() {
+            let threads = channel.threads();
+            if !threads.is_empty() {
+                saved.threads.insert(channel.id().to_owned(), threads);
+            }
+        }
         let (own, loaded) = (self.stamp, self.loaded);
         self.promises.save_begins();
         self.saves
@@ -303,17 +313,26 @@ impl Watch {
 
     fn deliver(&mut self, delivery: Delivery) {
         let Delivery { channels, notices } = delivery;
+        let sending = Sending {
+            at: Some(self.clock.wall()),
+            acknowledge: self.link(&notices),
+            notices,
+        };
         let way = |channel: &usize| self.channels.get(*channel).cloned();
         let ways: Vec<Arc<dyn Channel>> = channels.iter().filter_map(way).collect();
         let Some(first) = ways.first().cloned() else {
             return;
         };
         for way in &ways {
-            tracing::debug!(channel = way.shown(), notices = notices.len(), "delivering");
+            tracing::debug!(
+                channel = way.shown(),
+                notices = sending.notices.len(),
+                "delivering"
+            );
         }
         let limit = first.limit(self.config.delivery_timeout);
         self.deliveries.spawn(async move {
-            let message = Message::Notices(notices);
+            let message = Message::Notices(sending);
             let ids: Vec<&str> = ways.iter().map(|way| way.id()).collect();
             let delivery = AssertUnwindSafe(first.deliver_together(&ids, &message)).catch_unwind();
             let failed = |cause| {
@@ -332,6 +351,17 @@ impl Watch {
             let fail = |channel| (channel, Err(failure.clone()));
             channels.into_iter().map(fail).collect()
         });
+    }
+
+    /// Where a person can acknowledge what these notices are about: on the page, if people can
+    /// reach it.
+    fn link(&self, notices: &[Notice]) -> Option<Url> {
+        let mut link = self.config.wording.page.clone()?;
+        let (incident, token) = self.memory.link(notices)?;
+        let incident = incident.to_string();
+        let path = ["acknowledge", incident.as_str(), token.reveal()];
+        link.path_segments_mut().ok()?.pop_if_empty().extend(path);
+        Some(link)
     }
 
     fn delivery_ended(&mut self, ended: Result<Ended, JoinError>) {
@@ -416,6 +446,7 @@ async fn take_lock(path: PathBuf) -> Result<Option<Lock>, MonitorError> {
     let cause = match timeout(LOAD_LIMIT, locking).await {
         Ok(Ok(Ok(lock))) => return Ok(Some(lock)),
         Ok(Ok(Err(NoLock::Taken))) => return Err(MonitorError::Locked(path)),
+        Ok(Ok(Err(NoLock::NoFile(kind)))) => return Err(MonitorError::NoStateFile { path, kind }),
         Ok(Ok(Err(cause))) => cause,
         Ok(Err(died)) => NoLock::Impossible(died.into()),
         Err(_) => NoLock::NoAnswer,

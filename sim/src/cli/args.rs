@@ -33,7 +33,7 @@ const PORT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// demand.
 ///
 /// One line is printed for each thing that happens: PLC time, what is left until the watchdog
-/// expires, the dome, and what it was. The first line tells the address. It ends with SIGTERM or
+/// expires, the dome, and what it was. The first line shows the address. It ends with SIGTERM or
 /// Ctrl-C.
 #[derive(Parser, Debug)]
 #[command(name = "sim", version, after_long_help = AFTER_HELP)]
@@ -144,7 +144,7 @@ pub(super) struct DemoArgs {
 
 impl DemoArgs {
     pub(super) fn config(&self, verbose: u8) -> DemoConfig {
-        // Whoever asks for the log on the same terminal wants to read it.
+        // Who asks for the log on the same terminal wants to read it.
         let log_disturbs = verbose > 0 && io::stderr().is_terminal();
         DemoConfig {
             speed: self.speed,

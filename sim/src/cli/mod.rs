@@ -120,7 +120,7 @@ async fn run(args: &Args) -> Result<(), Failure> {
         mpsc::channel(1).1
     };
     let mut stage = Stage::set(args, simulator, output);
-    // Whoever reads this may act on it: what comes of that must not be missed.
+    // The reader may act on it: what comes of that must not be missed.
     let address = stage.simulator.local_addr();
     stage.output.listening(address, &stage.simulator.snapshot());
     let result = tokio::select! {

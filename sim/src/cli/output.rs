@@ -54,13 +54,13 @@ impl Output {
             ),
             EcpEvent::Disconnected { cause } => (
                 format!("lvmecp disconnected: {cause}"),
-                json!({"event": "ecp_disconnected", "cause": cause}),
+                json!({"event": "ecp_disconnected", "cause": cause.to_string()}),
             ),
-            // The PLC tells it.
+            // The PLC reports it.
             EcpEvent::HeartbeatWritten => return,
             EcpEvent::HeartbeatFailed { cause } => (
                 format!("lvmecp cannot set the heartbeat: {cause}"),
-                json!({"event": "ecp_heartbeat_failed", "cause": cause}),
+                json!({"event": "ecp_heartbeat_failed", "cause": cause.to_string()}),
             ),
             EcpEvent::EngineeringMode { on } => (
                 format!("engineering mode {}", if *on { "on" } else { "off" }),
@@ -113,7 +113,7 @@ impl Output {
     }
 }
 
-/// What every line tells.
+/// What every line says.
 #[derive(Clone, Copy)]
 struct Standing {
     plc_s: f64,
@@ -205,7 +205,7 @@ fn seconds(time: Duration) -> f64 {
 
 /// Says on the standard error what is wrong.
 pub(super) fn complain(sentence: &str) {
-    // There is nobody left to tell that this fails.
+    // There is nobody left to report this failure to.
     let _ = writeln!(io::stderr().lock(), "sim: {sentence}");
 }
 

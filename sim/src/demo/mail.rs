@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use lvmbeat::config::monitor::Wording;
 use lvmbeat::monitor::notice::Event;
-use lvmbeat::monitor::notify::{Channel, DeliveryError, Kind, Letter, Message};
+use lvmbeat::monitor::notify::{Channel, DeliveryError, Kind, Letter, Message, Sending};
 use tokio::sync::broadcast;
 
 /// More than anybody can ask for between two looks of the narrator.
@@ -31,13 +31,23 @@ pub(super) enum News {
 
 impl News {
     fn of(message: &Message) -> Self {
-        let Message::Notices(notices) = message else {
+        let Message::Notices(Sending { notices, .. }) = message else {
             return Self::Asked;
         };
         match notices.last().map(|notice| &notice.event) {
             Some(Event::Down(silence)) if !silence.by_hand => Self::Down(silence.observed),
             Some(Event::Up(silence)) if !silence.by_hand => Self::Up,
-            Some(Event::Down(_) | Event::Up(_) | Event::Reminder(_) | Event::EnabledAgain)
+            Some(
+                Event::Down(_)
+                | Event::Up(_)
+                | Event::Reminder(_)
+                | Event::EnabledAgain
+                | Event::Held(_)
+                | Event::HeldReminder(_)
+                | Event::Released(_)
+                | Event::Test
+                | Event::Summary(_),
+            )
             | None => Self::Asked,
         }
     }

@@ -108,7 +108,7 @@ pub fn can_show() -> bool {
     terminal::can_show()
 }
 
-/// Plays the night, until it is over or `stop` resolves, and tells on the standard output what
+/// Plays the night, until it is over or `stop` resolves, and prints on standard output what
 /// happened.
 pub async fn run(config: DemoConfig, stop: impl Future<Output = ()>) -> Result<(), DemoError> {
     // One TLS provider for the whole process; a second call changes nothing. Nothing here speaks

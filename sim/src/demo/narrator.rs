@@ -1,4 +1,4 @@
-//! Listens to every part, and tells and notes what happens.
+//! Listens to every part, and narrates and notes what happens.
 
 use lvmbeat::actor::snapshot::{Hold, Snapshot};
 use lvmbeat_core::{Cause, Outcome};
@@ -24,7 +24,7 @@ pub(super) struct Narrator<'a> {
 }
 
 impl Narrator<'_> {
-    /// Tells what happens, for ever.
+    /// Narrates what happens, until it is dropped.
     pub(super) async fn run(mut self) {
         let mut lvmbeat = self.site.lvmbeat.clone();
         loop {
@@ -33,7 +33,7 @@ impl Narrator<'_> {
                 record = self.plc.recv() => match record {
                     Ok(record) => self.of_plc(&record),
                     Err(RecvError::Lagged(_)) => {}
-                    // Whoever started the PLC notices that it is gone.
+                    // The task that started the PLC notices that it is gone.
                     Err(RecvError::Closed) => return,
                 },
                 Ok(event) = self.lvmecp.recv() => {
@@ -55,7 +55,7 @@ impl Narrator<'_> {
         }
     }
 
-    /// Tells what the PLC has done until now, so that the next entry does not come before it.
+    /// Narrates what the PLC has done until now, so that the next entry does not come before it.
     fn catch_up(&mut self) {
         self.site.plc.access(|_| ());
         while let Ok(record) = self.plc.try_recv() {
@@ -100,18 +100,22 @@ impl Narrator<'_> {
 
     fn of_lvmecp(&self, event: &EcpEvent) {
         let (weight, text, detail) = match event {
-            EcpEvent::Disconnected { cause } => (Weight::Alarm, "is disconnected", cause.as_str()),
-            // The story waits for the first, and the PLC tells the other.
+            EcpEvent::Disconnected { cause } => {
+                (Weight::Alarm, "is disconnected", cause.to_string())
+            }
+            // The story waits for the first, and the PLC reports the other.
             EcpEvent::Connected | EcpEvent::HeartbeatWritten => return,
             EcpEvent::HeartbeatFailed { cause } => {
-                (Weight::Alarm, "cannot set the heartbeat", cause.as_str())
+                (Weight::Alarm, "cannot set the heartbeat", cause.to_string())
             }
-            EcpEvent::EngineeringMode { on: true } => (Weight::Alarm, "engineering mode is on", ""),
+            EcpEvent::EngineeringMode { on: true } => {
+                (Weight::Alarm, "engineering mode is on", String::new())
+            }
             EcpEvent::EngineeringMode { on: false } => {
-                (Weight::News, "engineering mode is off", "")
+                (Weight::News, "engineering mode is off", String::new())
             }
         };
-        self.tell(self.site.now(), Who::Lvmecp, weight, text, detail);
+        self.tell(self.site.now(), Who::Lvmecp, weight, text, &detail);
     }
 
     fn of_monitor(&self, mail: &Mail) {

@@ -23,13 +23,13 @@ impl Relay {
         Self { listener, to, cut }
     }
 
-    /// Works for ever.
+    /// Works until it is dropped.
     pub(super) async fn run(self) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 Some(_) = connections.join_next() => {}
-                // What cannot be accepted will be tried again by whoever beats.
+                // What cannot be accepted will be tried again by the client.
                 Ok((stream, _)) = self.listener.accept(), if connections.len() < CONNECTIONS => {
                     connections.spawn(pass(stream, self.to, self.cut.clone()));
                 }

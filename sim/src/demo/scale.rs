@@ -106,7 +106,7 @@ impl Scale {
     pub(super) fn monitor(self, page: SocketAddr) -> Result<Monitor, ConfigError> {
         let yaml = format!(
             "outside_monitor: {{send_email_after: {alert}, check_heartbeat_every: {check}}}\n\
-             monitor: {{attention: {attention}, page_url: 'http://{page}/', action: {ACTION}}}\n",
+             monitor: {{attention: {attention}, clear_after: 0, held_alerts: false, page_url: 'http://{page}/', action: {ACTION}}}\n",
             alert = self.real(ALERT_AFTER).as_secs_f64(),
             check = self.real(CHECK).as_secs_f64(),
             attention = self.monitor_attention().as_secs_f64(),
@@ -144,7 +144,7 @@ impl Scale {
         }
     }
 
-    /// The PLC counts in site time by itself.
+    /// The PLC itself counts in site time.
     pub(super) fn plc() -> PlcConfig {
         PlcConfig {
             timeout: embassy(PLC),

@@ -15,7 +15,7 @@ use super::scale::{ALERT_AFTER, BEAT, BEAT_OUTSIDE, PLC, TIMEOUT, TRAVEL};
 use super::summary::{Alert, Closing, Summary};
 use crate::plc::DomeState;
 
-/// Between two looks at what does not tell by itself.
+/// Between two looks at what reports nothing on its own.
 const SHORTLY: Duration = Duration::from_millis(10);
 
 const CHAPTERS: [(&str, &str); 9] = [
@@ -74,8 +74,8 @@ impl Story<'_> {
         let closes = format!("closes the dome {PLC} s after the last heartbeat");
         self.tell(Who::Plc, Weight::News, &on, &closes);
         let page = format!("watch its page at http://{}/", self.expect.site.page);
-        let tells = format!("alerts people after {ALERT_AFTER} s of silence");
-        self.tell(Who::Monitor, Weight::News, &page, &tells);
+        let alerts = format!("alerts people after {ALERT_AFTER} s of silence");
+        self.tell(Who::Monitor, Weight::News, &page, &alerts);
     }
 
     /// From power-up to the end of the night.

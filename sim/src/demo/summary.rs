@@ -90,7 +90,7 @@ impl Summary {
             });
         }
         let (silence, limit) = (self.alert.silence, self.alert_limit);
-        // As exactly as the monitor tells it.
+        // As exactly as the monitor shows it.
         if !(ALERT_AFTER - 0.1..=limit).contains(&silence) {
             return Err(BrokenPromise::Alerted { silence, limit });
         }

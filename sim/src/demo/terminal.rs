@@ -63,7 +63,7 @@ impl Pictures {
                         break;
                     }
                 }
-                // First of all, so that whoever waits for the end finds it put back.
+                // First of all, so that the waiter for the end finds it put back.
                 drop(terminal);
                 drop(raised);
                 let _ = open.send(());

@@ -23,7 +23,7 @@ use super::dome::{self, DomeError, Move};
 use super::engineering::{Engineering, iso};
 use super::port::{PlcPort, PortError, Registers};
 use super::request::{DomeRequest, EcpRequest, EngineeringRequest, schema};
-use super::{EcpConfig, EcpEvent, status};
+use super::{Disconnection, EcpConfig, EcpEvent, status};
 use crate::plc::Coil;
 
 /// lvmecp's queue has no limit of its own: what comes late comes late. A day is as good.
@@ -48,7 +48,7 @@ struct Context {
     events: broadcast::Sender<EcpEvent>,
 }
 
-/// Runs until it is told to stop.
+/// Runs until `stop` is true.
 pub(super) async fn run(
     config: EcpConfig,
     bus: Arc<dyn Bus>,
@@ -80,43 +80,43 @@ pub(super) async fn run(
 }
 
 impl Context {
-    fn tell(&self, event: EcpEvent) {
+    fn report(&self, event: EcpEvent) {
         // An error means that nobody listens.
         let _ = self.events.send(event);
     }
 
-    /// One session after the other, for ever.
+    /// One session after the other, without end.
     async fn sessions(self: &Arc<Self>, connection: &mut Connection) {
-        let mut told = false;
+        let mut reported = false;
         loop {
             let step = connection.next().await;
             let cause = if let Step::Failed(error) = step {
-                error.to_string()
+                Disconnection::from(error)
             } else if let (Step::Opened { .. }, Some(publisher)) = (step, connection.publisher()) {
-                self.tell(EcpEvent::Connected);
-                told = false;
+                self.report(EcpEvent::Connected);
+                reported = false;
                 self.session(connection, publisher).await
             } else {
                 // What is left of a session that is over.
                 continue;
             };
-            if !told {
-                self.tell(EcpEvent::Disconnected { cause });
-                told = true;
+            if !reported {
+                self.report(EcpEvent::Disconnected { cause });
+                reported = true;
             }
         }
     }
 
-    /// One session, until it is over; tells why.
+    /// One session, until it is over; says why it is.
     async fn session(
         self: &Arc<Self>,
         connection: &mut Connection,
         publisher: Arc<dyn Publisher>,
-    ) -> String {
+    ) -> Disconnection {
         let client = Client::new(&self.config.name, Arc::clone(&publisher));
         let mut commands: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
         let mut chores = std::pin::pin!(async {
-            tokio::join!(self.tell_status(&client), self.watch_network(&client))
+            tokio::join!(self.send_status(&client), self.watch_network(&client))
         });
         let cause = loop {
             tokio::select! {
@@ -127,11 +127,11 @@ impl Context {
                     }
                     Step::Command(message) => self.refuse(&message, &*publisher).await,
                     Step::Reply(message) => {
-                        // What answers no command of ours is for nobody.
+                        // A reply to none of our commands is ignored.
                         let _ = client.dispatch(&message);
                     }
-                    Step::Ended(cause) => break cause.to_owned(),
-                    Step::Failed(error) | Step::Blocked(error) => break error.to_string(),
+                    Step::Ended(cause) => break Disconnection::Ended(cause),
+                    Step::Failed(error) | Step::Blocked(error) => break error.into(),
                     Step::Opened { .. } | Step::Unblocked => {}
                 },
                 Some(()) = commands.next(), if !commands.is_empty() => {}
@@ -143,23 +143,23 @@ impl Context {
     }
 
     /// Sends itself `status`, for everybody to hear.
-    async fn tell_status(&self, client: &Client) {
+    async fn send_status(&self, client: &Client) {
         loop {
             let options = CommandOptions {
                 internal: true,
                 expiration: None,
                 limit: STATUS_LIMIT,
             };
-            let told = client.command(&self.config.name, "status", options).await;
-            if let Err(error) = told {
+            let sent = client.command(&self.config.name, "status", options).await;
+            if let Err(error) = sent {
                 tracing::debug!(%error, "own status");
             }
             sleep(self.config.status_interval).await;
         }
     }
 
-    /// Asks lvmbeat how the network is, and tells the PLC. Without an answer, the PLC keeps what it
-    /// has.
+    /// Asks lvmbeat how the network is, and writes that to the PLC. Without an answer, the PLC keeps
+    /// what it has.
     async fn watch_network(&self, client: &Client) {
         loop {
             sleep(self.config.network_interval).await;
@@ -194,28 +194,28 @@ impl Context {
         }
     }
 
-    /// Beats by itself in engineering mode. For ever.
+    /// Beats on its own in engineering mode. Never ends.
     async fn engineer(&self) {
         loop {
             self.engineering.begun().await;
-            self.tell(EcpEvent::EngineeringMode { on: true });
+            self.report(EcpEvent::EngineeringMode { on: true });
             while self.engineering.is_on() {
-                // A heartbeat that fails is told, and followed by the next.
+                // A heartbeat that fails is reported, and followed by the next.
                 let _ = self.beat().await;
                 self.engineering
                     .pause(self.config.engineering_interval)
                     .await;
             }
-            self.tell(EcpEvent::EngineeringMode { on: false });
+            self.report(EcpEvent::EngineeringMode { on: false });
         }
     }
 
-    async fn beat(&self) -> Result<(), PortError> {
-        let written = self.port.write(Coil::HbSet, true).await;
-        self.tell(match &written {
+    async fn beat(&self) -> Result<(), Arc<PortError>> {
+        let written = self.port.write(Coil::HbSet, true).await.map_err(Arc::new);
+        self.report(match &written {
             Ok(()) => EcpEvent::HeartbeatWritten,
             Err(error) => EcpEvent::HeartbeatFailed {
-                cause: error.to_string(),
+                cause: Arc::clone(error),
             },
         });
         written
@@ -246,7 +246,7 @@ impl Context {
                 &body,
                 self.clock.wall(),
             );
-            // Best effort: a session that is over is noticed by itself.
+            // Best effort: the end of the session is noticed elsewhere.
             let _ = publisher.post(reply).await;
         }
     }

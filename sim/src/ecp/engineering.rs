@@ -1,4 +1,4 @@
-//! Engineering mode: lvmecp beats to the PLC by itself, whatever lvmbeat decides.
+//! Engineering mode: lvmecp beats to the PLC on its own, whatever lvmbeat decides.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Engineering {
     }
 }
 
-/// A time as keywords tell it.
+/// A time as keywords give it.
 pub(super) fn iso(time: Timestamp) -> String {
     format!("{time:.3}")
 }

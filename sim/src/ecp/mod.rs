@@ -2,7 +2,7 @@
 //! to the PLC.
 //!
 //! It does what the heartbeat chain meets of lvmecp 1.3: `heartbeat` writes the coil `hb_set`;
-//! `status` tells the registers and what they mean; `dome` and `engineering-mode` do as they say;
+//! `status` reports the registers and what they mean; `dome` and `engineering-mode` do as they say;
 //! every 30 s it sends itself `status`, so that everybody hears the replies, and asks `lvmbeat` for
 //! its `status`, from which follows the coil `network_failure`. Commands run beside each
 //! other. Whatever fails, on the broker's side or the PLC's, it goes on.
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lvmbeat::clock::Clock;
-use lvmbeat::clu::bus::Bus;
+use lvmbeat::clu::bus::{Bus, BusError};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -49,7 +49,7 @@ pub struct EcpConfig {
     pub network_interval: Duration,
     /// How long it waits for that answer.
     pub network_limit: Duration,
-    /// How often it beats by itself in engineering mode.
+    /// How often it beats on its own in engineering mode.
     pub engineering_interval: Duration,
     /// How long engineering mode lasts.
     pub engineering_limit: Duration,
@@ -73,8 +73,25 @@ impl Default for EcpConfig {
     }
 }
 
+/// Why there is no session with the broker.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Disconnection {
+    /// One of its streams has ended.
+    #[error("{0}")]
+    Ended(&'static str),
+    /// It could not be opened, or has failed.
+    #[error(transparent)]
+    Failed(Arc<BusError>),
+}
+
+impl From<BusError> for Disconnection {
+    fn from(error: BusError) -> Self {
+        Self::Failed(Arc::new(error))
+    }
+}
+
 /// What happens to it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum EcpEvent {
     /// Its command queue is there: it can be commanded.
     Connected,
@@ -82,14 +99,14 @@ pub enum EcpEvent {
     /// until it is connected again.
     Disconnected {
         /// Why.
-        cause: String,
+        cause: Disconnection,
     },
     /// The PLC has taken a heartbeat.
     HeartbeatWritten,
     /// The PLC has not.
     HeartbeatFailed {
         /// Why.
-        cause: String,
+        cause: Arc<PortError>,
     },
     /// Engineering mode was switched, or has run out.
     EngineeringMode {
@@ -107,7 +124,7 @@ pub struct Ecp {
 }
 
 impl Ecp {
-    /// Starts it. It connects, and connects again, by itself.
+    /// Starts it. It connects, and reconnects, on its own.
     pub fn start(
         config: EcpConfig,
         bus: Arc<dyn Bus>,

@@ -1,10 +1,12 @@
 //! The way from the actor to the PLC.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::{sleep, timeout};
+use tokio_modbus::ExceptionCode;
 use tokio_modbus::client::{Client as _, Context, Reader as _, Writer as _, tcp};
 
 use crate::LivePlc;
@@ -50,12 +52,24 @@ impl Registers {
 /// Why an access failed. What was to be written may have been written all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// The network, or what is at its other end.
-    #[error("the PLC cannot be talked to: {0}")]
-    Broken(String),
+    /// No connection.
+    #[error("the PLC cannot be reached: {address}: {cause}")]
+    Unreachable {
+        /// Where it should be.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The connection, or what is at its other end.
+    #[error("the connection to the PLC has failed: {0}")]
+    Broken(#[source] tokio_modbus::Error),
+    /// Closed without an answer.
+    #[error("the PLC has closed the connection")]
+    Closed,
     /// The PLC answered with an exception.
     #[error("the PLC refuses: {0}")]
-    Exception(String),
+    Exception(#[source] ExceptionCode),
     /// It took too long.
     #[error("the PLC did not answer within {0:?}")]
     TimedOut(Duration),
@@ -72,9 +86,9 @@ pub struct ModbusPort {
 
 impl ModbusPort {
     async fn connect(&self) -> Result<Context, PortError> {
-        tcp::connect(self.address)
-            .await
-            .map_err(|error| PortError::Broken(format!("{}: {error}", self.address)))
+        let address = self.address;
+        let connected = tcp::connect(address).await;
+        connected.map_err(|cause| PortError::Unreachable { address, cause })
     }
 
     async fn read_all(&self) -> Result<Registers, PortError> {
@@ -114,8 +128,8 @@ impl PlcPort for ModbusPort {
 fn answered<T>(answer: tokio_modbus::Result<T>) -> Result<T, PortError> {
     match answer {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(exception)) => Err(PortError::Exception(exception.to_string())),
-        Err(error) => Err(PortError::Broken(error.to_string())),
+        Ok(Err(exception)) => Err(PortError::Exception(exception)),
+        Err(error) => Err(PortError::Broken(error)),
     }
 }
 
@@ -146,13 +160,13 @@ impl DirectPort {
                 std::future::pending::<()>().await;
             }
             if self.plc.has_fault(Fault::ConnectionDrop) {
-                return Err(PortError::Broken("the connection was closed".to_owned()));
+                return Err(PortError::Closed);
             }
             let result = access();
             if self.plc.has_fault(Fault::ResponseDelay) {
                 sleep(self.delay).await;
             }
-            result.map_err(|exception| PortError::Exception(exception.to_string()))
+            result.map_err(|exception| PortError::Exception(ExceptionCode::new(exception.code())))
         };
         let done = timeout(self.limit, exchange).await;
         done.unwrap_or(Err(PortError::TimedOut(self.limit)))

@@ -24,7 +24,7 @@ pub enum EcpRequest {
         #[command(subcommand)]
         request: DomeRequest,
     },
-    /// Commands the engineering mode, in which the enclosure beats to the PLC by itself.
+    /// Commands the engineering mode, in which the enclosure beats to the PLC on its own.
     EngineeringMode {
         /// What to do with it.
         #[command(subcommand)]
@@ -46,7 +46,7 @@ pub enum DomeRequest {
         /// Even if it is closed.
         #[arg(long)]
         force: bool,
-        /// Drive until the drive's current tells that the end is reached.
+        /// Drive until the drive's current shows that the end is reached.
         #[arg(long)]
         overcurrent: bool,
     },

@@ -80,7 +80,7 @@ pub(super) fn dome(read: &Registers) -> Keywords {
         "MOTOR_OPENING" => driven && opening,
         "MOTOR_CLOSING" => driven && !opening,
         "DRIVE_ERROR" => drive_error(read),
-        // Nothing tells, so lvmecp takes it for granted.
+        // Nothing shows it, so lvmecp takes it for granted.
         _ => name == "DRIVE_AVAILABLE",
     };
     let mut keywords = status("dome_status", DOME, is);

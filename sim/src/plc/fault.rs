@@ -134,7 +134,7 @@ impl Faults {
         Fault::ALL.into_iter().filter(move |fault| self.has(*fault))
     }
 
-    /// Switches one; tells whether that changed anything.
+    /// Switches one; returns whether that changed anything.
     pub(crate) fn switch(&mut self, fault: Fault, on: bool) -> bool {
         let before = self.0;
         if on {

@@ -4,7 +4,7 @@
 //! What is modelled, and where the real PLC's programme is not public, what was assumed:
 //!
 //! * **Watchdog.** `hb_set` is a pulse: written 1, it feeds the watchdog and resets itself a scan
-//!   later. `hb_ack` tells that a heartbeat was seen and that it has not expired since; `hb_error`
+//!   later. `hb_ack` says that a heartbeat was seen and that it has not expired since; `hb_error`
 //!   that it has. At power-on the watchdog runs as if fed then (S5 of the chain is the actor's: the
 //!   PLC only counts).
 //! * **Closing.** As long as the watchdog has expired, it rains or `network_failure` is set, the

@@ -57,7 +57,8 @@ impl Chain {
             delay: Duration::from_secs(2),
         };
         let ecp = Ecp::start(config, Arc::new(broker.clone()), Arc::new(port), clock);
-        assert_eq!(ecp.events().recv().await.unwrap(), EcpEvent::Connected);
+        let first = ecp.events().recv().await.unwrap();
+        assert!(matches!(first, EcpEvent::Connected), "{first:?}");
         Self {
             client: connect(&broker, "gort").await.unwrap(),
             clock: tokio::spawn(plc.clone().keep_looking()),

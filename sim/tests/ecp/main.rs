@@ -284,7 +284,7 @@ async fn a_broker_that_comes_back_finds_it_again() {
     sleep(Duration::from_secs(60)).await;
     chain.broker.set_up(true);
     let connected = timeout(Duration::from_secs(3), events.recv()).await;
-    assert_eq!(connected.unwrap().unwrap(), EcpEvent::Connected);
+    assert!(matches!(connected.unwrap().unwrap(), EcpEvent::Connected));
     let client = connect(&chain.broker, "gort").await.unwrap();
     let pong = client
         .client

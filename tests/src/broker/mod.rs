@@ -281,8 +281,8 @@ impl Vhost {
         [messages.await, bytes.await]
     }
 
-    /// Closes the connection that owns an exclusive queue, as an operator would: its client is
-    /// told.
+    /// Closes the connection that owns an exclusive queue, as an operator would: its client
+    /// is informed.
     ///
     /// # Panics
     /// If there is none.

@@ -101,7 +101,7 @@ impl Broker {
         self.node = Some(node);
     }
 
-    /// Stops it in order: clients are told.
+    /// Stops it in order: clients are informed.
     pub async fn stop(&mut self) {
         let mut node = self.node.take().expect("the node is not running");
         self.control.eval("init:stop()").await;

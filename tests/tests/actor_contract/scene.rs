@@ -1,4 +1,4 @@
-//! The actor's own code, a client, and an enclosure that does as it is told, on any bus.
+//! The actor's own code, a client, and an enclosure that obeys the test, on any bus.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// An enclosure that does whatever it is told, until it is told otherwise.
+    /// An enclosure that obeys the test.
     pub(crate) async fn enclosure(&self) -> Enclosure {
         Enclosure::open(Arc::clone(&self.bus), Arc::clone(&self.clock)).await
     }

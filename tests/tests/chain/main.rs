@@ -111,7 +111,7 @@ async fn s4_the_dome_closes_in_time_after_all_clients_died_and_opens_again_with_
             .await
             .field("dome"),
         "closed",
-        "the first heartbeat opens nothing by itself"
+        "the first heartbeat alone opens nothing"
     );
     chain.stays_open(PLC_TIMEOUT).await;
 }

@@ -42,7 +42,7 @@ bodies! {
         let client = client(bus).await?;
         for _ in 0..3 {
             let replies = run(&client, "heartbeat", false).await?;
-            ensure!(told(&replies) == [(Code::Running, true, json!({})), (Code::Done, false, json!({}))], "{replies:?}");
+            ensure!(transcript(&replies) == [(Code::Running, true, json!({})), (Code::Done, false, json!({}))], "{replies:?}");
         }
         Ok(())
     }
@@ -52,7 +52,7 @@ bodies! {
         let client = client(bus).await?;
         let replies = run(&client, "ping", false).await?;
         let pong = json!({"text": "Pong."});
-        ensure!(told(&replies) == [(Code::Running, true, json!({})), (Code::Done, false, pong)], "{replies:?}");
+        ensure!(transcript(&replies) == [(Code::Running, true, json!({})), (Code::Done, false, pong)], "{replies:?}");
         Ok(())
     }
 
@@ -90,7 +90,7 @@ bodies! {
         for time in ["started_at", "ends_at"] {
             ensure!(mode.get(time) == Some(&Value::Null), "{mode}");
         }
-        // Only what is told at the end ends the command.
+        // Only the last reply ends the command.
         let (end, before) = replies.split_last().context("no replies")?;
         ensure!(end.code == Code::Done && end.body.is_empty(), "{end:?}");
         ensure!(before.iter().all(|reply| matches!(reply.code, Code::Running | Code::Info | Code::Debug)));
@@ -98,7 +98,7 @@ bodies! {
     }
 
     /// Before the first heartbeat nothing is acknowledged; after it the register says so, and when
-    /// it was seen is told.
+    /// it was seen is reported.
     a_heartbeat_is_seen_in_the_status(bus) {
         let client = client(bus).await?;
         let before = keywords(&run(&client, "status", false).await?)?;
@@ -107,7 +107,7 @@ bodies! {
         run(&client, "heartbeat", false).await?;
         let after = keywords(&run(&client, "status", false).await?)?;
         ensure!(after["registers"]["hb_ack"] == true, "{after:?}");
-        let time = after["heartbeat_ack"].as_str().context("no time is told")?;
+        let time = after["heartbeat_ack"].as_str().context("no time is given")?;
         // ISO 8601, with an offset or without one, and a fraction or none.
         let parsed = time.parse::<jiff::Timestamp>().is_ok() || time.parse::<jiff::civil::DateTime>().is_ok();
         ensure!(parsed, "{time}");
@@ -148,7 +148,7 @@ bodies! {
         Ok(())
     }
 
-    /// What is no command of it is refused with help and an error.
+    /// An unknown command is refused with help and an error.
     an_unknown_command_is_refused(bus) {
         let client = client(bus).await?;
         for command in ["frobnicate", "heartbeat now", "HEARTBEAT", "ping --foo", "status --foo"] {
@@ -165,7 +165,7 @@ bodies! {
         Ok(())
     }
 
-    /// Whatever is no command stops nothing. (A task would stop the Python one.)
+    /// A message that is not a command stops nothing. (A task would stop the Python one.)
     what_is_malformed_stops_nothing(bus) {
         let client = client(bus).await?;
         let ear = ear(bus).await?;
@@ -216,8 +216,8 @@ bodies! {
         for (number, replies) in futures_util::future::join_all(commands).await.into_iter().enumerate() {
             let replies = replies?;
             ensure!(last(&replies)?.code == Code::Done, "{number}: {replies:?}");
-            let told = replies.iter().any(|reply| reply.body.contains_key("registers"));
-            ensure!(told == (number % 3 == 0), "{number}: {replies:?}");
+            let reported = replies.iter().any(|reply| reply.body.contains_key("registers"));
+            ensure!(reported == (number % 3 == 0), "{number}: {replies:?}");
         }
         Ok(())
     }
@@ -289,7 +289,7 @@ fn last(replies: &[Reply]) -> Result<&Reply> {
     replies.last().context("no replies")
 }
 
-fn told(replies: &[Reply]) -> Vec<(Code, bool, Value)> {
+fn transcript(replies: &[Reply]) -> Vec<(Code, bool, Value)> {
     let one = |reply: &Reply| {
         (
             reply.code,

@@ -20,7 +20,7 @@ async fn overwatcher(url: &str) -> Process {
     overwatcher
 }
 
-/// The next beat that is told: whether it was taken, and at which try.
+/// The next beat that is reported: whether it was taken, and at which try.
 async fn beat(overwatcher: &mut Process, mark: &mut u64) -> (bool, u64, f64) {
     let beat = overwatcher.wait_for_event(*mark, SOON, "beat").await;
     *mark = beat.after();
@@ -105,15 +105,15 @@ async fn lvmecp_reads_the_state_of_both_networks_from_an_internal_status() {
     let arguments = ["--url", &vhost.url(), "--network-every", "0.3"];
     let mut lvmecp = python::script("clu_actor.py", arguments).start();
     lvmecp.wait_for_event(0, PYTHON, "ready").await;
-    told(&mut lvmecp, true, true).await;
+    network_is(&mut lvmecp, true, true).await;
     outside.go_away().await;
-    told(&mut lvmecp, false, true).await;
+    network_is(&mut lvmecp, false, true).await;
     lco.go_away().await;
-    told(&mut lvmecp, false, false).await;
+    network_is(&mut lvmecp, false, false).await;
     outside.come_back().await;
-    told(&mut lvmecp, true, false).await;
+    network_is(&mut lvmecp, true, false).await;
     lco.come_back().await;
-    told(&mut lvmecp, true, true).await;
+    network_is(&mut lvmecp, true, true).await;
     // All of it passed in replies that no person wants to see.
     let replies = raw.replies_since(0);
     let of_status =
@@ -126,7 +126,7 @@ async fn lvmecp_reads_the_state_of_both_networks_from_an_internal_status() {
 }
 
 /// Waits until lvmecp has read that, in an answer that came in time.
-async fn told(lvmecp: &mut Process, internet: bool, lco: bool) {
+async fn network_is(lvmecp: &mut Process, internet: bool, lco: bool) {
     let mark = lvmecp.mark();
     let is_it = |event: &serde_json::Value| {
         event["event"] == "network" && event["internet"] == internet && event["lco"] == lco

@@ -73,12 +73,12 @@ struct Conversation {
 }
 
 /// All replies to one command, and how the client sees its end.
-struct Told {
+struct Heard {
     replies: Vec<Event>,
     status: String,
 }
 
-impl Told {
+impl Heard {
     /// After the first one; the same one after the other counts once.
     fn codes(&self) -> String {
         let mut codes: Vec<&str> = self.replies[1..].iter().map(code).collect();
@@ -118,7 +118,7 @@ impl Conversation {
         }
     }
 
-    async fn run(&mut self, command: &str) -> Told {
+    async fn run(&mut self, command: &str) -> Heard {
         let mark = self.client.mark();
         let order = json!({"actor": "lvmbeat", "command": command});
         self.client.say(&order.to_string()).await;
@@ -127,7 +127,7 @@ impl Conversation {
         let mut events = self.client.events();
         events.retain(|event| event.line.number >= mark && event.field("event") == "reply");
         assert!(!events.is_empty(), "{command:?} got {done:?}");
-        Told {
+        Heard {
             replies: events,
             status: done.field("status").as_str().unwrap().to_owned(),
         }
@@ -136,32 +136,32 @@ impl Conversation {
 
 /// What holds for the replies to any command: begun first and internally, valid by the schema and
 /// described in it.
-fn check(command: &str, told: &Told) {
-    let first = &told.replies[0];
+fn check(command: &str, heard: &Heard) {
+    let first = &heard.replies[0];
     assert_eq!((code(first), first.field("internal")), (">", &json!(true)));
     assert_eq!(first.field("keywords"), &json!({}));
-    for reply in &told.replies {
+    for reply in &heard.replies {
         let line = &reply.line.text;
         assert_eq!(reply.field("sender"), "lvmbeat", "{command:?}: {line}");
         assert_eq!(reply.field("valid"), true, "{command:?}: {line}");
         assert_eq!(reply.field("unknown"), &json!([]), "{command:?}: {line}");
     }
-    let codes = told.codes();
+    let codes = heard.codes();
     let internal = |reply: &&Event| reply.field("internal") == true;
     let expected = if command.starts_with("get-command-model") && codes != "wf" {
-        told.replies.len()
+        heard.replies.len()
     } else {
         1
     };
-    assert_eq!(told.replies.iter().filter(internal).count(), expected);
+    assert_eq!(heard.replies.iter().filter(internal).count(), expected);
     let status = if codes.ends_with(':') {
         "DONE"
     } else {
         "FAILED"
     };
-    assert_eq!(told.status, status, "{command:?}");
+    assert_eq!(heard.status, status, "{command:?}");
     if codes.ends_with('f') {
-        assert!(told.last()["error"].is_string(), "{command:?}");
+        assert!(heard.last()["error"].is_string(), "{command:?}");
     }
 }
 
@@ -169,9 +169,9 @@ fn check(command: &str, told: &Told) {
 async fn every_command_gets_the_codes_that_python_gives_and_every_reply_is_valid() {
     let mut conversation = Conversation::start().await;
     for (command, codes) in AS_PYTHON {
-        let told = conversation.run(command).await;
-        assert_eq!(told.codes(), *codes, "{command:?}");
-        check(command, &told);
+        let heard = conversation.run(command).await;
+        assert_eq!(heard.codes(), *codes, "{command:?}");
+        check(command, &heard);
     }
 }
 
@@ -179,9 +179,9 @@ async fn every_command_gets_the_codes_that_python_gives_and_every_reply_is_valid
 async fn x2_every_command_that_python_never_answers_is_answered() {
     let mut conversation = Conversation::start().await;
     for (command, codes) in REPAIRED {
-        let told = conversation.run(command).await;
-        assert_eq!(told.codes(), *codes, "{command:?}");
-        check(command, &told);
+        let heard = conversation.run(command).await;
+        assert_eq!(heard.codes(), *codes, "{command:?}");
+        check(command, &heard);
     }
     assert_eq!(conversation.run("ping").await.codes(), ":");
 }
@@ -231,22 +231,22 @@ async fn every_command_has_the_keywords_that_python_gives() {
     let version = conversation.run("version").await;
     assert!(version.last()["version"].is_string());
     for command in ["set", "foo", "help", "help set", "--help", "set --help"] {
-        let told = conversation.run(command).await;
-        let help = told.replies[1].field("keywords");
+        let heard = conversation.run(command).await;
+        let help = heard.replies[1].field("keywords");
         let lines = help["help"].as_array().unwrap();
         assert!(!lines.is_empty() && lines.iter().all(Value::is_string));
     }
-    let told = conversation.run("get-command-model set").await;
-    let model = &told.last()["command_model"];
+    let heard = conversation.run("get-command-model set").await;
+    let model = &heard.last()["command_model"];
     assert_eq!(model["name"], "set");
     assert_eq!(model["params"][0]["name"], "heartbeat");
-    let told = conversation.run("get-command-model").await;
+    let heard = conversation.run("get-command-model").await;
     for command in ["set", "status", "ping", "help", "version", "get_schema"] {
-        let model = &told.last()["command_model"]["commands"];
+        let model = &heard.last()["command_model"]["commands"];
         assert_eq!(model[command]["name"], command, "{model}");
     }
-    let told = conversation.run("keyword heartbeats").await;
-    let line = told.replies[1].field("keywords")["text"].clone();
+    let heard = conversation.run("keyword heartbeats").await;
+    let line = heard.replies[1].field("keywords")["text"].clone();
     assert!(line.as_str().unwrap().starts_with("heartbeats = {"));
 }
 

@@ -175,8 +175,8 @@ async fn our_commands_talk_to_the_python_lvmbeat() {
         (set.code(), printed(&set)),
         (Some(0), done("Heartbeat set."))
     );
-    let told = actor.wait_for_event(0, SOON, "set").await;
-    let commander = told.field("commander").as_str().unwrap();
+    let set = actor.wait_for_event(0, SOON, "set").await;
+    let commander = set.field("commander").as_str().unwrap();
     assert!(commander.ends_with(".lvmbeat"), "{commander}");
     let set = lvmbeat(&config, &["set", "nope"]).await;
     let error = json!({"error": "Heartbeat 'nope' not found."});

@@ -96,7 +96,7 @@ fn structure_of_a_reply(reply: &Reply) {
     let now = BootClock.wall().as_second();
     let sent = i64::try_from(properties.timestamp().unwrap()).unwrap();
     assert!((now - sent).abs() < 60, "{sent} s since 1970");
-    // Not persistent, and no more urgent than others: told or left out is the same.
+    // Not persistent, and no more urgent than others: given or left out is the same.
     assert!(matches!(properties.delivery_mode(), None | Some(1)));
     assert!(matches!(properties.priority(), None | Some(0)));
     assert_eq!(*properties.reply_to(), None);
@@ -153,7 +153,7 @@ impl Wire {
         }
     }
 
-    /// The replies of lvmbeat to that message, told by what is between them and the next command's.
+    /// The replies of lvmbeat to that message, found by what is between them and the next command's.
     async fn replies(&self, message: &Outgoing) -> Vec<Reply> {
         let place = self.raw.reply_count();
         assert!(self.raw.publish(message).await);

@@ -31,7 +31,7 @@ async fn m1_a_monitor_that_never_hears_a_beat_alarms_but_not_too_early() {
     let mut monitor = Monitor::new(&[&hook]);
     let started = Instant::now();
     monitor.start().await;
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
     let after = hook.posts()[0].at - started;
     assert!(after >= AFTER, "{after:?}");
     assert!(monitor.status().await["last_seen"].is_null());
@@ -62,8 +62,8 @@ async fn m3_a_process_that_was_stopped_takes_the_beats_that_waited_before_it_ala
     assert!(silence(&status) < 3.0, "{status}");
     assert!(status["counters"]["lapses"].as_u64() >= Some(2), "{status}");
     assert_eq!(hook.posts().len(), 0);
-    // Silence that goes on is told as ever.
-    told(&hook, &["down"]).await;
+    // Silence that goes on raises an alert as ever.
+    notified(&hook, &["down"]).await;
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn m3_a_monitor_that_is_killed_again_and_again_before_it_could_alarm_alarm
     monitor.beat().await;
     let begun = Instant::now();
     let mut runs = 0;
-    while hook.told().is_empty() {
+    while hook.notified().is_empty() {
         // What is lost in a crash is a small part of it.
         assert!(
             runs < 4,
@@ -111,7 +111,7 @@ async fn m3_a_monitor_that_is_killed_again_and_again_before_it_could_alarm_alarm
     }
     let after = hook.posts()[0].at - begun;
     assert!(after >= AFTER, "{after:?}");
-    assert_eq!(hook.told(), ["down"]);
+    assert_eq!(hook.notified(), ["down"]);
 }
 
 #[tokio::test]
@@ -119,12 +119,12 @@ async fn m4_a_restart_shortly_after_an_outage_tells_nothing_again() {
     let hook = Hook::start().await;
     let mut monitor = Monitor::new(&[&hook]).set("outside_monitor.send_email_after", 5);
     monitor.start().await;
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
     monitor.has_recorded(1).await;
     // During it.
     monitor.restart().await;
     monitor.beat().await;
-    told(&hook, &["down", "up"]).await;
+    notified(&hook, &["down", "up"]).await;
     monitor.has_recorded(2).await;
     monitor.restart().await;
     let status = monitor.status().await;
@@ -134,7 +134,7 @@ async fn m4_a_restart_shortly_after_an_outage_tells_nothing_again() {
         monitor.beat().await;
         sleep(Duration::from_millis(600)).await;
     }
-    assert_eq!(hook.told(), ["down", "up"]);
+    assert_eq!(hook.notified(), ["down", "up"]);
 }
 
 #[tokio::test]
@@ -159,11 +159,14 @@ async fn a_timed_disable_goes_on_across_a_restart_and_ends_by_itself() {
     let status = monitor.status().await;
     assert_eq!(status["enabled"], false);
     is_silent_for(&monitor, 2.5).await;
-    eventually(SOON, async || !hook.told().is_empty()).await;
+    eventually(SOON, async || !hook.notified().is_empty()).await;
     // To the millisecond, by the wall clock.
     let after = begun.elapsed();
     assert!(after >= Duration::from_millis(5900), "{after:?}");
-    eventually(SOON, async || hook.told().join("+") == "enabled_again+down").await;
+    eventually(SOON, async || {
+        hook.notified().join("+") == "enabled_again+down"
+    })
+    .await;
     assert_eq!(monitor.status().await["enabled"], true);
 }
 
@@ -175,9 +178,9 @@ async fn every_outage_of_many_is_told_with_its_end() {
     let mut expected = Vec::new();
     for _ in 0..5 {
         expected.push("down");
-        told(&hook, &expected).await;
+        notified(&hook, &expected).await;
         monitor.beat().await;
         expected.push("up");
-        told(&hook, &expected).await;
+        notified(&hook, &expected).await;
     }
 }

@@ -26,9 +26,9 @@ async fn is_survived(damage: impl Fn(Vec<u8>) -> Vec<u8>) {
             line.contains("ERROR") && line.contains("cannot be used") && line.contains(&aside)
         })
         .await;
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
     monitor.beat().await;
-    told(&hook, &["down", "up"]).await;
+    notified(&hook, &["down", "up"]).await;
     // What is written from now on is whole.
     monitor.has_recorded(2).await;
     monitor.restart().await;
@@ -117,7 +117,7 @@ async fn m4_the_python_versions_alarm_is_gone_on_from() {
     assert!(status["state_file"]["set_aside"].is_null(), "{status}");
     calm(&hook, &monitor).await;
     monitor.beat().await;
-    told(&hook, &["up"]).await;
+    notified(&hook, &["up"]).await;
     monitor.has_recorded(1).await;
 }
 
@@ -130,7 +130,7 @@ async fn the_python_versions_state_without_a_beat_is_gone_on_from() {
     let status = monitor.status().await;
     assert!(status["last_seen"].is_null(), "{status}");
     assert!(status["state_file"]["set_aside"].is_null(), "{status}");
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
     monitor.beat().await;
-    told(&hook, &["down", "up"]).await;
+    notified(&hook, &["down", "up"]).await;
 }

@@ -26,11 +26,11 @@ async fn is_survived(fails: impl AsyncFn(&Disk), works_again: impl AsyncFn(&Disk
         failure.is_some_and(|failure| failure.contains(cause))
     })
     .await;
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
     assert_eq!(monitor.recorded().len(), 0, "nothing can be recorded");
     // It fails many times a second.
     monitor.beat().await;
-    told(&hook, &["down", "up"]).await;
+    notified(&hook, &["down", "up"]).await;
     assert_eq!(said(&mut monitor, CANNOT), 1);
     works_again(monitor.disk()).await;
     monitor.has_recorded(2).await;
@@ -42,7 +42,7 @@ async fn is_survived(fails: impl AsyncFn(&Disk), works_again: impl AsyncFn(&Disk
         monitor.status().await["state_file"]["failure"].is_null()
     })
     .await;
-    told(&hook, &["down", "up", "down"]).await;
+    notified(&hook, &["down", "up", "down"]).await;
     monitor.has_recorded(3).await;
     monitor.restart().await;
     calm(&hook, &monitor).await;
@@ -75,9 +75,9 @@ async fn m2_a_disk_that_does_not_answer_is_reported_once_and_gone_on_from_memory
     monitor.start().await;
     monitor.beat().await;
     monitor.hang_disk().await;
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
     monitor.beat().await;
-    told(&hook, &["down", "up"]).await;
+    notified(&hook, &["down", "up"]).await;
     assert_eq!(monitor.recorded().len(), 0, "nothing can be recorded");
     let status = monitor.status().await;
     assert_eq!(status["state_file"]["failure"], "the disk does not answer");

@@ -10,9 +10,9 @@ async fn m2_a_webhook_that_answers_nothing_holds_up_no_other_and_no_beat() {
     silent.answer(Answer::Hold);
     let mut monitor = Monitor::new(&[&silent, &good]);
     monitor.start().await;
-    told(&good, &["down"]).await;
+    notified(&good, &["down"]).await;
     monitor.beat().await;
-    told(&good, &["down", "up"]).await;
+    notified(&good, &["down", "up"]).await;
     let status = monitor.status().await;
     assert_eq!(status["channels"][0]["delivering"], true);
     assert_eq!(status["channels"][1]["delivering"], false);
@@ -28,9 +28,9 @@ async fn m2_a_webhook_that_answers_too_late_is_tried_again() {
     let mut monitor = Monitor::new(&[&hook]).set("monitor.delivery_timeout", 0.5);
     monitor.start().await;
     eventually(SOON, async || hook.posts().len() >= 2).await;
-    assert_eq!(hook.told().len(), 0);
+    assert_eq!(hook.notified().len(), 0);
     hook.answer(Answer::Take);
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn m2_a_webhook_that_refuses_is_tried_again_and_says_why() {
     let error = status["channels"][0]["last_error"].as_str().unwrap();
     assert!(error.contains("503"), "{error}");
     hook.answer(Answer::Take);
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn m2_sigterm_during_a_delivery_that_hangs_ends_it_and_the_delivery_is_mad
     assert_eq!(monitor.terminate().await.code(), Some(0));
     hook.answer(Answer::Take);
     monitor.start().await;
-    told(&hook, &["down"]).await;
+    notified(&hook, &["down"]).await;
 }
 
 #[tokio::test]
@@ -94,5 +94,5 @@ async fn m4_sigterm_waits_for_a_delivery_that_is_about_to_end() {
     assert_eq!(monitor.recorded().len(), 1);
     monitor.start().await;
     calm(&hook, &monitor).await;
-    assert_eq!(hook.told(), ["down"]);
+    assert_eq!(hook.notified(), ["down"]);
 }

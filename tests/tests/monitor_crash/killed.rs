@@ -4,14 +4,14 @@ use lvmbeat_tests::hook::{Answer, Outcome};
 
 use super::*;
 
-/// What is told when the monitor is killed.
+/// What people are notified of when the monitor is killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Told {
+enum Notice {
     Alert,
     AllClear,
 }
 
-impl Told {
+impl Notice {
     fn kind(self) -> &'static str {
         match self {
             Self::Alert => "down",
@@ -61,7 +61,7 @@ impl Told {
     }
 }
 
-async fn before_it_is_saved(what: Told) {
+async fn before_it_is_saved(what: Notice) {
     let mut hook = Hook::start().await;
     let mut monitor = what.about_to_be(&hook).await;
     hook.go_away().await;
@@ -75,15 +75,15 @@ async fn before_it_is_saved(what: Told) {
     monitor.heal_disk();
     hook.come_back().await;
     monitor.start().await;
-    if what == Told::AllClear {
+    if what == Notice::AllClear {
         // The beat was forgotten with it. The observatory beats on.
         monitor.beat().await;
     }
-    told(&hook, &what.after()).await;
+    notified(&hook, &what.after()).await;
     monitor.has_recorded(what.after().len()).await;
 }
 
-async fn before_it_is_delivered(what: Told) {
+async fn before_it_is_delivered(what: Notice) {
     let mut hook = Hook::start().await;
     let mut monitor = what.about_to_be(&hook).await;
     hook.go_away().await;
@@ -98,11 +98,11 @@ async fn before_it_is_delivered(what: Told) {
     monitor.kill().await;
     hook.come_back().await;
     monitor.start().await;
-    told(&hook, &what.after()).await;
+    notified(&hook, &what.after()).await;
     monitor.has_recorded(what.after().len()).await;
 }
 
-async fn in_mid_delivery(what: Told) {
+async fn in_mid_delivery(what: Notice) {
     let hook = Hook::start().await;
     let mut monitor = what.about_to_be(&hook).await;
     hook.answer(Answer::Hold);
@@ -113,14 +113,14 @@ async fn in_mid_delivery(what: Told) {
     eventually(SOON, async || hook.posts()[posts].outcome == Outcome::Cut).await;
     hook.answer(Answer::Take);
     monitor.start().await;
-    told(&hook, &what.after()).await;
+    notified(&hook, &what.after()).await;
     let (cut, taken) = (&hook.posts()[posts], &hook.posts()[posts + 1]);
     assert_eq!(cut.notices, taken.notices, "the same, by its number");
     monitor.has_recorded(what.after().len()).await;
     calm(&hook, &monitor).await;
 }
 
-async fn before_it_is_recorded(what: Told) {
+async fn before_it_is_recorded(what: Notice) {
     let hook = Hook::start().await;
     let mut monitor = what.about_to_be(&hook).await;
     hook.answer(Answer::Hold);
@@ -136,13 +136,13 @@ async fn before_it_is_recorded(what: Told) {
     // Nobody can know that it arrived: at least once.
     monitor.start().await;
     let twice = [what.after().as_slice(), &[what.kind()]].concat();
-    told(&hook, &twice).await;
+    notified(&hook, &twice).await;
     monitor.has_recorded(what.after().len()).await;
     monitor.restart().await;
     calm(&hook, &monitor).await;
 }
 
-async fn after_it_is_recorded(what: Told) {
+async fn after_it_is_recorded(what: Notice) {
     let hook = Hook::start().await;
     let mut monitor = what.about_to_be(&hook).await;
     what.raise(&monitor).await;
@@ -151,19 +151,19 @@ async fn after_it_is_recorded(what: Told) {
         monitor.restart().await;
     }
     calm(&hook, &monitor).await;
-    assert_eq!(hook.told(), what.after());
+    assert_eq!(hook.notified(), what.after());
 }
 
 macro_rules! for_both {
     ($($alert:ident, $all_clear:ident: $moment:ident;)*) => {$(
         #[tokio::test]
         async fn $alert() {
-            $moment(Told::Alert).await;
+            $moment(Notice::Alert).await;
         }
 
         #[tokio::test]
         async fn $all_clear() {
-            $moment(Told::AllClear).await;
+            $moment(Notice::AllClear).await;
         }
     )*};
 }

@@ -1,5 +1,5 @@
 //! The real monitor, killed, stopped and starved at every moment: no alert is lost (M2), none comes
-//! from blindness (M3), and none is told again that was recorded as delivered (M4).
+//! from blindness (M3), and none is sent again that was recorded as delivered (M4).
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod blindness;
@@ -21,10 +21,14 @@ const SOON: Duration = Duration::from_secs(30);
 const CALM: Duration = Duration::from_secs(3);
 
 /// Waits until the hook has taken exactly that.
-async fn told(hook: &Hook, expected: &[&str]) {
+async fn notified(hook: &Hook, expected: &[&str]) {
     eventually(SOON, async || {
-        let told = hook.told();
-        if told == expected { Ok(()) } else { Err(told) }
+        let notified = hook.notified();
+        if notified == expected {
+            Ok(())
+        } else {
+            Err(notified)
+        }
     })
     .await;
 }

@@ -52,7 +52,7 @@ async fn m2_m4_killed_at_any_moment_everything_is_told_and_nothing_again_that_wa
         assert!(recorded.is_subset(&taken), "{recorded:?} of {taken:?}");
         for post in &posts[*before..] {
             let again = post.notices.iter().find(|(id, _)| recorded.contains(id));
-            assert_eq!(again, None, "told again, of {posts:#?}");
+            assert_eq!(again, None, "notified again, of {posts:#?}");
         }
     }
     let status = monitor.status().await;
@@ -61,7 +61,10 @@ async fn m2_m4_killed_at_any_moment_everything_is_told_and_nothing_again_that_wa
     let mut kinds = Vec::new();
     for notice in notices.iter().rev() {
         let id = notice["id"].as_u64().unwrap();
-        assert!(taken.contains(&id), "{notice} was never told: {posts:#?}");
+        assert!(
+            taken.contains(&id),
+            "{notice} was never notified: {posts:#?}"
+        );
         kinds.push(notice["event"]["kind"].as_str().unwrap());
     }
     for (index, kind) in kinds.iter().enumerate() {

@@ -45,7 +45,7 @@ async fn x2_with_the_admin_token_every_answer_is_as_documented() {
     let authorization = format!("Authorization: Bearer {ADMIN}");
     drive(&scene, "10", &["--header", &authorization]).await;
     // They were really asked for.
-    assert!(scene.people.told() > 0 && scene.mail.count("message") > 0);
+    assert!(scene.people.notified() > 0 && scene.mail.count("message") > 0);
     assert!(scene.monitor.is_running());
 }
 
@@ -53,7 +53,10 @@ async fn x2_with_the_admin_token_every_answer_is_as_documented() {
 async fn x1_without_a_token_every_answer_is_as_documented_and_nothing_happens() {
     let scene = Scene::start(true).await;
     drive(&scene, "5", &[]).await;
-    assert_eq!((scene.people.told(), scene.mail.count("message")), (0, 0));
+    assert_eq!(
+        (scene.people.notified(), scene.mail.count("message")),
+        (0, 0)
+    );
     let status = scene.json("/status").await;
     assert_eq!(status["enabled"], true);
     assert_eq!(status["last_seen"], serde_json::Value::Null);
@@ -63,5 +66,5 @@ async fn x1_without_a_token_every_answer_is_as_documented_and_nothing_happens() 
 async fn x2_where_no_token_is_configured_every_answer_is_as_documented() {
     let scene = Scene::start(false).await;
     drive(&scene, "5", &[]).await;
-    assert!(scene.people.told() > 0);
+    assert!(scene.people.notified() > 0);
 }

@@ -20,7 +20,7 @@ async fn sigterm_ends_it_in_order_while_requests_are_open() {
         let headers = [("Authorization", &*authorization)];
         http::ask(address, "POST", "/test/slack", &headers, "").await
     });
-    eventually(SOON, async || scene.people.told() == 1).await;
+    eventually(SOON, async || scene.people.notified() == 1).await;
     // A client that says nothing, one in its headers, one in its body, one that waits between two
     // requests.
     let mut open = Vec::new();

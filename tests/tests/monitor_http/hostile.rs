@@ -22,7 +22,7 @@ use crate::scene::{PING, SOON};
 
 const MIB: u64 = 1 << 20;
 
-/// The observatory, which beats as fast as it is answered, until it is told to stop or a beat is
+/// The observatory, which beats as fast as it is answered, until it has to stop or a beat is
 /// not counted.
 struct Observatory {
     beats: Arc<AtomicUsize>,

@@ -7,9 +7,10 @@ use lvmbeat_tests::monitor::Monitor;
 use serde_json::{Value, json};
 
 /// Asked in this order: path, status, body. A null stands for what differs from run to run, or is
-/// told in other words.
+/// in other words.
 fn answers() -> Vec<(&'static str, u16, Value)> {
     let unchanged = "State has not changed. No notification sent.";
+    let sent = "Notification that the observatory is down is on its way.";
     vec![
         ("/heartbeat", 200, json!({"message": "Heartbeat received."})),
         (
@@ -26,7 +27,7 @@ fn answers() -> Vec<(&'static str, u16, Value)> {
         (
             "/notify/down",
             200,
-            json!({"enabled": true, "active": true, "message": null}),
+            json!({"enabled": true, "active": true, "message": sent}),
         ),
         (
             "/status",
@@ -83,7 +84,7 @@ async fn m2_each_route_answers_what_the_python_monitor_answers() {
             }
         }
     }
-    // Where nobody can be told, that is no fault until somebody would have to be.
+    // Having nobody to notify is no fault until somebody would have to be.
     let mut deaf = Monitor::new(&[]).set("outside_monitor.send_email_after", 3600);
     deaf.start().await;
     for (path, status) in [

@@ -85,19 +85,19 @@ impl Scene {
     }
 }
 
-/// Slack, and whoever is told by a webhook.
+/// Slack, and the receiver of a webhook.
 pub(crate) struct People {
     address: SocketAddr,
-    told: Arc<AtomicUsize>,
+    notified: Arc<AtomicUsize>,
     answers: Arc<Semaphore>,
     serving: JoinHandle<()>,
 }
 
 impl People {
     async fn start() -> Self {
-        let told = Arc::<AtomicUsize>::default();
+        let notified = Arc::<AtomicUsize>::default();
         let answers = Arc::new(Semaphore::new(1));
-        let (count, turn) = (told.clone(), answers.clone());
+        let (count, turn) = (notified.clone(), answers.clone());
         let router = Router::new().fallback(async move || {
             count.fetch_add(1, Ordering::Relaxed);
             drop(turn.acquire().await);
@@ -110,7 +110,7 @@ impl People {
         });
         Self {
             address,
-            told,
+            notified,
             answers,
             serving,
         }
@@ -120,9 +120,9 @@ impl People {
         format!("http://{}/{path}", self.address)
     }
 
-    /// How often they were told something.
-    pub(crate) fn told(&self) -> usize {
-        self.told.load(Ordering::Relaxed)
+    /// How often they were notified.
+    pub(crate) fn notified(&self) -> usize {
+        self.notified.load(Ordering::Relaxed)
     }
 
     /// From now on they listen and do not answer.

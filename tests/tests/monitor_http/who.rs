@@ -96,7 +96,10 @@ async fn x1_every_route_opens_to_its_token_and_to_no_other() {
     assert_eq!(status["enabled"], true);
     assert_eq!(status["active"], false);
     assert_eq!(status["last_seen"], Value::Null);
-    assert_eq!((scene.people.told(), scene.mail.count("message")), (0, 0));
+    assert_eq!(
+        (scene.people.notified(), scene.mail.count("message")),
+        (0, 0)
+    );
 
     for method in ["GET", "POST"] {
         for token in [&*ping, BASIC_PING, &admin, BASIC_ADMIN] {
@@ -110,7 +113,7 @@ async fn x1_every_route_opens_to_its_token_and_to_no_other() {
             }
         }
     }
-    assert!(scene.people.told() > 0 && scene.mail.count("message") > 0);
+    assert!(scene.people.notified() > 0 && scene.mail.count("message") > 0);
 }
 
 #[tokio::test]

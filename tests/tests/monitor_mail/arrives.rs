@@ -87,7 +87,7 @@ async fn reminders_and_the_all_clear_are_replies_to_the_alert() {
     ];
     let mut ids = Vec::new();
     for (notices, subject) in messages {
-        let message = told(incident, notices);
+        let message = message(incident, notices);
         deliver(&channels[0], &message, LIMIT).await.unwrap();
         let mail = server.message().await;
         assert_eq!(mail["subject"], subject);

@@ -85,6 +85,9 @@ fn silence() -> Silence {
         last_hold: Some("der Beobachter „schweigt“".to_owned()),
         dome: None,
         dome_unknown_since: None,
+        heard_again: None,
+        relapses: 0,
+        stopped: None,
         dome_open: Some(true),
         engineering_mode: Some(false),
     }
@@ -93,16 +96,16 @@ fn silence() -> Silence {
 /// A number, and what happened.
 type Raised = (u64, fn(Silence) -> Event);
 
-fn told(incident: Uuid, notices: &[Raised]) -> Message {
+fn message(incident: Uuid, notices: &[Raised]) -> Message {
     let notices = notices.iter().map(|(id, event)| Notice {
         id: NoticeId(*id),
         incident,
         raised: "2025-06-01T03:17:05Z".parse().unwrap(),
         event: event(silence()),
     });
-    Message::Notices(notices.collect())
+    notices.collect::<Vec<_>>().into()
 }
 
 fn alert() -> Message {
-    told(Uuid::new_v4(), &[(1, Event::Down)])
+    message(Uuid::new_v4(), &[(1, Event::Down)])
 }

@@ -1,4 +1,4 @@
-//! The whole monitor, as an operator starts it, and a mail server that fails: people are told by
+//! The whole monitor, as an operator starts it, and a mail server that fails: people are notified by
 //! the other channel meanwhile, beats are answered, what is wrong is said, and once the server is
 //! well both the alert and the all-clear arrive (M2).
 
@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// A try to send may take this long, in seconds: much longer than the rest of each test, unless the
 /// server is silent.
 const PATIENT: f64 = 300.0;
-/// What nobody may be told: the address as a whole, and how one logs in, also in Base64 (X1).
+/// What nobody may see: the address as a whole, and how one logs in, also in Base64 (X1).
 const SECRETS: [&str; 5] = [PASSWORD, "hunter2", "aHVudGVy", USER, JANE];
 
 /// A monitor that tells by e-mail and by a webhook.
@@ -70,11 +70,15 @@ impl Scene {
     }
 
     /// The webhook has taken exactly that; whatever is done meanwhile goes on until then.
-    async fn told(&self, expected: &[&str], meanwhile: impl AsyncFn()) {
+    async fn notified(&self, expected: &[&str], meanwhile: impl AsyncFn()) {
         eventually(SOON, async || {
             meanwhile().await;
-            let told = self.hook.told();
-            if told == expected { Ok(()) } else { Err(told) }
+            let notified = self.hook.notified();
+            if notified == expected {
+                Ok(())
+            } else {
+                Err(notified)
+            }
         })
         .await;
     }
@@ -143,7 +147,7 @@ impl Scene {
         };
         let mail = tokio::select! {
             mail = mail => mail,
-            () = beats => unreachable!("it goes on for ever"),
+            () = beats => unreachable!("it never ends"),
         };
         assert_eq!(mail["defects"], json!([]), "{mail}");
         assert_eq!(mail["tls"], true, "{mail}");
@@ -159,7 +163,7 @@ impl Scene {
         alert
     }
 
-    /// The all-clear arrives, as a reply to the alert, and then nothing more is to be told.
+    /// The all-clear arrives, as a reply to the alert, and then nothing more is due.
     async fn all_clear(&mut self, alert: &Value) {
         let all_clear = self.mail(true).await;
         assert_eq!(all_clear["subject"], "RESOLVED: LCO internet is up");
@@ -178,7 +182,7 @@ impl Scene {
         })
         .await;
         assert_eq!(self.server.count("message"), 2, "M4: each arrives once");
-        assert_eq!(self.hook.told(), ["down", "up"]);
+        assert_eq!(self.hook.notified(), ["down", "up"]);
         self.monitor.process().tells_none_of(&SECRETS);
     }
 }
@@ -193,7 +197,7 @@ async fn is_survived(
 ) {
     ill(&mut scene).await;
     scene.monitor.start().await;
-    scene.told(&["down"], async || ()).await;
+    scene.notified(&["down"], async || ()).await;
     scene.says(sentence).await;
     well(&mut scene).await;
     let alert = scene.alert().await;
@@ -201,7 +205,7 @@ async fn is_survived(
 
     ill(&mut scene).await;
     let beats = async || scene.monitor.beat().await;
-    scene.told(&["down", "up"], beats).await;
+    scene.notified(&["down", "up"], beats).await;
     eventually(SOON, async || {
         scene.monitor.beat().await;
         scene.email().await["failures"].as_u64() >= Some(1)
@@ -228,7 +232,7 @@ async fn is_well(scene: &mut Scene) {
 async fn arrives(mut scene: Scene) {
     scene.monitor.start().await;
     let alert = scene.alert().await;
-    scene.told(&["down"], async || ()).await;
+    scene.notified(&["down"], async || ()).await;
     scene.monitor.beat().await;
     scene.all_clear(&alert).await;
     assert_eq!(scene.server.count("login"), 2);
@@ -294,7 +298,7 @@ async fn x2_a_line_without_end_ends_neither_the_monitor_nor_its_memory() {
     let mut scene = starttls(PATIENT).await;
     scene.server.fault("floods").await;
     scene.monitor.start().await;
-    scene.told(&["down"], async || ()).await;
+    scene.notified(&["down"], async || ()).await;
     scene
         .says("HERE cannot be reached: its answer does not end")
         .await;
@@ -329,7 +333,7 @@ async fn m2_a_server_that_says_nothing_holds_up_neither_the_webhook_nor_a_beat()
     let mut scene = starttls(PATIENT).await;
     scene.server.fault("silent").await;
     scene.monitor.start().await;
-    scene.told(&["down"], async || ()).await;
+    scene.notified(&["down"], async || ()).await;
     // Each is answered while the one and only try is under way.
     let beats = async || {
         scene.monitor.beat().await;
@@ -337,7 +341,7 @@ async fn m2_a_server_that_says_nothing_holds_up_neither_the_webhook_nor_a_beat()
         assert_eq!(email["delivering"], true, "{email}");
         assert_eq!(email["failures"], 0, "{email}");
     };
-    scene.told(&["down", "up"], beats).await;
+    scene.notified(&["down", "up"], beats).await;
     assert_eq!(scene.proxy.connections(), 1, "one at a time");
 }
 
@@ -355,7 +359,7 @@ async fn m4_a_kill_during_the_farewell_does_not_double_the_mail() {
     scene.server.fault("no_farewell").await;
     scene.monitor.start().await;
     let alert = scene.alert().await;
-    scene.told(&["down"], async || ()).await;
+    scene.notified(&["down"], async || ()).await;
     eventually(SOON, async || {
         let pending = scene.monitor.saved()["outbox"]["pending"].take();
         let is_empty = |pending: &Value| pending.as_array().is_some_and(Vec::is_empty);

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// What each has to say at the top.
-const WORDS: [(&str, &str); 11] = [
+const WORDS: [(&str, &str); 20] = [
     ("up", "UP"),
     ("down", "DOWN"),
     ("waiting", "WAITING"),
@@ -27,9 +27,18 @@ const WORDS: [(&str, &str); 11] = [
     ("not-alerting", "NOT ALERTING"),
     ("undelivered", "DOWN"),
     ("without-report", "UP"),
-    ("engineering-mode", "UP"),
+    ("engineering-mode", "BYPASSED"),
     ("old-report", "UP"),
     ("without-state-file", "UP"),
+    ("late-beat", "LATE"),
+    ("late", "LATE"),
+    ("held", "HELD"),
+    ("not-arriving", "NOT ARRIVING"),
+    ("closing", "CLOSING"),
+    ("closed-by-watchdog", "CLOSED BY WATCHDOG"),
+    ("stand-by", "UNKNOWN"),
+    ("stopped", "STOPPED"),
+    ("earlier-actor", "HELD"),
 ];
 
 /// Stands at the moment of the samples.
@@ -77,8 +86,13 @@ impl Samples {
         }
     }
 
-    /// For the scripts: the name, word and address of each.
-    pub(crate) fn given(&self) -> Value {
+    /// For the scripts: the name, word and address of each; in parts, since each script has a limit.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Value> {
+        self.served.chunks(5).map(|part| json!(part))
+    }
+
+    /// All of them at once.
+    pub(crate) fn all(&self) -> Value {
         json!(self.served)
     }
 }

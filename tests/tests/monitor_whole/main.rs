@@ -105,12 +105,12 @@ async fn outage(
     until_page(monitor, "c0").await;
 
     cut(proxy).await;
-    eventually(SOON, async || hook.told() == ["down"]).await;
+    eventually(SOON, async || hook.notified() == ["down"]).await;
     let status = monitor.status().await;
-    let told = status["notices"][0].clone();
-    assert!(told["event"]["last_seen"].is_string(), "{told}");
-    let observed = told["event"]["observed"].as_f64().unwrap();
-    assert!(observed >= ALERT_AFTER, "not sooner: {told}");
+    let reported = status["notices"][0].clone();
+    assert!(reported["event"]["last_seen"].is_string(), "{reported}");
+    let observed = reported["event"]["observed"].as_f64().unwrap();
+    assert!(observed >= ALERT_AFTER, "not sooner: {reported}");
     assert_eq!(
         (&status["state"], &status["active"]),
         (&"down".into(), &true.into())
@@ -122,7 +122,7 @@ async fn outage(
 
     proxy.set(Flow::Pass);
     proxy.accept_again().await;
-    eventually(SOON, async || hook.told() == ["down", "up"]).await;
+    eventually(SOON, async || hook.notified() == ["down", "up"]).await;
     let status = until_status(monitor, |status| {
         status["state"] == "up" && status["active"] == false && status["outbox"] == 0
     })
@@ -131,7 +131,7 @@ async fn outage(
     said(actor, "the outside monitor is reached again").await;
     let over = &status["notices"][0];
     assert_eq!(over["event"]["kind"], "up", "{over}");
-    assert_eq!(over["incident"], told["incident"]);
+    assert_eq!(over["incident"], reported["incident"]);
     assert_eq!(hook.posts().len(), 2, "M4");
     tells_no_token(actor);
     tells_no_token(monitor.process());
@@ -157,7 +157,7 @@ async fn m1_m2_over_http_an_outage_of_the_network_is_told_and_its_end_too() {
         .env("SSL_CERT_FILE", "/nonexistent")
         .env("SSL_CERT_DIR", "/nonexistent")
         .start();
-    // As when a router dies: whoever sends learns nothing.
+    // As when a router dies: the sender learns nothing.
     let cut = async |proxy: &mut Proxy| {
         proxy.half_open();
         proxy.set(Flow::Swallow);

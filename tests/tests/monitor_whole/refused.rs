@@ -6,7 +6,7 @@ use super::*;
 /// observatory is silent.
 async fn is_told_once(actor: &mut Process, monitor: &mut Monitor, hook: &Hook, cause: &str) {
     said(actor, "the outside monitor cannot be reached").await;
-    eventually(SOON, async || hook.told() == ["down"]).await;
+    eventually(SOON, async || hook.notified() == ["down"]).await;
     let status = monitor.status().await;
     assert!(status["last_seen"].is_null(), "{status}");
     assert_eq!(status["counters"]["heartbeats"], 0, "{status}");

@@ -53,7 +53,7 @@ pub enum Fault {
     Hang,
     /// The serial task never comes back, and nobody else gets to run.
     HangUart,
-    /// The serial task waits for ever, while all others run.
+    /// The serial task waits without end, while all others run.
     StallUart,
     /// Interrupts stay off.
     InterruptsOff,

@@ -61,7 +61,7 @@ struct Source {
 #[derive(Clone, Debug)]
 pub struct Intake<const H: usize> {
     sources: Vec<Source, H>,
-    /// Whoever has no name.
+    /// A sender without a name.
     others: Limiter,
     /// So many sessions were given.
     sessions: u32,
@@ -86,7 +86,7 @@ impl<const H: usize> Intake<H> {
         }
     }
 
-    /// Says whether the one at that place, or whoever has none, may say something at `now`.
+    /// Says whether the sender at that place, or one without a place, may say something at `now`.
     pub fn may_speak(&mut self, source: Option<usize>, now: Instant) -> Result<(), Refusal> {
         let limiter = match source.map(|index| self.sources.get_mut(index)) {
             None => &mut self.others,

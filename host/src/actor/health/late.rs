@@ -63,7 +63,10 @@ pub(in crate::actor) fn holding(
     if !has_subject(hold.cause) {
         all.push(Late::holding(hold.cause, "", hold.text.clone()));
     }
+    // Where nobody can be heard, that nobody is heard is no cause of its own.
+    let deaf = matches!(hold.cause, Cause::NotAttentive | Cause::PathSlow);
     let silent = heartbeats.iter().filter(|it| it.critical && !it.current);
+    let silent = silent.filter(|it| !(deaf && it.age.is_none()));
     all.extend(silent.map(silence));
     all.extend(links.iter().filter_map(down));
     // A beat that was received too late to emit makes no heartbeat stale.
@@ -150,29 +153,28 @@ fn aside(heartbeat: &HeartbeatView) -> &'static str {
 /// A heartbeat that does not count.
 fn silence(it: &HeartbeatView) -> Late {
     let name = format!("{}{}", it.name, aside(it));
-    let (cause, text) = match (it.age, it.proven_age) {
-        (None, _) => (
+    let (cause, text) = match it.age {
+        None => (
             Cause::NeverSeen,
             format!("{name} not heard in this session"),
         ),
-        // It counts from when it was sent, at the earliest.
-        (Some(age), Some(proven)) if age < it.timeout && proven - age < it.timeout => (
-            Cause::Stale,
-            format!(
-                "{name} silent for {}, perhaps for {} (timeout {})",
-                span(age),
-                span(proven),
-                span(it.timeout)
-            ),
-        ),
-        (Some(age), _) if age < it.timeout => (
+        Some(age) if is_unconfirmed(it, age) => (
             Cause::Unconfirmed,
             format!(
                 "{name} heard {} ago, to be confirmed by its next beat",
                 span(age)
             ),
         ),
-        (Some(age), _) => (
+        Some(age) if age < it.timeout => (
+            Cause::Stale,
+            format!(
+                "{name} silent for {}, perhaps for {} (timeout {})",
+                span(age),
+                span(it.proven_age.unwrap_or(age)),
+                span(it.timeout)
+            ),
+        ),
+        Some(age) => (
             Cause::Stale,
             format!(
                 "{name} silent for {} (timeout {})",
@@ -182,6 +184,12 @@ fn silence(it: &HeartbeatView) -> Late {
         ),
     };
     Late::holding(cause, &it.name, text)
+}
+
+/// It was received in time, and may have been sent too long before (S3).
+fn is_unconfirmed(it: &HeartbeatView, age: f64) -> bool {
+    let in_time = |proven: f64| proven - age < it.timeout;
+    age < it.timeout && !it.proven_age.is_some_and(in_time)
 }
 
 fn down(link: &LinkView) -> Option<Late> {

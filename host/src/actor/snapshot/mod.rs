@@ -15,6 +15,8 @@ pub use super::enclosure::Enclosure;
 pub use super::health::{DeliveryView, HealthView};
 pub use super::outside::OutsideView;
 pub use super::session_view::SessionState;
+pub use crate::journal::Disk;
+use crate::probes::Latencies;
 
 /// The actor at one moment. All ages and margins are seconds.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Snapshot {
     pub uptime: f64,
     pub session: SessionState,
     pub session_error: Option<String>,
+    /// Why the last session ended.
+    pub session_ended: Option<&'static str>,
     /// How long what is received may have been on its way.
     pub path_age: Option<f64>,
     pub heartbeats: Vec<HeartbeatView>,
@@ -41,6 +45,8 @@ pub struct Snapshot {
     pub acknowledged_age: Option<f64>,
     pub in_flight: bool,
     pub emissions: Counts,
+    /// From the decision to emit to the enclosure's answer.
+    pub latencies: Latencies,
     /// Whether the dome heartbeat arrives at the PLC.
     pub delivery: DeliveryView,
     /// L1: the PLC's timeout minus the longest time between two acknowledged heartbeats between
@@ -51,6 +57,8 @@ pub struct Snapshot {
     /// The watchdog box, if one is configured.
     pub relay_box: Option<BoxView>,
     pub counters: Counters,
+    /// How it stands with the journal's file, if there is one.
+    pub journal: Option<Disk>,
     /// By what the actor was stopped; this is its last word.
     pub stopping: Option<String>,
 }
@@ -207,6 +215,7 @@ pub(crate) mod tests {
             uptime: 100.0,
             session: SessionState::Open,
             session_error: None,
+            session_ended: None,
             path_age: Some(0.25),
             heartbeats: vec![HeartbeatView {
                 name: "overwatcher".to_owned(),
@@ -245,11 +254,13 @@ pub(crate) mod tests {
                 acknowledged: 3,
                 ..Counts::default()
             },
+            latencies: Latencies::default(),
             smallest_margin: None,
             enclosure: Enclosure::default(),
             outside: Vec::new(),
             relay_box: None,
             counters,
+            journal: None,
             stopping: None,
         }
     }

@@ -64,6 +64,7 @@ impl Snapshot {
                 least_left: self.delivery.least_left,
             }),
             stopping: self.stopping.clone().map(|text| StoppingReport { text }),
+            beat_every: None,
         }
     }
 }
@@ -119,7 +120,9 @@ mod tests {
                     "engineering_mode": false,
                     "engineering_mode_age": 2.0,
                     "plc_acknowledges": true,
+                    "plc_acknowledges_age": 2.0,
                     "plc_heartbeat_error": false,
+                    "plc_heartbeat_error_age": 2.0,
                     "plc_acknowledged_age": 2.0,
                 },
                 "network": [{"name": "lco", "up": true}],

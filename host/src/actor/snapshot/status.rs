@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Snapshot;
+use super::{LinkView, Snapshot};
 use crate::actor::Undelivered;
 
 impl Snapshot {
@@ -85,6 +85,10 @@ impl Snapshot {
                 "last_beat": monitor.last_beat.map(time),
                 "failure": monitor.failure,
             })).collect::<Vec<_>>(),
+            "journal": self.journal.as_ref().map(|disk| json!({
+                "failure": disk.failure,
+                "unwritten": disk.unwritten,
+            })),
             "uptime": self.uptime,
         });
         match keywords {
@@ -99,21 +103,18 @@ impl Snapshot {
     }
 
     /// The user's documentation calls the second network `outside`, the deployed lvmecp reads
-    /// `internet`: both are sent. What is not probed is not known to be down.
+    /// `internet`: both are sent. What is not configured is absent: lvmecp then takes it to be up,
+    /// and would take null to be down.
     fn network(&self) -> Map<String, Value> {
-        let state = |names: &[&str]| {
-            !self
-                .links
-                .iter()
-                .any(|link| names.contains(&link.name.as_str()) && !link.up)
-        };
         let mut network = Map::new();
-        network.insert("lco".to_owned(), state(&["lco"]).into());
-        network.insert("outside".to_owned(), state(&["outside", "internet"]).into());
-        network.insert(
-            "internet".to_owned(),
-            state(&["outside", "internet"]).into(),
-        );
+        for names in [&["lco"][..], &["outside", "internet"]] {
+            let is = |link: &&LinkView| names.contains(&link.name.as_str());
+            let links: Vec<&LinkView> = self.links.iter().filter(is).collect();
+            let up = links.iter().all(|link| link.up);
+            for name in names.iter().filter(|_| !links.is_empty()) {
+                network.insert((*name).to_owned(), up.into());
+            }
+        }
         for link in &self.links {
             network
                 .entry(link.name.clone())
@@ -131,10 +132,10 @@ fn time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use embassy_time::Instant;
-    use lvmbeat_core::LinkState;
+    use lvmbeat_core::{Cause, LinkState, Outcome};
 
     use super::super::tests::snapshot;
-    use super::super::{BoxView, LinkView};
+    use super::super::{BoxView, OutsideView};
     use super::*;
     use crate::clock::Moment;
 
@@ -148,10 +149,7 @@ mod tests {
         );
         assert_eq!(keywords["last_emitted_ecp"], Value::Null);
         assert_eq!(keywords["last_emitted_outside"], Value::Null);
-        assert_eq!(
-            keywords["network"],
-            json!({"lco": true, "outside": true, "internet": true})
-        );
+        assert_eq!(keywords["network"], json!({"lco": true}));
     }
 
     #[test]
@@ -165,30 +163,116 @@ mod tests {
                 failures: 3,
             }];
             let network = snapshot.keywords()["network"].clone();
-            assert_eq!(
-                network,
-                json!({"lco": true, "outside": false, "internet": false})
-            );
+            assert_eq!(network, json!({"outside": false, "internet": false}));
         }
+    }
+
+    /// With everything that there can be.
+    fn whole() -> Snapshot {
+        let mut snapshot = snapshot();
+        snapshot.relay_box = Some(BoxView::default());
+        snapshot.outside = vec![OutsideView::default()];
+        snapshot.last_emitted_ecp = Some(Timestamp::UNIX_EPOCH);
+        snapshot.heartbeats[0].setters.also_by = Some("notebook".to_owned());
+        let at = Moment {
+            now: Instant::from_secs(99),
+            wall: Timestamp::UNIX_EPOCH,
+        };
+        let registers =
+            json!({"dome_open": true, "dome_closed": false, "hb_ack": true, "hb_error": false});
+        let said = json!({"registers": registers, "engineering_mode": true});
+        snapshot.enclosure.observe(said.as_object().unwrap(), at);
+        snapshot
     }
 
     #[test]
     fn every_status_validates_against_the_schema() {
         let validator = jsonschema::validator_for(&crate::clu::schema::lvmbeat()).unwrap();
-        let mut snapshot = snapshot();
-        let keywords = Value::Object(snapshot.keywords());
-        assert!(validator.is_valid(&keywords), "{keywords}");
-        snapshot.hold = None;
-        snapshot.relay_box = Some(BoxView::default());
-        snapshot.last_emitted_ecp = Some(Timestamp::UNIX_EPOCH);
-        snapshot.enclosure.observe(
-            &Map::new(),
-            Moment {
-                now: Instant::from_secs(99),
-                wall: Timestamp::UNIX_EPOCH,
-            },
+        let mut bare = snapshot();
+        bare.hold = None;
+        bare.links.clear();
+        let mut silent = whole();
+        silent.at = Instant::from_secs(1000);
+        for snapshot in [snapshot(), bare, whole(), silent] {
+            let keywords = Value::Object(snapshot.keywords());
+            let faults: Vec<String> = validator
+                .iter_errors(&keywords)
+                .map(|fault| format!("{}: {fault}", fault.instance_path()))
+                .collect();
+            assert_eq!(faults, Vec::<String>::new(), "{keywords:#}");
+        }
+    }
+
+    /// Another key anywhere in a status is one that the schema does not describe, but where names
+    /// are the configuration's.
+    #[test]
+    fn the_schema_describes_every_key_of_a_status_to_the_leaf() {
+        fn places(value: &Value, path: &str, found: &mut Vec<String>) {
+            match value {
+                Value::Object(inner) => {
+                    found.push(path.to_owned());
+                    for (name, value) in inner {
+                        places(value, &format!("{path}/{name}"), found);
+                    }
+                }
+                Value::Array(inner) => {
+                    for (index, value) in inner.iter().enumerate() {
+                        places(value, &format!("{path}/{index}"), found);
+                    }
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+        let schema = crate::clu::schema::lvmbeat();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let keywords = Value::Object(whole().keywords());
+        for name in keywords.as_object().unwrap().keys() {
+            assert!(schema["properties"].get(name).is_some(), "{name}");
+        }
+        let mut found = Vec::new();
+        places(&keywords, "", &mut found);
+        assert!(found.len() > 10, "{found:?}");
+        for place in found {
+            let mut more = keywords.clone();
+            let object = more.pointer_mut(&place).unwrap().as_object_mut().unwrap();
+            object.insert("undescribed".to_owned(), json!("x"));
+            let open = place.is_empty();
+            assert_eq!(validator.is_valid(&more), open, "{place}");
+        }
+    }
+
+    #[test]
+    fn the_schema_lists_every_cause_and_every_outcome() {
+        let schema = crate::clu::schema::lvmbeat();
+        let listed = |pointer: &str| {
+            let listed = schema.pointer(pointer).unwrap().as_array().unwrap();
+            let names = listed.iter().filter_map(Value::as_str);
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let properties = "/properties/hold/properties/reason/enum";
+        assert!(
+            listed(properties)
+                .iter()
+                .eq(Cause::ALL.map(Cause::as_str).iter())
         );
-        let keywords = Value::Object(snapshot.keywords());
-        assert!(validator.is_valid(&keywords), "{keywords}");
+        let properties = "/properties/ecp/properties/last_outcome/enum";
+        assert!(
+            listed(properties)
+                .iter()
+                .eq(Outcome::ALL.map(Outcome::as_str).iter())
+        );
+        let described =
+            |leaf: &Value| leaf.get("type").is_none() || leaf.get("description").is_some();
+        fn leaves<'a>(schema: &'a Value, found: &mut Vec<&'a Value>) {
+            let inner = schema.get("properties").and_then(Value::as_object);
+            for leaf in inner.into_iter().flat_map(|inner| inner.values()) {
+                found.push(leaf);
+                leaves(leaf, found);
+            }
+        }
+        let mut found = Vec::new();
+        leaves(&schema, &mut found);
+        leaves(&schema["definitions"]["heartbeat"], &mut found);
+        assert!(found.len() > 60 && found.into_iter().all(described));
     }
 }

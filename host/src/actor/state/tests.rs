@@ -108,7 +108,7 @@ fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
     );
     assert_eq!(held(&watched.beat("c0")), Some(Cause::Retry));
     for reason in ["in_flight", "retry"] {
-        let name = format!("lvmbeat_holds_total{{reason=\"{reason}\"}}");
+        let name = format!("lvmbeat_paced_total{{reason=\"{reason}\"}}");
         assert!((watched.metric(&name) - 1.0).abs() < f64::EPSILON);
     }
     // That is the pace, and no fault: it is logged once each, for those who ask for more.
@@ -137,7 +137,7 @@ fn the_cut_off_after_a_success_is_named() {
         "the last heartbeat was emitted a moment ago; the next one in 0.6 s"
     );
     assert_eq!(held(&watched.beat("c0")), Some(Cause::CutOff));
-    let holds = watched.metric("lvmbeat_holds_total{reason=\"cut_off\"}");
+    let holds = watched.metric("lvmbeat_paced_total{reason=\"cut_off\"}");
     assert!((holds - 1.0).abs() < f64::EPSILON);
     assert_eq!(watched.logged(), []);
     watched.pass(SECOND);

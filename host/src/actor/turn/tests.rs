@@ -119,6 +119,29 @@ impl Stage {
     }
 }
 
+#[tokio::test]
+async fn s6_history_is_answered_a_few_times_a_second_and_as_the_schema_says() {
+    let mut stage = Stage::start(1).await;
+    stage.actor.shown(stage.after(0));
+    stage.takes(1, "history");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Done);
+    let entries = reply.body["history"]["entries"].as_array().unwrap();
+    assert_eq!(entries[0]["event"], "started");
+    let schema = jsonschema::validator_for(&schema::lvmbeat()).unwrap();
+    assert!(schema.is_valid(&serde_json::Value::Object(reply.body.clone())));
+    stage.takes(200, "history --last");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Failed, "{reply:?}");
+    stage.takes(201, "history --last");
+    let reply = stage.reply().await;
+    assert_eq!(reply.code, Code::Done, "{reply:?}");
+    let body = serde_json::Value::Object(reply.body);
+    assert!(body["closing"].is_null() && schema.is_valid(&body));
+    stage.takes(500, "history --since tomorrow");
+    assert_eq!(stage.reply().await.code, Code::Failed);
+}
+
 /// The tick that would notice the lapse comes later than the `set` that waited.
 #[tokio::test(start_paused = true)]
 async fn s3_a_set_that_waited_through_a_lapse_does_not_count_whoever_notices_it() {
@@ -143,6 +166,18 @@ async fn s3_a_set_that_waited_through_a_lapse_does_not_count_whoever_notices_it(
     assert!(stage.is_idle());
     let step = stage.actor.connection.next().await;
     assert!(matches!(step, Step::Opened { .. }), "it opens another");
+}
+
+/// The broker has given it up meanwhile, and that is heard before any tick.
+#[tokio::test(start_paused = true)]
+async fn s3_a_session_that_ended_during_a_lapse_is_said_to_have_ended_by_it() {
+    let mut stage = Stage::start(1).await;
+    stage.actor.step(Step::Ended("gone"), stage.after(2000));
+    let shown = stage.actor.state.snapshot(stage.opened);
+    assert_eq!(shown.counters.lapses, 1);
+    let cause = shown.session_ended.unwrap();
+    assert!(cause.contains("not listening"), "{cause}");
+    assert!(stage.actor.session.is_none());
 }
 
 /// Each step of a batch has its own time: the first `set` is in time, the second is not.

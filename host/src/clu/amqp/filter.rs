@@ -1,6 +1,6 @@
 //! What lapin must not be given to read.
 //!
-//! A message's properties come from whoever sent it, and the broker passes them on as they are.
+//! A message's properties come from its sender, and the broker passes them on as they are.
 //! lapin 4.12 ends the connection when a short string or a header's name in them is not UTF-8, and
 //! overflows the stack of its thread, which ends the program, when tables or arrays in them are
 //! nested a few thousand deep: one message from anybody who may publish. Neither must stop anything

@@ -18,8 +18,6 @@ use crate::clu::bus::{BusError, CommandQueue, EXCHANGE, SessionSpec, Shown};
 /// dropped (L1): what is delivered has not waited for long, and the broker's memory has an end.
 const QUEUE: i64 = 4096;
 const QUEUE_BYTES: i64 = 64 << 20;
-/// Replies on their way to this process: they may be long.
-pub(super) const REPLIES_PREFETCH: u16 = 32;
 
 /// Declares and consumes the queues of one session. All of it is sent before the first answer
 /// comes; one failure on a channel makes all that follows fail with the same error.
@@ -60,8 +58,7 @@ impl Queues<'_> {
         let bindings = self.spec.reply_bindings();
         // Where the broker is far, one would be one in each round trip. Commands wait where they
         // can expire (S3), but for as many as the session says.
-        let prefetch = self.spec.prefetch.min(REPLIES_PREFETCH);
-        let prefetch = prefetch.max(under_way(self.round_trip));
+        let prefetch = self.spec.prefetch.max(under_way(self.round_trip));
         self.consume(REPLIES, &bindings, bounded(), prefetch)
     }
 

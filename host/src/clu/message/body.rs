@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Keywords, MAX_DEPTH, MalformedCause};
+use super::{JsonError, Keywords, MAX_DEPTH, MalformedCause};
 
 /// The body that says that.
 pub(super) fn bytes(keywords: &Keywords) -> Vec<u8> {
@@ -34,7 +34,7 @@ pub(super) fn object(body: &[u8], max_bytes: usize) -> Result<Keywords, Malforme
             found: kind(&other),
         }),
         Err(error) => Err(MalformedCause::NotJson {
-            cause: error.to_string(),
+            cause: JsonError::from(error),
         }),
     }
 }

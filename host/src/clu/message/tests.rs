@@ -349,7 +349,7 @@ fn what_is_no_command_says_why() {
             .take(60)
             .collect::<String>();
         assert!(said.contains(expected), "{shown}: {said}");
-        // Answered to whoever waits for it.
+        // Answered to the one that waits for it.
         let replies = malformed.replies("lvmbeat", WALL);
         let codes: Vec<_> = replies
             .iter()
@@ -409,10 +409,31 @@ fn a_task_is_answered_by_a_broadcast_as_in_python() {
 
 #[test]
 fn what_may_be_a_set_is_told_from_its_bytes() {
-    assert!(may_be_set(br#"{"command_string": "set overwatcher"}"#));
-    assert!(!may_be_set(br#"{"command_string": "status"}"#));
-    assert!(!may_be_set(b"\xff\"set x\""));
-    assert!(!may_be_set(&[b"\"set x\"", &[b' '; 600][..]].concat()));
+    for (body, arguments) in [
+        (r#"{"command_string": "set overwatcher"}"#, "overwatcher"),
+        (
+            "\n{ \"command_string\":\t\"set a --seen 1.b\" } ",
+            "a --seen 1.b",
+        ),
+    ] {
+        assert_eq!(set_by(body.as_bytes()), Some(arguments));
+    }
+    // L1: nor is any that only looks like one.
+    for body in [
+        r#"{"command_string": "status"}"#,
+        r#"{"x": "set a", "command_string": "status"}"#,
+        r#"{"command_string": "set a", "command_string": "status"}"#,
+        r#"{"command_string": "set a\u0020b"}"#,
+        r#"{"command_string": "set a"#,
+        r#"["command_string": "set a"]"#,
+        "{\u{a0}\"command_string\": \"set a\"}",
+        "",
+    ] {
+        assert!(!may_be_set(body.as_bytes()), "{body}");
+    }
+    assert!(!may_be_set(b"\xff{\"command_string\": \"set a\"}"));
+    let long = format!("{{\"command_string\": \"set a\"{}}}", " ".repeat(600));
+    assert!(!may_be_set(long.as_bytes()));
 }
 
 #[test]

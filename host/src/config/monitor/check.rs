@@ -12,15 +12,19 @@ use lvmbeat_core::alarm;
 use reqwest::Url;
 
 use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
-use super::{Email, EmailTls, Monitor, Slack, Webhook, Wording};
+use super::{Email, EmailTls, Format, Monitor, Schedule, Slack, Webhook, Wording, quiet};
 use crate::config::at::At;
 use crate::config::faults::Faults;
 use crate::config::given::{Given, Reader};
 use crate::config::raw::RawOutside;
 use crate::config::{ConfigError, Secret, SecretUrl, health};
 
+/// The actor's default.
+const BEAT_EVERY: Duration = Duration::from_secs(15);
 /// Of the monitor, unless it is lower because the alarm comes sooner.
 const ATTENTION: Duration = Duration::from_secs(5);
+/// The all-clear, likewise: long enough for a link that comes and goes.
+const CLEAR_AFTER: Duration = Duration::from_secs(120);
 
 pub(super) fn check(
     read: Reader<'_>,
@@ -39,12 +43,10 @@ pub(super) fn check(
     let listen = read
         .text("LVMBEAT_LISTEN", "monitor.listen", raw.listen)
         .and_then(|given| given.map_or(Ok(health::MONITOR), |given| given.socket()));
-    let time_zone = read
-        .text("LVMBEAT_TIME_ZONE", "monitor.time_zone", raw.time_zone)
-        .and_then(|given| {
-            let default = || read.key("monitor.time_zone", "America/Santiago");
-            time_zone(&given.unwrap_or_else(default))
-        });
+    let time_zone = faults
+        .note(zone(read, raw.time_zone))
+        .unwrap_or(TimeZone::UTC);
+    let quiet = quiet::read(read, raw.quiet.unwrap_or_default(), &time_zone);
     let token = |name, key, file: Option<PathBuf>| {
         let given = read.secret(Some(name), key, None, file.as_deref())?;
         given.map(Given::token).transpose()
@@ -75,6 +77,7 @@ pub(super) fn check(
             outside.check_heartbeat_every,
             120.0,
         )),
+        beat_every: beat_every(outside),
         attention: faults.keep(at.seconds(
             "monitor.attention",
             raw.attention,
@@ -85,6 +88,11 @@ pub(super) fn check(
             "monitor.remind_every",
             raw.remind_every,
         )),
+        clear_after: faults.keep(clear_after(at, raw.clear_after, alert_after)),
+        held_after: faults.keep(held_after(at, raw.held_after, raw.held_alerts)),
+        quiet: faults.keep(quiet),
+        test_at: faults.keep(schedule(at, "monitor.test_at", raw.test_at)),
+        summary_at: faults.keep(schedule(at, "monitor.summary_at", raw.summary_at)),
         ping_token: faults.keep(token(
             "LVMBEAT_PING_TOKEN",
             "monitor.ping_token",
@@ -119,13 +127,43 @@ pub(super) fn check(
             page: faults
                 .keep(page_url)
                 .and_then(|given| faults.note(page(&given))),
-            time_zone: faults.note(time_zone).unwrap_or(TimeZone::UTC),
+            time_zone,
         },
     };
     // What follows from several values is worked out of right ones only.
     let monitor = faults.or(monitor)?;
     monitor.alarm().map_err(|error| impossible(at, error))?;
     Ok(monitor)
+}
+
+/// Where times of the day are, unless they say otherwise.
+fn zone(read: Reader<'_>, given: Option<String>) -> Result<TimeZone, ConfigError> {
+    let given = read.text("LVMBEAT_TIME_ZONE", "monitor.time_zone", given)?;
+    let default = || read.key("monitor.time_zone", "America/Santiago");
+    time_zone(&given.unwrap_or_else(default))
+}
+
+/// `None`: people are not alerted of it.
+fn held_after(
+    at: At<'_>,
+    after: Option<f64>,
+    alerts: Option<bool>,
+) -> Result<Option<Duration>, ConfigError> {
+    let after = at.seconds("monitor.held_after", after, 20.0)?;
+    Ok(Some(after).filter(|_| alerts.unwrap_or(true)))
+}
+
+/// Zero is possible. By default not longer than it takes to alarm.
+fn clear_after(
+    at: At<'_>,
+    given: Option<f64>,
+    alert_after: Duration,
+) -> Result<Duration, ConfigError> {
+    if given == Some(0.0) {
+        return Ok(Duration::ZERO);
+    }
+    let default = CLEAR_AFTER.min(alert_after).as_secs_f64();
+    at.seconds("monitor.clear_after", given, default)
 }
 
 /// The core's word on the alarm, as the file's keys are called.
@@ -140,6 +178,26 @@ fn impossible(at: At<'_>, error: alarm::ConfigError) -> ConfigError {
         alarm::ConfigError::ZeroReminder => ("monitor.remind_every", "raise it, or leave it out"),
     };
     at.error(key, error.to_string(), remedy)
+}
+
+fn schedule(at: At<'_>, key: &str, given: Option<String>) -> Result<Option<Schedule>, ConfigError> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let schedule = Schedule::parse(&given).ok_or_else(|| {
+        let remedy =
+            "give a time in quotes, with a day if it is once a week: \"09:00\", \"mon 12:00\"";
+        at.error(key, format!("{given:?} is not a time"), remedy)
+    });
+    schedule.map(Some)
+}
+
+/// How long a channel waits before it is notified; none by default.
+fn wait(at: At<'_>, key: &str, after: Option<f64>) -> Result<Duration, ConfigError> {
+    match after {
+        None | Some(0.0) => Ok(Duration::ZERO),
+        after => at.seconds(key, after, 0.0),
+    }
 }
 
 /// `None` if nothing of it is given. What is given in part would be found out only when an alert is
@@ -209,6 +267,7 @@ fn email(read: Reader<'_>, raw: RawEmail) -> Result<Option<Email>, ConfigError> 
         }
     };
     Ok(Some(Email {
+        after: wait(read.at, "monitor.email.after", raw.after)?,
         recipients,
         from: from.mailbox()?,
         reply_to: reply_to.map(|given| given.mailbox()).transpose()?,
@@ -270,7 +329,9 @@ fn slack(read: Reader<'_>, raw: RawSlack) -> Result<Option<Slack>, ConfigError> 
         api.push('/');
     }
     let api = read.key("monitor.slack.api", api).http()?;
+    let after = wait(read.at, "monitor.slack.after", raw.after)?;
     Ok(token.map(Given::token).transpose()?.map(|token| Slack {
+        after,
         token,
         channel: channel.text,
         mention: raw.mention.unwrap_or_else(|| "<!here>".to_owned()),
@@ -280,8 +341,10 @@ fn slack(read: Reader<'_>, raw: RawSlack) -> Result<Option<Slack>, ConfigError> 
 
 /// Those of the file, or the one of the environment instead.
 fn webhooks(read: Reader<'_>, raw: Vec<RawWebhook>) -> Result<Vec<Webhook>, ConfigError> {
-    let webhook = |name: String, url: &Given<'_>, token: Option<Given<'_>>| {
+    let webhook = |name: String, url: &Given<'_>, token: Option<Given<'_>>, after, format| {
         Ok::<_, ConfigError>(Webhook {
+            after,
+            format,
             name,
             url: SecretUrl::with_secret_path(url.http()?),
             token: token.map(Given::token).transpose()?,
@@ -289,7 +352,13 @@ fn webhooks(read: Reader<'_>, raw: Vec<RawWebhook>) -> Result<Vec<Webhook>, Conf
     };
     if let Some(url) = read.text("LVMBEAT_WEBHOOK_URL", "", None)? {
         let token = read.text("LVMBEAT_WEBHOOK_TOKEN", "", None)?;
-        return Ok(vec![webhook("webhook".to_owned(), &url, token)?]);
+        return Ok(vec![webhook(
+            "webhook".to_owned(),
+            &url,
+            token,
+            Duration::ZERO,
+            Format::Json,
+        )?]);
     }
     let mut names = HashSet::new();
     let mut webhooks = Vec::new();
@@ -306,9 +375,30 @@ fn webhooks(read: Reader<'_>, raw: Vec<RawWebhook>) -> Result<Vec<Webhook>, Conf
                 read.at.error(&key("url"), "is missing", remedy)
             })?;
         let token = read.secret(None, &key("token"), None, raw.token_file.as_deref())?;
-        webhooks.push(webhook(name.text, &url, token)?);
+        let after = wait(read.at, &key("after"), raw.after)?;
+        let format = format(read, &key("format"), raw.format)?;
+        if matches!(format, Format::PagerDuty | Format::Opsgenie) && token.is_none() {
+            let problem = format!("is missing, which {} needs", format.as_str());
+            let remedy = "name the file that holds its key";
+            return Err(read.at.error(&key("token_file"), problem, remedy));
+        }
+        webhooks.push(webhook(name.text, &url, token, after, format)?);
     }
     Ok(webhooks)
+}
+
+fn format(read: Reader<'_>, key: &str, given: Option<String>) -> Result<Format, ConfigError> {
+    let Some(given) = given else {
+        return Ok(Format::Json);
+    };
+    let found = Format::ALL
+        .into_iter()
+        .find(|format| format.as_str() == given);
+    found.ok_or_else(|| {
+        let names = Format::ALL.map(Format::as_str).join(", ");
+        let problem = format!("{given:?} is not a format");
+        read.at.error(key, problem, format!("give one of {names}"))
+    })
 }
 
 /// The page's address goes into every notification.
@@ -324,7 +414,15 @@ fn page(given: &Given<'_>) -> Result<Url, ConfigError> {
     }
 }
 
-fn time_zone(given: &Given<'_>) -> Result<TimeZone, ConfigError> {
+/// The actor's key, for showing only: a slip in it is for the actor to refuse.
+fn beat_every(outside: &RawOutside) -> Duration {
+    let given = outside
+        .interval
+        .and_then(|given| Duration::try_from_secs_f64(given).ok());
+    given.filter(|given| !given.is_zero()).unwrap_or(BEAT_EVERY)
+}
+
+pub(super) fn time_zone(given: &Given<'_>) -> Result<TimeZone, ConfigError> {
     TimeZone::get(&given.text).map_err(|_| {
         given.error(
             "is not a known time zone",

@@ -2,17 +2,24 @@
 
 use std::fmt::Write as _;
 
-use super::raw::{RawEmail, RawMonitor, RawSlack, RawWebhook};
+use super::raw::{RawEmail, RawMonitor, RawQuiet, RawSlack, RawWebhook};
 use super::{Email, EmailTls, Monitor};
 
 /// The keys as they would be written. What is secret is left out: only a file may hold it, and it
 /// may not come from one.
 pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
     let webhook = |webhook: &super::Webhook| RawWebhook {
+        format: Some(webhook.format.as_str().to_owned()),
+        after: Some(webhook.after.as_secs_f64()),
         name: webhook.name.clone(),
         url: Some(webhook.url.to_string()),
         url_file: None,
         token_file: None,
+    };
+    let quiet = |quiet: &super::Quiet| RawQuiet {
+        from: quiet.from.strftime("%H:%M:%S").to_string(),
+        to: quiet.to.strftime("%H:%M:%S").to_string(),
+        zone: quiet.zone.iana_name().map(str::to_owned),
     };
     let networks = monitor.trusted_proxies.iter().map(ToString::to_string);
     let wording = &monitor.wording;
@@ -23,9 +30,16 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
         debug: Some(monitor.debug),
         attention: Some(monitor.attention.as_secs_f64()),
         remind_every: monitor.remind_every.map(|every| every.as_secs_f64()),
+        clear_after: Some(monitor.clear_after.as_secs_f64()),
+        held_alerts: Some(monitor.held_after.is_some()),
+        held_after: monitor.held_after.map(|after| after.as_secs_f64()),
+        test_at: monitor.test_at.map(|at| at.to_string()),
+        summary_at: monitor.summary_at.map(|at| at.to_string()),
+        quiet: Some(monitor.quiet.iter().map(quiet).collect()),
         delivery_timeout: Some(monitor.delivery_timeout.as_secs_f64()),
         trusted_proxies: Some(networks.collect()),
         email: monitor.email.as_ref().map(|email| RawEmail {
+            after: Some(email.after.as_secs_f64()),
             recipients: Some(email.recipients.iter().map(ToString::to_string).collect()),
             from: Some(email.from.to_string()),
             reply_to: email.reply_to.as_ref().map(ToString::to_string),
@@ -38,6 +52,7 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
             helo: email.helo.clone(),
         }),
         slack: monitor.slack.as_ref().map(|slack| RawSlack {
+            after: Some(slack.after.as_secs_f64()),
             token_file: None,
             channel: Some(slack.channel.clone()),
             mention: Some(slack.mention.clone()),
@@ -57,21 +72,31 @@ pub(in crate::config) fn raw(monitor: &Monitor) -> RawMonitor {
 pub(super) fn report(monitor: &Monitor) -> String {
     let mut report = String::new();
     let alert = monitor.alert_after.as_secs_f64();
-    let check = monitor.check_every.as_secs_f64();
     // Writing to a String cannot fail.
     let _ = if monitor.alerts {
         writeln!(
             report,
             "M1  The monitor alerts within {} s of the last beat that it received\n    \
-             = {alert} s of silence (send_email_after) + {check} s until the next check (check_heartbeat_every);\n    \
+             = {alert} s of silence (send_email_after) + 1 s;\n    \
              time in which it was not listening does not count.",
-            alert + check
+            alert + 1.0
         )
     } else {
         writeln!(
             report,
             "M1  The monitor raises no alarms on its own (LVMBEAT_START_MONITOR or monitor.alerts is off)."
         )
+    };
+    let _ = match monitor.held_after.filter(|_| monitor.alerts) {
+        Some(after) => writeln!(
+            report,
+            "    It also alerts when the dome heartbeat was withheld for {} s and the dome is not known to be closed.",
+            after.as_secs_f64()
+        ),
+        None => writeln!(
+            report,
+            "    Nobody is alerted when the dome heartbeat is withheld (monitor.held_alerts, monitor.alerts)."
+        ),
     };
     let tokens = match (&monitor.ping_token, &monitor.admin_token) {
         (Some(_), Some(_)) => "needed to beat, to change and to send",

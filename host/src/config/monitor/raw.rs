@@ -15,6 +15,12 @@ pub(in crate::config) struct RawMonitor {
     pub debug: Option<bool>,
     pub attention: Option<f64>,
     pub remind_every: Option<f64>,
+    pub clear_after: Option<f64>,
+    pub held_alerts: Option<bool>,
+    pub held_after: Option<f64>,
+    pub quiet: Option<Vec<RawQuiet>>,
+    pub test_at: Option<String>,
+    pub summary_at: Option<String>,
     pub delivery_timeout: Option<f64>,
     pub ping_token_file: Option<PathBuf>,
     pub admin_token_file: Option<PathBuf>,
@@ -33,7 +39,16 @@ pub(in crate::config) struct RawMonitor {
 
 #[derive(Deserialize, Serialize, Default)]
 #[serde(default)]
+pub(in crate::config) struct RawQuiet {
+    pub from: String,
+    pub to: String,
+    pub zone: Option<String>,
+}
+
+#[derive(Deserialize, Serialize, Default)]
+#[serde(default)]
 pub(in crate::config) struct RawEmail {
+    pub after: Option<f64>,
     pub recipients: Option<Vec<String>>,
     pub from: Option<String>,
     pub reply_to: Option<String>,
@@ -48,6 +63,7 @@ pub(in crate::config) struct RawEmail {
 #[derive(Deserialize, Serialize, Default)]
 #[serde(default)]
 pub(in crate::config) struct RawSlack {
+    pub after: Option<f64>,
     pub token_file: Option<PathBuf>,
     pub channel: Option<String>,
     pub mention: Option<String>,
@@ -57,6 +73,8 @@ pub(in crate::config) struct RawSlack {
 #[derive(Deserialize, Serialize, Default)]
 #[serde(default)]
 pub(in crate::config) struct RawWebhook {
+    pub format: Option<String>,
+    pub after: Option<f64>,
     pub name: String,
     pub url: Option<String>,
     pub url_file: Option<PathBuf>,

@@ -44,7 +44,7 @@ fn effective(monitor: &Monitor) -> String {
 }
 
 #[test]
-fn without_anything_it_listens_locally_alerts_after_five_minutes_and_tells_nobody() {
+fn without_anything_it_listens_locally_alerts_after_five_minutes_and_notifies_nobody() {
     for text in ["", BUILT_IN] {
         let monitor = parse(text).unwrap();
         assert_eq!(monitor.listen.to_string(), "127.0.0.1:8080");
@@ -162,7 +162,7 @@ monitor:
     let again = parse(&effective(&monitor)).unwrap();
     assert_eq!(
         effective(&again).lines().count(),
-        effective(&monitor).lines().count() - 4,
+        effective(&monitor).lines().count() - 5,
         "slack, which has no token there"
     );
 }
@@ -463,4 +463,77 @@ fn neither_program_is_kept_from_starting_by_the_others_part() {
     let actors = "actor: {password_file: /does/not/exist}\nheartbeats: []";
     assert!(Config::parse("", actors, &|_| None).is_err());
     assert!(parse(actors).is_ok());
+}
+
+#[test]
+fn people_are_told_of_a_withheld_heartbeat_unless_that_is_switched_off() {
+    let after = |text| parse(text).unwrap().held_after;
+    assert_eq!(after(""), Some(Duration::from_secs(20)));
+    let fifteen = after("monitor: {held_after: 15}");
+    assert_eq!(fifteen, Some(Duration::from_secs(15)));
+    assert_eq!(after("monitor: {held_alerts: false}"), None);
+    let off = parse("monitor: {held_alerts: false}").unwrap();
+    assert!(effective(&off).contains("held_alerts: false"));
+    assert_refused(
+        parse("monitor: {held_after: 0}"),
+        "lvmbeat.yaml: monitor.held_after",
+        "seconds",
+    );
+}
+
+#[test]
+fn the_all_clear_waits_no_longer_than_the_alarm_unless_that_is_said() {
+    let after = |text| parse(text).unwrap().clear_after;
+    assert_eq!(after(""), Duration::from_secs(120));
+    let short = "outside_monitor: {send_email_after: 30}";
+    assert_eq!(after(short), Duration::from_secs(30));
+    assert_eq!(after("monitor: {clear_after: 0}"), Duration::ZERO);
+    assert_eq!(
+        after("monitor: {clear_after: 600}"),
+        Duration::from_secs(600)
+    );
+}
+
+#[test]
+fn a_webhook_has_a_format_that_is_known_and_the_token_that_it_needs() {
+    let text = |rest: &str| {
+        format!("monitor: {{webhooks: [{{name: a, url: 'https://a.example/', {rest}}}]}}")
+    };
+    let format = parse(&text("format: discord")).unwrap().webhooks[0].format;
+    assert_eq!(format, Format::Discord);
+    assert_refused(
+        parse(&text("format: pager")),
+        "lvmbeat.yaml: monitor.webhooks[0].format",
+        "pagerduty",
+    );
+    assert_refused(
+        parse(&text("format: pagerduty")),
+        "lvmbeat.yaml: monitor.webhooks[0].token_file",
+        "key",
+    );
+}
+
+#[test]
+fn a_quiet_time_needs_two_different_times_and_a_zone_that_exists() {
+    let quiet = |rest: &str| parse(&format!("monitor: {{quiet: [{{{rest}}}]}}"));
+    let right = quiet("from: '08:00', to: '16:00'").unwrap();
+    assert_eq!(right.quiet.len(), 1);
+    assert!(
+        effective(&right).contains("from: 08:00:00"),
+        "{}",
+        effective(&right)
+    );
+    for (wrong, place, remedy) in [
+        ("from: '25:00', to: '16:00'", "from", "08:00"),
+        ("from: '08:00'", "to", "08:00"),
+        ("from: '08:00', to: '08:00'", "to", "two times"),
+        (
+            "from: '08:00', to: '09:00', zone: Moon",
+            "zone",
+            "America/Santiago",
+        ),
+    ] {
+        let place = format!("lvmbeat.yaml: monitor.quiet[0].{place}");
+        assert_refused(quiet(wrong), &place, remedy);
+    }
 }

@@ -1,14 +1,14 @@
 //! `/healthz`, `/readyz` and `/metrics`: for those who watch the watcher.
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::Problem;
 use super::{Web, metrics};
-use crate::probes::{CONTENT_TYPE, HUNG_AFTER};
+use crate::probes::{Form, HUNG_AFTER};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
@@ -56,18 +56,28 @@ async fn readyz(web: State<Web>) -> (StatusCode, &'static str) {
     healthz(web).await
 }
 
-/// Metrics in OpenMetrics text
+/// Metrics for Prometheus
+///
+/// In its text format, or as OpenMetrics if `Accept` asks for that.
 #[utoipa::path(
     get,
     path = "/metrics",
-    responses((status = 200, description = "All of them", body = String, content_type = "application/openmetrics-text"))
+    responses((status = 200, description = "All of them", content(
+        (String = "text/plain"),
+        (String = "application/openmetrics-text"),
+    )))
 )]
-async fn metrics_text(State(web): State<Web>) -> Result<impl IntoResponse, Problem> {
-    let text = metrics::encode(&web.handle.view()).map_err(|_| {
+async fn metrics_text(
+    State(web): State<Web>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let accept = headers.get(header::ACCEPT);
+    let form = Form::of(accept.and_then(|accept| accept.to_str().ok()));
+    let text = metrics::encode(&web.handle.view(), form).map_err(|_| {
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "The metrics cannot be written; this is a defect of lvmbeat.",
         )
     })?;
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+    Ok(([(header::CONTENT_TYPE, form.content_type())], text))
 }

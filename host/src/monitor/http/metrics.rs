@@ -7,10 +7,10 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::status::{age, kind};
+use super::status::kind;
 use crate::clock;
 use crate::monitor::view::View;
-use crate::probes::Metrics;
+use crate::probes::{Form, Metrics};
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct InState {
@@ -24,14 +24,14 @@ struct ByChannel {
 }
 
 /// All metrics of that moment. What is not known is left out.
-pub(super) fn encode(view: &View) -> Result<String, fmt::Error> {
+pub(super) fn encode(view: &View, form: Form) -> Result<String, fmt::Error> {
     let mut metrics = Metrics::new("lvmbeat_monitor");
     alarm(&mut metrics, view);
-    ages(&mut metrics, view);
+    times(&mut metrics, view);
     channels(&mut metrics, view);
     own_beat(&mut metrics, view);
     counters(&mut metrics, view);
-    metrics.encode()
+    metrics.encode(form)
 }
 
 fn alarm(metrics: &mut Metrics, view: &View) {
@@ -63,7 +63,7 @@ fn alarm(metrics: &mut Metrics, view: &View) {
     );
 }
 
-fn ages(metrics: &mut Metrics, view: &View) {
+fn times(metrics: &mut Metrics, view: &View) {
     metrics.seconds(
         "observed_silence_seconds",
         "Silence observed since the last heartbeat",
@@ -74,20 +74,15 @@ fn ages(metrics: &mut Metrics, view: &View) {
         "The observed silence that is an alarm",
         view.alert_after.as_secs_f64(),
     );
-    metrics.seconds(
-        "uptime_seconds",
-        "Time since the start, by the wall clock",
-        age(view, view.started),
+    metrics.timestamp(
+        "heartbeat_timestamp_seconds",
+        "When the last heartbeat was received",
+        view.last_seen,
     );
-    metrics.seconds(
-        "heartbeat_age_seconds",
-        "Time since the last heartbeat, by the wall clock",
-        view.last_seen.map(|at| age(view, at)),
-    );
-    metrics.seconds(
-        "report_age_seconds",
-        "Time since the last report of the actor, by the wall clock",
-        view.report.as_ref().map(|(_, at)| age(view, *at)),
+    metrics.timestamp(
+        "report_timestamp_seconds",
+        "When the actor last reported",
+        view.report.as_ref().map(|(_, at)| *at),
     );
 }
 
@@ -126,10 +121,10 @@ fn own_beat(metrics: &mut Metrics, view: &View) {
         "Beats in a row that the other dead-man's service did not accept",
         i64::from(own.failures),
     );
-    metrics.seconds(
-        "own_beat_age_seconds",
-        "Time since the other dead-man's service last accepted a beat, by the wall clock",
-        own.last_taken.map(|taken| age(view, taken)),
+    metrics.timestamp(
+        "own_beat_timestamp_seconds",
+        "When the other dead-man's service last accepted a beat",
+        own.last_taken,
     );
 }
 

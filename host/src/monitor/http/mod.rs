@@ -5,6 +5,7 @@
 //! the OpenAPI document follow. What changes something can be asked for by GET, because deployed
 //! callers do.
 
+mod acknowledge;
 mod answer;
 mod beat;
 mod docs;
@@ -66,17 +67,20 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
     let reading = status::routes()
         .merge(health::routes())
         .merge(docs::routes());
-    let changing = switch::routes().merge(trial::routes());
+    let changing = switch::routes()
+        .merge(acknowledge::routes())
+        .merge(trial::routes());
     let (router, document) = OpenApiRouter::with_openapi(openapi::frame())
         .merge(room(reading, Need::Nothing, &doors))
         .merge(room(beat::routes(), Need::Ping, &doors))
         .merge(room(changing, Need::Admin, &doors))
-        .with_state(web)
+        .with_state(web.clone())
         .split_for_parts();
     let prefix = mount::prefix(config);
     let all = docs::Rendered::of(&document, prefix)
         .give_to(router)
         .merge(page)
+        .merge(acknowledge::links().with_state(web))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(input::BODY_LIMIT))

@@ -8,12 +8,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::{VERSION, Web, whole};
 use crate::clock::seconds;
 use crate::monitor::notice::{Notice, NoticeId};
 use crate::monitor::notify::Kind;
-use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
+use crate::monitor::view::{
+    ChannelView, Counters, IncidentView, NoticeView, OwnBeat, StoreView, View,
+};
 use crate::report::Report;
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
@@ -54,6 +57,13 @@ struct Status {
     last_seen: Option<Timestamp>,
     /// What is known of the observatory.
     state: Known,
+    /// When it was heard again, if an alarm is on and the all-clear waits until it has been heard
+    /// for long enough.
+    heard_again: Option<Timestamp>,
+    /// What people were alerted of and is not over, oldest first.
+    incidents: Vec<Incident>,
+    /// Nobody is alerted until then: it is a quiet time of the day.
+    quiet_until: Option<Timestamp>,
     /// Since when that is so, as far as known.
     since: Option<Timestamp>,
     /// Silence that was observed since the last heartbeat. It may have lasted longer: only what
@@ -106,6 +116,17 @@ struct LastReport {
     age: f64,
     /// The report itself.
     report: Report,
+}
+
+/// What people were alerted of and is not over.
+#[derive(Serialize, ToSchema)]
+struct Incident {
+    /// Its id, as in its notices.
+    id: Uuid,
+    /// When people were alerted.
+    begun: Timestamp,
+    /// When somebody acknowledged it, if so: nobody is reminded of it any more.
+    acknowledged: Option<Timestamp>,
 }
 
 /// The channels by which people are notified.
@@ -184,13 +205,16 @@ impl Status {
     fn of(view: &View) -> Self {
         Self {
             enabled: view.alarm.mode.is_enabled(),
-            active: is_down(&view.alarm),
+            active: view.is_active(),
             last_seen: view.last_seen.map(whole),
             state: match view.alarm.state {
                 alarm::State::Waiting => Known::Waiting,
                 alarm::State::Up => Known::Up,
                 alarm::State::Down => Known::Down,
             },
+            heard_again: view.clearing.map(whole),
+            incidents: view.incidents.iter().map(Incident::of).collect(),
+            quiet_until: view.quiet_until.map(whole),
             since: view.since.map(whole),
             observed_silence: seconds(view.alarm.silence),
             alert_after: view.alert_after.as_secs_f64(),
@@ -217,11 +241,6 @@ impl Status {
     }
 }
 
-/// Whether the last notification was that the observatory is down.
-pub(super) fn is_down(alarm: &alarm::Status) -> bool {
-    alarm.state == alarm::State::Down
-}
-
 /// How long ago that was, in seconds. Never negative, though the wall clock may have been stepped.
 pub(super) fn age(view: &View, at: Timestamp) -> f64 {
     view.wall.duration_since(at).as_secs_f64().max(0.0)
@@ -233,6 +252,16 @@ pub(super) const fn kind(kind: Kind) -> &'static str {
         Kind::Email => "email",
         Kind::Slack => "slack",
         Kind::Webhook => "webhook",
+    }
+}
+
+impl Incident {
+    fn of(incident: &IncidentView) -> Self {
+        Self {
+            id: incident.id,
+            begun: whole(incident.begun),
+            acknowledged: incident.acknowledged.map(whole),
+        }
     }
 }
 

@@ -15,7 +15,6 @@ use utoipa_axum::routes;
 
 use super::answer::{Detail, Problem, Said, forgotten};
 use super::doors::Client;
-use super::status::is_down;
 use super::{Web, input, period, whole};
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
@@ -201,7 +200,7 @@ async fn notify(
     let Force { force } = input::forgiving_query(&uri)?;
     if web.handle.channels().is_empty() {
         let wanted = matches!(direction, Direction::Down);
-        if force || is_down(&web.handle.view().alarm) != wanted {
+        if force || web.handle.view().is_active() != wanted {
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "No recipients defined, nor any other channel.",
@@ -225,10 +224,10 @@ async fn notify(
 
 fn notified_of(web: &Web, message: impl Into<String>, warning: Option<String>) -> Json<Notified> {
     // The view is up to date before a request is answered.
-    let alarm = &web.handle.view().alarm;
+    let view = web.handle.view();
     Json(Notified {
-        enabled: alarm.mode.is_enabled(),
-        active: is_down(alarm),
+        enabled: view.alarm.mode.is_enabled(),
+        active: view.is_active(),
         message: message.into(),
         warning,
     })

@@ -1,5 +1,6 @@
 //! The router on a stand-in for the loop.
 
+mod acknowledge;
 mod doors;
 mod pages;
 mod routes;
@@ -23,6 +24,7 @@ use crate::config::monitor::{Monitor, Wording};
 use crate::config::{Secret, core_duration};
 use crate::monitor::handle;
 use crate::monitor::history::History;
+use crate::monitor::incidents::{LinkToken, Which};
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::{Channel, DeliveryError, Kind, Message};
 use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
@@ -44,8 +46,14 @@ fn config() -> Monitor {
         debug: false,
         alert_after: Duration::from_secs(300),
         check_every: Duration::from_secs(10),
+        beat_every: Duration::from_secs(15),
+        clear_after: Duration::ZERO,
+        held_after: Some(Duration::from_secs(20)),
         attention: Duration::from_secs(5),
         remind_every: None,
+        quiet: Vec::new(),
+        test_at: None,
+        summary_at: None,
         ping_token: None,
         admin_token: None,
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
@@ -80,6 +88,9 @@ fn view(clock: &dyn Clock) -> View {
         last_hold: None,
         dome: None,
         dome_unknown_since: None,
+        heard_again: None,
+        relapses: 0,
+        stopped: None,
         dome_open: Some(true),
         engineering_mode: None,
     };
@@ -104,6 +115,9 @@ fn view(clock: &dyn Clock) -> View {
             silence: core_duration(Duration::from_millis(301_500)),
         },
         since: Some(t0()),
+        clearing: None,
+        incidents: Vec::new(),
+        quiet_until: None,
         alerts: true,
         alert_after: Duration::from_secs(300),
         last_seen: Some(t0()),
@@ -211,6 +225,7 @@ enum Asked {
     Disable(Option<Duration>),
     NotifyDown(bool),
     NotifyUp(bool),
+    Acknowledge(Which),
 }
 
 /// The router, with what is behind it.
@@ -365,6 +380,17 @@ async fn fake_loop(
             handle::Request::NotifyDown { force, notified } => {
                 note(Asked::NotifyDown(force));
                 notified.send(saved(force)).unwrap();
+            }
+            handle::Request::Acknowledge(which, done) => {
+                let known = Uuid::from_u128(1);
+                let acknowledged = match &which {
+                    Which::All => vec![known],
+                    Which::One(id) => vec![*id],
+                    Which::ByLink(id, link) if *link == LinkToken::presented("secret") => vec![*id],
+                    Which::ByLink(..) => Vec::new(),
+                };
+                note(Asked::Acknowledge(which));
+                done.send(saved(acknowledged)).unwrap();
             }
             handle::Request::NotifyUp { force, notified } => {
                 note(Asked::NotifyUp(force));

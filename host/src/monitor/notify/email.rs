@@ -92,6 +92,10 @@ impl Channel for Recipient {
         Some(&self.group.name)
     }
 
+    fn after(&self) -> Duration {
+        self.group.config.after
+    }
+
     /// Each step has a limit of its own (RFC 5321, 4.5.3.2).
     fn limit(&self, _usual: Duration) -> Duration {
         smtp::LONGEST

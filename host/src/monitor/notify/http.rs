@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;
@@ -51,7 +51,7 @@ pub(super) async fn post(
     secrets: &Secrets,
     whom: &(dyn Display + Sync),
     mut url: Url,
-    token: Option<&Secret>,
+    login: Option<(&'static str, &Secret)>,
     body: &(impl Serialize + Sync),
 ) -> Result<Answer, DeliveryError> {
     let failed = |error: reqwest::Error| {
@@ -62,15 +62,19 @@ pub(super) async fn post(
         let error = shown(dial::failure(error).as_bytes(), secrets);
         DeliveryError::new(format!("{whom} cannot be reached: {error}"))
     };
-    if token.is_some() {
+    if login.is_some() {
         // reqwest would send the user and password of the URL beside the token. Both fail only
         // where there is none.
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
     let mut request = client.post(url).json(body);
-    if let Some(token) = token {
-        request = request.bearer_auth(token.reveal());
+    if let Some((scheme, token)) = login {
+        let written = format!("{scheme} {}", token.reveal());
+        let mut value = HeaderValue::from_str(&written)
+            .map_err(|_| DeliveryError::new(format!("{whom}: the token cannot be sent")))?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
     }
     let mut response = request.send().await.map_err(failed)?;
     let mut body = Vec::new();

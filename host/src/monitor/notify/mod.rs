@@ -3,6 +3,7 @@
 //! `text` says it; `email`, `slack` and `webhook` deliver it, the latter two by `http`.
 
 mod email;
+mod formats;
 mod http;
 #[cfg(test)]
 mod sample;
@@ -16,8 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::Url;
 use rustls::client::VerifierBuilderError;
 use rustls::pki_types::InvalidDnsNameError;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::notice::Notice;
 use crate::config::monitor::{Monitor, Wording};
@@ -25,6 +30,7 @@ use crate::errors::with_causes;
 use crate::peer::Secrets;
 use slack::Slack;
 use text::Text;
+pub(in crate::monitor) use text::span;
 use webhook::Webhook;
 
 pub use webhook::Posted;
@@ -35,9 +41,29 @@ pub enum Message {
     /// All that this channel has not delivered yet, oldest first; never empty. More than one if the
     /// channel failed meanwhile: an alarm that is over before it could be delivered is sent
     /// together with its all-clear.
-    Notices(Vec<Notice>),
+    Notices(Sending),
     /// Somebody wants to see that this channel works.
     Test,
+}
+
+/// What is sent with the notices.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Sending {
+    /// The notices, oldest first.
+    pub notices: Vec<Notice>,
+    /// When it is sent; what was raised long before says of when it is.
+    pub at: Option<Timestamp>,
+    /// Where a person can acknowledge the incident, once.
+    pub acknowledge: Option<Url>,
+}
+
+impl From<Vec<Notice>> for Message {
+    fn from(notices: Vec<Notice>) -> Self {
+        Self::Notices(Sending {
+            notices,
+            ..Sending::default()
+        })
+    }
 }
 
 /// A message in words, as an e-mail has them: for whoever shows it instead of sending it.
@@ -78,10 +104,24 @@ pub trait Channel: Send + Sync + 'static {
         None
     }
 
+    /// It is notified of an incident that is still open after so long, and that nobody has
+    /// acknowledged.
+    fn after(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// One delivery takes no longer than this; `usual` is what is configured.
     fn limit(&self, usual: Duration) -> Duration {
         usual
     }
+
+    /// What it knows of the incidents that it has told of, to survive a restart.
+    fn threads(&self) -> Vec<Thread> {
+        Vec::new()
+    }
+
+    /// What it knew before a restart.
+    fn restore(&self, _threads: Vec<Thread>) {}
 
     /// Delivers one message to these, which are channels of the same server, itself among them. One
     /// result for each, in their order.
@@ -101,6 +141,19 @@ pub trait Channel: Send + Sync + 'static {
     /// may drop it at any moment; a channel gives up by itself a little earlier, to say what it
     /// was waiting for. The same message may be delivered again after a crash.
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError>;
+}
+
+/// The first message of an incident, which those that come after it answer.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Thread {
+    /// The incident.
+    pub incident: Uuid,
+    /// The id of the room that it is in.
+    pub room: String,
+    /// The id of the message.
+    pub id: String,
+    /// What it says in a line.
+    pub subject: String,
 }
 
 /// The kinds of channels.

@@ -1,25 +1,38 @@
 //! Slack: `chat.postMessage`, <https://docs.slack.dev/reference/methods/chat.postMessage>.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode, Url};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::text::Text;
-use super::{Channel, DeliveryError, Kind, Message, http};
+use super::text::escaped;
+use super::{Channel, DeliveryError, Kind, Message, Thread, http};
 use crate::config::Secret;
 use crate::config::monitor::{self, Wording};
+use crate::monitor::notice::Notice;
 use crate::peer::{Secrets, shown};
+
+/// First messages that are remembered, the latest.
+const MOST_THREADS: usize = 16;
+/// How an answer begins by which Slack refuses.
+const REFUSES: &str = "Slack refuses the message";
 
 /// A channel of Slack.
 #[derive(Debug)]
 pub(super) struct Slack {
     id: String,
     shown: String,
+    after: Duration,
     client: Client,
     url: Url,
+    update: Url,
     token: Secret,
+    /// The latest incidents' first messages.
+    threads: Mutex<Vec<Thread>>,
     channel: String,
     mention: String,
     wording: Arc<Wording>,
@@ -32,6 +45,20 @@ struct Request<'a> {
     text: &'a str,
     /// No preview of the page: what it shows then is old soon.
     unfurl_links: bool,
+    /// The first message of the incident, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_ts: Option<&'a str>,
+    /// An end is for all to see.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    reply_broadcast: bool,
+}
+
+/// `chat.update`: marks the first message of an incident.
+#[derive(Serialize)]
+struct Mark<'a> {
+    channel: &'a str,
+    ts: &'a str,
+    text: &'a str,
 }
 
 /// Slack answers 200 to what it refuses.
@@ -40,6 +67,11 @@ struct Verdict {
     ok: bool,
     #[serde(default)]
     error: String,
+    /// Where it was posted: the room's id, and the message's.
+    #[serde(default)]
+    channel: String,
+    #[serde(default)]
+    ts: String,
 }
 
 impl Slack {
@@ -49,18 +81,24 @@ impl Slack {
         client: &Client,
         secrets: &Secrets,
     ) -> Self {
-        let mut url = config.api.clone();
-        // A URL that cannot have a path is refused by Slack's stand-in at the latest: there is
-        // nobody to post to.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push("chat.postMessage");
-        }
+        let method = |name: &str| {
+            let mut url = config.api.clone();
+            // A URL that cannot have a path is refused by Slack's stand-in at the latest: there is
+            // nobody to post to.
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.pop_if_empty().push(name);
+            }
+            url
+        };
         let channel = config.channel.trim_start_matches('#');
         Self {
             id: format!("slack:{channel}"),
             shown: format!("Slack #{channel}"),
+            after: config.after,
             client: client.clone(),
-            url,
+            url: method("chat.postMessage"),
+            update: method("chat.update"),
+            threads: Mutex::default(),
             token: config.token.clone(),
             channel: config.channel.clone(),
             mention: config.mention.clone(),
@@ -106,19 +144,112 @@ impl Channel for Slack {
         Kind::Slack
     }
 
+    fn after(&self) -> Duration {
+        self.after
+    }
+
+    fn threads(&self) -> Vec<Thread> {
+        self.known().clone()
+    }
+
+    fn restore(&self, threads: Vec<Thread>) {
+        *self.known() = threads;
+    }
+
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        let notices = match message {
+            Message::Notices(sending) => sending.notices.as_slice(),
+            Message::Test => &[],
+        };
+        // The first message is marked before the end is posted: only what changes nothing the
+        // second time may be done twice (M4).
+        for ended in notices.iter().filter(|notice| notice.event.is_end()) {
+            if let Some(thread) = self.thread(ended.incident) {
+                self.mark(&thread).await?;
+            }
+        }
+        let newest = notices.last();
+        let thread = newest.and_then(|newest| self.thread(newest.incident));
+        let text = Text::new(message, &self.wording);
         let request = Request {
             channel: &self.channel,
-            text: &Text::new(message, &self.wording).slack(&self.mention),
+            text: &text.slack(&self.mention),
             unfurl_links: false,
+            thread_ts: thread.as_ref().map(|thread| thread.id.as_str()),
+            reply_broadcast: thread.is_some() && newest.is_some_and(|newest| newest.event.is_end()),
         };
+        let verdict = self.ask(&self.url, &request).await?;
+        if let Some(newest) = newest.filter(|newest| newest.event.is_of_incident()) {
+            let is_known = thread.is_some() || verdict.ts.is_empty();
+            self.remember(newest, &text, verdict, is_known);
+        }
+        Ok(())
+    }
+}
+
+impl Slack {
+    /// Whoever panicked there has left whole entries.
+    fn known(&self) -> MutexGuard<'_, Vec<Thread>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn thread(&self, incident: Uuid) -> Option<Thread> {
+        let known = self.known();
+        known
+            .iter()
+            .find(|thread| thread.incident == incident)
+            .cloned()
+    }
+
+    fn remember(&self, newest: &Notice, text: &Text, verdict: Verdict, is_known: bool) {
+        let mut known = self.known();
+        if newest.event.is_end() {
+            known.retain(|thread| thread.incident != newest.incident);
+        } else if !is_known {
+            if known.len() >= MOST_THREADS {
+                known.remove(0);
+            }
+            known.push(Thread {
+                incident: newest.incident,
+                room: verdict.channel,
+                id: verdict.ts,
+                subject: text.subject.clone(),
+            });
+        }
+    }
+
+    /// Marks the first message of an incident that is over. Whether people like that is not worth
+    /// the message: they may have deleted it.
+    async fn mark(&self, thread: &Thread) -> Result<(), DeliveryError> {
+        let mark = Mark {
+            channel: &thread.room,
+            ts: &thread.id,
+            text: &format!(
+                ":white_check_mark: *RESOLVED*: {}",
+                escaped(&thread.subject)
+            ),
+        };
+        match self.ask(&self.update, &mark).await {
+            Err(error) if error.cause.starts_with(REFUSES) => {
+                tracing::debug!(%error, "the first message of the incident is not marked");
+                Ok(())
+            }
+            done => done.map(|_| ()),
+        }
+    }
+
+    async fn ask(
+        &self,
+        method: &Url,
+        request: &(impl Serialize + Sync),
+    ) -> Result<Verdict, DeliveryError> {
         let answer = http::post(
             &self.client,
             &self.secrets,
             &"Slack",
-            self.url.clone(),
-            Some(&self.token),
-            &request,
+            method.clone(),
+            Some(("Bearer", &self.token)),
+            request,
         )
         .await?;
         let cause = if answer.status == StatusCode::TOO_MANY_REQUESTS {
@@ -127,7 +258,7 @@ impl Channel for Slack {
             format!("Slack answers {}", answer.status)
         } else {
             match serde_json::from_slice::<Verdict>(&answer.body) {
-                Ok(Verdict { ok: true, .. }) => return Ok(()),
+                Ok(verdict) if verdict.ok => return Ok(verdict),
                 Ok(Verdict { error, .. }) => self.refused(&error),
                 Err(_) => "the answer does not come from Slack: is a proxy in between?".to_owned(),
             }

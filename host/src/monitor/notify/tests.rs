@@ -1,5 +1,8 @@
 //! The channels over HTTP, against a stand-in on the loopback.
 
+mod formats;
+mod threads;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -71,6 +74,7 @@ impl StandIn {
 
 fn slack(address: SocketAddr, limit: Duration) -> Slack {
     let config = monitor::Slack {
+        after: Duration::ZERO,
         token: Secret::new(TOKEN.to_owned()),
         channel: "lvm-alerts".to_owned(),
         mention: "<!here>".to_owned(),
@@ -88,6 +92,8 @@ fn slack(address: SocketAddr, limit: Duration) -> Slack {
 fn webhook(address: SocketAddr, token: Option<&str>) -> Webhook {
     let url = format!("http://user:hunter2@{address}/hunter2?key=hunter2");
     let config = monitor::Webhook {
+        format: monitor::Format::Json,
+        after: Duration::ZERO,
         name: "pager".to_owned(),
         url: SecretUrl::new(url.parse().unwrap()),
         token: token.map(|token| Secret::new(token.to_owned())),
@@ -98,7 +104,7 @@ fn webhook(address: SocketAddr, token: Option<&str>) -> Webhook {
 }
 
 fn alert() -> Message {
-    Message::Notices(vec![down(1, 1)])
+    vec![down(1, 1)].into()
 }
 
 #[track_caller]
@@ -222,10 +228,7 @@ async fn a_webhook_gets_what_is_documented() {
     let webhook = server.webhook(Some(TOKEN));
     assert_eq!(webhook.id(), "webhook:pager");
     let notices = vec![down(1, 1), up(2, 1)];
-    webhook
-        .deliver(&Message::Notices(notices.clone()))
-        .await
-        .unwrap();
+    webhook.deliver(&notices.clone().into()).await.unwrap();
     webhook.deliver(&Message::Test).await.unwrap();
     let taken = server.taken();
     let [posted, trial] = taken.as_slice() else {
@@ -330,6 +333,7 @@ async fn x2_headers_without_end_are_not_read_to_their_end() {
 #[tokio::test]
 async fn m2_there_is_one_channel_for_each_recipient_and_each_webhook() {
     let email = monitor::Email {
+        after: Duration::ZERO,
         recipients: ["Jane <jane@lco.cl>", "john@lco.cl", "JANE@lco.cl"]
             .map(|recipient| recipient.parse().unwrap())
             .to_vec(),

@@ -4,22 +4,27 @@ mod outages;
 mod render;
 #[cfg(test)]
 mod tests;
+mod troubles;
 mod words;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 
-use super::Message;
+use super::{Message, Sending};
 use crate::config::monitor::Wording;
 use crate::monitor::notice::{Event, Notice, Silence};
 use crate::peer::one_line;
 use outages::Outage;
-use words::{span, time};
+pub(super) use render::escaped;
+pub(in crate::monitor) use words::span;
+use words::time;
 
 /// Earlier outages that are listed one by one; there may be more if a channel failed for days.
 const LISTED: usize = 10;
 /// The longest cause that is shown, in characters: it comes over the network (X2).
 const LONGEST_CAUSE: usize = 300;
+/// A message that is sent so long after it was raised says of when it is.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
 
 /// One message in words.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,7 +42,9 @@ pub(super) struct Text {
     /// What is being done, and what the reader should do.
     action: Option<String>,
     /// Where to look.
-    page: Option<Url>,
+    pub(super) page: Option<Url>,
+    /// Where to acknowledge it.
+    pub(super) acknowledge: Option<Url>,
 }
 
 /// What a message is about, by its newest news.
@@ -49,10 +56,20 @@ pub(super) enum About {
     Reminder,
     /// It is heard again.
     Up,
+    /// The dome is about to close, and the reader does not know it yet.
+    Held,
+    /// That goes on.
+    HeldReminder,
+    /// That is over.
+    Released,
     /// The time is over for which alarms were disabled.
     EnabledAgain,
-    /// Nothing: it is a test.
+    /// Nothing: somebody has asked for a test.
     Test,
+    /// Nothing: it is the test that is sent from time to time.
+    ScheduledTest,
+    /// What happened since the last one.
+    Summary,
 }
 
 impl Text {
@@ -60,14 +77,24 @@ impl Text {
     /// the message may be late.
     pub(super) fn new(message: &Message, wording: &Wording) -> Self {
         match message {
-            Message::Notices(notices) => Self::of_notices(notices, wording),
+            Message::Notices(sending) => Self {
+                acknowledge: sending.acknowledge.clone(),
+                ..Self::of_notices(sending, wording)
+            },
             Message::Test => Self::test(wording),
         }
     }
 
     /// Whether people are called, and not only informed.
     pub(super) fn calls(&self) -> bool {
-        matches!(self.about, About::Down | About::Test)
+        match self.about {
+            About::Down | About::Reminder | About::Held | About::HeldReminder | About::Test => true,
+            About::Up
+            | About::Released
+            | About::EnabledAgain
+            | About::ScheduledTest
+            | About::Summary => false,
+        }
     }
 
     fn test(wording: &Wording) -> Self {
@@ -80,10 +107,12 @@ impl Text {
             facts: Vec::new(),
             action: None,
             page: wording.page.clone(),
+            acknowledge: None,
         }
     }
 
-    fn of_notices(notices: &[Notice], wording: &Wording) -> Self {
+    fn of_notices(sending: &Sending, wording: &Wording) -> Self {
+        let notices = &sending.notices;
         let enabled_again = notices
             .iter()
             .rfind(|notice| notice.event == Event::EnabledAgain)
@@ -92,10 +121,39 @@ impl Text {
         let speaker = Speaker {
             name: name(wording),
             wording,
+            now: sending.at,
         };
-        match outages.split_last() {
-            Some((last, earlier)) => speaker.outages(last, earlier, enabled_again),
-            None => speaker.enabled_again(enabled_again),
+        let troubles = troubles::of(notices);
+        let newest = notices.iter().rfind(|notice| notice.event.is_of_incident());
+        let is_trouble = newest.is_some_and(|newest| newest.event.is_trouble());
+        match (outages.split_last(), troubles.split_last()) {
+            (outages, Some((last, earlier))) if is_trouble => {
+                let mut text = speaker.trouble(last);
+                let before = earlier.iter();
+                text.notes
+                    .extend(before.map(|other| speaker.trouble_headline(other)));
+                if let Some((last, earlier)) = outages {
+                    let outages = earlier.iter().chain([last]);
+                    text.notes
+                        .extend(outages.map(|other| speaker.earlier(other)));
+                }
+                text.notes.extend(speaker.enabled(enabled_again));
+                text
+            }
+            (Some((last, earlier)), troubles) => {
+                let mut text = speaker.outages(last, earlier, enabled_again);
+                if let Some((last, earlier)) = troubles {
+                    let troubles = earlier.iter().chain([last]);
+                    text.notes
+                        .extend(troubles.map(|other| speaker.trouble_headline(other)));
+                }
+                text
+            }
+            (None, _) => notices
+                .iter()
+                .rev()
+                .find_map(|notice| speaker.routine(notice))
+                .unwrap_or_else(|| speaker.enabled_again(enabled_again)),
         }
     }
 }
@@ -109,11 +167,26 @@ fn name(wording: &Wording) -> String {
 struct Speaker<'a> {
     name: String,
     wording: &'a Wording,
+    /// When the message is sent, if that is known.
+    now: Option<Timestamp>,
 }
 
 impl Speaker<'_> {
     fn time(&self, at: Timestamp) -> String {
         time(at, &self.wording.time_zone)
+    }
+
+    /// Whether what was true then may be no more.
+    fn is_late(&self, raised: Timestamp) -> bool {
+        let late = |now: Timestamp| now.duration_since(raised) > LATE;
+        self.now.is_some_and(late)
+    }
+
+    fn enabled(&self, at: Option<Timestamp>) -> Option<String> {
+        let at = self.time(at?);
+        Some(format!(
+            "Alarms are enabled again since {at}: the time for which they were disabled is over."
+        ))
     }
 
     /// Nothing but that alarms are enabled again.
@@ -130,7 +203,54 @@ impl Speaker<'_> {
             facts: Vec::new(),
             action: None,
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
+    }
+
+    /// What is sent at its time whether or not anything is wrong.
+    fn routine(&self, notice: &Notice) -> Option<Text> {
+        let (about, subject, headline) = match &notice.event {
+            Event::Test => (
+                About::ScheduledTest,
+                "TEST: this channel of the lvmbeat monitor works".to_owned(),
+                "This is the scheduled test message. If the next one does not arrive, this channel is dead.".to_owned(),
+            ),
+            Event::Summary(summary) => {
+                let alerts = summary.silences.saturating_add(summary.held);
+                let heard = summary.last_seen.map_or_else(|| "never".to_owned(), |at| self.time(at));
+                let subject = match (alerts, summary.open) {
+                    (0, 0) => format!("{}: no alerts", self.name),
+                    (alerts, open) => format!("{}: {alerts} alerts, {open} open", self.name),
+                };
+                let headline = format!(
+                    "From {} to {}: {} alarms because the observatory was silent, {} because the dome was about to close; {} open now. Last heard: {heard}. Channels that fail: {}.",
+                    self.time(summary.from),
+                    self.time(summary.to),
+                    summary.silences,
+                    summary.held,
+                    summary.open,
+                    summary.failing,
+                );
+                (About::Summary, subject, headline)
+            }
+            Event::Down(_)
+            | Event::Reminder(_)
+            | Event::Up(_)
+            | Event::EnabledAgain
+            | Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_) => return None,
+        };
+        Some(Text {
+            about,
+            subject,
+            headline,
+            notes: Vec::new(),
+            facts: Vec::new(),
+            action: None,
+            page: self.wording.page.clone(),
+            acknowledge: None,
+        })
     }
 
     /// The last outage, and in short what was before it.
@@ -147,10 +267,21 @@ impl Speaker<'_> {
         };
         let name = &self.name;
         let (subject, headline) = match last.ended {
+            Some(ended) if last.silence.stopped.is_some() => (
+                "RESOLVED: the lvmbeat actor is back".to_owned(),
+                self.up(last, ended, earlier.len()),
+            ),
             Some(ended) => (
                 format!("RESOLVED: {name} is up"),
                 self.up(last, ended, earlier.len()),
             ),
+            None if last.silence.stopped.is_some() => {
+                let prefix = if last.is_new { "" } else { "REMINDER: " };
+                (
+                    format!("{prefix}the lvmbeat actor was stopped and has not come back"),
+                    self.down(last),
+                )
+            }
             None if last.is_new => (format!("{name} is down"), self.down(last)),
             None => (format!("REMINDER: {name} is still down"), self.down(last)),
         };
@@ -163,6 +294,7 @@ impl Speaker<'_> {
             facts: self.facts(last),
             action: self.wording.action.clone().filter(|_| is_down),
             page: self.wording.page.clone(),
+            acknowledge: None,
         }
     }
 
@@ -177,7 +309,19 @@ impl Speaker<'_> {
             None => "it was never heard".to_owned(),
         };
         let silence = outage.silence;
-        let dome = match (silence.dome(), silence.engineering_mode) {
+        if let (Some(stopped), Some(at)) = (&silence.stopped, silence.last_seen) {
+            let (stopped, at) = (one_line(stopped, LONGEST_CAUSE), self.time(at));
+            let dome = self.dome(silence);
+            return format!(
+                "The lvmbeat actor was stopped ({stopped} at {at}) and has not come back.{dome}"
+            );
+        }
+        format!("{} {is}: {heard}.{}", self.name, self.dome(silence))
+    }
+
+    /// Where the dome was when it was last heard, as a further sentence.
+    fn dome(&self, silence: &Silence) -> String {
+        match (silence.dome(), silence.engineering_mode) {
             (Some(dome), Some(true)) => {
                 format!(" The dome was {}, in engineering mode.", dome.words())
             }
@@ -187,13 +331,13 @@ impl Speaker<'_> {
                 .map_or_else(String::new, |since| {
                     format!(" Where the dome was is unknown since {}.", self.time(since))
                 }),
-        };
-        format!("{} {is}: {heard}.{dome}", self.name)
+        }
     }
 
     fn up(&self, outage: &Outage<'_>, ended: &Notice, earlier: usize) -> String {
         let name = &self.name;
-        let until = self.time(ended.raised);
+        let heard = outage.silence.heard_again.unwrap_or(ended.raised);
+        let until = self.time(heard);
         let how_often = match earlier {
             0 => String::new(),
             n => format!(" {} times, the last time", n + 1),
@@ -206,7 +350,7 @@ impl Speaker<'_> {
             ),
             Some(from) => format!(
                 "{name} is up again since {until}. It was down for {}.",
-                span(seconds_between(from, ended.raised))
+                span(seconds_between(from, heard))
             ),
             None => format!("{name} is up: heard for the first time at {until}."),
         }
@@ -222,6 +366,17 @@ impl Speaker<'_> {
         if last.silence.by_hand {
             notes.push("This message was requested by hand.".to_owned());
         }
+        if last.silence.relapses > 0 {
+            let times = last.silence.relapses;
+            notes.push(format!(
+                "Meanwhile it was heard for a short time, {}.",
+                if times == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{times} times")
+                }
+            ));
+        }
         if last.is_new && last.ended.is_some() {
             notes.push("The alarm could not be delivered while it lasted.".to_owned());
         }
@@ -235,12 +390,7 @@ impl Speaker<'_> {
         for outage in earlier.iter().skip(unlisted) {
             notes.push(self.earlier(outage));
         }
-        if let Some(at) = enabled_again {
-            notes.push(format!(
-                "Alarms are enabled again since {}: the time for which they were disabled is over.",
-                self.time(at)
-            ));
-        }
+        notes.extend(self.enabled(enabled_again));
         notes
     }
 
@@ -257,7 +407,7 @@ impl Speaker<'_> {
         match outage.ended {
             Some(ended) => format!(
                 "Before: down from {from} to {}{by_hand}.",
-                self.time(ended.raised)
+                self.time(outage.silence.heard_again.unwrap_or(ended.raised))
             ),
             None => format!("Before: down since {from}{by_hand}."),
         }
@@ -271,6 +421,9 @@ impl Speaker<'_> {
             last_hold,
             dome: _,
             dome_unknown_since,
+            heard_again,
+            relapses: _,
+            stopped,
             dome_open: _,
             engineering_mode,
         } = outage.silence;
@@ -279,7 +432,7 @@ impl Speaker<'_> {
             last_seen.map_or_else(|| "never".to_owned(), |at| self.time(at)),
         )];
         if let Some(ended) = outage.ended {
-            facts.push(("Up again", self.time(ended.raised)));
+            facts.push(("Up again", self.time(heard_again.unwrap_or(ended.raised))));
             facts.push(("Observed silence", span(*observed)));
         } else {
             facts.push(("Silent for", format!("at least {}", span(*observed))));
@@ -287,6 +440,9 @@ impl Speaker<'_> {
         }
         if outage.reminders > 0 && outage.is_new {
             facts.push(("Reminders", outage.reminders.to_string()));
+        }
+        if let Some(stopped) = stopped {
+            facts.push(("Farewell of the actor", one_line(stopped, LONGEST_CAUSE)));
         }
         if let Some(hold) = last_hold {
             let hold = one_line(hold, LONGEST_CAUSE);

@@ -18,7 +18,7 @@ pub(super) fn section(page: &Page) -> Markup {
                 div {
                     dt { "Alerts" }
                     dd {
-                        @if view.alerts { "after a silence of " (span(view.alert_after)) ", checked every " (span(setting.check_every)) }
+                        @if view.alerts { "after a silence of " (span(view.alert_after)) }
                         @else { (verdict(false, "switched off")) }
                     }
                 }

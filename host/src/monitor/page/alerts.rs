@@ -37,6 +37,11 @@ fn row(page: &Page, shown: &NoticeView) -> Markup {
         Event::Down(silence) => ("Down", "bad", Some(silence)),
         Event::Reminder(silence) => ("Still down", "bad", Some(silence)),
         Event::Up(silence) => ("Up again", "good", Some(silence)),
+        Event::Held(_) => ("Dome heartbeat withheld", "bad", None),
+        Event::HeldReminder(_) => ("Still withheld", "bad", None),
+        Event::Released(_) => ("No longer about to close", "good", None),
+        Event::Test => ("Scheduled test", "", None),
+        Event::Summary(_) => ("Summary", "", None),
         Event::EnabledAgain => ("Alerts enabled again", "", None),
     };
     html! {

@@ -2,8 +2,11 @@
 
 use maud::{Markup, html};
 
+use uuid::Uuid;
+
 use super::Page;
 use super::state::Mute;
+use crate::monitor::notice::Event;
 use crate::monitor::notify::Kind;
 
 /// For how long alerts can be disabled, in seconds and in words.
@@ -22,6 +25,42 @@ pub(super) fn enable(page: &Page) -> Markup {
     }
 }
 
+/// What people were alerted of and is not over, and the buttons by which it is acknowledged.
+pub(super) fn open_incidents(page: &Page) -> Markup {
+    html! {
+        @for incident in &page.view.incidents {
+            @let what = about(page, incident.id);
+            div.open-incident {
+                p {
+                    "People were alerted at " (page.moment(incident.begun)) ": " (what) ". "
+                    @if let Some(at) = incident.acknowledged {
+                        "Acknowledged at " (page.moment(at)) ": nobody is reminded of it."
+                    }
+                }
+                @if incident.acknowledged.is_none() {
+                    form method="post" action=(page.link("acknowledge")) {
+                        input type="hidden" name="incident" value=(incident.id);
+                        button.primary type="submit" { "Acknowledge" span.visually-hidden { ": " (what) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What its first notice said, as far as it is still known.
+fn about(page: &Page, incident: Uuid) -> &'static str {
+    let notices = page.view.notices.iter().map(|shown| &shown.notice);
+    let mut of_it = notices.filter(|notice| notice.incident == incident);
+    match of_it.next().map(|notice| &notice.event) {
+        Some(Event::Held(_) | Event::HeldReminder(_) | Event::Released(_)) => {
+            "the dome heartbeat is withheld"
+        }
+        Some(Event::Down(_) | Event::Reminder(_) | Event::Up(_)) => "the observatory is silent",
+        Some(Event::EnabledAgain | Event::Test | Event::Summary(_)) | None => "an incident",
+    }
+}
+
 /// Disabling and enabling.
 pub(super) fn alarms(page: &Page) -> Markup {
     let enabled = page.view.alarm.mode.is_enabled();
@@ -31,6 +70,8 @@ pub(super) fn alarms(page: &Page) -> Markup {
             p {
                 @if page.mute == Some(Mute::ByConfiguration) {
                     "Alerting is switched off in this monitor's configuration: enabling changes nothing."
+                } @else if let (true, Some(until)) = (enabled, page.view.quiet_until) {
+                    "A quiet time of the configuration goes on: nobody is alerted until " (page.moment(until)) "."
                 } @else if enabled {
                     "Alerts are " strong { "enabled" } ". Before work that makes the observatory silent, disable them for a time."
                 } @else if let Some(until) = page.view.disabled_until {

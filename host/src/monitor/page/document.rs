@@ -2,7 +2,9 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{Page, about, alerts, controls, done, headline, report, routes, strip, warnings};
+use super::{
+    Page, about, alerts, controls, done, headline, incidents, report, routes, strip, warnings,
+};
 
 pub(super) fn document(page: &Page) -> Markup {
     let (word, class, subject) = (page.state.word(), page.state.class(), page.subject());
@@ -45,6 +47,7 @@ pub(super) fn document(page: &Page) -> Markup {
                         }
                     }
                     (strip::section(page))
+                    (incidents::section(page))
                     div.columns {
                         div.column { (alerts::section(page)) }
                         div.column { (about::section(page)) }

@@ -14,14 +14,17 @@ pub enum Done {
     Disabled,
     /// Alerts are enabled.
     Enabled,
+    /// An incident is acknowledged.
+    Acknowledged,
     /// Tests were sent by every channel of this kind.
     Sent(Kind),
 }
 
 impl Done {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Disabled,
         Self::Enabled,
+        Self::Acknowledged,
         Self::Sent(Kind::Email),
         Self::Sent(Kind::Slack),
         Self::Sent(Kind::Webhook),
@@ -32,6 +35,7 @@ impl Done {
         match self {
             Self::Disabled => "disabled",
             Self::Enabled => "enabled",
+            Self::Acknowledged => "acknowledged",
             Self::Sent(Kind::Email) => "email-sent",
             Self::Sent(Kind::Slack) => "slack-sent",
             Self::Sent(Kind::Webhook) => "webhook-sent",
@@ -48,10 +52,16 @@ impl Done {
 /// kept or the button of somebody else came after, is not said.
 pub(super) fn confirmation(page: &Page) -> Markup {
     let enabled = page.view.alarm.mode.is_enabled();
+    let any_acknowledged = page
+        .view
+        .incidents
+        .iter()
+        .any(|it| it.acknowledged.is_some());
     let text = match page.done {
         None => return html! {},
         Some(Done::Disabled) if enabled => return html! {},
         Some(Done::Enabled) if !enabled => return html! {},
+        Some(Done::Acknowledged) if !any_acknowledged => return html! {},
         Some(Done::Disabled) => html! {
             "Alerts are disabled until "
             @if let Some(until) = page.view.disabled_until {
@@ -61,6 +71,9 @@ pub(super) fn confirmation(page: &Page) -> Markup {
             }
         },
         Some(Done::Enabled) => html! { "Alerts are enabled." },
+        Some(Done::Acknowledged) => {
+            html! { "It is acknowledged: nobody is reminded of it any more." }
+        }
         Some(Done::Sent(kind)) => {
             html! { "The test was sent by " (controls::name(kind)) ". Check that it has arrived." }
         }
@@ -80,6 +93,7 @@ pub(in crate::monitor) fn after(path: &str) -> String {
     let done = match path {
         "/disable" => Done::Disabled,
         "/enable" => Done::Enabled,
+        "/acknowledge" => Done::Acknowledged,
         "/test/email" | "/email-test" => Done::Sent(Kind::Email),
         "/test/slack" => Done::Sent(Kind::Slack),
         "/test/webhook" => Done::Sent(Kind::Webhook),

@@ -6,16 +6,17 @@ use jiff::Timestamp;
 use lvmbeat_core::alarm::{self, Mode};
 use maud::{Markup, html};
 
+use super::standing::Now;
 use super::state::State;
 use super::words::{elapsed, growing, shrinking, span};
-use super::{Page, controls, icon};
+use super::{Page, controls, icon, standing};
 use crate::monitor::view::View;
 
 /// The age of the last beat. The wall clock may have been stepped: it is no less than the silence
 /// that was observed.
-pub(super) fn last_beat_age(view: &View, now: Timestamp) -> Option<Duration> {
+pub(super) fn last_beat_age(view: &View, now: Timestamp, age: Duration) -> Option<Duration> {
     let seen = view.last_seen?;
-    Some(elapsed(seen, now).max(observed(view)))
+    Some(elapsed(seen, now).max(observed(view) + age))
 }
 
 fn observed(view: &View) -> Duration {
@@ -30,14 +31,18 @@ fn overdue(view: &View) -> bool {
 pub(super) fn headline(page: &Page) -> Markup {
     let state = page.state;
     html! {
-        section.hero.(state.class()) aria-labelledby="state" {
+        section.hero.(state.class()).between[state.is_between()].loud[standing::is_loud(page)] aria-labelledby="state" {
             div.verdict {
                 h1 #state { (icon::sign(state)) span { (state.word()) } }
                 p.lead { (lead(page)) }
+                @let countdown = standing::countdown(page);
+                @if !countdown.0.is_empty() { p.countdown { (countdown) } }
                 p.since { (since(page)) }
             }
             (beat(page))
             p.todo { strong { "What to do: " } (todo(page)) }
+            @if state.is_between() { (standing::reported(page)) }
+            (controls::open_incidents(page))
             @if !page.view.alarm.mode.is_enabled() { (controls::enable(page)) }
         }
     }
@@ -49,8 +54,12 @@ fn lead(page: &Page) -> Markup {
     html! {
         @match page.state {
             State::Up if overdue(view) => { (subject) " is silent; the alarm is about to be raised." }
+            State::Up if page.standing.now == Now::NothingKnown && view.report.is_some() => {
+                (subject) " is up, and does not report how the dome heartbeat is. " (standing::last_words(page))
+            }
             State::Up => { (subject) " is up." }
-            State::Down => { (subject) " is down: nothing is heard from the observatory." }
+            State::Down if page.standing.now == Now::Stopped => { (subject) " is down. " (standing::stopped(page)) }
+            State::Down => { (subject) " is down: nothing is heard from the observatory. " (standing::last_words(page)) }
             State::Waiting => "Nothing was ever heard from the observatory.",
             State::Disabled => {
                 "Nobody is alerted"
@@ -65,6 +74,14 @@ fn lead(page: &Page) -> Markup {
                 }
             }
             State::NotAlerting => @if let Some(mute) = page.mute { (mute.said().0) },
+            State::Closing
+            | State::NotArriving
+            | State::Held
+            | State::ClosedByWatchdog
+            | State::Bypassed
+            | State::Stopped
+            | State::Late
+            | State::Unknown => (standing::lead(page)),
         }
     }
 }
@@ -76,12 +93,18 @@ fn since(page: &Page) -> Markup {
         alarm::State::Down => ("down", "Down"),
         alarm::State::Waiting => ("waiting", "Waiting"),
     };
+    if page.state.is_between() {
+        return standing::since(page);
+    }
     // Where the word at the top is about the monitor, this is about the observatory.
     let other = matches!(page.state, State::Disabled | State::NotAlerting);
     if other && view.alarm.state != alarm::State::Down && overdue(view) {
         return html! { strong.bad { "Meanwhile the observatory is silent." } };
     }
     html! {
+        @if let Some(again) = view.clearing {
+            "Heard again since " (page.moment(again)) ": the all-clear comes when that has lasted. "
+        }
         @if other { "Observatory: " (state) } @else { (word) }
         @if let Some(since) = view.since {
             " since " (page.moment(since)) ", for " (growing(elapsed(since, page.now))) "."
@@ -99,7 +122,7 @@ fn beat(page: &Page) -> Markup {
     let part = (silence.as_secs_f64() / limit * 100.0).clamp(0.0, 100.0);
     html! {
         div.beat {
-            @if let Some(age) = last_beat_age(view, page.now) {
+            @if let Some(age) = last_beat_age(view, page.now, page.age) {
                 p.age { "Last beat " strong { (growing(age)) } " ago" }
             } @else {
                 p.age { "Last beat " strong { "never" } }
@@ -110,13 +133,29 @@ fn beat(page: &Page) -> Markup {
                     data-silence=(silence.as_secs()) data-limit=(limit) {}
             }
             p.note {
+                @if let Some(until) = view.quiet_until {
+                    strong.bad { "Quiet time: nobody is alerted until " (page.moment(until)) "." } " "
+                }
                 @match page.state {
                     State::Down => {
                         "Silence observed: " (growing(silence)) "."
                         @if !view.alarm.mode.is_enabled() { " Alerts are disabled: nobody is reminded." }
                     }
                     State::Disabled | State::NotAlerting => { "Silence observed: " (growing(silence)) "; it will raise no alarm." }
+                    State::Up | State::Waiting if view.quiet_until.is_some() => {}
                     State::Up | State::Waiting => { "Silence of " (span(view.alert_after)) " raises the alarm." }
+                    State::Closing
+                    | State::NotArriving
+                    | State::Held
+                    | State::ClosedByWatchdog
+                    | State::Bypassed
+                    | State::Stopped
+                    | State::Late
+                    | State::Unknown => {
+                        @if let Some(mute) = page.mute { strong.bad { (mute.said().0) } }
+                        @else if !view.alarm.mode.is_enabled() { strong.bad { "Alerts are disabled: nobody is alerted." } }
+                        @else if view.quiet_until.is_none() { "Silence of " (span(view.alert_after)) " raises the alarm." }
+                    }
                 }
             }
         }
@@ -126,8 +165,11 @@ fn beat(page: &Page) -> Markup {
 fn todo(page: &Page) -> Markup {
     html! {
         @match page.state {
-                        State::Up if page.urgent() == 1 => "read the warning below.",
+            State::Up if page.urgent() == 1 => "read the warning below.",
             State::Up if page.urgent() > 1 => "read the warnings below.",
+            State::Up if page.standing.now == Now::NothingKnown && page.view.report.is_some() => {
+                "find out why its beats carry no report; the actor's log says it."
+            }
             State::Up => "nothing.",
             State::Waiting => {
                 "check that the actor runs, and that its " code { "outside_monitor.url" } " points here, with the token if one is set."
@@ -135,6 +177,14 @@ fn todo(page: &Page) -> Markup {
             State::Disabled if overdue(page.view) => "find out why it is silent: nobody is alerted.",
             State::Disabled => "enable alerts as soon as the work is done.",
             State::NotAlerting => @if let Some(mute) = page.mute { (mute.said().1) },
+            State::Closing
+            | State::NotArriving
+            | State::Held
+            | State::ClosedByWatchdog
+            | State::Bypassed
+            | State::Stopped
+            | State::Late
+            | State::Unknown => (standing::todo(page)),
             State::Down => {
                 @if let Some(action) = &page.setting.action { (action) } @else {
                     "make sure that the dome is closed. Without a network the observatory closes it within minutes, \

@@ -21,11 +21,46 @@ pub(super) fn file(state: State) -> String {
         State::NotAlerting => "#c2410c",
         State::Disabled => "#b7791f",
         State::Waiting => "#3b78c4",
+        State::Closing
+        | State::NotArriving
+        | State::Held
+        | State::ClosedByWatchdog
+        | State::Bypassed
+        | State::Stopped
+        | State::Late
+        | State::Unknown => "#a86200",
     };
     let svg = html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" color=(colour) { (shape(state)) }
     };
     svg.into_string()
+}
+
+/// What stands on the diamond of a state between up and down.
+fn on_diamond(state: State) -> &'static str {
+    match state {
+        // An arrow down.
+        State::Closing => "M16 9v13M10.5 17l5.5 5.5 5.5-5.5",
+        // An arrow that does not get through.
+        State::NotArriving => "M8 16h8.5M12.5 12l4 4-4 4M22 10.5v11",
+        // The bar of "no entry".
+        State::Held => "M9.5 16h13",
+        // A dome, shut.
+        State::ClosedByWatchdog => "M9 20h14M10.5 20a5.5 6.5 0 0 1 11 0M16 13.5v6",
+        // A way around.
+        State::Bypassed => "M9 20c1-10 13-10 14 0M19 16.5l4 4 3-5",
+        // The square of "stop".
+        State::Stopped => "M12 12h8v8h-8z",
+        // A question mark.
+        State::Unknown => "M12.5 12.5c0-5 7-4.5 7-.5 0 3-3.5 3-3.5 6M16 22.5v.1",
+        // Hands of a clock.
+        State::Late
+        | State::NotAlerting
+        | State::Down
+        | State::Disabled
+        | State::Waiting
+        | State::Up => "M16 9v7.5l4.5 3",
+    }
 }
 
 fn shape(state: State) -> Markup {
@@ -53,6 +88,18 @@ fn shape(state: State) -> Markup {
             State::Disabled => {
                 rect x="1" y="1" width="30" height="30" rx="6" fill="currentColor" {}
                 (lines("M12 9.5v13M20 9.5v13"))
+            }
+            // A diamond.
+            State::Closing
+            | State::NotArriving
+            | State::Held
+            | State::ClosedByWatchdog
+            | State::Bypassed
+            | State::Stopped
+            | State::Late
+            | State::Unknown => {
+                path d="M16 0l16 16-16 16L0 16z" fill="currentColor" {}
+                (lines(on_diamond(state)))
             }
             // A ring with the hands of a clock.
             State::Waiting => {

@@ -13,15 +13,19 @@ mod document;
 mod done;
 mod headline;
 mod icon;
+mod incidents;
+mod margin;
 mod report;
 mod routes;
 #[cfg(any(test, feature = "contract"))]
 pub mod sample;
+mod standing;
 mod state;
 mod strip;
 #[cfg(test)]
 mod tests;
 mod warnings;
+mod window;
 mod words;
 
 use std::time::Duration;
@@ -36,6 +40,7 @@ use crate::config::monitor::Monitor;
 pub use done::Done;
 pub(super) use done::{after, not_done};
 pub use routes::router;
+use standing::Standing;
 use state::{Mute, State};
 use warnings::{Level, Warning};
 
@@ -48,8 +53,8 @@ pub struct Setting {
     pub action: Option<String>,
     /// Times are shown in UTC first, and in this zone second.
     pub time_zone: TimeZone,
-    /// How often it is looked whether there is an alarm.
-    pub check_every: Duration,
+    /// How often the actor beats, unless its report says so.
+    pub beat_every: Duration,
     /// Where the page is, for its links.
     root: Root,
     /// Beats need a token.
@@ -65,7 +70,7 @@ impl Setting {
             subject: config.wording.subject.clone(),
             action: config.wording.action.clone(),
             time_zone: config.wording.time_zone.clone(),
-            check_every: config.check_every,
+            beat_every: config.beat_every,
             root: mount::root(mount::prefix(config), "/"),
             ping_token: config.ping_token.is_some(),
             admin_token: config.admin_token.is_some(),
@@ -89,6 +94,7 @@ struct Page<'a> {
     /// The wall time of the rendering.
     now: Timestamp,
     done: Option<Done>,
+    standing: Standing<'a>,
     state: State,
     mute: Option<Mute>,
     warnings: Vec<Warning>,
@@ -96,13 +102,16 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(view: &'a View, setting: &'a Setting, age: Duration, done: Option<Done>) -> Self {
-        let (state, mute) = state::state(view, age);
+        let now = view.wall.saturating_add(age).unwrap_or(view.wall);
+        let standing = Standing::of(view, setting.beat_every, age, now);
+        let (state, mute) = state::state(view, &standing, age);
         let mut page = Self {
             view,
             setting,
             age,
-            now: view.wall.saturating_add(age).unwrap_or(view.wall),
+            now,
             done,
+            standing,
             state,
             mute,
             warnings: Vec::new(),

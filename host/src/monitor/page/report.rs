@@ -1,12 +1,14 @@
 //! What the observatory last said of itself.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::Page;
 use super::icon::dome;
 use super::warnings::OLD_REPORT;
 use super::words::{clip, elapsed, growing, seconds};
+use super::{Page, margin};
 use crate::report::{EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report, before};
 
 /// Of heartbeats and of links no more are shown than this (X2).
@@ -45,7 +47,7 @@ fn said(page: &Page, report: &Report, received: Timestamp) -> Markup {
         h3 { "Dome" }
         (enclosure(page, report.enclosure.as_ref(), received))
         h3 { "Heartbeat to the PLC" }
-        (emission(report))
+        (emission(page, report, received))
         h3 { "Heartbeats" }
         @if report.heartbeats.is_empty() { p.empty { "None reported." } }
         @else {
@@ -76,62 +78,82 @@ fn enclosure(page: &Page, enclosure: Option<&EnclosureReport>, received: Timesta
             div.dome-state { (dome(None)) div { p { strong { "Dome unknown" } } p.note { "The enclosure was not heard." } } }
         };
     };
-    let (state, age) = said.dome_after(elapsed(received, page.now).as_secs_f64());
-    let since = age.and_then(|age| before(page.now, age));
+    let age = elapsed(received, page.now).as_secs_f64();
     html! {
         div.dome-state {
-            (dome(state))
+            (dome(said.dome_after(age).0))
             div {
-                p {
-                    strong {
-                        "Dome "
-                        @match (state, since) {
-                            (Some(state), _) => (state.words()),
-                            (None, Some(since)) => { "unknown since " (page.moment(since)) }
-                            (None, None) => "unknown",
-                        }
-                    }
-                }
-                @if said.engineering_mode == Some(true) {
-                    p.bad { strong { "Engineering mode is on" } ": the dome may be open whatever lvmbeat decides." }
-                }
-                p.note {
-                    @match said.engineering_mode {
-                        Some(true) => {}
-                        Some(false) => "Engineering mode is off. ",
-                        None => "Whether engineering mode is on is unknown. ",
-                    }
-                    @if let Some(age) = said.age { "The enclosure was heard " (seconds(age)) " before." }
-                }
+                p { strong { (dome_now(page, Some(said), received)) } }
+                (engineering_mode(page, said, age))
             }
         }
     }
 }
 
+/// `Dome open`, `Dome unknown since 21:04:12`.
+pub(super) fn dome_now(
+    page: &Page,
+    enclosure: Option<&EnclosureReport>,
+    received: Timestamp,
+) -> Markup {
+    let age = elapsed(received, page.now).as_secs_f64();
+    let (state, said) = enclosure
+        .map(|enclosure| enclosure.dome_after(age))
+        .unwrap_or_default();
+    html! {
+        "Dome "
+        @match state {
+            Some(state) => (state.words()),
+            None => (unknown(page, said)),
+        }
+    }
+}
+
+/// `unknown since 21:04:12`, of what was last said so many seconds ago.
+fn unknown(page: &Page, said: Option<f64>) -> Markup {
+    let since = said.and_then(|said| before(page.now, said));
+    html! { "unknown" @if let Some(since) = since { " since " (page.moment(since)) } }
+}
+
+fn engineering_mode(page: &Page, enclosure: &EnclosureReport, age: f64) -> Markup {
+    let (is_on, said) = enclosure.engineering_mode_after(age);
+    html! {
+        @if is_on == Some(true) {
+            p.bad { strong { "Engineering mode is on" } ": the dome may be open whatever lvmbeat decides." }
+        }
+        p.note {
+            @match is_on {
+                Some(true) => {}
+                Some(false) => "Engineering mode is off. ",
+                None => { "Whether engineering mode is on is " (unknown(page, said)) ". " }
+            }
+            @if let Some(heard) = enclosure.age {
+                "The enclosure was last heard " (growing_seconds(heard + age)) " ago."
+            }
+        }
+    }
+}
+
+/// So many seconds, which go on.
+fn growing_seconds(age: f64) -> Markup {
+    match Duration::try_from_secs_f64(age) {
+        Ok(age) => growing(age),
+        Err(_) => html! { (seconds(age)) },
+    }
+}
+
 /// The PLC's side of it: what it said, what was sent, and how near it ever came to closing.
-fn emission(report: &Report) -> Markup {
+fn emission(page: &Page, report: &Report, received: Timestamp) -> Markup {
     let EmissionReport {
         last_outcome,
         acknowledged_age,
         smallest_margin,
     } = &report.emission;
-    let plc = report.enclosure.as_ref();
     html! {
         dl.facts {
-            (hold(report))
-            @if let Some(plc) = plc {
-                div {
-                    dt { "PLC" }
-                    dd {
-                        @match (plc.plc_heartbeat_error, plc.plc_acknowledges) {
-                            (Some(true), _) => (verdict(false, "misses the heartbeat and closes the dome")),
-                            (_, Some(true)) => (verdict(true, "sees the heartbeat")),
-                            (_, Some(false)) => (verdict(false, "does not see the heartbeat")),
-                            (_, None) => "does not say whether it sees the heartbeat",
-                        }
-                        @if let Some(age) = plc.plc_acknowledged_age { "; last seen " (seconds(age)) " before" }
-                    }
-                }
+            (hold(report, elapsed(received, page.now) >= OLD_REPORT))
+            @if let Some(enclosure) = &report.enclosure {
+                div { dt { "PLC" } dd { (plc(page, enclosure, elapsed(received, page.now).as_secs_f64())) } }
             }
             div {
                 dt { "Last heartbeat" }
@@ -141,12 +163,24 @@ fn emission(report: &Report) -> Markup {
                 }
             }
             div {
+                dt { "Least left, last 24 h" }
+                dd {
+                    @if let Some(left) = report.delivery.as_ref().and_then(|delivery| delivery.least_left) {
+                        (seconds(left)) " while the dome was not known to be closed, by the actor's count. As reported here: "
+                    }
+                    (margin::least(page))
+                }
+            }
+            div {
                 dt { "Smallest margin" }
                 dd {
                     @match smallest_margin {
-                        Some(margin) if *margin > 0.0 => { (seconds(*margin)) " left before the PLC would have closed the dome" }
+                        Some(margin) if *margin > 0.0 => { (seconds(*margin)) " left before the PLC would have closed the dome, between two heartbeats that nothing withheld" }
                         Some(margin) => { (verdict(false, "none left")) " (" (seconds(*margin)) ")" }
                         None => "not measured yet",
+                    }
+                    @if let Some(start) = report.uptime.and_then(|uptime| before(received, uptime)) {
+                        ", since the actor was started: " (page.moment(start))
                     }
                 }
             }
@@ -154,19 +188,38 @@ fn emission(report: &Report) -> Markup {
     }
 }
 
-fn hold(report: &Report) -> Markup {
+fn plc(page: &Page, enclosure: &EnclosureReport, age: f64) -> Markup {
+    let (misses, _) = enclosure.plc_heartbeat_error_after(age);
+    let (sees, said) = enclosure.plc_acknowledges_after(age);
+    html! {
+        @match (misses, sees) {
+            (Some(true), _) => (verdict(false, "misses the heartbeat and closes the dome")),
+            (_, Some(true)) => (verdict(true, "sees the heartbeat")),
+            (_, Some(false)) => (verdict(false, "does not see the heartbeat")),
+            (_, None) => { "whether it sees the heartbeat is " (unknown(page, said)) }
+        }
+        @if let Some(seen) = enclosure.plc_acknowledged_age { "; last seen " (growing_seconds(seen + age)) " ago" }
+    }
+}
+
+fn hold(report: &Report, old: bool) -> Markup {
+    let (passes, holds) = if old {
+        ("passed the heartbeat on", "held the heartbeat")
+    } else {
+        ("passes the heartbeat on", "holds the heartbeat")
+    };
     html! {
         div {
             dt { "lvmbeat" }
             dd {
                 @match &report.hold {
-                    None => (verdict(true, "passes the heartbeat on")),
+                    None => (verdict(true, passes)),
                     Some(hold) if hold.fault => {
-                        (verdict(false, "holds the heartbeat")) ": " bdi { (clip(&hold.text)) }
+                        (verdict(false, holds)) ": " bdi { (clip(&hold.text)) }
                         @if let Some(held) = hold.seconds { "; for " (seconds(held)) }
                     }
                     Some(hold) => {
-                        (verdict(true, "passes the heartbeat on")) ", at its pace"
+                        (verdict(true, passes)) ", at its pace"
                         @if !hold.text.is_empty() { " (" bdi { (clip(&hold.text)) } ")" }
                     }
                 }
@@ -179,16 +232,25 @@ fn hold(report: &Report) -> Markup {
 fn source(heartbeat: &HeartbeatReport) -> Markup {
     let part = match (heartbeat.age, heartbeat.timeout) {
         (Some(age), Some(timeout)) if timeout > 0.0 => (age / timeout * 100.0).clamp(0.0, 100.0),
+        // Of one that is not critical, that it was never heard is no fault.
+        (None, _) if !heartbeat.critical => 0.0,
         // Never heard, or for a time that is not known: as if it had run out, unless it is said to
         // be current.
         _ if heartbeat.current => 0.0,
         _ => 100.0,
     };
+    let never = heartbeat.age.is_none();
     html! {
-        li.stale[!heartbeat.current] {
+        li.stale[!heartbeat.current && heartbeat.critical].late[!heartbeat.current && !heartbeat.critical && !never] {
             div.line {
                 span.name { bdi { (clip(&heartbeat.name)) } @if !heartbeat.critical { " " span.note { "not critical" } } }
-                (verdict(heartbeat.current, if heartbeat.current { "fresh" } else if heartbeat.age.is_none() { "never heard" } else { "stale" }))
+                @match (heartbeat.current, never, heartbeat.critical) {
+                    (true, ..) => (verdict(true, "fresh")),
+                    (false, true, false) => span.note { "not heard yet" },
+                    (false, true, true) => (verdict(false, "never heard")),
+                    (false, false, true) => (verdict(false, "stale")),
+                    (false, false, false) => span.verdict-word.waits { span.glyph aria-hidden="true" { "…" } "late" },
+                }
             }
             svg.bar width="100%" height="6" aria-hidden="true" {
                 rect.track width="100%" height="6" rx="3" {}

@@ -1,5 +1,8 @@
 //! Views for tests: one for each state that the page can show.
 
+mod between;
+mod night;
+
 use std::time::Duration;
 
 use embassy_time::{Duration as Ticks, Instant};
@@ -13,9 +16,16 @@ use crate::monitor::history::{History, Period, What};
 use crate::monitor::http::mount;
 use crate::monitor::notice::{Event, Notice, NoticeId, Silence};
 use crate::monitor::notify::Kind;
-use crate::monitor::view::{ChannelView, Counters, NoticeView, OwnBeat, StoreView, View};
+use crate::monitor::view::{
+    ChannelView, Counters, IncidentView, NoticeView, OwnBeat, StoreView, View,
+};
 use crate::report::{
-    Dome, EmissionReport, EnclosureReport, HeartbeatReport, HoldReport, LinkReport, Report,
+    DeliveryReport, Dome, EmissionReport, EnclosureReport, Health, HealthReport, HeartbeatReport,
+    HoldReport, LinkReport, Report,
+};
+pub use between::{
+    closed_by_watchdog, closing, earlier_actor, held, late, late_beat, not_arriving, stand_by,
+    stopped,
 };
 
 /// The wall time of all samples: 4:12 in the morning at the observatory.
@@ -40,7 +50,7 @@ pub fn setting() -> Setting {
         subject: "LCO internet".to_owned(),
         action: None,
         time_zone: TimeZone::get("America/Santiago").unwrap_or(TimeZone::UTC),
-        check_every: Duration::from_secs(120),
+        beat_every: Duration::from_secs(15),
         ping_token: true,
         admin_token: true,
     }
@@ -60,6 +70,15 @@ pub fn all() -> Vec<(&'static str, View)> {
         ("engineering-mode", engineering_mode()),
         ("old-report", old_report()),
         ("without-state-file", without_state_file()),
+        ("late-beat", late_beat()),
+        ("late", late()),
+        ("held", held()),
+        ("not-arriving", not_arriving()),
+        ("closing", closing()),
+        ("closed-by-watchdog", closed_by_watchdog()),
+        ("stand-by", stand_by()),
+        ("stopped", stopped()),
+        ("earlier-actor", earlier_actor()),
     ]
 }
 
@@ -71,6 +90,7 @@ pub fn up() -> View {
         from: ago(from),
         to: Some(ago(from - lasted)),
     };
+    let (course, incidents) = night::night();
     View {
         at: AT,
         wall: NOW,
@@ -82,6 +102,9 @@ pub fn up() -> View {
             silence: Ticks::from_secs(4),
         },
         since: Some(ago(9 * hour + 1200)),
+        clearing: None,
+        incidents: Vec::new(),
+        quiet_until: None,
         alerts: true,
         alert_after: Duration::from_secs(300),
         last_seen: Some(ago(4)),
@@ -116,6 +139,8 @@ pub fn up() -> View {
                 period(What::Silent, 9 * hour + 2760, 1560),
                 period(What::Blind, 3 * hour, 600),
             ],
+            course,
+            incidents,
         },
         store: StoreView {
             path: Some("/data/lvmbeat-monitor.json".into()),
@@ -156,6 +181,11 @@ pub fn down() -> View {
             &[],
         ),
     );
+    view.incidents = vec![IncidentView {
+        id: Uuid::from_u128(13),
+        begun: ago(840),
+        acknowledged: Some(ago(600)),
+    }];
     view.history.periods.push(Period {
         what: What::Silent,
         from: ago(1140),
@@ -259,6 +289,7 @@ pub fn engineering_mode() -> View {
         if let Some(enclosure) = &mut report.enclosure {
             enclosure.engineering_mode = Some(true);
         }
+        report.health = health(Health::Bypassed, 401.5, &[]);
     }
     view
 }
@@ -278,6 +309,15 @@ pub fn without_state_file() -> View {
         store: StoreView::default(),
         ..up()
     }
+}
+
+fn health(state: Health, seconds: f64, late: &[&str]) -> Option<HealthReport> {
+    Some(HealthReport {
+        state: Some(state),
+        seconds: Some(seconds),
+        text: String::new(),
+        late: late.iter().map(|&text| text.to_owned()).collect(),
+    })
 }
 
 fn report() -> Report {
@@ -318,9 +358,19 @@ fn report() -> Report {
             engineering_mode: Some(false),
             engineering_mode_age: Some(12.0),
             plc_acknowledges: Some(true),
+            plc_acknowledges_age: Some(12.0),
             plc_heartbeat_error: Some(false),
+            plc_heartbeat_error_age: Some(12.0),
             plc_acknowledged_age: Some(12.0),
         }),
+        health: health(Health::Ok, 33_600.0, &[]),
+        delivery: Some(DeliveryReport {
+            seconds: Some(7.3),
+            closes_in: Some(52.7),
+            least_left: Some(0.0),
+            ..DeliveryReport::default()
+        }),
+        beat_every: Some(15.0),
         network: vec![
             LinkReport {
                 name: "lco".to_owned(),
@@ -370,6 +420,9 @@ fn silence(observed: f64) -> Silence {
         last_hold: None,
         dome: None,
         dome_unknown_since: None,
+        heard_again: None,
+        relapses: 0,
+        stopped: None,
         dome_open: Some(true),
         engineering_mode: Some(false),
     }

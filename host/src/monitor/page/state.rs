@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use lvmbeat_core::alarm;
 
+use super::standing::{Now, Standing};
 use super::words::span;
 use crate::monitor::view::{ChannelView, View};
+use crate::report::Health;
 
 /// The word at the top. The first that is true, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,20 +16,44 @@ pub(super) enum State {
     NotAlerting,
     /// An alarm is on.
     Down,
+    /// The PLC's time has run out, and the dome is not known to be closed.
+    Closing,
+    /// The dome heartbeat is not acknowledged.
+    NotArriving,
+    /// The dome heartbeat is held.
+    Held,
+    /// The PLC's time has run out, and the dome is closed.
+    ClosedByWatchdog,
+    /// Engineering mode.
+    Bypassed,
     /// Somebody has disabled alerts.
     Disabled,
     /// It was never heard.
     Waiting,
+    /// The actor said that it ends.
+    Stopped,
+    /// A beat is missing, or something else is late.
+    Late,
+    /// Only a stand-by reports.
+    Unknown,
     /// It is heard.
     Up,
 }
 
 impl State {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::NotAlerting,
         Self::Down,
+        Self::Closing,
+        Self::NotArriving,
+        Self::Held,
+        Self::ClosedByWatchdog,
+        Self::Bypassed,
         Self::Disabled,
         Self::Waiting,
+        Self::Stopped,
+        Self::Late,
+        Self::Unknown,
         Self::Up,
     ];
 
@@ -36,8 +62,16 @@ impl State {
         match self {
             Self::NotAlerting => "NOT ALERTING",
             Self::Down => "DOWN",
+            Self::Closing => "CLOSING",
+            Self::NotArriving => "NOT ARRIVING",
+            Self::Held => "HELD",
+            Self::ClosedByWatchdog => "CLOSED BY WATCHDOG",
+            Self::Bypassed => "BYPASSED",
             Self::Disabled => "DISABLED",
             Self::Waiting => "WAITING",
+            Self::Stopped => "STOPPED",
+            Self::Late => "LATE",
+            Self::Unknown => "UNKNOWN",
             Self::Up => "UP",
         }
     }
@@ -47,9 +81,48 @@ impl State {
         match self {
             Self::NotAlerting => "not-alerting",
             Self::Down => "down",
+            Self::Closing => "closing",
+            Self::NotArriving => "not-arriving",
+            Self::Held => "held",
+            Self::ClosedByWatchdog => "closed-by-watchdog",
+            Self::Bypassed => "bypassed",
             Self::Disabled => "disabled",
             Self::Waiting => "waiting",
+            Self::Stopped => "stopped",
+            Self::Late => "late",
+            Self::Unknown => "unknown-state",
             Self::Up => "up",
+        }
+    }
+
+    /// Between up and down: amber.
+    pub(super) fn is_between(self) -> bool {
+        match self {
+            Self::Closing
+            | Self::NotArriving
+            | Self::Held
+            | Self::ClosedByWatchdog
+            | Self::Bypassed
+            | Self::Stopped
+            | Self::Late
+            | Self::Unknown => true,
+            Self::NotAlerting | Self::Down | Self::Disabled | Self::Waiting | Self::Up => false,
+        }
+    }
+
+    /// Of what was reported, or of the beats.
+    fn of(standing: &Standing) -> Self {
+        match standing.now {
+            Now::Stopped => Self::Stopped,
+            Now::Silent => Self::Late,
+            Now::NothingKnown | Now::Reported(Health::Ok) => Self::Up,
+            Now::Reported(Health::Late) => Self::Late,
+            Now::Reported(Health::Held) => Self::Held,
+            Now::Reported(Health::NotArriving) => Self::NotArriving,
+            Now::Reported(Health::Closing) => Self::Closing,
+            Now::Reported(Health::ClosedByWatchdog) => Self::ClosedByWatchdog,
+            Now::Reported(Health::Bypassed) => Self::Bypassed,
+            Now::Reported(Health::Unknown) => Self::Unknown,
         }
     }
 }
@@ -113,16 +186,33 @@ impl Mute {
 }
 
 /// The state and, if nobody would be alerted, why. An alarm that is on outranks a monitor that
-/// cannot tell of it, unless the monitor does not even look.
-pub(super) fn state(view: &View, age: Duration) -> (State, Option<Mute>) {
+/// cannot tell of it, unless the monitor does not even look; so does what happens to the dome.
+pub(super) fn state(view: &View, standing: &Standing, age: Duration) -> (State, Option<Mute>) {
     let mute = Mute::of(view, age);
+    let observatory = State::of(standing);
+    let about_the_dome = match observatory {
+        State::Closing
+        | State::NotArriving
+        | State::Held
+        | State::ClosedByWatchdog
+        | State::Bypassed => true,
+        State::NotAlerting
+        | State::Down
+        | State::Disabled
+        | State::Waiting
+        | State::Stopped
+        | State::Late
+        | State::Unknown
+        | State::Up => false,
+    };
     let state = match (mute, view.alarm.state) {
         (Some(Mute::Stuck(_)), _) => State::NotAlerting,
         (_, alarm::State::Down) => State::Down,
+        _ if about_the_dome => observatory,
         (Some(_), _) => State::NotAlerting,
         _ if !view.alarm.mode.is_enabled() => State::Disabled,
         (None, alarm::State::Waiting) => State::Waiting,
-        (None, alarm::State::Up) => State::Up,
+        (None, alarm::State::Up) => observatory,
     };
     (state, mute)
 }

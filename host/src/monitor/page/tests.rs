@@ -1,3 +1,6 @@
+mod history;
+mod standing;
+
 use super::*;
 
 use crate::monitor::notify::Kind;
@@ -68,11 +71,11 @@ fn up_is_said_with_its_age_and_nothing_to_do() {
             "Last beat 4 s ago",
             "What to do: nothing.",
             "Silence of 5 min raises the alarm.",
-            "heard 97.5 % of the time, 1 outage (26 min), not listening once (10 min)",
+            "heard 97.5 % of the time, 1 outage (26 min), not listening once (10 min), dome heartbeat withheld once (3 min 40 s)",
             "overwatcher",
             "2.1 s of 30 s; smallest margin: 23.4 s",
             "Dome open",
-            "46.9 s left before the PLC would have closed the dome",
+            "46.9 s left before the PLC would have closed the dome, between two heartbeats",
         ],
     );
     does_not_say(&html, &["Urgent"]);
@@ -97,6 +100,58 @@ fn down_is_said_with_what_to_do() {
     let html = render(&sample::down(), &setting, FRESH, None).into_string();
     says(&html, &["What to do: Ring the site: 5-1234."]);
     does_not_say(&html, &["make sure that the dome is closed"]);
+}
+
+#[test]
+fn an_open_incident_is_acknowledged_by_a_form_and_an_acknowledged_one_says_since_when() {
+    let html = page(&sample::held());
+    says(
+        &html,
+        &["People were alerted at 07:11:58 UTC (04:11 Santiago): an incident. Acknowledge"],
+    );
+    let (_, form) = html.split_once("action=\"./acknowledge\"").unwrap();
+    let (form, _) = form.split_once("</form>").unwrap();
+    let id = uuid::Uuid::from_u128(14);
+    assert!(
+        form.contains(&format!("type=\"hidden\" name=\"incident\" value=\"{id}\"")),
+        "{form}"
+    );
+    let html = page(&sample::down());
+    says(
+        &html,
+        &[
+            "the observatory is silent. Acknowledged at 07:02:05 UTC (04:02 Santiago): nobody is reminded of it.",
+        ],
+    );
+    assert!(!html.contains("action=\"./acknowledge\""));
+    assert!(!page(&sample::up()).contains("open-incident"));
+}
+
+#[test]
+fn a_quiet_time_is_said_with_its_end() {
+    let mut view = sample::up();
+    view.quiet_until = Some(sample::ago(-3600));
+    let html = page(&view);
+    says(
+        &html,
+        &[
+            "Quiet time: nobody is alerted until 08:12:05 UTC (05:12 Santiago).",
+            "A quiet time of the configuration goes on: nobody is alerted until 08:12:05 UTC",
+        ],
+    );
+    does_not_say(&html, &["raises the alarm", "Alerts are enabled"]);
+}
+
+#[test]
+fn what_was_heard_again_is_said_before_the_all_clear() {
+    let mut view = sample::up();
+    view.clearing = Some(sample::ago(20));
+    says(
+        &page(&view),
+        &[
+            "Heard again since 07:11:45 UTC (04:11 Santiago): the all-clear comes when that has lasted.",
+        ],
+    );
 }
 
 #[test]
@@ -232,19 +287,18 @@ fn m2_an_alert_that_is_not_delivered_says_how_far_each_channel_is() {
 }
 
 #[test]
-fn engineering_mode_is_a_warning_of_its_own_and_up_does_not_say_that_there_is_nothing_to_do() {
+fn engineering_mode_is_said_at_the_top_and_nobody_says_that_the_plc_closes() {
     let html = page(&sample::engineering_mode());
-    assert_eq!(word(&html), "UP");
+    assert_eq!(word(&html), "BYPASSED");
     says(
         &html,
         &[
-            "Urgent: Engineering mode is on. The dome may be open, and stays open, whatever lvmbeat decides",
-            "The dome heartbeat is held. heartbeat overwatcher was last received 431.5 s ago (timeout 30 s); for 6 min 41 s",
-            "What to do: read the warnings below.",
+            "lvmecp itself feeds the PLC. The dome may be open, and stays open, whatever lvmbeat decides.",
+            "heartbeat overwatcher was last received 431.5 s ago (timeout 30 s); for 6 min 41 s. Engineering mode feeds the PLC all the same.",
             "7 min 11 s of 30 s",
         ],
     );
-    does_not_say(&html, &["What to do: nothing"]);
+    does_not_say(&html, &["What to do: nothing", "the PLC closes the dome"]);
 }
 
 #[test]
@@ -460,7 +514,9 @@ fn what_was_done_is_confirmed_and_nothing_that_is_not_so() {
         confirmed(&disabled, "disabled").contains("Done. Alerts are disabled until 09:42:05 UTC")
     );
     assert!(confirmed(&sample::up(), "enabled").contains("Done. Alerts are enabled."));
+    assert!(confirmed(&sample::down(), "acknowledged").contains("Done. It is acknowledged"));
     for (view, code) in [
+        (&sample::held(), "acknowledged"),
         (&sample::up(), "disabled"),
         (&disabled, "enabled"),
         (&disabled, "<b>all is well</b>"),
@@ -475,6 +531,7 @@ fn what_was_done_is_confirmed_and_nothing_that_is_not_so() {
     for path in [
         "/disable",
         "/enable",
+        "/acknowledge",
         "/test/email",
         "/test/slack",
         "/test/webhook",

@@ -6,9 +6,11 @@ use lvmbeat_core::alarm;
 use maud::{Markup, html};
 
 use super::Page;
+use super::standing::Now;
+use super::state::State;
 use super::words::{clip, count, elapsed, growing, seconds, times};
 use crate::monitor::notice::Event;
-use crate::report::Dome;
+use crate::report::{Dome, before};
 
 /// A report of this age or older may not be true any more: the actor sends one several times a
 /// minute.
@@ -52,13 +54,27 @@ fn observatory(page: &Page, say: &mut Say) {
     };
     let age = elapsed(*received, page.now);
     let reported = html! { " (Reported " (growing(age)) " ago.)" };
+    let is_now = matches!(page.standing.now, Now::Reported(_));
     if let Some(enclosure) = &report.enclosure {
-        if enclosure.engineering_mode == Some(true) {
-            say(
+        let (engineering, said) = enclosure.engineering_mode_after(age.as_secs_f64());
+        match (engineering, enclosure.engineering_mode) {
+            // The word at the top says it.
+            _ if page.state == State::Bypassed => {}
+            (Some(true), _) => say(
                 Level::Urgent,
                 "Engineering mode is on",
                 html! { "The dome may be open, and stays open, whatever lvmbeat decides: lvmecp itself feeds the PLC." (reported) },
-            );
+            ),
+            (None, Some(true)) => say(
+                Level::Urgent,
+                "Engineering mode was on",
+                html! {
+                    "Whether it still is, is unknown"
+                    @if let Some(since) = said.and_then(|said| before(page.now, said)) { " since " (page.moment(since)) }
+                    ". While it is on, lvmecp itself feeds the PLC, and the dome stays open whatever lvmbeat decides."
+                },
+            ),
+            (Some(false), _) | (None, Some(false) | None) => {}
         }
         if page.view.alarm.state == alarm::State::Down
             && enclosure.dome_after(0.0).0 == Some(Dome::Open)
@@ -69,7 +85,9 @@ fn observatory(page: &Page, say: &mut Say) {
                 html! { "The observatory last reported it open." (reported) },
             );
         }
-        if enclosure.plc_heartbeat_error == Some(true) {
+        let missed = enclosure.plc_heartbeat_error_after(age.as_secs_f64()).0;
+        let is_said = matches!(page.state, State::Closing | State::ClosedByWatchdog);
+        if missed == Some(true) && !is_said {
             say(
                 Level::Urgent,
                 "The PLC misses the heartbeat",
@@ -77,14 +95,25 @@ fn observatory(page: &Page, say: &mut Say) {
             );
         }
     }
-    if let Some(hold) = report.hold.as_ref().filter(|hold| hold.fault) {
+    let is_said = matches!(
+        page.state,
+        State::Held | State::NotArriving | State::Closing | State::ClosedByWatchdog
+    );
+    if let Some(hold) = report.hold.as_ref().filter(|hold| hold.fault && !is_said) {
         say(
             Level::Urgent,
-            "The dome heartbeat is held",
+            if is_now {
+                "The dome heartbeat is held"
+            } else {
+                "The dome heartbeat was held"
+            },
             html! {
                 bdi { (clip(&hold.text)) }
                 @if let Some(held) = hold.seconds { "; for " (seconds(held)) }
-                ". While this lasts the PLC closes the dome." (reported)
+                "."
+                @if page.state == State::Bypassed { " Engineering mode feeds the PLC all the same." }
+                @else if is_now { " While this lasts the PLC closes the dome." }
+                (reported)
             },
         );
     }

@@ -60,7 +60,13 @@ impl Beating {
 fn view(clock: &dyn Clock) -> Arc<View> {
     let (config, at) = (config(), Moment::read(clock));
     let thresholds = config.alarm().unwrap();
-    let memory = Memory::restore(thresholds, true, Loaded::Nothing, [""; 0].into_iter(), at);
+    let memory = Memory::restore(
+        thresholds,
+        &config,
+        Loaded::Nothing,
+        [""; 0].into_iter(),
+        at,
+    );
     Arc::new(memory.view(at, &config, &[], &StoreView::default()))
 }
 

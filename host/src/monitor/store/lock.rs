@@ -11,6 +11,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::{Loaded, decode, read, with_suffix};
+use crate::config::text_file;
 
 /// Held for as long as this lives.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub(in crate::monitor) enum NoLock {
     /// Another monitor has it.
     #[error("another monitor has it")]
     Taken,
+    /// What is there is a folder or a device.
+    #[error(transparent)]
+    NoFile(text_file::NoFile),
     /// There are none here, or the disk cannot be written.
     #[error(transparent)]
     Impossible(io::Error),
@@ -33,6 +37,12 @@ pub(in crate::monitor) enum NoLock {
 /// Takes the lock that stands for the state file: that of a file beside it, for the file itself is
 /// replaced at each save.
 pub(in crate::monitor) fn lock(path: &Path) -> Result<Lock, NoLock> {
+    // X2: it would be set aside like a damaged one, `/dev/null` and a folder of others included.
+    if let Err(cause) = text_file::length(path)
+        && let Some(no_file) = text_file::NoFile::of(&cause)
+    {
+        return Err(NoLock::NoFile(no_file));
+    }
     let beside = with_suffix(path, ".lock");
     let mut open = OpenOptions::new();
     let open = open.write(true).create(true).truncate(false).mode(0o600);
@@ -106,5 +116,20 @@ mod tests {
         lock(&folder.file()).unwrap();
         let nowhere = folder.path().join("no/such/state.json");
         assert!(matches!(lock(&nowhere), Err(NoLock::Impossible(_))));
+    }
+
+    #[test]
+    fn x2_a_state_file_that_is_no_file_is_named_and_left_alone() {
+        let folder = Folder::new();
+        let is = |path: &Path| match lock(path) {
+            Err(NoLock::NoFile(no_file)) => no_file.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let theirs = folder.path().join("theirs");
+        std::fs::create_dir(&theirs).unwrap();
+        assert_eq!(is(&theirs), "it is a directory, not a file");
+        assert_eq!(is(Path::new("/dev/null")), "it is a device, not a file");
+        // Nothing was made beside it.
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

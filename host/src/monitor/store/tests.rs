@@ -16,7 +16,7 @@ const AT: Moment = Moment {
 fn saved() -> Saved {
     let thresholds = config().alarm().unwrap();
     let channels = ["email:a"].into_iter();
-    let mut memory = Memory::restore(thresholds, true, Loaded::Nothing, channels, AT);
+    let mut memory = Memory::restore(thresholds, &config(), Loaded::Nothing, channels, AT);
     memory.beat(None, AT);
     assert!(memory.notify_down(false, AT));
     memory.save(AT)

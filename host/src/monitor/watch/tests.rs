@@ -9,10 +9,14 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::notice::{Event, Notice};
 use super::super::testing::{Does, Fake, Folder, SteppedClock, config};
 use super::*;
+use crate::report::Report;
 
+mod acknowledging;
 mod delivering;
 mod disabling;
 mod disk;
+mod farewell;
+mod held;
 mod restarts;
 mod silence;
 
@@ -114,6 +118,11 @@ impl Station {
         self.handle().view()
     }
 
+    async fn report(&self, report: Report) {
+        let report = Some(Box::new(report));
+        self.handle().beat(report).await.unwrap();
+    }
+
     async fn beat(&self) {
         self.handle().beat(None).await.unwrap();
     }
@@ -140,10 +149,7 @@ async fn after(secs: u64) {
     sleep(Duration::from_secs(secs)).await;
 }
 
-/// As deployed, but that it checks each second.
+/// As deployed, but that the all-clear comes at once.
 fn quick() -> Monitor {
-    Monitor {
-        check_every: Duration::from_secs(1),
-        ..config()
-    }
+    config()
 }

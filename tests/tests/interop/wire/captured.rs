@@ -1,6 +1,6 @@
 //! Messages to the Python lvmbeat 0.3.0, and its replies, as they were seen on RabbitMQ.
 
-/// A header's value, where it is told which.
+/// A header's value, where it matters which.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Is {
     Text(&'static str),

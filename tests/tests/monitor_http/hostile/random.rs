@@ -271,5 +271,8 @@ async fn x2_ten_thousand_random_requests_are_refused_while_beats_are_answered() 
     let status = scene.json("/status").await;
     assert_eq!(status["enabled"], true);
     assert_eq!(status["active"], false);
-    assert_eq!((scene.people.told(), scene.mail.count("message")), (0, 0));
+    assert_eq!(
+        (scene.people.notified(), scene.mail.count("message")),
+        (0, 0)
+    );
 }

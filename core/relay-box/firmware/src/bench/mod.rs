@@ -99,7 +99,7 @@ pub(crate) async fn play(origin: Instant) -> ! {
             }
             reader::Timed::End { at } => {
                 Timer::at(origin + at).await;
-                // Whoever is due now goes first.
+                // What is due now goes first.
                 embassy_futures::yield_now().await;
                 let mut line = heapless::String::<32>::new();
                 if writeln!(line, "stack {}", stack::deepest()).is_ok() {

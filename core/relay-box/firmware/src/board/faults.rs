@@ -57,7 +57,7 @@ extern "C" fn hard_fault(frame: *const u32) -> ! {
     })
 }
 
-/// The hardware watchdog was not fed. The reset is its own: whoever feeds it from here would defeat
+/// The hardware watchdog was not fed. The reset is its own: feeding it from here would defeat
 /// it.
 pub(super) fn watchdog_expired() -> ! {
     relay::release();

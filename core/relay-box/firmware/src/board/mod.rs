@@ -29,7 +29,7 @@ const CLOCK_HZ: u32 = 25_000_000;
 #[expect(clippy::cast_possible_truncation, reason = "1000 ticks a second")]
 const CYCLES_PER_TICK: u32 = CLOCK_HZ / embassy_time::TICK_HZ as u32;
 
-/// Runs the tasks for ever, and sleeps while there is nothing to do.
+/// Runs the tasks without end, and sleeps while there is nothing to do.
 ///
 /// Not embassy's own thread executor: that one sleeps by WFE, which QEMU takes for no sleep at all.
 #[expect(

@@ -1,6 +1,6 @@
 //! The clock of all decisions: embassy's time driver on two CMSDK timers.
 //!
-//! Timer 0 runs for ever and wraps every 171 s; whoever looks adds what has passed since the last
+//! Timer 0 never stops and wraps every 171 s; each look adds what has passed since the last
 //! look. Timer 1 is the alarm, at most a minute away, so that somebody always looks in time. There
 //! is no periodic interrupt.
 
@@ -97,7 +97,7 @@ impl Time {
     fn set_alarm(&self, cs: CriticalSection<'_>) {
         loop {
             let mut clock = self.clock.borrow(cs).borrow_mut();
-            // Wakes whoever is due.
+            // Wakes all that are due.
             let next = self
                 .queue
                 .borrow(cs)

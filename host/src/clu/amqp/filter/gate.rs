@@ -1,9 +1,10 @@
 //! Commands that are refused before anything decodes them (L1).
 //!
 //! lapin takes a few thousand messages a second in, one client sends some ten thousand. So what is
-//! no `set`, no echo, and more than its commander may have, does not even get to lapin. Everything
-//! else keeps its order, so that an echo proves what it proved (S3). A message that is dropped is
-//! acknowledged with the next one that is not (`multiple`); there is one at least in each few.
+//! no `set` that keeps the dome open, no echo, and more than its commander may have, does not even
+//! get to lapin. Everything else keeps its order, so that an echo proves what it proved (S3). A
+//! message that is dropped is acknowledged with the next one that is not (`multiple`); there is one
+//! at least in each few.
 //!
 //! A body that is longer than anything that is ever taken does not get through either: its message
 //! comes without it.
@@ -20,7 +21,7 @@ use embassy_time::Instant;
 
 use super::{BODY, CONTENT, CONTENT_HEADER, FRAME_HEADER, METHOD, Reader};
 use crate::clu::bus::{ECHO, Header, Message};
-use crate::clu::message::{MAX_COMMAND_BYTES, may_be_set};
+use crate::clu::message::{MAX_COMMAND_BYTES, set_by};
 use crate::clu::quota::{Limit, Quota};
 
 /// The consumer of the commands.
@@ -43,12 +44,12 @@ const ANSWERS: Limit = Limit {
 };
 /// The consumer of the replies.
 pub(in super::super) const REPLIES: &str = "replies";
-/// A command with a longer body arrives without it. One with a longer body than is taken is told
-/// so, if it is no longer than this.
-const LONGEST_COMMAND: usize = 2 * MAX_COMMAND_BYTES;
+/// A message with a longer body arrives without it, so that what waits in memory has a bound. The
+/// answer to a command that is longer than what is accepted, but no longer than this, says so.
+const LONGEST_BODY: usize = 2 * MAX_COMMAND_BYTES;
 /// A longer body is looked at by nobody here.
 const SHORT_BODY: usize = 512;
-/// `set`s of one commander; of all together there is no limit, as one of them keeps the dome open.
+/// `set`s of one heartbeat: whoever has sent them, each that passes is a beat of it.
 const SETS: Limit = Limit {
     burst: 5000,
     each: Duration::from_micros(333),
@@ -63,6 +64,8 @@ const UNDER_WAY: usize = 256;
 /// What the session and its gate share.
 #[derive(Default)]
 pub(in super::super) struct Shared {
+    /// By which the dome stays open.
+    heartbeats: Vec<String>,
     /// How many commands were dropped.
     pub(in super::super) dropped: Arc<AtomicU64>,
     /// The numbers of the session's own echoes that are under way.
@@ -72,6 +75,29 @@ pub(in super::super) struct Shared {
 }
 
 impl Shared {
+    /// Of a session that prefers `set`s of these heartbeats.
+    pub(in super::super) fn new(heartbeats: &[String]) -> Self {
+        Self {
+            heartbeats: heartbeats.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// What a `set` with these arguments is counted by, if it is preferred: the heartbeat, and
+    /// whether it proves when it was sent, so that those that do not leave the others alone.
+    fn counted_by<'a>(&self, arguments: &'a str) -> Option<&'a str> {
+        const SEEN: &str = " --seen ";
+        let (heartbeat, proof) = match arguments.find(SEEN) {
+            Some(place) => arguments.split_at(place),
+            None => (arguments, ""),
+        };
+        let by = arguments.get(..heartbeat.len() + proof.len().min(SEEN.len()))?;
+        self.heartbeats
+            .iter()
+            .any(|it| it == heartbeat)
+            .then_some(by)
+    }
+
     /// The session is about to send that message.
     pub(in super::super) fn sends(&self, message: &Message) {
         if let Some(Header::Text(number)) = message.headers.get(ECHO) {
@@ -146,14 +172,17 @@ struct Sender {
     echo: Option<Vec<u8>>,
     /// The command that this answers.
     command: Option<Vec<u8>>,
+    /// It may be a task, whatever its body says.
+    is_task: bool,
 }
 
 impl Gate {
-    /// For consumers of commands and of replies with these prefetches.
-    pub(in super::super) fn new(commands: u16, replies: u16, shared: Arc<Shared>) -> Self {
+    /// For consumers of commands and of replies with this prefetch. What the broker may send before
+    /// an acknowledgement has to be more than is dropped in a row, or a flood waits for each (L1).
+    pub(in super::super) fn new(prefetch: u16, shared: Arc<Shared>) -> Self {
         Self {
-            commands: Lane::new(COMMANDS, SETS, commands / 8),
-            replies: Lane::new(REPLIES, ANSWERS, replies / 2),
+            commands: Lane::new(COMMANDS, SETS, prefetch / 8),
+            replies: Lane::new(REPLIES, ANSWERS, prefetch / 8),
             started: tokio::time::Instant::now(),
             shared,
         }
@@ -234,7 +263,7 @@ impl Lane {
     ) {
         let size = body_size(frame);
         let is_reply = self.tag == REPLIES;
-        if self.is_holding(channel) && !is_reply && size > LONGEST_COMMAND as u64 {
+        if self.is_holding(channel) && size > LONGEST_BODY as u64 {
             // X2: it would be refused for its length, after it had taken so much memory.
             if let Some(size) = frame.get_mut(FRAME_HEADER + 4..FRAME_HEADER + CONTENT_HEADER) {
                 size.fill(0);
@@ -316,13 +345,15 @@ impl Lane {
         };
         let (sender, size) = held.header.take().unwrap_or_default();
         let commander = sender.commander.as_str();
-        let preferred = match &sender.command {
-            Some(id) if self.tag == REPLIES => shared.has_asked(id).then_some(id),
-            _ => None,
-        };
-        let is_preferred = match preferred {
-            Some(id) => self.preferred.take(&String::from_utf8_lossy(id), now),
-            None => may_be_set(&held.body) && self.preferred.take(commander, now),
+        let is_preferred = match &sender.command {
+            _ if self.tag == COMMANDS => set_by(&held.body)
+                .filter(|_| !sender.is_task)
+                .and_then(|arguments| shared.counted_by(arguments))
+                .is_some_and(|by| self.preferred.take(by, now)),
+            Some(id) if shared.has_asked(id) => {
+                self.preferred.take(&String::from_utf8_lossy(id), now)
+            }
+            _ => false,
         };
         let echo = sender.echo.as_ref();
         let passes = echo.is_some_and(|number| shared.is_expected(number))
@@ -393,6 +424,7 @@ impl Reader<'_> {
                 sender.echo = Some(self.long()?.to_vec());
                 continue;
             }
+            sender.is_task |= name == b"task";
             self.value(super::MAX_DEPTH)?;
         }
         Some(())

@@ -312,7 +312,8 @@ async fn the_status_keeps_its_three_keys_and_adds_what_is_known() {
     status["last_report"].take();
     let down = json!({
         "kind": "down", "last_seen": "2024-12-26T16:32:25.123456Z", "observed": 301.5, "by_hand": false,
-        "last_hold": null, "dome": null, "dome_unknown_since": null, "dome_open": true, "engineering_mode": null
+        "last_hold": null, "dome": null, "dome_unknown_since": null, "heard_again": null, "relapses": 0,
+        "stopped": null, "dome_open": true, "engineering_mode": null
     });
     assert_eq!(
         status,
@@ -321,6 +322,9 @@ async fn the_status_keeps_its_three_keys_and_adds_what_is_known() {
             "active": true,
             "last_seen": "2024-12-26T16:32:25Z",
             "state": "down",
+            "heard_again": null,
+            "incidents": [],
+            "quiet_until": null,
             "since": "2024-12-26T16:32:25Z",
             "observed_silence": 301.5,
             "alert_after": 300.0,
@@ -417,7 +421,7 @@ async fn metrics_tell_the_state_and_what_is_pending() {
     let answer = monitored.get("/metrics").await;
     assert_eq!(
         answer.headers[header::CONTENT_TYPE],
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        "text/plain; version=0.0.4; charset=utf-8"
     );
     for line in [
         "lvmbeat_monitor_state{state=\"down\"} 1",
@@ -430,8 +434,14 @@ async fn metrics_tell_the_state_and_what_is_pending() {
         "lvmbeat_monitor_heartbeats_total 12",
         "lvmbeat_monitor_state_file_failing 0",
         "lvmbeat_monitor_own_beat_failures_in_row 2",
-        "# TYPE lvmbeat_monitor_own_beat_age_seconds gauge",
-        "# EOF",
+        "# TYPE lvmbeat_monitor_own_beat_timestamp_seconds gauge",
+        "# TYPE lvmbeat_monitor_heartbeats_total counter",
+        concat!(
+            "lvmbeat_monitor_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
+        "# TYPE process_start_time_seconds gauge",
     ] {
         assert!(
             answer.body.lines().any(|shown| shown == line),

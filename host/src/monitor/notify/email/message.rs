@@ -9,6 +9,7 @@ use super::smtp::in_ascii;
 use super::{Message, Text};
 use crate::config::monitor::Email;
 use crate::monitor::notice::{Event, Notice};
+use crate::monitor::notify::Sending;
 
 /// Nobody's holiday notice is to answer it (RFC 3834, 5.1).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
@@ -75,14 +76,14 @@ struct Thread {
 /// their answers to all are one thread.
 fn thread(message: &Message, from: &Mailbox) -> Thread {
     let domain = from.email.domain();
-    let Message::Notices(notices) = message else {
+    let Message::Notices(Sending { notices, .. }) = message else {
         return Thread {
             id: format!("<{}@{domain}>", Uuid::new_v4()),
             answers: None,
         };
     };
     // What alarms are about goes before that they are enabled again.
-    let is_outage = |notice: &&Notice| notice.event != Event::EnabledAgain;
+    let is_outage = |notice: &&Notice| notice.event.is_of_incident();
     let newest = notices.iter().rfind(is_outage).or(notices.last());
     let Some(newest) = newest else {
         // Never empty; an id of its own is right for anything.
@@ -92,15 +93,15 @@ fn thread(message: &Message, from: &Mailbox) -> Thread {
     let alert = format!("<{}@{domain}>", newest.incident);
     let own = format!("<{}.{}@{domain}>", newest.incident, newest.id.0);
     match newest.event {
-        Event::Down(_) => Thread {
+        Event::Down(_) | Event::Held(_) => Thread {
             id: alert,
             answers: None,
         },
-        Event::Reminder(_) | Event::Up(_) => Thread {
+        Event::Reminder(_) | Event::Up(_) | Event::HeldReminder(_) | Event::Released(_) => Thread {
             id: own,
             answers: Some(alert),
         },
-        Event::EnabledAgain => Thread {
+        Event::EnabledAgain | Event::Test | Event::Summary(_) => Thread {
             id: own,
             answers: None,
         },
@@ -115,6 +116,7 @@ mod tests {
 
     fn config() -> Email {
         Email {
+            after: std::time::Duration::ZERO,
             recipients: ["Jane Doe <jane@lco.cl>", "\"Pérez, Ñ.\" <perez@lco.cl>"]
                 .map(|recipient| recipient.parse().unwrap())
                 .to_vec(),
@@ -134,7 +136,7 @@ mod tests {
     }
 
     fn of(notices: &[Notice]) -> lettre::Message {
-        email(&Message::Notices(notices.to_vec()))
+        email(&notices.to_vec().into())
     }
 
     fn header<'a>(email: &'a lettre::Message, name: &str) -> Option<&'a str> {
@@ -165,7 +167,7 @@ mod tests {
         .to_vec();
         config.from = "Wächter <lvmbeat@wächter.example>".parse().unwrap();
         config.reply_to = Some("señora@lco.cl".parse().unwrap());
-        let message = Message::Notices(vec![down(1, 1)]);
+        let message = Message::from(vec![down(1, 1)]);
         let written = |config: &Email, utf8| {
             let text = Text::new(&message, &wording());
             compose(config, &message, &text, utf8).unwrap()

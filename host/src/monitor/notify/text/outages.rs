@@ -46,7 +46,12 @@ pub(super) fn of(notices: &[Notice]) -> Vec<Outage<'_>> {
             Event::Down(_) => outage.is_new = true,
             Event::Reminder(_) => outage.reminders += 1,
             Event::Up(_) => outage.ended = Some(notice),
-            Event::EnabledAgain => {}
+            Event::EnabledAgain
+            | Event::Test
+            | Event::Summary(_)
+            | Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_) => {}
         }
     }
     outages

@@ -4,6 +4,8 @@ use maud::{DOCTYPE, html};
 
 use super::Text;
 
+const ACKNOWLEDGE: &str = "Acknowledge it, so that nobody is reminded or called";
+
 impl Text {
     /// As plain text: lines end with LF.
     pub(in super::super) fn plain(&self) -> String {
@@ -25,6 +27,11 @@ impl Text {
             self.page
                 .as_ref()
                 .map(|page| format!("Status page: {page}")),
+        );
+        paragraphs.extend(
+            self.acknowledge
+                .as_ref()
+                .map(|link| format!("{ACKNOWLEDGE}: {link}")),
         );
         paragraphs.join("\n\n") + "\n"
     }
@@ -61,6 +68,9 @@ impl Text {
                     @if let Some(page) = &self.page {
                         p { "Status page: " a href=(page) { (page) } }
                     }
+                    @if let Some(link) = &self.acknowledge {
+                        p { (ACKNOWLEDGE) ": " a href=(link) { (link) } }
+                    }
                 }
             }
         }
@@ -82,13 +92,15 @@ impl Text {
         lines.extend(self.action.as_deref().map(|action| escaped(action.trim())));
         let page = self.page.as_ref();
         lines.extend(page.map(|page| format!("Status page: <{}>", escaped(page.as_str()))));
+        let link = self.acknowledge.as_ref();
+        lines.extend(link.map(|link| format!("{ACKNOWLEDGE}: <{}>", escaped(link.as_str()))));
         lines.join("\n")
     }
 }
 
 /// The three characters that Slack gives a meaning:
 /// <https://docs.slack.dev/messaging/formatting-message-text#escaping>.
-fn escaped(text: &str) -> String {
+pub(in super::super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

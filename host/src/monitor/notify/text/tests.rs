@@ -1,12 +1,13 @@
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use super::super::sample::{down, enabled_again, notice, reminder, silence, up, wording};
+use super::super::sample::{down, enabled_again, notice, reminder, silence, trouble, up, wording};
 use super::*;
-use crate::monitor::notice::NoticeId;
+use crate::monitor::notice::{Moved, NoticeId, Trouble};
+use crate::report::{Dome, Health};
 
 fn said(notices: &[Notice]) -> Text {
-    Text::new(&Message::Notices(notices.to_vec()), &wording())
+    Text::new(&notices.to_vec().into(), &wording())
 }
 
 #[test]
@@ -45,13 +46,16 @@ fn an_alert_about_an_observatory_that_was_never_heard() {
         last_hold: None,
         dome: None,
         dome_unknown_since: None,
+        heard_again: None,
+        relapses: 0,
+        stopped: None,
         dome_open: None,
         engineering_mode: None,
     });
     let mut wording = wording();
     (wording.action, wording.page, wording.time_zone) = (None, None, TimeZone::UTC);
     assert_eq!(
-        Text::new(&Message::Notices(vec![alert]), &wording).plain(),
+        Text::new(&vec![alert].into(), &wording).plain(),
         "\
 LCO internet is down: it was never heard.
 
@@ -89,7 +93,7 @@ fn a_reminder() {
         )
     );
     assert!(text.plain().contains("Silent for: at least 1 h\n"));
-    assert!(!text.calls());
+    assert!(text.calls());
 }
 
 #[test]
@@ -197,7 +201,13 @@ fn what_is_done_by_hand_says_so() {
         let event = match notice.event {
             Event::Down(_) => Event::Down(by_hand),
             Event::Up(_) => Event::Up(by_hand),
-            Event::Reminder(_) | Event::EnabledAgain => panic!("not by hand"),
+            Event::Reminder(_)
+            | Event::EnabledAgain
+            | Event::Test
+            | Event::Summary(_)
+            | Event::Held(_)
+            | Event::HeldReminder(_)
+            | Event::Released(_) => panic!("not by hand"),
         };
         Notice { event, ..notice }
     };
@@ -290,7 +300,9 @@ The dome closes by itself.
 Call the observers.
 Status page: <https://monitor.example/>"
     );
-    for notice in [reminder(2, 1), up(3, 1), enabled_again(4)] {
+    let reminded = said(&[reminder(2, 1)]).slack("<!here>");
+    assert!(reminded.starts_with("<!here> *"), "{reminded}");
+    for notice in [up(3, 1), enabled_again(4)] {
         let text = said(&[notice]).slack("<!here>");
         assert!(text.starts_with('*'), "{text}");
     }
@@ -319,4 +331,159 @@ fn an_outage_whose_notices_are_of_two_incidents_is_two() {
     let outages = outages::of(&[down(1, 1), stray.clone()]).len();
     assert_eq!(outages, 2);
     assert_eq!(stray.id, NoticeId(9));
+}
+
+fn of_trouble(event: fn(Box<Trouble>) -> Event, trouble: Trouble) -> Notice {
+    notice(1, Uuid::nil(), event(Box::new(trouble)))
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_withheld_heartbeat_is_told_with_its_cause_and_the_domes_state() {
+    let text = said(&[of_trouble(Event::Held, trouble())]);
+    assert_eq!(
+        text.subject,
+        "LVM dome heartbeat held: overwatcher silent 31 s — dome OPEN"
+    );
+    assert_eq!(
+        text.plain(),
+        "\
+The PLC of the dome gets no heartbeat since 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago): overwatcher silent 31 s. Dome: open.
+
+Since: 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago)
+The PLC closes the dome: at 2025-06-01 03:13:05 UTC (2025-05-31 23:13:05 Santiago) at the latest, if it gets no heartbeat before
+Cause: overwatcher silent 31 s
+Dome: open at 2025-06-01 03:12:20 UTC (2025-05-31 23:12:20 Santiago)
+Last report: 2025-06-01 03:12:35 UTC (2025-05-31 23:12:35 Santiago)
+As of: 2025-06-01 03:12:36 UTC (2025-05-31 23:12:36 Santiago)
+
+Status page: https://monitor.example/
+"
+    );
+    assert!(text.calls());
+}
+
+#[test]
+fn the_domes_state_is_never_a_guess() {
+    let since = Some(at("2025-06-01T03:10:02Z"));
+    for (dome, since, words) in [
+        (Some(Dome::Open), None, "OPEN"),
+        (Some(Dome::Closed), None, "CLOSED"),
+        (Some(Dome::Moving), None, "MOVING"),
+        (Some(Dome::Between), None, "BETWEEN OPEN AND CLOSED"),
+        (None, since, "unknown since 03:10:02 UTC"),
+        (None, None, "unknown"),
+    ] {
+        let trouble = Trouble {
+            dome,
+            dome_unknown_since: since,
+            ..trouble()
+        };
+        for event in [Event::Held, Event::HeldReminder] {
+            let text = said(&[of_trouble(event, trouble.clone())]);
+            let expected = format!(" — dome {words}");
+            assert!(text.subject.ends_with(&expected), "{}", text.subject);
+            let plain = text.plain();
+            assert!(
+                plain.to_lowercase().contains(&words.to_lowercase()),
+                "{plain}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_delivered_late_says_of_when_it_is() {
+    let late = Sending {
+        acknowledge: None,
+        notices: vec![of_trouble(Event::Held, trouble())],
+        at: Some(at("2025-06-01T03:30:00Z")),
+    };
+    let text = Text::new(&Message::Notices(late), &wording());
+    assert_eq!(
+        text.subject,
+        "LVM dome heartbeat held since 03:12:16 UTC: at 03:12:36 UTC overwatcher silent 31 s — dome OPEN"
+    );
+    let first = text.plain().lines().next().unwrap().to_owned();
+    assert!(
+        first.contains("This was so at 2025-06-01 03:12:36 UTC")
+            && first.ends_with("the dome was then: open."),
+        "{first}"
+    );
+    let plain = text.plain();
+    assert!(!plain.contains("Dome: open."), "{plain}");
+}
+
+#[test]
+fn a_reminder_of_a_withheld_heartbeat_mentions_people() {
+    let text = said(&[of_trouble(Event::HeldReminder, trouble())]);
+    assert_eq!(
+        text.subject,
+        "REMINDER: LVM dome heartbeat still held: overwatcher silent 31 s — dome OPEN"
+    );
+    assert!(text.calls());
+}
+
+#[test]
+fn the_end_says_why_and_what_the_dome_did() {
+    let closed = Trouble {
+        dome: Some(Dome::Closed),
+        health: Health::ClosedByWatchdog,
+        ended: Some(at("2025-06-01T03:14:06Z")),
+        moves: [
+            ("2025-06-01T03:12:20Z", Dome::Open),
+            ("2025-06-01T03:13:20Z", Dome::Moving),
+            ("2025-06-01T03:14:06Z", Dome::Closed),
+        ]
+        .map(|(when, dome)| Moved {
+            at: at(when),
+            dome: Some(dome),
+        })
+        .to_vec(),
+        ..trouble()
+    };
+    let text = said(&[of_trouble(Event::Released, closed.clone())]);
+    assert_eq!(
+        text.subject,
+        "RESOLVED: LVM dome is closed, its heartbeat still held"
+    );
+    let first = text.plain().lines().next().unwrap().to_owned();
+    assert_eq!(
+        first,
+        "The dome is closed since 2025-06-01 03:14:06 UTC (2025-05-31 23:14:06 Santiago). \
+         The PLC gets no heartbeat since 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago): \
+         overwatcher silent 31 s. The dome was heard to be open at 03:12:20 UTC, moving at 03:13:20 UTC, closed at 03:14:06 UTC."
+    );
+    let open = Trouble {
+        health: Health::Ok,
+        ..trouble()
+    };
+    let text = said(&[
+        of_trouble(Event::Held, trouble()),
+        of_trouble(Event::Released, open),
+    ]);
+    assert_eq!(
+        text.subject,
+        "RESOLVED: LVM dome heartbeat arrives again — dome OPEN"
+    );
+    assert!(
+        text.plain()
+            .contains("The dome was open whenever it was heard.")
+    );
+}
+
+#[test]
+fn both_kinds_of_incidents_are_told_in_one_message() {
+    let text = said(&[down(1, 1), of_trouble(Event::Held, trouble())]);
+    assert!(text.subject.starts_with("LVM dome heartbeat held"));
+    assert!(text.plain().contains("Before: down since"));
+    let text = said(&[of_trouble(Event::Held, trouble()), up(3, 1)]);
+    assert_eq!(text.subject, "RESOLVED: LCO internet is up");
+    assert!(
+        text.plain()
+            .contains("The PLC of the dome gets no heartbeat since")
+    );
 }

@@ -28,13 +28,18 @@ pub(super) fn time(time: Timestamp, zone: &TimeZone) -> String {
     text
 }
 
+/// A time of today.
+pub(super) fn clock(time: Timestamp) -> String {
+    time.strftime("%H:%M:%S UTC").to_string()
+}
+
 /// A duration in seconds, to two units.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a negative one, and none, is shown as nothing, and one that is too long as the longest"
 )]
-pub(super) fn span(seconds: f64) -> String {
+pub(in crate::monitor) fn span(seconds: f64) -> String {
     let seconds = seconds as u64;
     let (large, small) = match seconds {
         0..60 => ((seconds, "s"), (0, "")),

@@ -12,6 +12,7 @@ fn mails() -> Outbox {
 
 fn again(saved: Saved) -> Outbox {
     let recipient = |id| Way {
+        after: Duration::ZERO,
         id,
         server: Some("smtp"),
     };

@@ -131,7 +131,7 @@ async fn without_alerts_nobody_is_notified_except_by_hand() {
 #[tokio::test(start_paused = true)]
 async fn a_notice_says_what_the_observatory_last_reported() {
     let station = Station::new(quick()).await;
-    let report = crate::report::Report {
+    let report = Report {
         hold: Some(crate::report::HoldReport {
             text: "heartbeat overwatcher is stale".to_owned(),
             fault: true,
@@ -172,7 +172,7 @@ async fn a_notice_says_what_the_observatory_last_reported() {
 #[tokio::test(start_paused = true)]
 async fn a_notice_does_not_call_the_pace_a_cause() {
     let station = Station::new(quick()).await;
-    let report = crate::report::Report {
+    let report = Report {
         hold: Some(crate::report::HoldReport {
             text: "the last heartbeat was emitted a moment ago".to_owned(),
             fault: false,

@@ -162,7 +162,7 @@ async fn m2_after_a_state_was_lost_the_first_beat_is_notified_as_an_all_clear() 
 #[tokio::test(start_paused = true)]
 async fn x1_what_an_earlier_version_saved_is_not_shown_if_it_holds_a_secret() {
     let mut station = Station::with_file(quick(), None).await;
-    let report = crate::report::Report {
+    let report = Report {
         hold: Some(crate::report::HoldReport {
             text: "the token is hunter2-hunter2".to_owned(),
             fault: true,

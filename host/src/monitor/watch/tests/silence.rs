@@ -3,9 +3,9 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn m1_an_alarm_comes_after_exactly_the_threshold_and_one_check_interval_at_most() {
-    for check_every in [1, 7, 120, 1000] {
-        // Beats at several places between two checks.
+async fn m1_an_alarm_is_raised_when_it_is_due_and_not_at_the_next_look() {
+    // As deployed: the Python version looked every 120 s.
+    for check_every in [1, 120, 1000] {
         for first in [1, 50, 119] {
             let station = Station::new(Monitor {
                 check_every: Duration::from_secs(check_every),
@@ -17,24 +17,68 @@ async fn m1_an_alarm_comes_after_exactly_the_threshold_and_one_check_interval_at
             let beaten = station.now();
             after(299).await;
             assert_eq!(station.first.delivered().len(), 0);
-            after(1 + check_every).await;
+            after(4).await;
             let messages = station.first.messages();
             let [(delivered, notices)] = messages.as_slice() else {
                 panic!("{messages:?} for {check_every}, {first}");
             };
             let silence = delivered.checked_sub(beaten).unwrap();
-            assert!(silence >= Duration::from_secs(300), "{silence:?}");
-            // At the next check after the threshold.
-            let expected = first + 300;
-            let expected = expected.div_ceil(check_every) * check_every - first;
-            let late = silence.saturating_sub(Duration::from_secs(expected));
+            let limit = Duration::from_secs(300) + TICK;
             assert!(
-                late < Duration::from_millis(200),
-                "{silence:?}, not {expected}"
+                (Duration::from_secs(300)..=limit).contains(&silence),
+                "{silence:?}"
             );
             assert!(matches!(&notices[0].event, Event::Down(silence) if silence.observed >= 300.0));
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_comes_and_goes_is_one_incident() {
+    let station = Station::new(Monitor {
+        clear_after: Duration::from_secs(120),
+        ..config()
+    })
+    .await;
+    let begun = station.view().wall;
+    station.beat().await;
+    for cycle in 0..5 {
+        after(310).await;
+        // Up for a minute.
+        station.beats(60).await;
+        assert!(station.view().is_active(), "{cycle}");
+        assert_eq!(station.view().alarm.state, State::Up);
+    }
+    assert_eq!(station.first.delivered(), [["down"]]);
+    station.beats(180).await;
+    assert_eq!(station.first.delivered(), [["down"], ["up"]]);
+    assert!(!station.view().is_active());
+    let messages = station.first.messages();
+    assert_eq!(messages[0].1[0].incident, messages[1].1[0].incident);
+    let Event::Up(silence) = &messages[1].1[0].event else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(silence.relapses, 4);
+    assert!(silence.observed >= 5.0 * 300.0, "{silence:?}");
+    // It was down from the last beat before all of it.
+    let from = silence.last_seen.unwrap().duration_since(begun);
+    assert!(from < jiff::SignedDuration::from_secs(1), "{from:?}");
+    assert!(silence.heard_again.unwrap() < messages[1].1[0].raised);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silence_after_the_all_clear_is_an_incident_of_its_own() {
+    let station = Station::new(Monitor {
+        clear_after: Duration::from_secs(120),
+        ..config()
+    })
+    .await;
+    for _ in 0..2 {
+        after(310).await;
+        station.beats(150).await;
+    }
+    let delivered = station.first.delivered();
+    assert_eq!(delivered, [["down"], ["up"], ["down"], ["up"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,11 +131,7 @@ async fn an_alarm_and_its_all_clear_are_of_one_incident_and_the_next_alarm_of_an
 
 #[tokio::test(start_paused = true)]
 async fn flapping_below_the_threshold_is_no_alarm() {
-    let station = Station::new(Monitor {
-        check_every: Duration::from_secs(10),
-        ..config()
-    })
-    .await;
+    let station = Station::new(config()).await;
     for _ in 0..100 {
         station.beat().await;
         after(250).await;
@@ -152,7 +192,7 @@ async fn m3_steps_of_the_wall_clock_change_nothing() {
         assert_eq!(station.first.tried(), 0);
     }
     station.clock.step_wall(hours(-10_000));
-    after(2).await;
+    after(4).await;
     assert_eq!(station.first.delivered(), [["down"]]);
 }
 

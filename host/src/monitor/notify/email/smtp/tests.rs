@@ -32,6 +32,7 @@ fn address(text: &str) -> Address {
 
 fn server(port: u16, login: bool) -> Server {
     let config = Email {
+        after: Duration::ZERO,
         recipients: Vec::new(),
         from: "lvmbeat@sdss.org".parse().unwrap(),
         reply_to: None,

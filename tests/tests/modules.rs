@@ -1,0 +1,163 @@
+//! No circles: of two modules at most one uses the other, also by way of further ones. A module and
+//! those within it are one subject, so that what is within may use what is around it.
+
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+type Module = Vec<String>;
+
+/// Which modules each module of a crate names.
+type Uses = BTreeMap<Module, BTreeSet<Module>>;
+
+/// The product's code of each module: without comments and tests.
+fn sources(folder: &Path) -> BTreeMap<Module, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![(folder.to_owned(), Module::new())];
+    while let Some((folder, module)) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let mut module = module.clone();
+            if !["lib", "main", "mod"].contains(&name.as_str()) {
+                module.push(name);
+            }
+            if path.is_dir() {
+                folders.push((path, module));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                let lines = code.lines().map(|line| line.split("//").next().unwrap());
+                found.insert(module, lines.collect::<Vec<_>>().join(" "));
+            }
+        }
+    }
+    found.retain(|module, _| !module.iter().any(|name| name == "tests"));
+    found
+}
+
+/// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.
+fn expanded(tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((before, group)) = tree.split_once('{') else {
+        return vec![tree.split(" as ").next().unwrap().to_owned()];
+    };
+    let group = group.strip_suffix('}').unwrap();
+    let mut depth = 0;
+    let parts = group.split(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    let parts = parts.filter(|part| !part.trim().is_empty());
+    parts
+        .flat_map(expanded)
+        .map(|part| format!("{before}{part}"))
+        .collect()
+}
+
+/// All paths: those of `use`, and those in the code that begin with `crate` or `super`.
+fn paths(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = String::new();
+    for statement in code.split_inclusive(';') {
+        match statement.split_once("use ") {
+            Some((before, tree)) if before.trim().is_empty() || before.trim().ends_with("pub") => {
+                found.extend(expanded(tree.trim_end_matches(';')));
+            }
+            Some((before, tree)) if before.trim().ends_with(')') && !before.contains('{') => {
+                found.extend(expanded(tree.trim_end_matches(';')));
+            }
+            _ => rest.push_str(statement),
+        }
+    }
+    let words = rest.split(|c: char| !(c.is_alphanumeric() || "_:".contains(c)));
+    let is_path = |word: &&str| word.starts_with("crate::") || word.starts_with("super::");
+    found.extend(words.filter(is_path).map(str::to_owned));
+    found
+}
+
+/// The module that a path within another leads to.
+fn target(path: &str, from: &Module, modules: &BTreeMap<Module, String>) -> Option<Module> {
+    let mut names: Vec<_> = path.split("::").map(str::trim).collect();
+    let mut base = from.clone();
+    if names[0] == "crate" {
+        base.clear();
+        names.remove(0);
+    } else {
+        let mut within = base.clone();
+        within.push(names[0].to_owned());
+        if names[0] != "super" && !modules.contains_key(&within) {
+            return None;
+        }
+        while names.first() == Some(&"super") {
+            base.pop();
+            names.remove(0);
+        }
+    }
+    for name in names {
+        base.push(name.to_owned());
+        if !modules.contains_key(&base) {
+            base.pop();
+            break;
+        }
+    }
+    (!from.starts_with(&base)).then_some(base)
+}
+
+fn uses(modules: &BTreeMap<Module, String>) -> Uses {
+    let of = |(module, code): (&Module, &String)| {
+        let targets = paths(code);
+        let targets = targets
+            .iter()
+            .filter_map(|path| target(path, module, modules));
+        (module.clone(), targets.collect())
+    };
+    modules.iter().map(of).collect()
+}
+
+/// What remains if each module that uses none of the rest, or is used by none, is taken away, again
+/// and again.
+fn circles(mut uses: Uses) -> Uses {
+    loop {
+        let left: BTreeSet<Module> = uses.keys().cloned().collect();
+        let used: BTreeSet<Module> = uses.values().flatten().cloned().collect();
+        uses.retain(|module, targets| {
+            targets.retain(|target| left.contains(target));
+            !targets.is_empty() && used.contains(module)
+        });
+        if uses.len() == left.len() {
+            return uses;
+        }
+    }
+}
+
+#[test]
+fn no_two_modules_use_each_other() {
+    for package in ["core", "host", "sim"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{package}/src"));
+        let uses = uses(&sources(&folder));
+        let seen: usize = uses.values().map(BTreeSet::len).sum();
+        assert!(seen > 10, "{package}: only {seen} uses were found");
+        let circles = circles(uses);
+        assert!(circles.is_empty(), "{package}: {circles:#?}");
+    }
+}
+
+#[test]
+fn a_circle_is_found() {
+    let code = [
+        ("a", "use super::b::{X, Y};"),
+        ("b", "fn f() { crate::c::g() }"),
+        ("c", "pub(super) use crate::a;"),
+        ("d", "use crate::{a, b::{X, Y}};"),
+    ];
+    let mut modules: BTreeMap<_, _> = code
+        .map(|(name, code)| (vec![name.to_owned()], code.to_owned()))
+        .into();
+    let names = |uses: Uses| uses.into_keys().flatten().collect::<String>();
+    assert_eq!(names(circles(uses(&modules))), "abc");
+    modules.insert(vec!["c".to_owned()], String::new());
+    assert_eq!(names(circles(uses(&modules))), "");
+}
