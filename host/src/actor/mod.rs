@@ -84,9 +84,9 @@ pub async fn run(
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     snapshots: watch::Sender<Option<Snapshot>>,
-    stop: impl Into<Stop>,
+    shutdown: impl Into<Stop>,
 ) -> Result<(), ActorError> {
-    let stop = stop.into();
+    let shutdown = shutdown.into();
     let config = Arc::new(config);
     let mut actor = Actor::new(config.clone(), bus, clock.clone())?;
     let (mut tasks, mut reports) = spawn_tasks(&config, &actor, &clock, &snapshots)?;
@@ -100,7 +100,7 @@ pub async fn run(
         // at (S3).
         tokio::select! {
             biased;
-            () = stop.ordered() => break,
+            () = shutdown.ordered() => break,
             _ = ticks.tick() => {
                 let at = moment();
                 actor.tick(at);
@@ -123,12 +123,12 @@ pub async fn run(
             }
         }
     }
-    tracing::info!("{}", stop.words());
+    tracing::info!("{}", shutdown.words());
     actor.recorder.stopping(clock.wall());
     let mut last = actor.state.look(moment().now);
     // One that stands by is missed by nobody.
     let says_farewell = last.session != SessionState::StandBy;
-    last.stopping = says_farewell.then(|| stop.words());
+    last.stopping = says_farewell.then(|| shutdown.words());
     snapshots.send_replace(Some(last));
     let farewells = async { while says_farewell && tasks.beats.join_next().await.is_some() {} };
     let farewells = timeout(FAREWELL_LIMIT, farewells);

@@ -72,11 +72,11 @@ pub(super) async fn beat(
     mut snapshots: watch::Receiver<Option<Snapshot>>,
     beats: mpsc::Sender<Beaten>,
 ) {
-    let mut pace = Pace::new(period);
+    let mut rhythm = Pace::new(period);
     // A beat says that the actor's loop has run since the last one, not only that this task does.
     while snapshots.changed().await.is_ok() {
         let now = Instant::now();
-        let Some((report, health)) = pace.due(&mut snapshots, now) else {
+        let Some((report, health)) = rhythm.due(&mut snapshots, now) else {
             continue;
         };
         let is_farewell = report.stopping.is_some();
@@ -87,7 +87,7 @@ pub(super) async fn beat(
             // The farewell does not wait for it.
             () = stopped => continue,
         };
-        pace.beaten(failure.is_none().then_some(health), now);
+        rhythm.beaten(failure.is_none().then_some(health), now);
         let beaten = Beaten {
             monitor: place,
             failure,

@@ -190,8 +190,8 @@ impl State {
     pub(super) fn all_the_same(&self, now: Instant, body: &mut Keywords) {
         let hold = self.hold(now).filter(|hold| hold.fault);
         if let Some(hold) = hold {
-            let held = body.entry("held".to_owned());
-            held.or_insert_with(|| hold.text.into());
+            body.entry("held".to_owned())
+                .or_insert_with(|| hold.text.into());
             let all = self.holding_now(now);
             if all.len() > 1 {
                 let all: Vec<_> = all.into_iter().map(|late| late.text).collect();

@@ -18,7 +18,7 @@ impl LeastLeft {
     pub(super) fn note(&mut self, left: f64, now: Instant) {
         let hour = hour(now);
         match self.hours.back_mut() {
-            Some((last, least)) if *last >= hour => *least = least.min(left),
+            Some((newest, least)) if *newest >= hour => *least = least.min(left),
             Some(_) | None => self.hours.push_back((hour, left)),
         }
         while self
