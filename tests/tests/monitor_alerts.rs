@@ -36,7 +36,7 @@ async fn reports(monitor: &Monitor, health: &str, dome: &str) {
 
 async fn told(hook: &Hook, kinds: &[&str]) {
     eventually(SOON, async || {
-        let told = hook.told();
+        let told = hook.notified();
         if told == kinds { Ok(()) } else { Err(told) }
     })
     .await;
@@ -124,10 +124,10 @@ async fn a_link_that_comes_and_goes_is_one_incident() {
         monitor.is("up").await;
         monitor.is("down").await;
     }
-    assert_eq!(hook.told(), ["down"]);
+    assert_eq!(hook.notified(), ["down"]);
     eventually(SOON, async || {
         monitor.beat().await;
-        let told = hook.told();
+        let told = hook.notified();
         if told == ["down", "up"] {
             Ok(())
         } else {
@@ -188,7 +188,7 @@ async fn x1_the_link_of_a_message_acknowledges_by_its_post_only() {
 
 async fn told_begins(hook: &Hook) {
     eventually(SOON, async || {
-        let told = hook.told();
+        let told = hook.notified();
         if told.is_empty() { Err(told) } else { Ok(()) }
     })
     .await;
