@@ -230,7 +230,7 @@ async fn each_set_is_logged_at_debug_with_its_commander_and_no_library_is() {
 async fn in_the_journal_each_line_has_its_priority_and_no_time() {
     let vhost = broker::vhost().await;
     let config = chain::config(&vhost.url(), 1);
-    let shell = "JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/1) exec \"$@\"";
+    let shell = "JOURNAL_STREAM=$(stat -Lc %d:%i /proc/$$/fd/1) exec \"$@\"";
     let words = ["-c".to_owned(), shell.to_owned(), "sh".to_owned()];
     let program = lvmbeat_tests::process::built("lvmbeat")
         .display()
