@@ -240,7 +240,9 @@ impl Emitter {
                 self.waiting = Some(waiting);
                 None
             }
-            step => self.follow(step, waiting.publisher, Clue::Nothing, now),
+            step @ (Step::Publish(_) | Step::Ended(_)) => {
+                self.follow(step, waiting.publisher, Clue::Nothing, now)
+            }
         }
     }
 

@@ -119,12 +119,12 @@ impl<'a> Moment<'a> {
     }
 }
 
-fn error(on: bool, since: u64, said: u64) -> Option<PlcError> {
-    Some(PlcError {
+fn error(on: bool, since: u64, said: u64) -> PlcError {
+    PlcError {
         on,
         since: at(since),
         said: at(said),
-    })
+    }
 }
 
 /// The overwatcher's last beat and the last acknowledgement are at 0 s.
@@ -190,7 +190,6 @@ fn a_dead_overwatcher_is_late_then_held_then_the_dome_closes_and_is_closed() {
         ..Moment::well(&delivery)
     };
     assert_eq!(released.health(at(100)).state, Health::ClosedByWatchdog);
-    let mut delivery = delivery;
     delivery.acknowledged(at(100));
     assert_eq!(Moment::well(&delivery).health(at(100)).state, Health::Ok);
 }
@@ -307,7 +306,7 @@ fn nothing_is_said_of_the_plcs_time_before_anything_was_acknowledged() {
     // Its registers know.
     let told = Moment {
         around: Around {
-            error: error(true, 200, 290),
+            error: Some(error(true, 200, 290)),
             ..HELD
         },
         ..Moment::silent(&delivery, 31.0)
@@ -332,21 +331,27 @@ fn the_plcs_own_word_confirms_or_refutes_what_is_computed() {
     };
     assert_eq!(view(&delivery, None, 70), (Some(10.0), None));
     // Heard before it ran out, and so soon after that it may have been read before.
-    assert_eq!(view(&delivery, error(false, 0, 59), 70), (Some(10.0), None));
-    assert_eq!(view(&delivery, error(false, 0, 61), 70), (Some(10.0), None));
     assert_eq!(
-        view(&delivery, error(true, 62, 62), 70),
+        view(&delivery, Some(error(false, 0, 59)), 70),
+        (Some(10.0), None)
+    );
+    assert_eq!(
+        view(&delivery, Some(error(false, 0, 61)), 70),
+        (Some(10.0), None)
+    );
+    assert_eq!(
+        view(&delivery, Some(error(true, 62, 62)), 70),
         (Some(10.0), Some(true))
     );
     // Somebody else feeds it.
     assert_eq!(
-        view(&delivery, error(false, 0, 70), 70),
+        view(&delivery, Some(error(false, 0, 70)), 70),
         (None, Some(false))
     );
     // A new run of acknowledgements takes back what was said before it began.
     delivery.acknowledged(at(80));
-    assert_eq!(view(&delivery, error(true, 62, 62), 81), (None, None));
-    assert_eq!(view(&delivery, error(true, 62, 82), 82), (None, None));
+    assert_eq!(view(&delivery, Some(error(true, 62, 62)), 81), (None, None));
+    assert_eq!(view(&delivery, Some(error(true, 62, 82)), 82), (None, None));
 }
 
 #[test]
@@ -356,7 +361,7 @@ fn a_plc_that_misses_what_is_acknowledged_is_closing() {
         delivery.acknowledged(at(second));
     }
     let around = Around {
-        error: error(true, 75, 75),
+        error: Some(error(true, 75, 75)),
         ..FREE
     };
     let deaf = Moment {
