@@ -112,9 +112,9 @@ fn course(closing: &Value) -> Vec<String> {
     assert!(entries.is_sorted_by_key(at), "{entries:?}");
     let course = entries.iter().map(|entry| {
         let event = entry["event"].as_str().unwrap();
-        match &entry["state"] {
-            Value::String(state) => format!("{event} {state}"),
-            _ => event.to_owned(),
+        match entry["state"].as_str() {
+            Some(state) => format!("{event} {state}"),
+            None => event.to_owned(),
         }
     });
     course.collect()

@@ -22,7 +22,7 @@ pub enum Asked {
 
 /// `history` or `closing`.
 pub(super) fn reply<'a>(
-    recent: impl Iterator<Item = &'a Entry> + DoubleEndedIterator + Clone,
+    recent: impl DoubleEndedIterator<Item = &'a Entry> + Clone,
     asked: Asked,
 ) -> Keywords {
     match asked {

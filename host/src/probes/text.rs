@@ -1,6 +1,8 @@
 //! The two forms of metrics. The library writes OpenMetrics; Prometheus's own text format, which
 //! every reader understands, differs in a few lines.
 
+use std::fmt::Write as _;
+
 /// How metrics are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
@@ -55,9 +57,11 @@ impl Form {
                 ""
             };
             let kind = kind.unwrap_or("unknown");
-            shown.push_str(&format!(
+            // Writing to a String cannot fail.
+            let _ = write!(
+                shown,
                 "# HELP {name}{total} {help}\n# TYPE {name}{total} {kind}\n"
-            ));
+            );
             let mut samples = Vec::new();
             while let Some(sample) = lines.next_if(|line| !line.starts_with('#')) {
                 samples.push(sample);

@@ -241,6 +241,14 @@ mod tests {
         }
     }
 
+    fn leaves<'a>(schema: &'a Value, found: &mut Vec<&'a Value>) {
+        let inner = schema.get("properties").and_then(Value::as_object);
+        for leaf in inner.into_iter().flat_map(|inner| inner.values()) {
+            found.push(leaf);
+            leaves(leaf, found);
+        }
+    }
+
     #[test]
     fn the_schema_lists_every_cause_and_every_outcome() {
         let schema = crate::clu::schema::lvmbeat();
@@ -263,13 +271,6 @@ mod tests {
         );
         let described =
             |leaf: &Value| leaf.get("type").is_none() || leaf.get("description").is_some();
-        fn leaves<'a>(schema: &'a Value, found: &mut Vec<&'a Value>) {
-            let inner = schema.get("properties").and_then(Value::as_object);
-            for leaf in inner.into_iter().flat_map(|inner| inner.values()) {
-                found.push(leaf);
-                leaves(leaf, found);
-            }
-        }
         let mut found = Vec::new();
         leaves(&schema, &mut found);
         leaves(&schema["definitions"]["heartbeat"], &mut found);

@@ -230,7 +230,7 @@ fn heartbeat(name: &str, source: &Value, critical: bool, column: usize) -> Vec<L
                 .and(Tone::Dim, format!("{rest}  {}", notes.join(", ")))
         }
     }];
-    let mut warn = |what: String| lines.push(row_at(column, Tone::Warning, what));
+    let mut warn = |what: String| lines.push(row_at(column, Tone::Warning, &what));
     if let Some(other) = text(field("also_by")) {
         warn(format!(
             "! set by {} as well: two programs beat",
@@ -392,7 +392,7 @@ fn row(name: &str, tone: Tone, what: String) -> Line {
     Line::new(Tone::Dim, format!("{name:COLUMN$}")).and(tone, what)
 }
 
-fn row_at(column: usize, tone: Tone, what: String) -> Line {
+fn row_at(column: usize, tone: Tone, what: &str) -> Line {
     Line::new(tone, format!("{:column$}{what}", ""))
 }
 

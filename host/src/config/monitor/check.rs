@@ -62,7 +62,6 @@ pub(super) fn check(
         raw.ping_url,
         raw.ping_url_file.as_deref(),
     );
-    let page_url = read.text("LVMBEAT_PAGE_URL", "monitor.page_url", raw.page_url);
     let monitor = Monitor {
         listen: faults.note(listen).unwrap_or(health::MONITOR),
         state_file: faults
@@ -125,7 +124,7 @@ pub(super) fn check(
             subject: raw.subject.unwrap_or_else(|| "LCO internet".to_owned()),
             action: raw.action,
             page: faults
-                .keep(page_url)
+                .keep(read.text("LVMBEAT_PAGE_URL", "monitor.page_url", raw.page_url))
                 .and_then(|given| faults.note(page(&given))),
             time_zone,
         },

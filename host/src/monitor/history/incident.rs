@@ -134,8 +134,11 @@ impl Incidents {
 
     /// The incident that goes on, goes on again, or begins at that moment.
     fn going_on(&mut self, from: Timestamp) -> &mut Incident {
-        let again = |last: &&mut Incident| last.to.is_none_or(|to| from.duration_since(to) < AGAIN);
-        if self.0.last_mut().filter(again).is_none() {
+        let is_new = self
+            .0
+            .last()
+            .is_none_or(|last| last.to.is_some_and(|to| from.duration_since(to) >= AGAIN));
+        if is_new {
             self.0.push(Incident {
                 from,
                 to: None,

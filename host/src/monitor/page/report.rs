@@ -136,9 +136,10 @@ fn engineering_mode(page: &Page, enclosure: &EnclosureReport, age: f64) -> Marku
 
 /// So many seconds, which go on.
 fn growing_seconds(age: f64) -> Markup {
-    match Duration::try_from_secs_f64(age) {
-        Ok(age) => growing(age),
-        Err(_) => html! { (seconds(age)) },
+    if let Ok(age) = Duration::try_from_secs_f64(age) {
+        growing(age)
+    } else {
+        html! { (seconds(age)) }
     }
 }
 

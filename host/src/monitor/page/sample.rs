@@ -289,7 +289,7 @@ pub fn engineering_mode() -> View {
         if let Some(enclosure) = &mut report.enclosure {
             enclosure.engineering_mode = Some(true);
         }
-        report.health = health(Health::Bypassed, 401.5, &[]);
+        report.health = Some(health(Health::Bypassed, 401.5, &[]));
     }
     view
 }
@@ -311,13 +311,13 @@ pub fn without_state_file() -> View {
     }
 }
 
-fn health(state: Health, seconds: f64, late: &[&str]) -> Option<HealthReport> {
-    Some(HealthReport {
+fn health(state: Health, seconds: f64, late: &[&str]) -> HealthReport {
+    HealthReport {
         state: Some(state),
         seconds: Some(seconds),
         text: String::new(),
         late: late.iter().map(|&text| text.to_owned()).collect(),
-    })
+    }
 }
 
 fn report() -> Report {
@@ -363,7 +363,7 @@ fn report() -> Report {
             plc_heartbeat_error_age: Some(12.0),
             plc_acknowledged_age: Some(12.0),
         }),
-        health: health(Health::Ok, 33_600.0, &[]),
+        health: Some(health(Health::Ok, 33_600.0, &[])),
         delivery: Some(DeliveryReport {
             seconds: Some(7.3),
             closes_in: Some(52.7),

@@ -148,7 +148,7 @@ pub(super) fn stopped(page: &Page) -> Markup {
 /// What follows "stopped".
 pub(super) fn by_whom(text: &str) -> Markup {
     html! {
-        @match text.strip_prefix("stopped").map(str::trim_start).unwrap_or(text) {
+        @match text.strip_prefix("stopped").map_or(text, str::trim_start) {
             "" => "in order",
             by if by.starts_with("by ") => bdi { (clip(by)) },
             other => { "(" bdi { (clip(other)) } ")" }

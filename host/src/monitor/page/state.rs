@@ -114,9 +114,8 @@ impl State {
     fn of(standing: &Standing) -> Self {
         match standing.now {
             Now::Stopped => Self::Stopped,
-            Now::Silent => Self::Late,
             Now::NothingKnown | Now::Reported(Health::Ok) => Self::Up,
-            Now::Reported(Health::Late) => Self::Late,
+            Now::Silent | Now::Reported(Health::Late) => Self::Late,
             Now::Reported(Health::Held) => Self::Held,
             Now::Reported(Health::NotArriving) => Self::NotArriving,
             Now::Reported(Health::Closing) => Self::Closing,

@@ -38,7 +38,7 @@ pub fn late() -> View {
             ..HeartbeatReport::default()
         });
         let late = ["scheduler (not critical) silent for 1 min 15 s (timeout 60 s)"];
-        report.health = health(Health::Late, 15.0, &late);
+        report.health = Some(health(Health::Late, 15.0, &late));
     })
 }
 
@@ -56,7 +56,7 @@ fn overwatcher_is_dead(report: &mut Report) {
         "overwatcher silent for 53 s (timeout 30 s)",
         "scheduler (not critical) silent for 41 s (it beats every 20 s)",
     ];
-    report.health = health(Health::Held, 23.0, &late);
+    report.health = Some(health(Health::Held, 23.0, &late));
     report.delivery = Some(DeliveryReport {
         seconds: Some(33.0),
         cause: Some("held".to_owned()),
@@ -83,7 +83,7 @@ pub fn not_arriving() -> View {
         report.emission.last_outcome = Some("no_answer".to_owned());
         report.emission.acknowledged_age = Some(41.0);
         let late = ["no heartbeat acknowledged for 41 s: lvmecp does not answer"];
-        report.health = health(Health::NotArriving, 12.0, &late);
+        report.health = Some(health(Health::NotArriving, 12.0, &late));
         report.delivery = Some(DeliveryReport {
             seconds: Some(41.0),
             cause: Some("no_answer".to_owned()),
@@ -99,7 +99,7 @@ pub fn closing() -> View {
     reporting(|report| {
         overwatcher_is_dead(report);
         let late = ["overwatcher silent for 1 min 28 s (timeout 30 s)"];
-        report.health = health(Health::Closing, 8.0, &late);
+        report.health = Some(health(Health::Closing, 8.0, &late));
         report.delivery = Some(DeliveryReport {
             seconds: Some(68.0),
             closing_for: Some(8.0),
@@ -118,7 +118,7 @@ pub fn closing() -> View {
 pub fn closed_by_watchdog() -> View {
     let mut view = closing();
     if let Some((report, _)) = &mut view.report {
-        report.health = health(Health::ClosedByWatchdog, 12.0, &[]);
+        report.health = Some(health(Health::ClosedByWatchdog, 12.0, &[]));
         if let Some(delivery) = &mut report.delivery {
             delivery.closing_for = Some(71.0);
         }
@@ -132,7 +132,7 @@ pub fn closed_by_watchdog() -> View {
 
 /// Only an actor on stand-by reports.
 pub fn stand_by() -> View {
-    reporting(|report| report.health = health(Health::Unknown, 400.0, &[]))
+    reporting(|report| report.health = Some(health(Health::Unknown, 400.0, &[])))
 }
 
 /// The actor has said farewell.
