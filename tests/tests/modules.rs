@@ -151,10 +151,10 @@ fn uses(modules: &BTreeMap<Module, String>) -> Uses {
 fn circles(mut uses: Uses) -> Uses {
     loop {
         let left: BTreeSet<Module> = uses.keys().cloned().collect();
-        let targets: BTreeSet<Module> = uses.values().flatten().cloned().collect();
+        let reached: BTreeSet<Module> = uses.values().flatten().cloned().collect();
         uses.retain(|module, targets| {
             targets.retain(|target| left.contains(target));
-            !targets.is_empty() && targets.contains(module)
+            !targets.is_empty() && reached.contains(module)
         });
         if uses.len() == left.len() {
             return uses;
