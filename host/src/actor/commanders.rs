@@ -4,6 +4,8 @@
 //! A program calls itself what it likes; who may publish at all is for the broker to say
 //! (SECURITY.md).
 
+use std::sync::OnceLock;
+
 use embassy_time::{Duration, Instant};
 use lvmbeat_core::HeartbeatId;
 
@@ -29,14 +31,41 @@ struct Heartbeat {
     timeout: Duration,
     /// Whose `set`s count; empty: anybody's.
     from: Vec<String>,
-    /// Who set it, the last one first; `None`: somebody without a name.
-    recent: Vec<(Option<String>, Instant)>,
+    /// Who set it, the last one first.
+    recent: Vec<(Program, Instant)>,
     /// The last one had set it before the one before it did: there are two.
     shared: bool,
     changes: Told,
     refused: u64,
-    refused_from: Option<String>,
+    refused_from: Option<Program>,
     refusals: Told,
+}
+
+/// Who has sent a `set`. The filter of secrets is too slow for each view, and for each `set` of a
+/// flood.
+struct Program {
+    /// `None`: somebody without a name.
+    name: Option<String>,
+    shown: OnceLock<String>,
+}
+
+impl Program {
+    fn new(name: Option<&str>) -> Self {
+        Self {
+            name: name.map(str::to_owned),
+            shown: OnceLock::new(),
+        }
+    }
+
+    fn is(&self, name: Option<&str>) -> bool {
+        self.name.as_deref() == name
+    }
+
+    /// As it may be shown (X1).
+    fn words(&self, secrets: &Secrets) -> String {
+        let shown = || words(self.name.as_deref(), secrets);
+        self.shown.get_or_init(shown).clone()
+    }
 }
 
 /// What is logged at a bounded rate.
@@ -116,19 +145,19 @@ impl Commanders {
         let Some(heartbeat) = self.heartbeats.get(id.index()) else {
             return Setters::default();
         };
-        let clean = |name: &Option<String>| words(name.as_deref(), &self.secrets);
+        let clean = |program: &Program| program.words(&self.secrets);
         let mut recent = heartbeat.recent.iter();
-        let last_by = recent.next().and_then(|(name, _)| name.as_ref());
+        let last_by = recent.next().map(|(program, _)| program);
         let other = recent
             .next()
             .filter(|(_, at)| heartbeat.is_recent(*at, now));
         Setters {
-            last_by: last_by.map(|name| shown(name.as_bytes(), &self.secrets)),
+            last_by: last_by.filter(|it| it.name.is_some()).map(clean),
             also_by: other
                 .filter(|_| heartbeat.shared)
-                .map(|(name, _)| clean(name)),
+                .map(|(program, _)| clean(program)),
             refused: heartbeat.refused,
-            refused_from: (heartbeat.refused > 0).then(|| clean(&heartbeat.refused_from)),
+            refused_from: heartbeat.refused_from.as_ref().map(clean),
         }
     }
 }
@@ -151,34 +180,34 @@ impl Heartbeat {
 
     fn set(&mut self, program: Option<&str>, now: Instant, secrets: &Secrets) {
         match self.recent.first_mut() {
-            Some((last, at)) if last.as_deref() == program => *at = now,
+            Some((last, at)) if last.is(program) => *at = now,
             Some((last, _)) => {
-                let before = last.clone();
-                let place = self
-                    .recent
-                    .iter()
-                    .position(|(name, _)| name.as_deref() == program);
-                let earlier = place.map(|place| self.recent.remove(place));
-                self.shared = earlier.is_some_and(|(_, at)| self.is_recent(at, now));
-                self.recent.truncate(RECENT - 1);
-                self.recent.insert(0, (program.map(str::to_owned), now));
                 if let Some(changes) = self.changes.due(now) {
                     tracing::warn!(
                         heartbeat = self.name,
                         by = words(program, secrets),
-                        before = words(before.as_deref(), secrets),
+                        before = last.words(secrets),
                         changes,
                         "heartbeat is set by another program than before"
                     );
                 }
+                let place = self.recent.iter().position(|(it, _)| it.is(program));
+                let earlier = place.map(|place| self.recent.remove(place));
+                let earlier_at = earlier.as_ref().map(|(_, at)| *at);
+                self.shared = earlier_at.is_some_and(|at| self.is_recent(at, now));
+                let again = earlier.map_or_else(|| Program::new(program), |(it, _)| it);
+                self.recent.truncate(RECENT - 1);
+                self.recent.insert(0, (again, now));
             }
-            None => self.recent.push((program.map(str::to_owned), now)),
+            None => self.recent.push((Program::new(program), now)),
         }
     }
 
     fn refuse(&mut self, program: Option<&str>, now: Instant, secrets: &Secrets) -> String {
         self.refused += 1;
-        self.refused_from = program.map(str::to_owned);
+        if !self.refused_from.as_ref().is_some_and(|it| it.is(program)) {
+            self.refused_from = Some(Program::new(program));
+        }
         if let Some(refused) = self.refusals.due(now) {
             tracing::warn!(
                 heartbeat = self.name,

@@ -69,7 +69,7 @@ fn others() -> Value {
             "description": "What happened, the oldest first, as far as the actor has it in memory.",
             "type": "object",
             "properties": {
-                "entries": {"type": "array", "items": {"$ref": "#/definitions/entry"}},
+                "entries": {"description": "One by one.", "type": "array", "items": {"$ref": "#/definitions/entry"}},
                 "left_out": {"description": "Older entries that a reply has no room for.", "type": "integer"}
             }
         },
@@ -83,7 +83,7 @@ fn others() -> Value {
                     "enum": ["watchdog", "while_not_running", "not_lvmbeat", "not_heard_to_close"]
                 },
                 "summary": {"description": "Why, in words; times are in UTC.", "type": "string"},
-                "entries": {"type": "array", "items": {"$ref": "#/definitions/entry"}},
+                "entries": {"description": "One by one.", "type": "array", "items": {"$ref": "#/definitions/entry"}},
                 "left_out": {"description": "Older entries that a reply has no room for.", "type": "integer"}
             }
         },

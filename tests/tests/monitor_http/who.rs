@@ -24,6 +24,9 @@ const READS: [(&str, bool); 14] = [
     ("/status?unknown=1", false),
 ];
 
+/// By POST alone, and 404 where there is no incident.
+const ACKNOWLEDGE: &str = "/acknowledge";
+
 const CHANGES: [&str; 8] = [
     "/notify/down?force=true",
     "/notify/up",
@@ -80,6 +83,11 @@ async fn x1_every_route_opens_to_its_token_and_to_no_other() {
             }
         }
     }
+    clients.0 = 0;
+    for token in [none, wrong, BASIC_WRONG, &ping, BASIC_PING] {
+        let status = clients.status(&scene, "POST", ACKNOWLEDGE, token).await;
+        assert_eq!(status, 401, "{ACKNOWLEDGE} with {token:?}");
+    }
     clients.0 = 100;
     for method in ["GET", "POST"] {
         for token in [none, wrong, BASIC_WRONG] {
@@ -113,6 +121,8 @@ async fn x1_every_route_opens_to_its_token_and_to_no_other() {
             }
         }
     }
+    let open = clients.status(&scene, "POST", ACKNOWLEDGE, &admin).await;
+    assert_eq!(open, 404, "the alarm by hand is over");
     assert!(scene.people.notified() > 0 && scene.mail.count("message") > 0);
 }
 
@@ -133,6 +143,7 @@ async fn x1_no_route_of_the_document_is_forgotten_here() {
         let path = path.replace("/up", "/{state}").replace("/down", "/{state}");
         here.extend(["get", "post"].map(|method| format!("{method} {path}")));
     }
+    here.insert(format!("post {ACKNOWLEDGE}"));
     assert_eq!(served, here);
 }
 

@@ -366,6 +366,14 @@ fn enclosure() -> Value {
                 ),
             ),
             (
+                "plc_acknowledges_age",
+                seconds("Seconds since plc_acknowledges was last said."),
+            ),
+            (
+                "plc_heartbeat_error_age",
+                seconds("Seconds since plc_heartbeat_error was last said."),
+            ),
+            (
                 "plc_acknowledged_age",
                 seconds("Seconds since the PLC was last heard to acknowledge."),
             ),

@@ -139,7 +139,7 @@ pub(super) fn check(
 fn zone(read: Reader<'_>, given: Option<String>) -> Result<TimeZone, ConfigError> {
     let given = read.text("LVMBEAT_TIME_ZONE", "monitor.time_zone", given)?;
     let default = || read.key("monitor.time_zone", "America/Santiago");
-    time_zone(&given.unwrap_or_else(default))
+    quiet::time_zone(&given.unwrap_or_else(default))
 }
 
 /// `None`: people are not alerted of it.
@@ -419,13 +419,4 @@ fn beat_every(outside: &RawOutside) -> Duration {
         .interval
         .and_then(|given| Duration::try_from_secs_f64(given).ok());
     given.filter(|given| !given.is_zero()).unwrap_or(BEAT_EVERY)
-}
-
-pub(super) fn time_zone(given: &Given<'_>) -> Result<TimeZone, ConfigError> {
-    TimeZone::get(&given.text).map_err(|_| {
-        given.error(
-            "is not a known time zone",
-            "give a name such as America/Santiago or UTC",
-        )
-    })
 }

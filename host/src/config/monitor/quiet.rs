@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::raw::RawQuiet;
 use crate::config::ConfigError;
-use crate::config::given::Reader;
+use crate::config::given::{Given, Reader};
 
 /// From a time of the day until another, which may be on the next day.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,11 +61,21 @@ pub(super) fn read(
         }
         let zone = raw
             .zone
-            .map(|zone| super::check::time_zone(&read.key(&key("zone"), zone)));
+            .map(|zone| time_zone(&read.key(&key("zone"), zone)));
         let zone = zone.transpose()?.unwrap_or_else(|| default.clone());
         quiet.push(Quiet { from, to, zone });
     }
     Ok(quiet)
+}
+
+/// By its name.
+pub(super) fn time_zone(given: &Given<'_>) -> Result<TimeZone, ConfigError> {
+    TimeZone::get(&given.text).map_err(|_| {
+        given.error(
+            "is not a known time zone",
+            "give a name such as America/Santiago or UTC",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -80,8 +80,8 @@ async fn acknowledge(
 ) -> Result<Json<Acknowledged>, Problem> {
     let query: Asked = input::query(request.uri())?;
     let form: Asked = input::form(request).await?;
-    if query.incident.is_some() && form.incident.is_some() {
-        return Err(Problem::value("incident: given twice."));
+    if query.incident.is_some() && form.incident.is_some() && query.incident != form.incident {
+        return Err(Problem::value("incident: two different ones are given."));
     }
     let which = match query.incident.or(form.incident) {
         None => Which::All,

@@ -2,26 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use lvmbeat_core::alarm::{self, Mode};
 use maud::{Markup, html};
 
-use super::standing::Now;
+use super::standing::{Now, last_beat_age, observed};
 use super::state::State;
 use super::words::{elapsed, growing, shrinking, span};
-use super::{Page, controls, icon, standing};
+use super::{Page, between, controls, icon};
 use crate::monitor::view::View;
-
-/// The age of the last beat. The wall clock may have been stepped: it is no less than the silence
-/// that was observed.
-pub(super) fn last_beat_age(view: &View, now: Timestamp, age: Duration) -> Option<Duration> {
-    let seen = view.last_seen?;
-    Some(elapsed(seen, now).max(observed(view) + age))
-}
-
-fn observed(view: &View) -> Duration {
-    Duration::from_micros(view.alarm.silence.as_micros())
-}
 
 /// Whether it is silent for so long that there would be an alarm, were alerts not disabled.
 fn overdue(view: &View) -> bool {
@@ -31,17 +19,17 @@ fn overdue(view: &View) -> bool {
 pub(super) fn headline(page: &Page) -> Markup {
     let state = page.state;
     html! {
-        section.hero.(state.class()).between[state.is_between()].loud[standing::is_loud(page)] aria-labelledby="state" {
+        section.hero.(state.class()).between[state.is_between()].loud[between::is_loud(page)] aria-labelledby="state" {
             div.verdict {
                 h1 #state { (icon::sign(state)) span { (state.word()) } }
                 p.lead { (lead(page)) }
-                @let countdown = standing::countdown(page);
+                @let countdown = between::countdown(page);
                 @if !countdown.0.is_empty() { p.countdown { (countdown) } }
                 p.since { (since(page)) }
             }
             (beat(page))
             p.todo { strong { "What to do: " } (todo(page)) }
-            @if state.is_between() { (standing::reported(page)) }
+            @if state.is_between() { (between::reported(page)) }
             (controls::open_incidents(page))
             @if !page.view.alarm.mode.is_enabled() { (controls::enable(page)) }
         }
@@ -55,11 +43,11 @@ fn lead(page: &Page) -> Markup {
         @match page.state {
             State::Up if overdue(view) => { (subject) " is silent; the alarm is about to be raised." }
             State::Up if page.standing.now == Now::NothingKnown && view.report.is_some() => {
-                (subject) " is up, and does not report how the dome heartbeat is. " (standing::last_words(page))
+                (subject) " is up, and does not report how the dome heartbeat is. " (between::last_words(page))
             }
             State::Up => { (subject) " is up." }
-            State::Down if page.standing.now == Now::Stopped => { (subject) " is down. " (standing::stopped(page)) }
-            State::Down => { (subject) " is down: nothing is heard from the observatory. " (standing::last_words(page)) }
+            State::Down if page.standing.now == Now::Stopped => { (subject) " is down. " (between::stopped(page)) }
+            State::Down => { (subject) " is down: nothing is heard from the observatory. " (between::last_words(page)) }
             State::Waiting => "Nothing was ever heard from the observatory.",
             State::Disabled => {
                 "Nobody is alerted"
@@ -81,7 +69,7 @@ fn lead(page: &Page) -> Markup {
             | State::Bypassed
             | State::Stopped
             | State::Late
-            | State::Unknown => (standing::lead(page)),
+            | State::Unknown => (between::lead(page)),
         }
     }
 }
@@ -94,7 +82,7 @@ fn since(page: &Page) -> Markup {
         alarm::State::Waiting => ("waiting", "Waiting"),
     };
     if page.state.is_between() {
-        return standing::since(page);
+        return between::since(page);
     }
     // Where the word at the top is about the monitor, this is about the observatory.
     let other = matches!(page.state, State::Disabled | State::NotAlerting);
@@ -184,7 +172,7 @@ fn todo(page: &Page) -> Markup {
             | State::Bypassed
             | State::Stopped
             | State::Late
-            | State::Unknown => (standing::todo(page)),
+            | State::Unknown => (between::todo(page)),
             State::Down => {
                 @if let Some(action) = &page.setting.action { (action) } @else {
                     "make sure that the dome is closed. Without a network the observatory closes it within minutes, \

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::Page;
+use super::between::by_whom;
 use super::report::verdict;
-use super::standing::{Now, by_whom};
+use super::standing::Now;
 use super::words::{clip, count, elapsed, growing, span};
 use crate::monitor::history::incident::{Cause, Happened, Incident, Step};
 use crate::report::Health;

@@ -4,8 +4,7 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::Page;
-use super::strip::scale;
-use super::window::Window;
+use super::window::{Window, scale};
 use super::words::seconds;
 use crate::monitor::history::course::Margin;
 

@@ -8,6 +8,7 @@
 
 mod about;
 mod alerts;
+mod between;
 mod controls;
 mod document;
 mod done;

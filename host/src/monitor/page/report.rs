@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::icon::dome;
-use super::warnings::OLD_REPORT;
+use super::standing::OLD_REPORT;
 use super::words::{clip, elapsed, growing, seconds};
 use super::{Page, margin};
 use crate::report::{EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report, before};

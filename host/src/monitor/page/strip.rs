@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::window::{DAY, WEEK, Window};
+use super::window::{DAY, WEEK, Window, percent, scale};
 use super::words::{count, elapsed, span};
 use super::{Page, incidents, margin};
 use crate::monitor::history::{History, Period, What};
@@ -52,25 +52,6 @@ fn strip(id: &str, title: &str, window: &Window, links: &Markup) -> Markup {
             (links)
         }
     }
-}
-
-/// The scale below rows that end there.
-pub(super) fn scale(window: &Window, top: u32) -> Markup {
-    html! {
-        @for (number, (place, name)) in window.marks().into_iter().enumerate() {
-            line.mark x1=(percent(place)) y1=(top + 2) x2=(percent(place)) y2=(top + 8) {}
-            // Where there is room beside "now" and the left edge; on a phone every other one of
-            // many.
-            @if (4.0..88.0).contains(&place) {
-                text.spare[window.is_week() && number % 2 == 1] x=(percent(place)) y=(top + 21) text-anchor="middle" { (name) }
-            }
-        }
-        text x="100%" y=(top + 21) text-anchor="end" { "now" }
-    }
-}
-
-fn percent(value: f64) -> String {
-    format!("{value:.3}%")
 }
 
 /// A stretch of a row: `top` and `height` in it.

@@ -1,20 +1,14 @@
 //! What somebody should look at, most urgent first.
 
-use std::time::Duration;
-
 use lvmbeat_core::alarm;
 use maud::{Markup, html};
 
 use super::Page;
-use super::standing::Now;
+use super::standing::{Now, OLD_REPORT};
 use super::state::State;
 use super::words::{clip, count, elapsed, growing, seconds, times};
 use crate::monitor::notice::Event;
 use crate::report::{Dome, before};
-
-/// A report of this age or older may not be true any more: the actor sends one several times a
-/// minute.
-pub(super) const OLD_REPORT: Duration = Duration::from_secs(90);
 
 /// How much it matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
 
 use super::words::{count, elapsed, span, times};
 use crate::monitor::history::course::Stretch;
@@ -171,6 +172,25 @@ fn within<T: Copy>(
         (stretch.what, stretch.from.max(from), end.min(now))
     });
     cut.filter(|(_, start, end)| start <= end).collect()
+}
+
+/// The scale below rows that end there.
+pub(super) fn scale(window: &Window, top: u32) -> Markup {
+    html! {
+        @for (number, (place, name)) in window.marks().into_iter().enumerate() {
+            line.mark x1=(percent(place)) y1=(top + 2) x2=(percent(place)) y2=(top + 8) {}
+            // Where there is room beside "now" and the left edge; on a phone every other one of
+            // many.
+            @if (4.0..88.0).contains(&place) {
+                text.spare[window.is_week() && number % 2 == 1] x=(percent(place)) y=(top + 21) text-anchor="middle" { (name) }
+            }
+        }
+        text x="100%" y=(top + 21) text-anchor="end" { "now" }
+    }
+}
+
+pub(super) fn percent(value: f64) -> String {
+    format!("{value:.3}%")
 }
 
 #[cfg(test)]
