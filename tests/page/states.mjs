@@ -8,6 +8,9 @@ const PHONES = [
   { width: 375, height: 740 },
 ];
 
+// Amber between up and down, and a tab that is drawn in the same tone.
+const BETWEEN = ["LATE", "HELD", "NOT ARRIVING", "CLOSING", "CLOSED BY WATCHDOG", "BYPASSED", "STOPPED", "UNKNOWN"];
+
 await inBrowser(async (browser) => {
   for (const colorScheme of ["light", "dark"]) {
     const { page, complaints } = await open(browser, { colorScheme });
@@ -32,9 +35,6 @@ await inBrowser(async (browser) => {
     await beside(page, given[0].url, colorScheme);
   }
 });
-
-// Amber between up and down, and a tab that is drawn in the same tone.
-const BETWEEN = ["LATE", "HELD", "NOT ARRIVING", "CLOSING", "CLOSED BY WATCHDOG", "BYPASSED", "STOPPED", "UNKNOWN"];
 
 async function suitsItsTone(page, word) {
   const isBetween = BETWEEN.includes(word);

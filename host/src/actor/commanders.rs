@@ -130,6 +130,7 @@ impl Commanders {
         now: Instant,
     ) -> Result<(), String> {
         let program = commander.map(|id| id.strip_suffix(&self.suffix).unwrap_or(id));
+        let program = program.map(without_number);
         let Some(heartbeat) = self.heartbeats.get_mut(id.index()) else {
             return Ok(());
         };
@@ -226,6 +227,16 @@ impl Heartbeat {
     }
 }
 
+/// Clients append a number of their own, another one each time that they are started
+/// (`lvmbeat-cli-784f3c06`): that is no other program.
+fn without_number(name: &str) -> &str {
+    let is_number = |rest: &str| rest.len() >= 4 && rest.bytes().all(|it| it.is_ascii_hexdigit());
+    match name.rsplit_once('-') {
+        Some((program, rest)) if !program.is_empty() && is_number(rest) => program,
+        Some(_) | None => name,
+    }
+}
+
 /// A program's name as it may be shown (X1).
 fn words(program: Option<&str>, secrets: &Secrets) -> String {
     program.map_or_else(
@@ -269,6 +280,20 @@ mod tests {
         );
         commanders.set(id, None, at(2)).unwrap();
         assert_eq!(commanders.shown(id, at(2)).last_by, None);
+    }
+
+    #[test]
+    fn a_client_that_is_started_for_each_beat_is_one_program() {
+        let (mut commanders, id) = commanders(&[]);
+        for (second, number) in [(0, "784f3c06"), (1, "0a1b2c3d"), (2, "784f3c06")] {
+            let commander = format!("lvmbeat-cli-{number}.lvmbeat");
+            commanders.set(id, Some(&commander), at(second)).unwrap();
+        }
+        let shown = commanders.shown(id, at(2));
+        assert_eq!(
+            (shown.last_by.as_deref(), shown.also_by),
+            (Some("lvmbeat-cli"), None)
+        );
     }
 
     #[test]
