@@ -58,13 +58,14 @@ async fn commands_print_as_the_clu_shell_does_and_end_with_0_or_1() {
         "{rest}"
     );
     assert!(!status.stdout.contains('\x1b'));
-    for (words, keyword, code) in [
-        // No lvmecp is there.
-        (&["status", "--json"][..], "heartbeats", 4),
-        (&["ping", "--json"], "text", 0),
+    // No lvmecp is there, and the health is late before it is not_arriving.
+    let (done, not_well) = (Some(0), Some(4));
+    for (words, keyword, codes) in [
+        (&["status", "--json"][..], "heartbeats", [done, not_well]),
+        (&["ping", "--json"], "text", [done, done]),
     ] {
         let finished = run(words).await;
-        assert_eq!(finished.code(), Some(code), "{finished:?}");
+        assert!(codes.contains(&finished.code()), "{finished:?}");
         let document: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
         assert!(document.get(keyword).is_some(), "{document}");
     }

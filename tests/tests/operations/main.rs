@@ -49,7 +49,8 @@ async fn ends_in_order(actor: &mut Process, signal: Signal) {
     let took = start.elapsed();
     assert_eq!(status.code(), Some(0), "{status:?}");
     assert!(took < Duration::from_secs(2), "{took:?}");
-    until(actor, "stopped by SIG").await;
+    // The actor: "stopped by SIGTERM"; the monitor: "stopping".
+    until(actor, "stopp").await;
 }
 
 #[tokio::test]
