@@ -1,4 +1,4 @@
-//! What people are told by the real monitor, beside that the observatory is silent: that the dome is
+//! What the real monitor notifies people of, beside that the observatory is silent: that the dome is
 //! about to close, that the actor was stopped, and once of a link that comes and goes; and that a
 //! person can acknowledge it.
 

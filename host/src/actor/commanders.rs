@@ -14,7 +14,7 @@ use crate::peer::{Secrets, shown};
 
 /// The log says no more often than this that a heartbeat is set by another program, or from
 /// elsewhere.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+const LOG_EVERY: Duration = Duration::from_secs(60);
 /// So many programs that set a heartbeat are remembered.
 const RECENT: usize = 4;
 
@@ -35,10 +35,10 @@ struct Heartbeat {
     recent: Vec<(Program, Instant)>,
     /// The last one had set it before the one before it did: there are two.
     shared: bool,
-    changes: Told,
+    changes: Paced,
     refused: u64,
     refused_from: Option<Program>,
-    refusals: Told,
+    refusals: Paced,
 }
 
 /// Who has sent a `set`. The filter of secrets is too slow for each view, and for each `set` of a
@@ -70,17 +70,17 @@ impl Program {
 
 /// What is logged at a bounded rate.
 #[derive(Default)]
-struct Told {
+struct Paced {
     last: Option<Instant>,
     since: u64,
 }
 
-impl Told {
-    /// How many there were since the log was told last, if it is to be told now.
+impl Paced {
+    /// How many there were since the last line in the log, if one is due now.
     fn due(&mut self, now: Instant) -> Option<u64> {
         self.since += 1;
         let age = |last: Instant| now.checked_duration_since(last);
-        let too_soon = self.last.and_then(age).is_some_and(|age| age < TOLD_EVERY);
+        let too_soon = self.last.and_then(age).is_some_and(|age| age < LOG_EVERY);
         if too_soon {
             return None;
         }
@@ -110,10 +110,10 @@ impl Commanders {
             from: heartbeat.from.clone(),
             recent: Vec::new(),
             shared: false,
-            changes: Told::default(),
+            changes: Paced::default(),
             refused: 0,
             refused_from: None,
-            refusals: Told::default(),
+            refusals: Paced::default(),
         });
         Self {
             suffix: format!(".{}", config.actor.name),
@@ -310,13 +310,13 @@ mod tests {
 
     #[test]
     fn a_change_is_told_at_once_and_many_at_a_bounded_rate() {
-        let mut told = Told::default();
-        assert_eq!(told.due(at(0)), Some(1));
+        let mut logged = Paced::default();
+        assert_eq!(logged.due(at(0)), Some(1));
         for second in 1..60 {
-            assert_eq!(told.due(at(second)), None);
+            assert_eq!(logged.due(at(second)), None);
         }
-        assert_eq!(told.due(at(60)), Some(60));
-        assert_eq!(told.due(at(120)), Some(1));
+        assert_eq!(logged.due(at(60)), Some(60));
+        assert_eq!(logged.due(at(120)), Some(1));
     }
 
     #[test]

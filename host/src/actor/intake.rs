@@ -36,7 +36,7 @@ pub(super) enum Admission {
     Admitted,
     /// Tell the commander that the actor is busy.
     Busy,
-    /// Nothing: too many are told already.
+    /// Nothing: too many are logged already.
     Unanswered,
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// A new session is told anew.
+    /// A new session is logged anew.
     pub(super) fn session_opened(&mut self) {
         for tally in [
             &mut self.malformed,

@@ -37,7 +37,7 @@ const NO_REASON_TO_END: [(&str, SignalKind); 7] = [
     ("SIGXFSZ", SignalKind::from_raw(25)),
 ];
 
-/// Runs what `serve` makes until it ends, which is told when the process is asked to stop.
+/// Runs what `serve` makes until it ends; it hears when the process is asked to stop.
 pub(super) fn run<F>(
     log_dir: Option<&Path>,
     log: LogOptions,

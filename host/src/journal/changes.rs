@@ -65,7 +65,7 @@ impl Changes {
         }
     }
 
-    /// What this view shows that the last one did not, in the order in which it is told.
+    /// What this view shows that the last one did not, in order.
     pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) -> Vec<Event> {
         let mut events = Vec::new();
         if shown.counters.lapses > self.lapses {

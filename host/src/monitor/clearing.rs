@@ -18,7 +18,7 @@ pub(super) struct Clearing {
     waiting: Option<Waiting>,
 }
 
-/// The silence that people were told of, with all its relapses.
+/// The silence that people were notified of, with all its relapses.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Default, Debug)]
 #[serde(default)]
 pub(super) struct Outage {
@@ -74,8 +74,8 @@ impl Clearing {
         }
     }
 
-    /// People are told of a silence after that last beat.
-    pub(super) fn told(&mut self, from: Option<Timestamp>, stopped: Option<String>) {
+    /// People are notified of a silence after that last beat.
+    pub(super) fn notified(&mut self, from: Option<Timestamp>, stopped: Option<String>) {
         self.waiting = None;
         self.outage = Outage {
             from,
@@ -105,7 +105,7 @@ impl Clearing {
         waited
     }
 
-    /// A beat was received: gives the outage if people have to be told that it is over.
+    /// A beat was received: gives the outage if people have to be notified that it is over.
     #[must_use = "an all-clear that is dropped is lost (M2)"]
     pub(super) fn beat(&mut self, now: Instant) -> Option<Outage> {
         let waiting = self.waiting.as_mut()?;
@@ -139,7 +139,7 @@ impl Clearing {
         self.waiting.and(self.outage.heard_again)
     }
 
-    /// What is known of the silence that people were told of.
+    /// What is known of the silence that people were notified of.
     pub(super) fn outage(&self) -> &Outage {
         &self.outage
     }
@@ -182,7 +182,7 @@ mod tests {
     /// Told of, and heard again at `T0`.
     fn heard_again() -> Clearing {
         let mut clearing = Clearing::restore(AFTER, Saved::default(), T0);
-        clearing.told(None, None);
+        clearing.notified(None, None);
         clearing.heard_again(Duration::from_secs(300), at(0));
         assert_eq!(clearing.beat(T0), None);
         clearing
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn without_a_wait_the_first_beat_is_the_all_clear() {
         let mut clearing = Clearing::restore(Duration::MIN, Saved::default(), T0);
-        clearing.told(None, None);
+        clearing.notified(None, None);
         clearing.heard_again(Duration::from_secs(300), at(0));
         assert!(clearing.beat(T0).is_some());
     }

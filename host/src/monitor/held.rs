@@ -1,8 +1,9 @@
 //! Is the dome about to close, and who has to know? Pure: no I/O, time is an argument.
 //!
 //! *Trouble* is: the actor says that the PLC gets no heartbeat, and the dome is not known to be
-//! closed. Trouble that has lasted for `after` is an incident, which people are told of once;
-//! it is over when it has not come back for `clear_after`, and people are told of that once (M4).
+//! closed. Trouble that has lasted for `after` is an incident, which people are notified of once;
+//! it is over when it has not come back for `clear_after`, and people are notified of that once
+//! (M4).
 //!
 //! Only reports begin and end trouble. After a start or a lapse of attention nothing is raised
 //! before a report has confirmed it (M3). A report that does not say how the whole is (an earlier
@@ -31,15 +32,15 @@ const MOST_MOVES: usize = 32;
 /// When to tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Limits {
-    /// Trouble that has lasted for so long is told; `None`: never.
+    /// Trouble that has lasted for so long raises an alert; `None`: never.
     pub(super) after: Option<Duration>,
-    /// What is over and has not come back for so long is told.
+    /// What is over and has not come back for so long raises the all-clear.
     pub(super) clear_after: Duration,
     /// The time between two reminders, if there are any.
     pub(super) remind_every: Option<Duration>,
 }
 
-/// What people have to be told, with the incident that it is about.
+/// What people have to be notified of, with its incident.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum News {
     Begun(Uuid, Trouble),
@@ -71,9 +72,9 @@ struct Heard {
 #[derive(Clone, PartialEq, Debug)]
 struct Going {
     began: Instant,
-    /// The incident, if people were told.
-    told: Option<Uuid>,
-    /// When they were last told that it goes on.
+    /// The incident, if people were notified.
+    notified: Option<Uuid>,
+    /// When they were last notified that it goes on.
     reminded: Instant,
     /// It seems to be over since then.
     over: Option<Over>,
@@ -92,7 +93,7 @@ struct Over {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub(super) struct Saved {
     lasted: u64,
-    told: Option<Uuid>,
+    notified: Option<Uuid>,
     since_told: u64,
     over: Option<u64>,
     story: Trouble,
@@ -112,7 +113,7 @@ impl Held {
         let saved = saved.filter(|_| limits.after.is_some());
         let trouble = saved.map(|saved| Going {
             began: before(saved.lasted),
-            told: saved.told,
+            notified: saved.notified,
             reminded: before(saved.since_told),
             over: saved.over.map(|since| Over {
                 since: before(since),
@@ -134,7 +135,7 @@ impl Held {
         let going = self.trouble.as_ref()?;
         Some(Saved {
             lasted: age(going.began, now).as_millis(),
-            told: going.told,
+            notified: going.notified,
             since_told: age(going.reminded, now).as_millis(),
             over: going.over.map(|over| age(over.since, now).as_millis()),
             story: going.story.clone(),
@@ -163,8 +164,8 @@ impl Held {
         self.look(was_withheld, at);
     }
 
-    /// What people have to be told, if anything; to be called until it gives `None`. Nothing
-    /// begins, and nobody is reminded, unless `may_raise`; the end of what they know is told.
+    /// What people have to be notified of, if anything; to be called until it gives `None`. Nothing
+    /// begins, and nobody is reminded, unless `may_raise`; the end of what they know is.
     #[must_use = "news that are dropped are lost (M2)"]
     pub(super) fn check(&mut self, may_raise: bool, at: Moment) -> Option<News> {
         // The dome may not be known any more, although nobody has said anything.
@@ -178,16 +179,16 @@ impl Held {
             if stable < self.limits.clear_after {
                 return None;
             }
-            let told = going.told?;
+            let notified = going.notified?;
             let story = going.story.clone();
             self.trouble = None;
-            return Some(News::Over(told, story));
+            return Some(News::Over(notified, story));
         }
         if !may_raise || lasted < after {
             return None;
         }
         tell(&mut going.story, heard, &self.dome, lasted, at);
-        if let Some(incident) = going.told {
+        if let Some(incident) = going.notified {
             let every = self.limits.remind_every?;
             if age(going.reminded, at.now) < every {
                 return None;
@@ -196,7 +197,7 @@ impl Held {
             return Some(News::GoesOn(incident, going.story.clone()));
         }
         let incident = Uuid::new_v4();
-        going.told = Some(incident);
+        going.notified = Some(incident);
         going.reminded = at.now;
         Some(News::Begun(incident, going.story.clone()))
     }
@@ -207,9 +208,9 @@ impl Held {
         self.trouble.as_ref().is_some_and(over)
     }
 
-    /// The incident that people were told of and that is not over.
+    /// The incident that people were notified of and that is not over.
     pub(super) fn incident(&self) -> Option<Uuid> {
-        self.trouble.as_ref()?.told
+        self.trouble.as_ref()?.notified
     }
 
     /// Follows what is known: trouble begins, goes on, or is over.
@@ -241,7 +242,7 @@ impl Held {
                 let began_wall = crate::report::before(at.wall, lasted).unwrap_or(at.wall);
                 let mut going = Going {
                     began,
-                    told: None,
+                    notified: None,
                     reminded: at.now,
                     over: None,
                     story: Trouble::begins(began_wall, heard.health),
@@ -257,7 +258,7 @@ impl Held {
                     tell(&mut going.story, heard, &self.dome, lasted, at);
                 }
             }
-            (Some(going), false) if going.told.is_none() => self.trouble = None,
+            (Some(going), false) if going.notified.is_none() => self.trouble = None,
             (Some(going), false) => {
                 let gap = |over: &Over| age(over.heard, at.now);
                 let over = going
@@ -294,7 +295,7 @@ fn health(report: &Report) -> Option<Health> {
     (health != Health::Unknown).then_some(health)
 }
 
-/// Brings what is told up to that moment.
+/// Brings what people are notified of up to that moment.
 fn tell(story: &mut Trouble, heard: &Heard, dome: &LastDome, lasted: Duration, at: Moment) {
     let since_report = seconds(age(heard.at.now, at.now));
     let report = &heard.report;

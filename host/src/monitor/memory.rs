@@ -299,7 +299,7 @@ impl Memory {
         if self.alarm.beat(at.now).is_some() {
             // One that an earlier version has raised.
             if self.clearing.outage().from.is_none() {
-                self.clearing.told(self.last_seen, None);
+                self.clearing.notified(self.last_seen, None);
             }
             self.clearing.heard_again(silence, at);
         }
@@ -397,7 +397,8 @@ impl Memory {
             Notification::Down {
                 silence, by_hand, ..
             } => {
-                self.clearing.told(self.last_seen, self.farewell.clone());
+                self.clearing
+                    .notified(self.last_seen, self.farewell.clone());
                 let silence = self.silence(silence, by_hand);
                 // Also one that is forced while people know already: it is an alarm of its own, and
                 // its e-mail must not be taken for a copy of the first one.

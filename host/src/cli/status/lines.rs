@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// What a piece of text is like. Nothing is told by it alone: every state has its word, too.
+/// What a piece of text is like. It says nothing alone: every state has its word, too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Tone {
     Plain,

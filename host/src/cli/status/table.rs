@@ -98,20 +98,20 @@ fn health(seen: Seen<'_>) -> Vec<Line> {
     let why = text(at(health, "text")).or(text(at(hold, "text")).filter(|_| holds));
     lines.extend(
         why.into_iter()
-            .flat_map(|why| told(why, Tone::Plain, seen.width)),
+            .flat_map(|why| sentence(why, Tone::Plain, seen.width)),
     );
     let late = at(health, "late").and_then(Value::as_array);
     for late in late.into_iter().flatten().filter_map(Value::as_str) {
         if !why.is_some_and(|why| why.contains(late)) {
-            lines.extend(told(&format!("! {late}"), Tone::Warning, seen.width));
+            lines.extend(sentence(&format!("! {late}"), Tone::Warning, seen.width));
         }
     }
     lines
 }
 
 /// A sentence below a headline.
-fn told(sentence: &str, tone: Tone, width: usize) -> impl Iterator<Item = Line> {
-    let rows = wrapped(&clean(sentence, TEXT), width.saturating_sub(2));
+fn sentence(text: &str, tone: Tone, width: usize) -> impl Iterator<Item = Line> {
+    let rows = wrapped(&clean(text, TEXT), width.saturating_sub(2));
     rows.into_iter()
         .map(move |row| Line::new(tone, format!("  {row}")))
 }

@@ -109,10 +109,10 @@ fn a_hold_is_told_with_all_its_causes_and_again_when_they_change() {
     held(&mut shown, Cause::Stale, "overwatcher is stale");
     shown.heartbeats[0].current = false;
     shown.heartbeats[0].age = Some(31.0);
-    let told = observe(&mut changes, &shown, at(10));
+    let events = observe(&mut changes, &shown, at(10));
     let causes = |causes: &[&str]| causes.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        events,
         [Event::Held {
             cause: "heartbeat_stale".to_owned(),
             causes: causes(&["overwatcher silent for 31 s (timeout 30 s)"]),
@@ -123,9 +123,9 @@ fn a_hold_is_told_with_all_its_causes_and_again_when_they_change() {
     shown.heartbeats[1].current = false;
     shown.heartbeats[1].age = Some(30.0);
     shown.links[0].state = LinkState::Down;
-    let told = observe(&mut changes, &shown, at(15));
+    let events = observe(&mut changes, &shown, at(15));
     assert_eq!(
-        told,
+        events,
         [Event::Held {
             cause: "heartbeat_stale".to_owned(),
             causes: causes(&[
@@ -135,9 +135,9 @@ fn a_hold_is_told_with_all_its_causes_and_again_when_they_change() {
             ]),
         }]
     );
-    let told = observe(&mut changes, &well(), at(40));
+    let events = observe(&mut changes, &well(), at(40));
     assert_eq!(
-        told,
+        events,
         [Event::Released {
             held_for: Some(30.0)
         }]
@@ -152,16 +152,16 @@ fn outcomes_are_told_in_runs() {
     assert_eq!(observe(&mut changes, &shown, at(100)).len(), 0);
     shown.emissions.timed_out += 1;
     shown.last_outcome = Some(Outcome::TimedOut);
-    let told = observe(&mut changes, &shown, at(110));
+    let events = observe(&mut changes, &shown, at(110));
     let [
         Event::Emissions {
             outcome,
             before: Some(before),
             ..
         },
-    ] = told.as_slice()
+    ] = events.as_slice()
     else {
-        panic!("{told:?}")
+        panic!("{events:?}")
     };
     assert_eq!(outcome, "timed_out");
     assert_eq!(
@@ -183,10 +183,10 @@ fn that_the_plcs_time_ran_out_is_told_once_and_not_where_somebody_else_feeds_it(
     assert_eq!(observe(&mut changes, &shown, at(61)), []);
     assert_eq!(observe(&mut changes, &well(), at(62)), []);
     shown.session = SessionState::StandBy;
-    let told = observe(&mut changes, &shown, at(63));
+    let events = observe(&mut changes, &shown, at(63));
     assert!(
-        matches!(told.as_slice(), [Event::Session { .. }]),
-        "{told:?}"
+        matches!(events.as_slice(), [Event::Session { .. }]),
+        "{events:?}"
     );
 }
 

@@ -41,8 +41,8 @@ fn nothing(held: &mut Held, secs: u64) {
     assert_eq!(all(held, secs), [], "at {secs}");
 }
 
-/// Held since 0, told at 20.
-fn told() -> Held {
+/// Held since 0, notified at 20.
+fn notified() -> Held {
     let mut held = held();
     held.report(&reported(Health::Held, 0.0, Some(Dome::Open)), at(0));
     begun(&mut held, 20);
@@ -132,7 +132,7 @@ fn an_actor_that_has_just_started_has_not_heard_of_the_dome_yet() {
 
 #[test]
 fn m2_the_end_is_told_once_it_is_stable_with_all_causes_and_what_the_dome_did() {
-    let mut held = told();
+    let mut held = notified();
     let mut second = reported(Health::Closing, 0.0, Some(Dome::Moving));
     let mut other = second.heartbeats[0].clone();
     "agcam".clone_into(&mut other.name);
@@ -170,7 +170,7 @@ fn m2_the_end_is_told_once_it_is_stable_with_all_causes_and_what_the_dome_did() 
 
 #[test]
 fn one_that_comes_and_goes_is_one_incident() {
-    let mut held = told();
+    let mut held = notified();
     for cycle in 1..6 {
         let secs = cycle * 100;
         held.report(&reported(Health::Ok, 0.0, Some(Dome::Open)), at(secs));
@@ -206,7 +206,7 @@ fn m3_after_a_start_or_a_lapse_only_a_report_raises_an_alarm() {
 
 #[test]
 fn m4_a_restart_tells_nothing_twice() {
-    let held = told();
+    let held = notified();
     let json = serde_json::to_string(&held.save(at(30).now)).unwrap();
     let mut held = Held::restore(LIMITS, serde_json::from_str(&json).unwrap(), at(500).now);
     held.report(&reported(Health::Held, 60.0, Some(Dome::Open)), at(501));
