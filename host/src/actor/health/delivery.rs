@@ -75,7 +75,8 @@ pub struct DeliveryView {
     pub least_left: Option<f64>,
     /// Nothing was acknowledged for longer than there may be between two of them (L1).
     pub(in crate::actor) overdue: bool,
-    /// Nothing held the dome heartbeat for so long, either.
+    /// Nothing held the dome heartbeat for so long, either, and an attempt failed. Without one
+    /// nothing was sent, for want of a beat.
     pub(in crate::actor) sent_in_vain: bool,
 }
 
@@ -211,7 +212,9 @@ impl Delivery {
             },
             least_left: self.least_left.get(now),
             overdue,
-            sent_in_vain: overdue && age(self.released.max(since), now) > self.gap,
+            sent_in_vain: overdue
+                && self.failures > 0
+                && age(self.released.max(since), now) > self.gap,
         }
     }
 

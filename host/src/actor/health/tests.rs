@@ -265,6 +265,9 @@ fn silence_beyond_what_is_planned_does_not_arrive_unless_it_was_just_released() 
     let mut delivery = delivery();
     delivery.acknowledged(T0);
     delivery.look(&FREE, at(1));
+    // Nobody has beaten since, and so nothing was sent.
+    assert_eq!(Moment::well(&delivery).health(at(31)).state, Health::Late);
+    delivery.failed(Undelivered::NoAnswer, "no answer".to_owned());
     assert_eq!(
         Moment::well(&delivery).health(at(31)).state,
         Health::NotArriving
