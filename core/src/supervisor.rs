@@ -21,7 +21,8 @@ pub use config::{Config, ConfigError};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Decision {
-    /// Send one heartbeat to the dome, and report to [`Supervisor::emission_ended`] what became of it.
+    /// Send one heartbeat to the dome, and report to [`Supervisor::emission_ended`] what became of
+    /// it.
     Emit(Ticket),
     /// Send none; this is the first cause.
     Hold(Reason),

@@ -120,7 +120,8 @@ impl Simulator {
         self.plc.snapshot()
     }
 
-    /// What happens from now on. A listener that is too far behind misses events and hears how many.
+    /// What happens from now on. A listener that is too far behind misses events and hears how
+    /// many.
     pub fn events(&self) -> broadcast::Receiver<Record> {
         self.plc.events()
     }

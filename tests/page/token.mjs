@@ -5,8 +5,8 @@ import { given, inBrowser, open, picture } from "./browser.mjs";
 const { url, token } = given;
 
 await inBrowser(async (browser) => {
-  // Nobody is there whom the browser could ask, so it gives up, and leaves its page for one of its own. That takes a while: whatever
-  // is looked at next is looked at in another page.
+  // Nobody is there whom the browser could ask, so it gives up, and leaves its page for one of its
+  // own. That takes a while: whatever is looked at next is looked at in another page.
   await refused((await open(browser)).page, "1 hour");
   assert.equal(await enabled(), true);
 

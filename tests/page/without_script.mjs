@@ -1,4 +1,5 @@
-// The page without script: all of it is there, and nothing stands there that only script makes true.
+// The page without script: all of it is there, and nothing stands there that only script makes
+// true.
 import assert from "node:assert/strict";
 import { fits, given, inBrowser, open, picture } from "./browser.mjs";
 

@@ -1,7 +1,7 @@
 //! A TCP proxy that breaks connections in every way that a network can.
 //!
-//! It stands between a client and its server on a port of its own. What it does, it does until ordered
-//! otherwise, to the connections there are and to those that come:
+//! It stands between a client and its server on a port of its own. What it does, it does until
+//! ordered otherwise, to the connections there are and to those that come:
 //!
 //! | [`Flow`], for each direction | what the ends see |
 //! |---|---|

@@ -1,6 +1,6 @@
-//! What the real monitor notifies people of, beside that the observatory is silent: that the dome is
-//! about to close, that the actor was stopped, and once of a link that comes and goes; and that a
-//! person can acknowledge it.
+//! What the real monitor notifies people of, beside that the observatory is silent: that the dome
+//! is about to close, that the actor was stopped, and once of a link that comes and goes; and that
+//! a person can acknowledge it.
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 

@@ -140,8 +140,8 @@ enum Command {
         #[arg(long, conflicts_with = "program")]
         url: Option<String>,
     },
-    /// Explain why the dome closed last, or what happened since a moment: from the actor's journal if
-    /// it is on this machine, or else from what the actor answers
+    /// Explain why the dome closed last, or what happened since a moment: from the actor's journal
+    /// if it is on this machine, or else from what the actor answers
     Why {
         /// Everything since then: `2h`, `20:00`, `yesterday 20:00`, or a date and time
         #[arg(long, value_name = "MOMENT")]

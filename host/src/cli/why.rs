@@ -73,6 +73,9 @@ fn entries(config: &Config, question: &Question<'_>) -> Result<Vec<Entry>, Failu
             Err(error) => say(&format!("{}; asking the actor", with_causes(&error))),
         }
     }
+    if path.is_none() && !question.ask {
+        say("no journal is configured (actor.journal, actor.log_dir); asking the actor");
+    }
     let (entries, left_out) = client::history(config, question.limit)?;
     if left_out > 0 {
         say(&format!(

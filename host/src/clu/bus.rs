@@ -2,9 +2,9 @@
 //! broker in memory ([`super::local`]) can stand in for each other.
 //!
 //! CLU's topology (sdss-clu 2.6): one topic exchange, [`EXCHANGE`]; an actor called NAME owns the
-//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; a client that only
-//! sends has just the latter. The exclusive command queue is also the lock by which one of several
-//! actors of a name is the active one.
+//! exclusive queues `NAME_commands`, bound to `command.NAME.#`, and `NAME_replies`; a client that
+//! only sends has just the latter. The exclusive command queue is also the lock by which one of
+//! several actors of a name is the active one.
 //!
 //! A reply's routing key is `reply.` and the commander's id, and that is `NAME.ACTOR` (with further
 //! names between them where a command commands in its turn), or `broadcast`. CLU binds

@@ -129,8 +129,8 @@ bodies! {
         Ok(())
     }
 
-    /// Every session hears the replies to its own name and the broadcasts, each once, no matter who sends
-    /// them, and neither commands nor the replies to anybody else, its own answers included.
+    /// Every session hears the replies to its own name and the broadcasts, each once, no matter who
+    /// sends them, and neither commands nor the replies to anybody else, its own answers included.
     a_reply_reaches_whom_it_is_for(bus, prefix) {
         let names = [format!("{prefix}-a"), format!("{prefix}-b")];
         let mut sessions = [open_actor(bus, &names[0], LONG).await?, open_client(bus, &names[1]).await?];

@@ -1,12 +1,13 @@
 //! Everything that the monitor knows, owned by its one loop. Pure: no I/O, time is an argument.
 
+mod view;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
 use jiff::{SignedDuration, Timestamp};
-use lvmbeat_core::alarm::{self, Alarm, Mode, Notification, State};
+use lvmbeat_core::alarm::{self, Alarm, Notification, State};
 use lvmbeat_core::attention::Lapse;
 use uuid::Uuid;
 
@@ -15,11 +16,11 @@ use super::held::{Held, Limits, News};
 use super::history::History;
 use super::incidents::{Incidents, LinkToken, Which};
 use super::notice::{Event, Notice, Silence};
-use super::notify::{Channel, Failure, Undelivered};
-use super::outbox::{Delivery, Outbox, Queue, Way};
+use super::notify::{Failure, Undelivered};
+use super::outbox::{Delivery, Outbox, Way};
 use super::routine::{self, Routine};
 use super::saved::{Loaded, Saved};
-use super::view::{ChannelView, Counters, NoticeView, StoreView, View};
+use super::view::Counters;
 use crate::clock::{Moment, seconds};
 use crate::config::monitor::{Monitor, Quiet};
 use crate::config::{core_duration, std_duration};
@@ -527,88 +528,12 @@ impl Memory {
         }
     }
 
-    /// What is shown.
-    pub(super) fn view(
-        &self,
-        at: Moment,
-        config: &Monitor,
-        channels: &[Arc<dyn Channel>],
-        store: &StoreView,
-    ) -> View {
-        let alarm = self.alarm.status(at.now);
-        let shown = |id: &str| {
-            let channel = channels.iter().find(|channel| channel.id() == id);
-            channel.map_or("a former channel", |channel| channel.shown())
-        };
-        let queues = self.outbox.queues();
-        let notices = self.outbox.log().iter().rev().map(|entry| {
-            let holds = |queue: &&Queue| queue.pending.contains(&entry.notice.id);
-            let pending = queues.iter().filter(holds);
-            let delivered = entry.delivered.iter();
-            NoticeView {
-                notice: entry.notice.clone(),
-                delivered: delivered.map(|id| shown(id).to_owned()).collect(),
-                pending: pending
-                    .map(|queue| shown(&queue.channel).to_owned())
-                    .collect(),
-            }
-        });
-        View {
-            at: at.now,
-            wall: at.wall,
-            started: self.started,
-            alarm,
-            since: self.since,
-            clearing: self.clearing.waits_since(),
-            incidents: self.incidents.view(),
-            quiet_until: self.quiet_until(at.wall),
-            alerts: self.alerts,
-            alert_after: config.alert_after,
-            last_seen: self.last_seen,
-            disabled_until: match alarm.mode {
-                Mode::DisabledFor(left) => until(at.wall, left),
-                Mode::Enabled | Mode::DisabledForGood => None,
-            },
-            report: self.report.clone(),
-            channels: channels
-                .iter()
-                .zip(queues)
-                .map(|(channel, queue)| channel_view(channel.as_ref(), queue, at.now))
-                .collect(),
-            notices: notices.collect(),
-            history: self.history.clone(),
-            store: store.clone(),
-            own_beat: None,
-            counters: self.counters,
-        }
-    }
-
     /// Whether any silence was observed since the last beat.
     pub(super) fn is_silent(&self, now: Instant) -> bool {
         self.alarm.status(now).silence > embassy_time::Duration::MIN
     }
 }
 
-fn channel_view(channel: &dyn Channel, queue: &Queue, now: Instant) -> ChannelView {
-    ChannelView {
-        name: channel.shown().to_owned(),
-        kind: channel.kind(),
-        pending: queue.pending.clone(),
-        delivering: queue.is_delivering(),
-        failures: queue.failures,
-        last_error: queue.last_error.clone(),
-        last_delivered: queue.last_delivered,
-        retry_in: queue.retry_in(now).map(std_duration),
-    }
-}
-
 fn earlier(wall: Timestamp, by: SignedDuration) -> Timestamp {
     wall.saturating_sub(by).unwrap_or(wall)
-}
-
-/// To the second, as the two clocks are not read at the very same moment.
-fn until(wall: Timestamp, left: embassy_time::Duration) -> Option<Timestamp> {
-    let left = SignedDuration::try_from(std_duration(left)).ok()?;
-    let end = wall.checked_add(left).ok()?;
-    end.round(jiff::Unit::Second).ok()
 }

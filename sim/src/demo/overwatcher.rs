@@ -56,7 +56,8 @@ impl Overwatcher {
         *self.beats.borrow()
     }
 
-    /// Beats while it is alive, without end. Dying is sudden: whatever it is doing, it does no more.
+    /// Beats while it is alive, without end. Dying is sudden: whatever it is doing, it does no
+    /// more.
     pub(super) async fn run(&self, scale: Scale, broker: &LocalBroker, plc: &LivePlc) {
         let mut alive = self.alive.subscribe();
         loop {

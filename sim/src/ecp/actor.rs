@@ -158,8 +158,8 @@ impl Context {
         }
     }
 
-    /// Asks lvmbeat how the network is, and writes that to the PLC. Without an answer, the PLC keeps
-    /// what it has.
+    /// Asks lvmbeat how the network is, and writes that to the PLC. Without an answer, the PLC
+    /// keeps what it has.
     async fn watch_network(&self, client: &Client) {
         loop {
             sleep(self.config.network_interval).await;

@@ -153,7 +153,8 @@ impl Wire {
         }
     }
 
-    /// The replies of lvmbeat to that message, found by what is between them and the next command's.
+    /// The replies of lvmbeat to that message, found by what is between them and the next
+    /// command's.
     async fn replies(&self, message: &Outgoing) -> Vec<Reply> {
         let place = self.raw.reply_count();
         assert!(self.raw.publish(message).await);

@@ -1,4 +1,5 @@
-//! Any bytes from AMQP: nothing stops, nothing is lost, and each sender that can be answered is (X2).
+//! Any bytes from AMQP: nothing stops, nothing is lost, and each sender that can be answered is
+//! (X2).
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod commands;

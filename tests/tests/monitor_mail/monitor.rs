@@ -1,6 +1,6 @@
-//! The whole monitor, as an operator starts it, and a mail server that fails: people are notified by
-//! the other channel meanwhile, beats are answered, what is wrong is said, and once the server is
-//! well both the alert and the all-clear arrive (M2).
+//! The whole monitor, as an operator starts it, and a mail server that fails: people are notified
+//! by the other channel meanwhile, beats are answered, what is wrong is said, and once the server
+//! is well both the alert and the all-clear arrive (M2).
 
 use lvmbeat_tests::authority::Authority;
 use lvmbeat_tests::hook::Hook;

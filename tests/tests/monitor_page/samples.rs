@@ -86,7 +86,8 @@ impl Samples {
         }
     }
 
-    /// For the scripts: the name, word and address of each; in parts, since each script has a limit.
+    /// For the scripts: the name, word and address of each; in parts, since each script has a
+    /// limit.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Value> {
         self.served.chunks(5).map(|part| json!(part))
     }

@@ -53,8 +53,8 @@ pub enum Step<'a> {
         /// What.
         bytes: Vec<u8, MAX_INPUT>,
     },
-    /// The box is reset; the times after this line are those of the next start. The reader waits here
-    /// for the reset.
+    /// The box is reset; the times after this line are those of the next start. The reader waits
+    /// here for the reset.
     Reset,
     /// The end.
     End {

@@ -30,7 +30,8 @@ impl Vitals {
         Self { fed: now, uart }
     }
 
-    /// When to ask next, by the clock of the decisions. A caller that comes by earlier should ask, too.
+    /// When to ask next, by the clock of the decisions. A caller that comes by earlier should ask,
+    /// too.
     pub fn next(&self) -> Instant {
         self.fed.saturating_add(FEED_EVERY)
     }

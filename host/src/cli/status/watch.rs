@@ -126,7 +126,8 @@ async fn ask(
     }
 }
 
-/// The last answer; if it is not the latest news, then what was known, and since when there is none.
+/// The last answer; if it is not the latest news, then what was known, and since when there is
+/// none.
 fn picture(
     config: &Config,
     known: &Known,

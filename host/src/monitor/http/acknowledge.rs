@@ -1,5 +1,5 @@
-//! `/acknowledge`: somebody has seen an incident. With the admin token; or by the link of a message,
-//! whose secret acknowledges that one incident, once.
+//! `/acknowledge`: somebody has seen an incident. With the admin token; or by the link of a
+//! message, whose secret acknowledges that one incident, once.
 //!
 //! A link only shows a page with a button. Mail servers and chats follow links to look at them, and
 //! must acknowledge nothing.
@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use maud::{DOCTYPE, Markup, html};
+use maud::html;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -22,6 +22,7 @@ use super::doors::Client;
 use super::mount::Root;
 use super::{Web, input};
 use crate::monitor::incidents::{LinkToken, Which};
+use crate::monitor::page::alone;
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
     OpenApiRouter::new().routes(routes!(acknowledge))
@@ -58,8 +59,8 @@ struct Acknowledged {
 
 /// Acknowledges an incident, or all that are open
 ///
-/// Nobody is reminded of it any more, and no channel that waits is notified. That it is over is
-/// told all the same.
+/// Nobody is reminded of it any more, and no channel that waits is notified. People are
+/// notified all the same when it is over.
 #[utoipa::path(
     post,
     path = "/acknowledge",
@@ -118,10 +119,10 @@ async fn ask(
         Some(known) if known.acknowledged.is_none() => {
             let begun = known.begun.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
             let question = html! {
-                p { "People were alerted at " (begun) ". After this nobody is reminded or called for it any more; that it is over is told all the same." }
+                p { "People were alerted at " (begun) ". After this nobody is reminded or called for it any more; you are notified all the same when it is over." }
                 form method="post" { button.primary type="submit" { "Acknowledge it" } }
             };
-            page("Acknowledge the alert?", &question, &root).into_response()
+            alone("Acknowledge the alert?", &question, &root).into_response()
         }
         _ => spent(&root),
     }
@@ -143,7 +144,7 @@ async fn by_link(
                 p role="status" { "Nobody is reminded or called for it any more." }
                 @if let Some(warning) = forgotten(&done) { p { (warning) } }
             };
-            page("Acknowledged", &said, &root).into_response()
+            alone("Acknowledged", &said, &root).into_response()
         }
     }
 }
@@ -152,29 +153,6 @@ fn spent(root: &Root) -> Response {
     let said = html! {
         p role="status" { "This link does nothing any more: the alert was acknowledged, or it is over." }
     };
-    let page = page("Nothing to acknowledge", &said, root);
+    let page = alone("Nothing to acknowledge", &said, root);
     (StatusCode::NOT_FOUND, page).into_response()
-}
-
-fn page(title: &str, content: &Markup, root: &Root) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="robots" content="noindex";
-                title { "lvmbeat monitor: " (title) }
-                link rel="stylesheet" href=(root.link("page.css"));
-            }
-            body.alone {
-                main.card {
-                    h1 { (title) }
-                    (content)
-                    p { a href=(root.link("")) { "To the monitor" } }
-                }
-            }
-        }
-    }
 }

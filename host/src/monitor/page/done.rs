@@ -104,6 +104,11 @@ pub(in crate::monitor) fn after(path: &str) -> String {
 
 /// A page of its own for what a form asked for and was not done.
 pub(in crate::monitor) fn not_done(why: &str, root: &Root) -> Markup {
+    alone("Not done", &html! { p role="alert" { (why) } }, root)
+}
+
+/// A page of its own, with a way back.
+pub(in crate::monitor) fn alone(title: &str, content: &Markup, root: &Root) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -111,14 +116,15 @@ pub(in crate::monitor) fn not_done(why: &str, root: &Root) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "lvmbeat monitor: not done" }
+                meta name="robots" content="noindex";
+                title { "lvmbeat monitor: " (title) }
                 link rel="icon" type="image/svg+xml" href=(root.link("page/not-alerting.svg"));
                 link rel="stylesheet" href=(root.link("page.css"));
             }
             body.alone {
                 main.card {
-                    h1 { "Not done" }
-                    p role="alert" { (why) }
+                    h1 { (title) }
+                    (content)
                     p { a href=(root.link("")) { "Back to the monitor" } }
                 }
             }

@@ -39,7 +39,7 @@ use super::http::mount::{self, Root};
 use super::view::View;
 use crate::config::monitor::Monitor;
 pub use done::Done;
-pub(super) use done::{after, not_done};
+pub(super) use done::{after, alone, not_done};
 pub use routes::router;
 use standing::Standing;
 use state::{Mute, State};
