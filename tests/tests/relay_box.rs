@@ -26,13 +26,13 @@ const BOX_TIMEOUT: Duration = Duration::from_secs(60);
 /// the last beat.
 const BOX_CUTOFF: Duration = Duration::from_secs(10);
 
-/// The box, whose program tests/run builds.
+/// The box. tests/run builds the program and the firmware.
 async fn relay_box() -> (Process, PathBuf) {
     let program = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../core/relay-box/target/debug/relay-box"
     );
-    let mut relay_box = Launch::other(program.into()).start();
+    let mut relay_box = Launch::other(program.into()).args(["--built"]).start();
     let line = relay_box
         .wait_for_line(SOON, |line| line.starts_with("serial line: "))
         .await;

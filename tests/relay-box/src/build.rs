@@ -46,26 +46,30 @@ impl Firmware {
         built
             .get_or_insert_default()
             .entry(self)
-            .or_insert_with(|| self.build(&[]))
+            .or_insert_with(|| self.build())
             .clone()
     }
 
-    /// Builds it with further features.
-    pub fn build(self, features: &[&str]) -> PathBuf {
-        // A folder for each kind, so that they do not take turns in one.
-        let folder = workspace()
-            .join("target")
-            .join(if self.bench { "bench" } else { "shipped" });
-        let mut command = cargo("firmware", self.target, &folder);
+    fn build(self) -> PathBuf {
+        let mut command = cargo("firmware", self.target, &self.folder());
         command.args(["--bin", self.program]);
         if self.bench {
             command.args(["--features", "bench"]);
         }
-        if !features.is_empty() {
-            command.args(["--features", &features.join(",")]);
-        }
         succeed(&mut command);
-        folder.join(self.target).join("release").join(self.program)
+        self.place()
+    }
+
+    /// Where the ELF file is once it has been built.
+    pub fn place(self) -> PathBuf {
+        let folder = self.folder().join(self.target).join("release");
+        folder.join(self.program)
+    }
+
+    // A folder for each kind, so that they do not take turns in one.
+    fn folder(self) -> PathBuf {
+        let kind = if self.bench { "bench" } else { "shipped" };
+        workspace().join("target").join(kind)
     }
 }
 

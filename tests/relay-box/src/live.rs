@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::build::Firmware;
-use crate::run::qemu;
+use crate::run::{qemu, qemu_with};
 
 /// Whatever is waited for comes within this time, or does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,10 +33,11 @@ impl Live {
         )
     }
 
-    /// Starts it with a terminal as its serial line, and gives that terminal's path.
-    pub fn on_terminal(firmware: Firmware) -> (Self, PathBuf) {
+    /// Starts it, from this ELF file, with a terminal as its serial line, and gives that terminal's
+    /// path.
+    pub fn on_terminal(firmware: Firmware, elf: &Path) -> (Self, PathBuf) {
         let mut running = Self::spawn(
-            qemu(firmware)
+            qemu_with(firmware, elf)
                 .args(["-serial", "pty"])
                 .stdout(Stdio::piped()),
         );

@@ -1,6 +1,7 @@
 //! Runs a scenario through the firmware, in QEMU's virtual time.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,11 @@ pub struct Run {
 
 /// QEMU with its virtual clock: one instruction is 32 ns, and sleep takes no time on the host.
 pub fn qemu(firmware: Firmware) -> Command {
+    qemu_with(firmware, &firmware.elf())
+}
+
+/// The same, with this ELF file.
+pub fn qemu_with(firmware: Firmware, elf: &Path) -> Command {
     let mut command = Command::new("qemu-system-arm");
     command
         .args([
@@ -38,7 +44,7 @@ pub fn qemu(firmware: Firmware) -> Command {
             "none",
         ])
         .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(firmware.elf());
+        .arg(elf);
     command
 }
 

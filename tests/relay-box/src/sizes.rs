@@ -19,8 +19,8 @@ pub const DECISION_GOAL: u64 = 4000;
 /// Stack of a call of the core in bytes, at most: a sixteenth of what memory.x gives.
 pub const STACK_GOAL: u64 = 1024;
 
-/// The calls of the core that a box makes when it has been set up, as the proof names them.
-const CALLS: [&str; 13] = [
+/// The calls of the core that an output makes when it has been set up, as the proof names them.
+const CALLS: [&str; 17] = [
     "tick",
     "beat",
     "emission_ended",
@@ -31,6 +31,10 @@ const CALLS: [&str; 13] = [
     "poll",
     "remaining",
     "rearm",
+    "begin",
+    "answered",
+    "deadline",
+    "advance",
     "unescape",
     "decode",
     "emit",

@@ -13,6 +13,7 @@
 use core::mem::MaybeUninit;
 
 use embassy_time::{Duration, Instant};
+use lvmbeat_core::delivery::{Command, Delivery, Limits, Step};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::watchdog::Recovery;
 use lvmbeat_core::{
@@ -122,6 +123,37 @@ pub fn rearm(watchdog: &mut Watchdog) {
     watchdog.rearm();
 }
 
+#[unsafe(no_mangle)]
+pub fn delivery(limits: Limits) -> Delivery {
+    Delivery::new(limits)
+}
+
+#[unsafe(no_mangle)]
+pub fn begin(delivery: &mut Delivery, ticket: Ticket, decided: Instant) -> Step {
+    delivery.begin(ticket, decided)
+}
+
+#[unsafe(no_mangle)]
+pub fn answered(
+    delivery: &mut Delivery,
+    ticket: Ticket,
+    (command, outcome): (Command, Outcome),
+    supervisor: &Sixteen,
+    now: Instant,
+) -> Step {
+    delivery.answered(ticket, command, outcome, supervisor, now)
+}
+
+#[unsafe(no_mangle)]
+pub fn deadline(delivery: &Delivery) -> Option<Instant> {
+    delivery.deadline()
+}
+
+#[unsafe(no_mangle)]
+pub fn advance(delivery: &mut Delivery, now: Instant) -> Step {
+    delivery.advance(now)
+}
+
 /// What the box reads and writes on its line.
 #[cfg(feature = "serial")]
 mod serial {
@@ -170,6 +202,11 @@ entries!(
     poll,
     remaining,
     rearm,
+    delivery,
+    begin,
+    answered,
+    deadline,
+    advance,
     #[cfg(feature = "serial")]
     serial::unescape,
     #[cfg(feature = "serial")]

@@ -1,6 +1,9 @@
 //! A relay box to play with: the firmware as it is shipped, in QEMU. Says where its serial line is,
 //! and each time that its relay moves. Ends with its standard input, so that whoever starts it
 //! cannot leave it behind; at a terminal that is Ctrl-D or Ctrl-C.
+//!
+//! Builds the firmware first. With `--built` it takes what was built before: a test that waits for
+//! the box shall not wait for a compiler, nor for whoever else is building.
 
 use std::io::{self, Write as _};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -14,7 +17,13 @@ use box_tests::live::Live;
 const LOOK: Duration = Duration::from_millis(100);
 
 fn main() -> io::Result<()> {
-    let (relay_box, terminal) = Live::on_terminal(SHIPPED);
+    let built = std::env::args().nth(1).as_deref() == Some("--built");
+    let elf = if built {
+        SHIPPED.place()
+    } else {
+        SHIPPED.elf()
+    };
+    let (relay_box, terminal) = Live::on_terminal(SHIPPED, &elf);
     say(&format!("serial line: {}", terminal.display()))?;
     let (ended, end) = channel::<()>();
     thread::spawn(move || {
