@@ -1,4 +1,4 @@
-//! What the actor tells the monitor outside with a beat: enough for people to see from outside what
+//! What the actor reports to the outside monitor with a beat: enough for people to see from outside what
 //! the observatory last knew.
 
 use jiff::{SignedDuration, Timestamp};

@@ -54,7 +54,7 @@ pub(super) struct Actor {
     intake: Intake,
     session: Option<OpenSession>,
     pub(super) emitter: Emitter,
-    /// Tells the time of each decision to emit to whoever feeds the watchdog box.
+    /// Hands the time of each decision to emit to whoever feeds the relay box.
     pub(super) decisions: watch::Sender<Option<Instant>>,
     pub(super) recorder: Recorder,
     /// When `history` was last answered.

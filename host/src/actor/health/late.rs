@@ -125,7 +125,7 @@ pub(super) fn holding_nothing(heartbeats: &[HeartbeatView], links: &[LinkView]) 
     all
 }
 
-/// Those are told of each heartbeat and each link.
+/// Those causes are named for each heartbeat and each link.
 fn has_subject(cause: Cause) -> bool {
     match cause {
         Cause::NeverSeen
