@@ -136,6 +136,7 @@ fn has_subject(cause: Cause) -> bool {
         Cause::NotAttentive
         | Cause::PathSlow
         | Cause::NothingCritical
+        | Cause::Drill
         | Cause::InFlight
         | Cause::CutOff
         | Cause::Retry => false,
