@@ -15,6 +15,7 @@
 
 mod actor;
 mod client;
+mod drill;
 mod healthcheck;
 mod monitor;
 mod service;
@@ -155,6 +156,18 @@ enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Prove that the PLC closes the dome without the dome heartbeat, while the dome is closed
+    ///
+    /// The actor withholds the dome heartbeat until the PLC says that it misses it, and releases it
+    /// again. Anything that changes meanwhile, a dome that opens first of all, ends the drill at
+    /// once, and so does Ctrl-C. Exit code 0 if it passed, 1 if not, 3 without an answer.
+    Drill {
+        /// End the drill under way
+        #[arg(long)]
+        stop: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -255,6 +268,8 @@ enum Failure {
     NoAnswer(#[from] CommandError),
     #[error("the actor does not know the command 'history': it is of an earlier version")]
     NoHistory,
+    #[error("the drill has not ended; 'lvmbeat status' shows how it stands")]
+    NoDrillEnd,
     #[error(transparent)]
     Moment(#[from] crate::journal::when::NoMoment),
     #[error("a command cannot contain the character NUL")]
@@ -283,6 +298,7 @@ impl Failure {
             | Self::Output(_)
             | Self::Listen { .. }
             | Self::NoHistory
+            | Self::NoDrillEnd
             | Self::Unhealthy(_)
             | Self::Answered => 1,
         })
@@ -387,6 +403,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 limit: wait.timeout,
             };
             why::run(&Config::load(file)?, &question)
+        }
+        Command::Drill { stop, wait } => {
+            drill::run(&Config::load(file)?, wait.timeout, stop, wait.json)
         }
         Command::Completions { shell } => completions(shell),
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{LinkView, Snapshot};
 use crate::actor::Undelivered;
+use crate::actor::drill::Phase;
 
 impl Snapshot {
     /// The keywords of `status`. The first four are those of the Python version, with its meanings.
@@ -80,6 +81,18 @@ impl Snapshot {
                 "last_counted": relay_box.last_counted.map(time),
                 "failure": relay_box.failure,
             })),
+            "drill": {
+                "state": self.drill.phase.map(Phase::as_str),
+                "seconds": self.drill.phase.map(|_| self.drill.seconds),
+                "proved_at": self.drill.proved_at.map(time),
+                "due": self.drill.due,
+                "last": self.drill.last.as_ref().map(|last| json!({
+                    "at": time(last.at),
+                    "verdict": last.verdict.as_str(),
+                    "text": last.text,
+                    "tripped_after": last.tripped_after,
+                })),
+            },
             "outside_monitors": self.outside.iter().map(|monitor| json!({
                 "url": monitor.url,
                 "last_beat": monitor.last_beat.map(time),
