@@ -1,6 +1,5 @@
 //! A drill, on real parts: what it proves is compared with the registers of the simulated PLC, and
 //! it closes no dome that somebody opens.
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::time::Duration;
 

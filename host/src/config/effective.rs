@@ -11,12 +11,12 @@ use super::raw::{
 use super::{Config, Target, std_duration};
 use crate::clu::amqp::PUBLISH_LIMIT;
 
+const DAY: f64 = 86_400.0;
+
 #[expect(
     clippy::unnecessary_wraps,
     reason = "every key of the file is optional"
 )]
-const DAY: f64 = 86_400.0;
-
 fn seconds(duration: Duration) -> Option<f64> {
     Some(duration.as_secs_f64())
 }

@@ -3,6 +3,9 @@ use crate::actor::testing::config;
 
 const T0: u64 = 1000;
 
+/// Makes something otherwise than a drill needs it.
+type Disturb = fn(&mut Watched);
+
 fn at(second: u64) -> Moment {
     Moment {
         now: Instant::from_secs(T0 + second),
@@ -10,12 +13,12 @@ fn at(second: u64) -> Moment {
     }
 }
 
-fn error(on: bool, since: u64, said: u64) -> Option<PlcError> {
-    Some(PlcError {
+fn error(on: bool, since: u64, said: u64) -> PlcError {
+    PlcError {
         on,
         since: at(since).now,
         said: at(said).now,
-    })
+    }
 }
 
 /// All is well, the dome is closed, and a heartbeat was acknowledged at `second`.
@@ -24,7 +27,7 @@ fn well(second: u64) -> Watched {
         dome: Some(Dome::Closed),
         dome_age: Some(1.0),
         engineering: Some(false),
-        error: error(false, 0, second),
+        error: Some(error(false, 0, second)),
         connected: true,
         held: None,
         acknowledged: Some(at(second).now),
@@ -35,7 +38,7 @@ fn well(second: u64) -> Watched {
 /// Nothing has arrived since the drill began, and the PLC says so since that second.
 fn missed(since: u64) -> Watched {
     Watched {
-        error: error(true, since, since),
+        error: Some(error(true, since, since)),
         arrives: false,
         ..well(0)
     }
@@ -82,7 +85,7 @@ fn a_drill_passes_when_the_plc_misses_the_heartbeat_and_hears_it_again() {
     // Acknowledged, but the PLC was not asked since; and the other way round.
     drill.look(
         &Watched {
-            error: error(true, 62, 62),
+            error: Some(error(true, 62, 62)),
             ..well(65)
         },
         at(65),
@@ -148,17 +151,17 @@ fn an_error_that_the_plc_had_before_is_none_of_the_drill() {
 
 #[test]
 fn l1_whatever_changes_ends_a_drill_that_withholds() {
-    let disturbed: [(&str, fn(&mut Watched)); 7] = [
+    let disturbed: [(&str, Disturb); 7] = [
         ("the dome is open", |it| it.dome = Some(Dome::Open)),
         ("the dome is moving", |it| it.dome = Some(Dome::Moving)),
         ("between open and closed", |it| {
-            it.dome = Some(Dome::Between)
+            it.dome = Some(Dome::Between);
         }),
         ("not known to be closed", |it| it.dome = None),
         ("session with the broker", |it| it.connected = false),
         ("engineering mode is on", |it| it.engineering = Some(true)),
         ("c0 is silent", |it| {
-            it.held = Some("c0 is silent".to_owned())
+            it.held = Some("c0 is silent".to_owned());
         }),
     ];
     for (says, disturb) in disturbed {
@@ -174,22 +177,22 @@ fn l1_whatever_changes_ends_a_drill_that_withholds() {
 
 #[test]
 fn l1_a_drill_begins_only_where_it_disturbs_nothing_and_proves_something() {
-    let refused: [(&str, fn(&mut Watched)); 12] = [
+    let refused: [(&str, Disturb); 12] = [
         ("the dome is open", |it| it.dome = Some(Dome::Open)),
         ("the dome is moving", |it| it.dome = Some(Dome::Moving)),
         ("the dome is between", |it| it.dome = Some(Dome::Between)),
         ("not known to be closed", |it| it.dome = None),
         ("30 s ago; send 'status' to lvmecp", |it| {
-            it.dome_age = Some(30.0)
+            it.dome_age = Some(30.0);
         }),
         ("ago; send 'status' to lvmecp", |it| it.dome_age = None),
         ("engineering mode", |it| it.engineering = Some(true)),
         ("not known to hear", |it| it.error = None),
         ("misses the dome heartbeat already", |it| {
-            it.error = error(true, 0, 0)
+            it.error = Some(error(true, 0, 0));
         }),
         ("held already: c0 is silent", |it| {
-            it.held = Some("c0 is silent".to_owned())
+            it.held = Some("c0 is silent".to_owned());
         }),
         ("does not arrive", |it| it.arrives = false),
         ("does not arrive", |it| it.acknowledged = None),

@@ -81,18 +81,7 @@ impl Snapshot {
                 "last_counted": relay_box.last_counted.map(time),
                 "failure": relay_box.failure,
             })),
-            "drill": {
-                "state": self.drill.phase.map(Phase::as_str),
-                "seconds": self.drill.phase.map(|_| self.drill.seconds),
-                "proved_at": self.drill.proved_at.map(time),
-                "due": self.drill.due,
-                "last": self.drill.last.as_ref().map(|last| json!({
-                    "at": time(last.at),
-                    "verdict": last.verdict.as_str(),
-                    "text": last.text,
-                    "tripped_after": last.tripped_after,
-                })),
-            },
+            "drill": self.drill_keyword(),
             "outside_monitors": self.outside.iter().map(|monitor| json!({
                 "url": monitor.url,
                 "last_beat": monitor.last_beat.map(time),
@@ -113,6 +102,22 @@ impl Snapshot {
             | Value::String(_)
             | Value::Array(_) => Map::new(),
         }
+    }
+
+    fn drill_keyword(&self) -> Value {
+        let drill = &self.drill;
+        json!({
+            "state": drill.phase.map(Phase::as_str),
+            "seconds": drill.phase.map(|_| drill.seconds),
+            "proved_at": drill.proved_at.map(time),
+            "due": drill.due,
+            "last": drill.last.as_ref().map(|last| json!({
+                "at": time(last.at),
+                "verdict": last.verdict.as_str(),
+                "text": last.text,
+                "tripped_after": last.tripped_after,
+            })),
+        })
     }
 
     /// The user's documentation calls the second network `outside`, the deployed lvmecp reads
