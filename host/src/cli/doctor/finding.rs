@@ -87,15 +87,13 @@ pub(super) fn worst(found: &[Finding]) -> Verdict {
 
 /// A line each, with the remedy below it.
 pub(super) fn table(found: &[Finding]) -> String {
-    let mut table = String::new();
-    for finding in found {
+    let rows = found.iter().map(|finding| {
         let (sign, text) = (finding.verdict.sign(), one_line(&finding.text, LONGEST));
-        table += &format!("{sign} {:<14} {text}\n", finding.what);
-        if let Some(remedy) = finding.remedy {
-            table += &format!("{:<16} → {remedy}\n", "");
-        }
-    }
-    table
+        let remedy = finding.remedy;
+        let remedy = remedy.map_or_else(String::new, |it| format!("{:<16} → {it}\n", ""));
+        format!("{sign} {:<14} {text}\n{remedy}", finding.what)
+    });
+    rows.collect()
 }
 
 pub(super) fn json(found: &[Finding]) -> String {

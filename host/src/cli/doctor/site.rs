@@ -36,7 +36,7 @@ pub(super) async fn look(config: &Config, limit: Duration) -> Vec<Finding> {
             "start it (lvmbeat actor), or look at its log",
         )),
         Ok(status) => {
-            found.push(version(actor, ask(actor, "version").await));
+            found.push(version(actor, &ask(actor, "version").await));
             found.push(schema(actor, ask(actor, "get_schema").await));
             found.extend(health(status));
             found.extend(network(status));
@@ -100,7 +100,7 @@ async fn broker(config: &Config) -> Finding {
     }
 }
 
-fn version(actor: &str, answer: Result<Keywords, String>) -> Finding {
+fn version(actor: &str, answer: &Result<Keywords, String>) -> Finding {
     let version = answer
         .as_ref()
         .ok()
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn another_version_and_a_schema_that_cannot_be_read_are_warnings() {
-        let version_of = |value| version("lvmbeat", Ok(keywords(value))).verdict;
+        let version_of = |value| version("lvmbeat", &Ok(keywords(value))).verdict;
         assert_eq!(version_of(json!({"version": VERSION})), Verdict::Well);
         assert_eq!(version_of(json!({"version": "0.3.0"})), Verdict::Warning);
         assert_eq!(version_of(json!({})), Verdict::Warning);
