@@ -219,7 +219,10 @@ impl State {
     /// The view for this moment, from which the next one counts. To be called several times a
     /// second.
     pub(super) fn look(&mut self, now: Instant) -> Snapshot {
-        self.delivery.look(&self.around(now), now);
+        let around = self.around(now);
+        self.delivery.look(&around, now);
+        let runs_out = self.delivery.runs_out(&around, now);
+        self.enclosure.plc_runs_out(runs_out, now);
         let shown = self.snapshot(now);
         let holds = shown.health.late.iter().filter(|late| late.holds);
         let holds: Vec<_> = holds.cloned().collect();

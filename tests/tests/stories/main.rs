@@ -130,7 +130,7 @@ async fn m1_lvmecp_is_killed() {
     assert_eq!(kinds(&notices), ["held"]);
     let subject = &site.subjects()[0];
     assert!(
-        subject.contains("not arriving: no actor lvmecp is running"),
+        subject.contains("not arriving: ping: no actor lvmecp is running"),
         "{subject}"
     );
     site.first_message("lvmecp killed", cause, &notices[0]);
@@ -227,6 +227,11 @@ async fn m1_the_broker_is_gone() {
     assert_eq!(site.shown().await, Some(3), "nobody can answer");
     let notices = site.until_sent(1).await;
     assert_eq!(kinds(&notices), ["held"]);
+    let subject = &site.subjects()[0];
+    assert!(
+        subject.contains("held: there is no session with the broker"),
+        "{subject}"
+    );
     site.first_message("broker gone", cause, &notices[0]);
     site.dome.wait_for(0, SOON, "dome_closed").await;
     let unknown = |report: &Value| report["enclosure"]["dome"].is_null();

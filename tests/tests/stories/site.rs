@@ -29,7 +29,7 @@ const ECP_INTERVAL: f64 = 0.5;
 const REPORT_INTERVAL: f64 = 0.3;
 
 pub(crate) struct Site {
-    pub(crate) actor: Process,
+    _actor: Process,
     pub(crate) ecp: Process,
     pub(crate) dome: Dome,
     pub(crate) clients: Vec<Client>,
@@ -72,7 +72,7 @@ impl Site {
             RawClient::connect(url, "observer")
         );
         let mut site = Self {
-            actor: Launch::lvmbeat(config.actor()).start(),
+            _actor: Launch::lvmbeat(config.actor()).start(),
             ecp,
             dome,
             clients: Vec::new(),
@@ -156,13 +156,14 @@ impl Site {
         report
     }
 
-    /// What `lvmbeat status` shows to a person, and its exit code.
+    /// What `lvmbeat status --json` says, and its exit code.
     pub(crate) async fn shown(&mut self) -> Option<i32> {
         let asked = Instant::now();
         let file = self.config.write().display().to_string();
-        let status = Launch::lvmbeat(["status", "-c", &file, "--timeout", "3"]);
+        let status = Launch::lvmbeat(["status", "-c", &file, "--timeout", "3", "--json"]);
         let status = status.finish(SOON).await;
-        self.keep("lvmbeat status", asked, status.stdout.clone());
+        let said: Value = serde_json::from_str(&status.stdout).unwrap_or_default();
+        self.keep("lvmbeat status", asked, sentences(&said));
         status.code()
     }
 
@@ -215,7 +216,7 @@ impl Site {
         let took = first.saturating_duration_since(cause);
         let moment = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
         let (raised, event) = (moment(&notice["raised"]), &notice["event"]);
-        let waited = raised.duration_since(moment(&event["began"])).as_secs_f64();
+        let waited = event["lasted"].as_f64().unwrap();
         assert!(
             (HELD_AFTER - 0.1..=HELD_AFTER + ATTENTION).contains(&waited),
             "M1: {notice}"

@@ -107,6 +107,18 @@ pub(in crate::actor) struct Around {
     pub(in crate::actor) error: Option<PlcError>,
 }
 
+/// When the PLC's time runs out.
+struct PlcTime {
+    /// If nobody feeds it; by the count, unless the PLC itself says otherwise.
+    runs_out: Option<Instant>,
+    /// It did then.
+    ran_out: Option<Instant>,
+    /// The PLC itself says that it did.
+    missed: bool,
+    /// The PLC itself says that it did not.
+    refuted: bool,
+}
+
 /// What is remembered of the emissions.
 pub(in crate::actor) struct Delivery {
     /// L1: while all is well, two acknowledgements are at most so far apart.
@@ -180,10 +192,13 @@ impl Delivery {
         }
     }
 
-    pub(in crate::actor) fn view(&self, around: &Around, now: Instant) -> DeliveryView {
-        let since = self.acknowledged.unwrap_or(self.started);
-        let silence = age(since, now);
-        let overdue = silence > self.gap;
+    /// When the PLC's time runs out if nobody feeds it, or ran out.
+    pub(in crate::actor) fn runs_out(&self, around: &Around, now: Instant) -> Option<Instant> {
+        let plc = self.plc(around, now);
+        plc.ran_out.or(plc.runs_out)
+    }
+
+    fn plc(&self, around: &Around, now: Instant) -> PlcTime {
         let others_feed = around.engineering || around.standing_by;
         let error = around.error.filter(|_| !others_feed);
         let missed = error.filter(|error| self.stands(error));
@@ -193,22 +208,35 @@ impl Delivery {
         let ran_out = runs_out.filter(|at| *at <= now);
         // As the PLC itself says; it may have run out before that was heard.
         let said = missed.map(|error| self.run.map_or(error.since, |run| run.max(error.since)));
-        let ran_out = [ran_out, said].into_iter().flatten().min();
-        let (cause, text) = self.why(around, missed.is_some() && !overdue);
+        PlcTime {
+            runs_out,
+            ran_out: [ran_out, said].into_iter().flatten().min(),
+            missed: missed.is_some(),
+            refuted: computed.is_some() && runs_out.is_none(),
+        }
+    }
+
+    pub(in crate::actor) fn view(&self, around: &Around, now: Instant) -> DeliveryView {
+        let since = self.acknowledged.unwrap_or(self.started);
+        let silence = age(since, now);
+        let overdue = silence > self.gap;
+        let plc = self.plc(around, now);
+        let (cause, text) = self.why(around, plc.missed && !overdue);
         DeliveryView {
             cause,
             text,
             failures: self.failures,
             seconds: seconds(silence),
             acknowledged: self.acknowledged.is_some(),
-            closes_in: runs_out
-                .filter(|_| ran_out.is_none())
+            closes_in: plc
+                .runs_out
+                .filter(|_| plc.ran_out.is_none())
                 .map(|at| seconds(age(now, at))),
-            closing_for: ran_out.map(|at| seconds(age(at, now))),
-            confirmed: match (missed, runs_out) {
-                (Some(_), _) => Some(true),
-                (None, None) if computed.is_some() => Some(false),
-                (None, _) => None,
+            closing_for: plc.ran_out.map(|at| seconds(age(at, now))),
+            confirmed: match (plc.missed, plc.refuted) {
+                (true, _) => Some(true),
+                (false, true) => Some(false),
+                (false, false) => None,
             },
             least_left: self.least_left.get(now),
             overdue,
