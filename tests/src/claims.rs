@@ -72,7 +72,7 @@ impl Truth {
                 left.push_str(" … ");
                 end = all.end();
                 verdict.compared += 1;
-                let value = found.get(1).map_or("", |value| value.as_str());
+                let value = found.name("value").map_or("", |value| value.as_str());
                 let at = found.name("at").map(|at| at.as_str());
                 if let Err(why) = self.claim(*claim, value, at, (from, to)) {
                     let (who, said) = (&statement.who, all.as_str());
@@ -135,10 +135,15 @@ impl Truth {
             Claim::NotRunOut => {
                 expect(self.was(from, to, |shown| !shown.expired), "it had run out")
             }
-            Claim::RanOutAt => expect(
-                self.expiries().any(|at| (from..=to).contains(&at)),
-                "it did not run out then",
-            ),
+            Claim::RanOutAt => {
+                if !value.is_empty() {
+                    self.silence(value, (from + self.lag, to - SLACK))?;
+                }
+                expect(
+                    self.expiries().any(|at| (from..=to).contains(&at)),
+                    "it did not run out then",
+                )
+            }
             Claim::RanOutAgo => {
                 let ago = phrase::seconds(value);
                 let (early, late) = (said.0 - ago - self.lag, said.1 - ago + SLACK + ROUNDED);
@@ -152,15 +157,7 @@ impl Truth {
                 self.closes(said.0 + left, said.1 + left, said)
             }
             Claim::ClosesAt => self.closes(from + self.lag, to - SLACK, said),
-            Claim::Silence => {
-                let silence = phrase::seconds(value);
-                let meant = (said.0 - silence - self.lag)..=(to - silence + ROUNDED);
-                expect(
-                    self.fed(said.0 - self.lag, said.1)
-                        .any(|at| meant.contains(&at)),
-                    "the PLC got its last heartbeat at another time",
-                )
-            }
+            Claim::Silence => self.silence(value, said),
             Claim::Missing => expect(
                 !self.arrives_steadily(said) || self.mode_was(true, from, to),
                 "heartbeats arrive",
@@ -177,6 +174,20 @@ impl Truth {
             Claim::EngineeringOn => expect(self.mode_was(true, from, to), "it was off"),
             Claim::EngineeringOff => expect(self.mode_was(false, from, to), "it was on"),
         }
+    }
+
+    /// That the last heartbeat came so long before.
+    fn silence(&self, value: &str, said: (f64, f64)) -> Result<(), String> {
+        let silence = phrase::seconds(value);
+        let meant = (said.0 - silence - self.lag)..=(said.1 - silence + SLACK + ROUNDED);
+        // lvmbeat's own is meant; those of engineering mode come beside.
+        if self.mode_was(true, *meant.start(), said.1) {
+            return Ok(());
+        }
+        let mut fed = self.fed(said.0 - self.lag, said.1);
+        fed.any(|at| meant.contains(&at))
+            .then_some(())
+            .ok_or_else(|| "the PLC got its last heartbeat at another time".to_owned())
     }
 
     /// That the PLC closes the dome then, at the latest, if nothing arrives.

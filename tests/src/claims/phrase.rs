@@ -47,12 +47,14 @@ pub(super) enum Claim {
 
 /// A time of day, with or without the date.
 const AT: &str = r"(?:\d{4}-\d\d-\d\d )?(?P<at>\d\d:\d\d:\d\d)(?: utc)?";
-const SPAN: &str = r"((?:\d+ (?:h|min) )?[\d.]+ (?:s|min))";
-const WHERE: &str = "(open|closed|moving|opening|closing|between open and closed|between)";
+const SPAN: &str = r"(?P<value>(?:\d+ (?:h|min) )?[\d.]+ (?:s|min))";
+const WHERE: &str =
+    r"(?P<value>(?:open|closed|moving|opening|closing|between open and closed|between)\b)";
 
 /// The longer before the shorter that it contains.
 pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
     let phrases = [
+        ("it began with: .*dome WHERE", Claim::DomeWas),
         (
             "dome(?: was then)?:? (?:is |was )?(?:unknown|not known any more) since AT",
             Claim::UnknownSince,
@@ -62,12 +64,9 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
             Claim::UnknownSince,
         ),
         ("engineering mode is on since AT", Claim::EngineeringOn),
+        (r"engineering mode is unknown since AT", Claim::UnknownSince),
         (
-            r"engineering mode is (unknown) since AT",
-            Claim::UnknownSince,
-        ),
-        (
-            "(?:was heard to be|heard to be) (closed) at AT",
+            "(?:was heard to be|heard to be) (?P<value>closed) at AT",
             Claim::Dome,
         ),
         (
@@ -75,14 +74,18 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
             Claim::Dome,
         ),
         (r", WHERE at AT", Claim::Dome),
-        ("dome is (closed) since AT", Claim::DomeClosedSince),
+        ("dome is (?P<value>closed) since AT", Claim::DomeClosedSince),
         ("dome WHERE at AT", Claim::Dome),
         ("dome (?:was )?WHERE whenever it was heard", Claim::DomeWas),
         ("dome was then: WHERE", Claim::DomeWas),
         ("dome was WHERE", Claim::DomeWas),
         ("dome, as last reported: WHERE", Claim::DomeWas),
-        ("dome (?:is )?not (open|closed)", Claim::NotDome),
+        ("dome (?:is )?not (?P<value>open|closed)", Claim::NotDome),
         ("dome(?: is|:)? WHERE", Claim::Dome),
+        (
+            "plc's time ran out at AT: no heartbeat had been acknowledged for SPAN",
+            Claim::RanOutAt,
+        ),
         ("plc's time ran out at AT", Claim::RanOutAt),
         ("its time ran out at AT", Claim::RanOutAt),
         (
@@ -100,6 +103,10 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
             Claim::RanOut,
         ),
         ("misses the heartbeat and closes the dome", Claim::RanOut),
+        (
+            "misses the heartbeat. it has received none for its whole timeout and closes the dome",
+            Claim::RanOut,
+        ),
         ("missing, the plc closes the dome", Claim::RanOut),
         ("plc closes the dome in SPAN at the latest", Claim::ClosesIn),
         ("plc closes the dome in at most SPAN", Claim::ClosesIn),
@@ -153,7 +160,7 @@ static NEUTRAL: LazyLock<Regex> = LazyLock::new(|| {
          |while this lasts,? the plc closes the dome\
          |the plc closes the dome: make sure that it does|without it the plc closes the dome\
          |find the cause below before the dome is opened(?: again)?\
-         |the dome may be open, and stays open, whatever lvmbeat decides\
+         |the dome may be open,?(?: and stays open,)? whatever lvmbeat decides\
          |nobody said that the dome closed|the dome's position is no longer known\
          |whether (?:engineering mode is on|it sees the heartbeat) is (?:unknown|no longer known)\
          |before the plc would have closed the dome\

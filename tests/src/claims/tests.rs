@@ -67,6 +67,8 @@ fn where_the_dome_is_is_compared() {
     is_false(10.0, "Dome closed.");
     holds(1.5, "Dome moving");
     holds(19.0, "dome closing");
+    holds(1.5, "dome opening");
+    is_false(10.0, "dome opening");
     is_false(1.5, "dome closing");
     is_false(1.5, "dome between open and closed");
     holds(10.0, "dome not closed");
@@ -87,6 +89,14 @@ fn what_was_is_compared_with_what_was() {
     );
     holds(22.0, "Dome: closed at 2026-01-03 00:00:11 UTC");
     is_false(22.0, "Dome: closed at 2026-01-03 00:00:05 UTC");
+    holds(
+        35.0,
+        "RESOLVED. It began with: LVM dome heartbeat held: c0 — dome OPEN",
+    );
+    is_false(
+        0.5,
+        "RESOLVED. It began with: LVM dome heartbeat held: c0 — dome OPEN",
+    );
     holds(22.0, "Dome unknown since 00:00:11 UTC");
     is_false(22.0, "Dome unknown since 00:01:11 UTC");
     holds(35.0, "The dome is closed since 00:00:10 UTC.");
@@ -134,6 +144,12 @@ fn when_the_plc_closes_and_that_its_time_ran_out_are_compared() {
     is_false(13.0, "the PLC's time ran out 2.0 s ago");
     holds(21.0, "the PLC's time ran out at 00:00:08 UTC");
     is_false(21.0, "the PLC's time ran out at 00:00:03 UTC");
+    let summary = "the PLC's time ran out at 2026-01-03 00:00:08: no heartbeat had been";
+    holds(35.0, &format!("{summary} acknowledged for 8.1 s"));
+    is_false(35.0, &format!("{summary} acknowledged for 5.1 s"));
+    let misses = "The PLC misses the heartbeat. It has received none for its whole timeout";
+    holds(21.0, &format!("{misses} and closes the dome."));
+    is_false(13.0, &format!("{misses} and closes the dome."));
     holds(21.0, "The PLC's time has run out.");
     is_false(13.0, "The PLC's time has run out.");
     is_false(25.0, "the PLC's time has not run out");

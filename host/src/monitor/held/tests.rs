@@ -306,7 +306,7 @@ fn x2_any_numbers_of_a_report_are_survived() {
             facts_expire: Some(odd),
             ..enclosure(Some(Dome::Open))
         });
-        report.delivery = Some(crate::report::DeliveryReport {
+        report.delivery = Some(DeliveryReport {
             closes_in: Some(odd),
             ..Default::default()
         });
