@@ -27,7 +27,7 @@ pub enum Verdict {
 }
 
 /// The last closing, and what led to it.
-#[derive(Serialize, Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Closing {
     /// Why.
     pub verdict: Verdict,

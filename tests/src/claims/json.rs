@@ -33,6 +33,12 @@ fn said(name: &str, value: &Value) -> Option<String> {
             format!("the PLC closes the dome in {left} s at the latest")
         }
         ("closing_for", Value::Number(ago)) => format!("the PLC's time ran out {ago} s ago"),
+        ("closing_since", Value::String(since)) => {
+            format!("the PLC's time ran out at {}", time_of_day(since))
+        }
+        ("dome_unknown_since", Value::String(since)) => {
+            format!("dome unknown since {}", time_of_day(since))
+        }
         ("engineering_mode", Value::Bool(true)) => "engineering mode is on".to_owned(),
         ("engineering_mode", Value::Bool(false)) => "engineering mode is off".to_owned(),
         ("plc_heartbeat_error", Value::Bool(true)) => "the PLC's time has run out".to_owned(),
@@ -50,4 +56,9 @@ fn said(name: &str, value: &Value) -> Option<String> {
         _ => return None,
     };
     Some(line)
+}
+
+/// `2026-01-02T03:04:05Z` as people are told it.
+fn time_of_day(at: &str) -> &str {
+    at.get(11..19).unwrap_or(at)
 }

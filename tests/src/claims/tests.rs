@@ -230,4 +230,7 @@ fn a_document_says_what_its_fields_say() {
     wrong["enclosure"]["dome_closed"] = true.into();
     wrong["delivery"]["closing_for"] = 1.0.into();
     assert_eq!(judge(13.0, &sentences(&wrong)).faults.len(), 2);
+    let since = |since: &str| sentences(&json!({ "closing_since": since }));
+    holds(21.0, &since("2026-01-03T00:00:08Z"));
+    is_false(21.0, &since("2026-01-03T00:00:02Z"));
 }

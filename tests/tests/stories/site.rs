@@ -13,7 +13,7 @@ use lvmbeat_tests::mail::{MailOptions, MailServer};
 use lvmbeat_tests::monitor::Monitor;
 use lvmbeat_tests::process::{Launch, Process};
 use lvmbeat_tests::slack::Slack;
-use lvmbeat_tests::{http, page};
+use lvmbeat_tests::{eventually, http, page};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -169,30 +169,23 @@ impl Site {
 
     /// Looks again and again until the health is that and this holds of the report.
     pub(crate) async fn until(&mut self, state: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + SOON;
-        loop {
+        eventually(SOON, async || {
             let report = self.look().await;
-            if report["health"]["state"] == state && is_it(&report) {
-                return report;
-            }
-            assert!(Instant::now() < end, "not {state}: {report}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+            let is_so = report["health"]["state"] == state && is_it(&report);
+            if is_so { Ok(report) } else { Err(report) }
+        })
+        .await
     }
 
     /// Looks until people have been sent so many messages on each channel, and gives the monitor's
     /// notices of them, oldest first.
     pub(crate) async fn until_sent(&mut self, messages: usize) -> Vec<Value> {
-        let end = Instant::now() + SOON;
-        loop {
+        eventually(SOON, async || {
             self.look().await;
             // Slack is asked to mark the first message, beside.
-            if self.mail.messages().len() >= messages && self.slack.posts().len() >= messages {
-                break;
-            }
-            assert!(Instant::now() < end, "no {messages} messages");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+            self.mail.messages().len() >= messages && self.slack.posts().len() >= messages
+        })
+        .await;
         let status = self.monitor.status().await;
         let notices = status["notices"].as_array().unwrap().iter().rev();
         notices.cloned().collect()
