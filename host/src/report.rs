@@ -1,4 +1,4 @@
-//! What the actor tells the monitor outside with a beat: enough for people to see from outside what
+//! What the actor reports to the outside monitor with a beat: enough for people to see from outside what
 //! the observatory last knew.
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,9 @@ pub struct Report {
     pub health: Option<HealthReport>,
     /// Whether the dome heartbeat arrives at the PLC.
     pub delivery: Option<DeliveryReport>,
+    /// Whether it is proved that the PLC closes the dome without the dome heartbeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillReport>,
     /// The actor's farewell: it was stopped in order, and this is its last report.
     pub stopping: Option<StoppingReport>,
     /// The actor sends a beat this often.
@@ -295,6 +298,18 @@ pub struct DeliveryReport {
     /// The least that was left of the PLC's time in the last 24 hours, while the dome was not known
     /// to be closed: whatever the heartbeat was missing for.
     pub least_left: Option<f64>,
+}
+
+/// Drills, which prove that the PLC closes the dome without the dome heartbeat.
+#[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
+#[serde(default)]
+pub struct DrillReport {
+    /// When one last passed, as far as that is known.
+    pub proved_at: Option<Timestamp>,
+    /// One is due.
+    pub due: bool,
+    /// One is under way.
+    pub under_way: bool,
 }
 
 /// The farewell of an actor.

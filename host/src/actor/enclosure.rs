@@ -66,7 +66,7 @@ pub(super) enum Speaker {
     Enclosure,
     /// Somebody else's, who says that it is the enclosure.
     Stranger,
-    /// Somebody else's; or a broadcast, which anybody may send and which tells nothing that is
+    /// Somebody else's; or a broadcast, which anybody may send and which says nothing that is
     /// needed.
     Other,
 }

@@ -21,6 +21,8 @@ pub struct Changes {
     dome: Option<&'static str>,
     engineering_mode: Option<bool>,
     plc_error: bool,
+    /// Whether a drill is under way, and when the last one ended.
+    drill: (bool, Option<Timestamp>),
 }
 
 /// The session with the broker, as it was shown.
@@ -52,6 +54,7 @@ impl Changes {
         self.hold(shown, wall, &mut events);
         self.emissions(shown, wall, &mut events);
         self.plc(shown, &mut events);
+        self.drill(shown, &mut events);
         // What follows from all that.
         self.health(shown, &mut events);
         events
@@ -101,6 +104,25 @@ impl Changes {
             state: state.to_owned(),
             text,
         });
+    }
+
+    fn drill(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
+        let drill = &shown.drill;
+        let last = drill.last.as_ref();
+        let now = (drill.phase.is_some(), last.map(|last| last.at));
+        let before = std::mem::replace(&mut self.drill, now);
+        if let Some(last) = last.filter(|_| before.1 != now.1) {
+            events.push(Event::Drill {
+                state: last.verdict.as_str().to_owned(),
+                text: last.text.clone(),
+            });
+        }
+        if now.0 && (!before.0 || before.1 != now.1) {
+            events.push(Event::Drill {
+                state: "began".to_owned(),
+                text: "the dome heartbeat is withheld until the PLC misses it".to_owned(),
+            });
+        }
     }
 
     fn health(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {

@@ -1,4 +1,4 @@
-//! The story of a closing, or of a night, told from a journal.
+//! The story of a closing, or of a night, from a journal.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "whatever else happened has no part in a closing"

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{LinkView, Snapshot};
 use crate::actor::Undelivered;
+use crate::actor::drill::Phase;
 use crate::report::before;
 
 impl Snapshot {
@@ -83,6 +84,7 @@ impl Snapshot {
                 "last_counted": relay_box.last_counted.map(time),
                 "failure": relay_box.failure,
             })),
+            "drill": self.drill_keyword(),
             "outside_monitors": self.outside.iter().map(|monitor| json!({
                 "url": monitor.url,
                 "last_beat": monitor.last_beat.map(time),
@@ -103,6 +105,22 @@ impl Snapshot {
             | Value::String(_)
             | Value::Array(_) => Map::new(),
         }
+    }
+
+    fn drill_keyword(&self) -> Value {
+        let drill = &self.drill;
+        json!({
+            "state": drill.phase.map(Phase::as_str),
+            "seconds": drill.phase.map(|_| drill.seconds),
+            "proved_at": drill.proved_at.map(time),
+            "due": drill.due,
+            "last": drill.last.as_ref().map(|last| json!({
+                "at": time(last.at),
+                "verdict": last.verdict.as_str(),
+                "text": last.text,
+                "tripped_after": last.tripped_after,
+            })),
+        })
     }
 
     /// The user's documentation calls the second network `outside`, the deployed lvmecp reads

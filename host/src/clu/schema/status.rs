@@ -40,6 +40,7 @@ pub(super) fn keywords() -> Map<String, Value> {
         ("ecp", ecp()),
         ("enclosure", enclosure()),
         ("relay_box", relay_box()),
+        ("drill", drill()),
         ("outside_monitors", outside_monitors()),
         ("journal", journal()),
         (
@@ -418,6 +419,49 @@ fn relay_box() -> Value {
             ),
         ],
     ))
+}
+
+fn drill() -> Value {
+    let last = object(
+        "What became of the last drill since the actor started; null if there was none.",
+        &[
+            ("at", time("When it ended.")),
+            (
+                "verdict",
+                one_of(
+                    "Whether the PLC missed the heartbeat and heard it again.",
+                    ["passed", "failed", "aborted"],
+                ),
+            ),
+            ("text", of("string", "In one sentence.")),
+            (
+                "tripped_after",
+                seconds("Seconds from the last heartbeat until the PLC said that it misses it."),
+            ),
+        ],
+    );
+    object(
+        "Drills, which prove that the PLC closes the dome without the dome heartbeat.",
+        &[
+            (
+                "state",
+                maybe_one_of(
+                    "How far the one under way is; null if none is.",
+                    ["withholding", "recovering"],
+                ),
+            ),
+            ("seconds", seconds("For how long.")),
+            (
+                "proved_at",
+                time("When one last passed, as far as the journal knows."),
+            ),
+            (
+                "due",
+                of("boolean", "None has passed for longer than ecp.drill_days."),
+            ),
+            ("last", or_null(last)),
+        ],
+    )
 }
 
 fn journal() -> Value {

@@ -9,7 +9,9 @@ use super::icon::dome;
 use super::standing::OLD_REPORT;
 use super::words::{clip, elapsed, growing, seconds};
 use super::{Page, margin};
-use crate::report::{EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report, before};
+use crate::report::{
+    DrillReport, EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report, before,
+};
 
 /// Of heartbeats and of links no more are shown than this (X2).
 const MOST: usize = 24;
@@ -176,6 +178,26 @@ fn emission(page: &Page, report: &Report, received: Timestamp) -> Markup {
                     }
                     @if let Some(start) = report.uptime.and_then(|uptime| before(received, uptime)) {
                         ", since the actor was started: " (page.moment(start))
+                    }
+                }
+            }
+            @if let Some(drill) = &report.drill { (self::drill(page, drill)) }
+        }
+    }
+}
+
+/// Whether it is proved that the PLC closes the dome.
+fn drill(page: &Page, drill: &DrillReport) -> Markup {
+    html! {
+        @if drill.under_way || drill.due || drill.proved_at.is_some() {
+            div {
+                dt { "Drill" }
+                dd {
+                    @if drill.under_way { "under way: the dome heartbeat is withheld while the dome is closed; " }
+                    @else if drill.due { (verdict(false, "due")) "; " }
+                    @match drill.proved_at {
+                        Some(at) => { "that the PLC misses a withheld heartbeat was last proved on " (page.moment(at)) }
+                        None => "that the PLC misses a withheld heartbeat is not known to be proved",
                     }
                 }
             }
