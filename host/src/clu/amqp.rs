@@ -30,7 +30,7 @@ use futures_util::stream::{BoxStream, Stream, unfold};
 use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{Acker, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use tokio::time::{Instant, timeout};
 
 use super::bus::{
@@ -360,9 +360,9 @@ impl Node {
                     let lease = Arc::clone(&lease);
                     unfold(lease, |_lease| std::future::pending()).boxed()
                 },
-                |consumer| deliveries(consumer, Arc::clone(&lease)),
+                |consumer| deliveries(consumer, consuming.clone(), Arc::clone(&lease)),
             ),
-            replies: deliveries(replies, Arc::clone(&lease)),
+            replies: deliveries(replies, confirmed, Arc::clone(&lease)),
             blockades: socket.blockades().fuse().boxed(),
             refused: Arc::clone(&shared.dropped),
         })
@@ -393,9 +393,17 @@ impl Node {
 /// An acknowledgement is not waited for; the next one, of all that were taken meanwhile, is sent
 /// after it. So one that does not get through stops the deliveries when the prefetch is used up,
 /// and ends the session after [`PUBLISH_LIMIT`].
-fn deliveries(consumer: Consumer, lease: Arc<Lease>) -> BoxStream<'static, Message> {
+///
+/// It is sent on the channel itself: lapin's `Acker` would hand it to a task and to another thread
+/// first.
+fn deliveries(
+    consumer: Consumer,
+    channel: Channel,
+    lease: Arc<Lease>,
+) -> BoxStream<'static, Message> {
     let deliveries = Deliveries {
         consumer,
+        channel,
         taken: None,
         acknowledging: None,
         _lease: lease,
@@ -405,8 +413,9 @@ fn deliveries(consumer: Consumer, lease: Arc<Lease>) -> BoxStream<'static, Messa
 
 struct Deliveries {
     consumer: Consumer,
+    channel: Channel,
     /// The newest message that was taken and is not acknowledged.
-    taken: Option<Acker>,
+    taken: Option<u64>,
     /// Whether that went well.
     acknowledging: Option<BoxFuture<'static, bool>>,
     _lease: Arc<Lease>,
@@ -424,14 +433,15 @@ impl Stream for Deliveries {
                     Poll::Pending => break,
                 }
             }
-            let Some(acker) = self.taken.take() else {
+            let Some(newest) = self.taken.take() else {
                 break;
             };
-            self.acknowledging = Some(Box::pin(acknowledge(acker)));
+            let acknowledging = acknowledge(self.channel.clone(), newest);
+            self.acknowledging = Some(Box::pin(acknowledging));
         }
         match ready!(self.consumer.poll_next_unpin(context)) {
             Some(Ok(delivery)) => {
-                self.taken = Some(delivery.acker.clone());
+                self.taken = Some(delivery.delivery_tag);
                 Poll::Ready(Some(wire::decode(delivery)))
             }
             Some(Err(_)) | None => Poll::Ready(None),
@@ -440,9 +450,9 @@ impl Stream for Deliveries {
 }
 
 /// Acknowledges that message and all before it on its channel, which has one consumer only.
-async fn acknowledge(acker: Acker) -> bool {
-    let sent = acker.ack(BasicAckOptions { multiple: true });
-    matches!(timeout(PUBLISH_LIMIT, sent).await, Ok(Ok(true)))
+async fn acknowledge(channel: Channel, newest: u64) -> bool {
+    let sent = channel.basic_ack(newest, BasicAckOptions { multiple: true });
+    matches!(timeout(PUBLISH_LIMIT, sent).await, Ok(Ok(())))
 }
 
 /// A connection with what is needed to publish on it.
@@ -553,6 +563,17 @@ impl Publisher for Sender {
     async fn close(&self) {
         self.line.farewell().await;
     }
+}
+
+/// What lapin is given of these bytes of a broker, for benchmarks.
+#[cfg(feature = "contract")]
+pub fn filtered(bytes: &[u8]) -> Vec<u8> {
+    let mut filter = filter::Filter::default();
+    filter.push(bytes);
+    let mut passed = vec![0; bytes.len()];
+    let count = filter.pull(&mut passed);
+    passed.truncate(count);
+    passed
 }
 
 /// The host of a URL, if it is an IPv6 address: lapin's parser takes `localhost` for any of them.

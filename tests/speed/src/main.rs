@@ -35,8 +35,7 @@ use parts::{Place, Program};
 use table::{Figure, Goal};
 use usage::Usage;
 
-const USAGE: &str =
-    "usage: tests/bench [--short] [--rounds N] [--idle SECONDS] [--python INTERPRETER]";
+const USAGE: &str = "usage: tests/bench [--short] [--rounds N] [--idle SECONDS] [--python INTERPRETER] [--binary FILE]";
 const SET: &str = "set overwatcher";
 const OUTSTANDING: usize = 50;
 
@@ -49,6 +48,7 @@ struct Options {
     requesting: Duration,
     idle: Duration,
     python: Option<PathBuf>,
+    binary: Option<PathBuf>,
 }
 
 impl Options {
@@ -61,6 +61,7 @@ impl Options {
             requesting: Duration::from_secs(1),
             idle: Duration::from_secs(60),
             python: None,
+            binary: None,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().context(USAGE);
@@ -78,6 +79,7 @@ impl Options {
                 "--date" => options.date = value()?,
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--idle" => options.idle = Duration::from_secs(value()?.parse()?),
+                "--binary" => options.binary = Some(value()?.into()),
                 "--python" => options.python = Some(value()?.into()),
                 _ => bail!(USAGE),
             }
@@ -104,7 +106,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(options: &Options) -> Result<()> {
-    let place = Place::find()?;
+    let place = Place::find(options.binary.clone())?;
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let mut client = Commander::connect(place.broker)?;
     let (monitor, at) = place.monitor()?;

@@ -62,8 +62,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The broker of `with-broker`, and the program beside this one.
-    pub(crate) fn find() -> Result<Self> {
+    /// The broker of `with-broker`, and that program, or the one beside this one.
+    pub(crate) fn find(lvmbeat: Option<PathBuf>) -> Result<Self> {
         let node = std::env::var_os("LVMBEAT_TEST_BROKER");
         let node = node.context("there is no broker; run tests/bench, which starts one")?;
         let broker = fs::read_to_string(Path::new(&node).join("port"))?;
@@ -72,7 +72,7 @@ impl Place {
         Ok(Self {
             broker: broker.trim().parse()?,
             folder,
-            lvmbeat: std::env::current_exe()?.with_file_name("lvmbeat"),
+            lvmbeat: lvmbeat.unwrap_or(std::env::current_exe()?.with_file_name("lvmbeat")),
             monitor: free_address()?,
         })
     }
