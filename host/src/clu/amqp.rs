@@ -25,13 +25,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, OptionFuture, join5, try_join3};
+use futures_util::future::{OptionFuture, join5, try_join3};
 use futures_util::stream::{BoxStream, Stream, unfold};
 use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::bus::{
     Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec, Shown,
@@ -61,6 +62,10 @@ const CHANNELS: u16 = 3;
 /// For the broker to confirm a message, and for a congested connection to take one. No round trip
 /// may be longer.
 pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// lapin keeps two buffers of 32 frames of this size. What the filter leaves of a message's
+/// properties has to fit into one.
+const FRAME_MAX: u32 = 40 * 1024;
+const _: () = assert!(filter::MAX_PROPERTIES + 4096 < FRAME_MAX as usize);
 /// With a smaller prefetch every command is let through to lapin.
 const LEAST_GATED: u16 = 8;
 /// For the broker's farewell.
@@ -215,6 +220,7 @@ impl Node {
         if uri.authority.port == 0 {
             return refused("the port is 0");
         }
+        uri.query.frame_max = Some(FRAME_MAX);
         uri.query.heartbeat = u16::try_from(whole_seconds(heartbeat)).ok();
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
@@ -394,8 +400,8 @@ impl Node {
 /// after it. So one that does not get through stops the deliveries when the prefetch is used up,
 /// and ends the session after [`PUBLISH_LIMIT`].
 ///
-/// It is sent on the channel itself: lapin's `Acker` would hand it to a task and to another thread
-/// first.
+/// It is a task, so that it leaves in one write with the replies that were handed over before. On
+/// the channel itself, as lapin's `Acker` would hand it to another task first.
 fn deliveries(
     consumer: Consumer,
     channel: Channel,
@@ -417,7 +423,7 @@ struct Deliveries {
     /// The newest message that was taken and is not acknowledged.
     taken: Option<u64>,
     /// Whether that went well.
-    acknowledging: Option<BoxFuture<'static, bool>>,
+    acknowledging: Option<AbortOnDropHandle<bool>>,
     _lease: Arc<Lease>,
 }
 
@@ -427,17 +433,17 @@ impl Stream for Deliveries {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             if let Some(acknowledging) = &mut self.acknowledging {
-                match acknowledging.as_mut().poll(context) {
-                    Poll::Ready(true) => self.acknowledging = None,
-                    Poll::Ready(false) => return Poll::Ready(None),
+                match Pin::new(acknowledging).poll(context) {
+                    Poll::Ready(Ok(true)) => self.acknowledging = None,
+                    Poll::Ready(Ok(false) | Err(_)) => return Poll::Ready(None),
                     Poll::Pending => break,
                 }
             }
             let Some(newest) = self.taken.take() else {
                 break;
             };
-            let acknowledging = acknowledge(self.channel.clone(), newest);
-            self.acknowledging = Some(Box::pin(acknowledging));
+            let acknowledging = tokio::spawn(acknowledge(self.channel.clone(), newest));
+            self.acknowledging = Some(AbortOnDropHandle::new(acknowledging));
         }
         match ready!(self.consumer.poll_next_unpin(context)) {
             Some(Ok(delivery)) => {
