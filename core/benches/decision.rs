@@ -1,9 +1,5 @@
 //! What one beat costs as the number of heartbeats grows: `cargo bench -p lvmbeat-core`.
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a configuration of its own, and criterion's macros"
-)]
+#![expect(clippy::unwrap_used, reason = "a configuration of its own")]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use embassy_time::{Duration, Instant};

@@ -1,10 +1,6 @@
 //! What the parts cost that each command, or each look at the page, goes through:
 //! `cargo bench -p lvmbeat --features contract`.
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "messages of its own, and criterion's macros"
-)]
+#![expect(clippy::unwrap_used, reason = "messages of its own")]
 
 use std::hint::black_box;
 use std::time::Duration;
