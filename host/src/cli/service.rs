@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -42,8 +43,10 @@ pub(super) fn tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Runs what `serve` makes until it ends; it hears when the process is asked to stop.
+/// Runs what `serve` makes on that runtime until it ends; it hears when the process is asked to
+/// stop.
 pub(super) fn run<F>(
+    mut runtime: Builder,
     log_dir: Option<&Path>,
     log: LogOptions,
     serve: impl FnOnce(Stop) -> F,
@@ -54,11 +57,7 @@ where
     authorities()?;
     let logging = log::start("lvmbeat", log_dir, log);
     tls();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
+    let runtime = runtime.enable_all().build().map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         let stop = Stop::new();
         let signals = tokio::spawn(stop_on_signals(stop.clone())?);
