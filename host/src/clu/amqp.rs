@@ -17,28 +17,26 @@
 //! variable `SSL_CERT_FILE` names others.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::future::{OptionFuture, join5, try_join3};
-use futures_util::stream::{BoxStream, Stream, unfold};
-use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
+use futures_util::stream::unfold;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::time::{Instant, timeout};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::bus::{
     Bus, BusError, EXCHANGE, Message, Publisher, Routing, Session, SessionSpec, Shown,
 };
 use crate::peer::Secrets;
 
+mod deliveries;
 mod excess;
 mod filter;
 mod queues;
@@ -46,6 +44,7 @@ mod refusal;
 mod stream;
 mod wire;
 
+use deliveries::deliveries;
 use filter::{Gate, Shared};
 use queues::Queues;
 use refusal::{closed, is_locked};
@@ -366,9 +365,16 @@ impl Node {
                     let lease = Arc::clone(&lease);
                     unfold(lease, |_lease| std::future::pending()).boxed()
                 },
-                |consumer| deliveries(consumer, consuming.clone(), Arc::clone(&lease)),
+                |consumer| {
+                    deliveries(
+                        consumer,
+                        consuming.clone(),
+                        spec.prefetch,
+                        Arc::clone(&lease),
+                    )
+                },
             ),
-            replies: deliveries(replies, confirmed, Arc::clone(&lease)),
+            replies: deliveries(replies, confirmed, spec.prefetch, Arc::clone(&lease)),
             blockades: socket.blockades().fuse().boxed(),
             refused: Arc::clone(&shared.dropped),
         })
@@ -392,73 +398,6 @@ impl Node {
         }
         format!("{scheme}://{user}@{host}:{port}/{vhost}")
     }
-}
-
-/// The messages of one queue, each acknowledged when it is taken. Any error ends it.
-///
-/// An acknowledgement is not waited for; the next one, of all that were taken meanwhile, is sent
-/// after it. So one that does not get through stops the deliveries when the prefetch is used up,
-/// and ends the session after [`PUBLISH_LIMIT`].
-///
-/// It is a task, so that it leaves in one write with the replies that were handed over before. On
-/// the channel itself, as lapin's `Acker` would hand it to another task first.
-fn deliveries(
-    consumer: Consumer,
-    channel: Channel,
-    lease: Arc<Lease>,
-) -> BoxStream<'static, Message> {
-    let deliveries = Deliveries {
-        consumer,
-        channel,
-        taken: None,
-        acknowledging: None,
-        _lease: lease,
-    };
-    deliveries.fuse().boxed()
-}
-
-struct Deliveries {
-    consumer: Consumer,
-    channel: Channel,
-    /// The newest message that was taken and is not acknowledged.
-    taken: Option<u64>,
-    /// Whether that went well.
-    acknowledging: Option<AbortOnDropHandle<bool>>,
-    _lease: Arc<Lease>,
-}
-
-impl Stream for Deliveries {
-    type Item = Message;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        loop {
-            if let Some(acknowledging) = &mut self.acknowledging {
-                match Pin::new(acknowledging).poll(context) {
-                    Poll::Ready(Ok(true)) => self.acknowledging = None,
-                    Poll::Ready(Ok(false) | Err(_)) => return Poll::Ready(None),
-                    Poll::Pending => break,
-                }
-            }
-            let Some(newest) = self.taken.take() else {
-                break;
-            };
-            let acknowledging = tokio::spawn(acknowledge(self.channel.clone(), newest));
-            self.acknowledging = Some(AbortOnDropHandle::new(acknowledging));
-        }
-        match ready!(self.consumer.poll_next_unpin(context)) {
-            Some(Ok(delivery)) => {
-                self.taken = Some(delivery.delivery_tag);
-                Poll::Ready(Some(wire::decode(delivery)))
-            }
-            Some(Err(_)) | None => Poll::Ready(None),
-        }
-    }
-}
-
-/// Acknowledges that message and all before it on its channel, which has one consumer only.
-async fn acknowledge(channel: Channel, newest: u64) -> bool {
-    let sent = channel.basic_ack(newest, BasicAckOptions { multiple: true });
-    matches!(timeout(PUBLISH_LIMIT, sent).await, Ok(Ok(())))
 }
 
 /// A connection with what is needed to publish on it.
