@@ -9,6 +9,7 @@
 mod box_view;
 mod cause;
 mod commanders;
+mod drill;
 mod echo;
 mod ecp;
 mod enclosure;
@@ -38,6 +39,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+pub use self::drill::{DrillView, Drilled, Phase, Verdict};
 pub use self::health::{DeliveryView, HealthView, Kind, Late, PlcError, Undelivered};
 pub use self::network::{ProbeError, probe};
 use self::outside::Beaten;
@@ -50,6 +52,7 @@ use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
 use crate::peer::Secrets;
 use crate::stop::Stop;
+use crate::systemd::Systemd;
 
 /// How long ending in order may take.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
@@ -78,12 +81,13 @@ pub enum ActorError {
 }
 
 /// Runs the actor until it is stopped. What it knows is published on `snapshots` several times a
-/// second.
+/// second, and `systemd` hears that the loop runs, whether or not there is a broker.
 pub async fn run(
     config: Config,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     snapshots: watch::Sender<Option<Snapshot>>,
+    mut systemd: Systemd,
     shutdown: impl Into<Stop>,
 ) -> Result<(), ActorError> {
     let shutdown = shutdown.into();
@@ -106,6 +110,7 @@ pub async fn run(
                 actor.tick(at);
                 let shown = actor.shown(at);
                 snapshots.send_replace(Some(shown));
+                systemd.alive(at.now);
             }
             Some(ended) = tasks.others.join_next() => return Err(ActorError::TaskDied(describe(ended))),
             Some(ended) = tasks.beats.join_next() => return Err(ActorError::TaskDied(describe(ended))),
@@ -123,9 +128,10 @@ pub async fn run(
             }
         }
     }
+    systemd.stopping();
     tracing::info!("{}", shutdown.words());
     actor.recorder.stopping(clock.wall());
-    let mut last = actor.state.look(moment().now);
+    let mut last = actor.state.look(moment());
     // One that stands by is missed by nobody.
     let says_farewell = last.session != SessionState::StandBy;
     last.stopping = says_farewell.then(|| shutdown.words());

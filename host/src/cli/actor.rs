@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::log::LogOptions;
 use crate::server;
 use crate::stop::Stop;
+use crate::systemd::Systemd;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, log: LogOptions) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
@@ -45,7 +46,8 @@ async fn serve(config: Config, warnings: Vec<String>, stop: Stop) -> Result<(), 
         None => None,
     };
     let health = actor::http::router(shown, clock.clone());
-    let actor = actor::run(config, Arc::new(bus), clock, snapshots, stop);
+    let systemd = Systemd::from_environment();
+    let actor = actor::run(config, Arc::new(bus), clock, snapshots, systemd, stop);
     let result = match listener {
         None => actor.await,
         Some(listener) => tokio::select! {

@@ -13,6 +13,7 @@ use crate::config::monitor::Monitor;
 use crate::log::LogOptions;
 use crate::monitor;
 use crate::stop::Stop;
+use crate::systemd::Systemd;
 
 pub(super) fn run(
     mut config: Monitor,
@@ -53,5 +54,6 @@ async fn serve(
         .as_deref()
         .map(|file| display(file.display()));
     tracing::info!(version = VERSION, %address, state_file, "lvmbeat monitor");
-    Ok(monitor::run(config, listener, Arc::new(BootClock), stop.token().clone()).await?)
+    let (systemd, shutdown) = (Systemd::from_environment(), stop.token().clone());
+    Ok(monitor::run(config, listener, Arc::new(BootClock), systemd, shutdown).await?)
 }

@@ -38,6 +38,11 @@ const NO_REASON_TO_END: [(&str, SignalKind); 7] = [
     ("SIGXFSZ", SignalKind::from_raw(25)),
 ];
 
+/// One TLS provider for the whole process; a second call, in a test say, changes nothing.
+pub(super) fn tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Runs what `serve` makes on that runtime until it ends; it hears when the process is asked to
 /// stop.
 pub(super) fn run<F>(
@@ -51,8 +56,7 @@ where
 {
     authorities()?;
     let logging = log::start("lvmbeat", log_dir, log);
-    // One TLS provider for the whole process; a second call, in a test say, changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls();
     let runtime = runtime.enable_all().build().map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         let stop = Stop::new();

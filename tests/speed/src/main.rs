@@ -8,6 +8,10 @@
     reason = "a program that people run"
 )]
 #![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else a broker sends is not expected"
+)]
+#![expect(
     clippy::cast_precision_loss,
     reason = "counts of a few thousands, and megabytes"
 )]
@@ -139,7 +143,7 @@ fn measure(options: &Options) -> Result<()> {
         .python
         .extend(python.map(|it| megabytes(usage::resident(it.id()))));
     figures.push(resident);
-    figures.extend(requests(&place, &monitor, at, options)?);
+    figures.extend(requests(&monitor, at, options)?);
     let mut binary = Figure::new("binary, MB", Goal::AtMost(8.0));
     binary.ours.push(megabytes(place.binary()?));
     figures.push(binary);
@@ -257,13 +261,8 @@ fn sets(
     Ok(figures)
 }
 
-fn requests(
-    place: &Place,
-    monitor: &Program,
-    at: SocketAddr,
-    options: &Options,
-) -> Result<Vec<Figure>> {
-    let (_axum, bare) = place.bare_axum()?;
+fn requests(monitor: &Program, at: SocketAddr, options: &Options) -> Result<Vec<Figure>> {
+    let (_axum, bare) = parts::bare_axum()?;
     let goal = Goal::AtLeastOfFloor(0.85);
     let mut figures = Vec::new();
     for (what, path) in [

@@ -130,14 +130,15 @@ impl Place {
         until_it_listens(self.monitor)?;
         Ok((monitor, self.monitor))
     }
+}
 
-    pub(crate) fn bare_axum(&self) -> Result<(Program, SocketAddr)> {
-        let address = free_address()?;
-        let own = std::env::current_exe()?;
-        let axum = Program::start(&own, ["axum", &address.port().to_string()], &[])?;
-        until_it_listens(address)?;
-        Ok((axum, address))
-    }
+/// axum without anything around it.
+pub(crate) fn bare_axum() -> Result<(Program, SocketAddr)> {
+    let address = free_address()?;
+    let own = std::env::current_exe()?;
+    let axum = Program::start(&own, ["axum", &address.port().to_string()], &[])?;
+    until_it_listens(address)?;
+    Ok((axum, address))
 }
 
 impl Drop for Place {

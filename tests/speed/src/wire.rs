@@ -21,7 +21,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// What arrives.
 pub(crate) enum Incoming {
-    Message(Message),
+    Message(Box<Message>),
     /// Nobody consumes what was published.
     Returned,
 }
@@ -191,10 +191,10 @@ impl Wire {
             match self.next_frame()? {
                 AMQPFrame::Method(_, AMQPClass::Basic(basic::AMQPMethod::Deliver(deliver))) => {
                     let properties = self.content()?;
-                    return Ok(Incoming::Message(Message {
+                    return Ok(Incoming::Message(Box::new(Message {
                         tag: deliver.delivery_tag,
                         properties,
-                    }));
+                    })));
                 }
                 AMQPFrame::Method(_, AMQPClass::Basic(basic::AMQPMethod::Return(_))) => {
                     self.content()?;
