@@ -18,6 +18,7 @@ pub mod probes;
 pub mod report;
 pub mod server;
 pub mod stop;
+pub mod systemd;
 
 /// The version that both programs report.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

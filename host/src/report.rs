@@ -89,6 +89,35 @@ impl Report {
         delivery.text.as_ref().filter(|_| !is_held)
     }
 
+    /// Whether the PLC's time has run out so many seconds after it, unless a heartbeat came since.
+    fn may_have_run_out(&self, seconds: f64) -> bool {
+        let left = self.delivery.as_ref().and_then(|it| it.closes_in);
+        left.is_some_and(|left| left <= seconds)
+    }
+
+    /// Where the dome is so many seconds after it, if that is known then, and how long ago it was
+    /// last said. One that was not closed may be closing when the PLC's time has run out.
+    pub(crate) fn dome_after(&self, seconds: f64) -> (Option<Dome>, Option<f64>) {
+        let enclosure = self.enclosure.as_ref();
+        let (dome, said) = enclosure
+            .map(|enclosure| enclosure.dome_after(seconds))
+            .unwrap_or_default();
+        let lasts = |dome: &Dome| *dome == Dome::Closed || !self.may_have_run_out(seconds);
+        (dome.filter(lasts), said)
+    }
+
+    /// The same of whether the PLC sees the heartbeat.
+    pub(crate) fn plc_acknowledges_after(&self, seconds: f64) -> (Option<bool>, Option<f64>) {
+        let enclosure = self.enclosure.as_ref();
+        let (sees, said) = enclosure
+            .map(|enclosure| enclosure.plc_acknowledges_after(seconds))
+            .unwrap_or_default();
+        (
+            sees.filter(|sees| !*sees || !self.may_have_run_out(seconds)),
+            said,
+        )
+    }
+
     /// Whether it says less than one that came so many seconds before: an actor on stand-by beats
     /// beside the active one.
     pub(crate) fn yields_to(&self, earlier: &Self, seconds: f64) -> bool {
@@ -457,6 +486,31 @@ mod tests {
         };
         assert_eq!(report.dome_after(29.0), (Some(Dome::Closed), Some(89.0)));
         assert_eq!(report.dome_after(30.0), (None, Some(90.0)));
+    }
+
+    #[test]
+    fn an_old_report_does_not_know_what_the_plc_did_when_its_time_ran_out() {
+        for dome in Dome::ALL {
+            let report = Report {
+                enclosure: Some(EnclosureReport {
+                    dome: Some(dome),
+                    dome_age: Some(10.0),
+                    plc_acknowledges: Some(true),
+                    plc_acknowledges_age: Some(10.0),
+                    ..EnclosureReport::default()
+                }),
+                delivery: Some(DeliveryReport {
+                    closes_in: Some(40.0),
+                    ..DeliveryReport::default()
+                }),
+                ..Report::default()
+            };
+            assert_eq!(report.dome_after(39.0), (Some(dome), Some(49.0)));
+            let known = Some(dome).filter(|dome| *dome == Dome::Closed);
+            assert_eq!(report.dome_after(40.0), (known, Some(50.0)));
+            assert_eq!(report.plc_acknowledges_after(39.0).0, Some(true));
+            assert_eq!(report.plc_acknowledges_after(40.0).0, None);
+        }
     }
 
     #[test]

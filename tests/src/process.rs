@@ -67,7 +67,7 @@ impl Launch {
             let prefixes = ["LVMBEAT_", "SIM_"];
             if prefixes.iter().any(|prefix| text.starts_with(prefix))
                 || text == "RUST_LOG"
-                || text == "SLACK_API_TOKEN"
+                || ["SLACK_API_TOKEN", "NOTIFY_SOCKET", "WATCHDOG_USEC"].contains(&&*text)
             {
                 launch.command.env_remove(variable);
             }

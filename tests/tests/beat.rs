@@ -212,7 +212,7 @@ async fn s3_a_stalled_connection_is_given_up_and_nothing_arrives_late() {
     })
     .await;
     eventually(SOON, async || {
-        actor.status("/hold/reason").await == "heartbeat_stale"
+        actor.status("/hold").await["reason"] == "heartbeat_stale"
     })
     .await;
     let last = async || actor.status("/heartbeats/overwatcher/last_seen").await;
@@ -245,7 +245,6 @@ async fn l1_it_beats_again_by_itself_when_the_actor_or_the_broker_was_away() {
         .await;
     site.actor.until_it_answers(SOON).await;
     site.beats_on(2).await;
-    assert_eq!(proxy.connections(), 1, "one connection for all that");
 
     let mark = beat.mark();
     proxy.refuse().await;

@@ -52,6 +52,7 @@ use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
 use crate::peer::Secrets;
 use crate::stop::Stop;
+use crate::systemd::Systemd;
 
 /// How long ending in order may take.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
@@ -80,12 +81,13 @@ pub enum ActorError {
 }
 
 /// Runs the actor until it is stopped. What it knows is published on `snapshots` several times a
-/// second.
+/// second, and `systemd` hears that the loop runs, whether or not there is a broker.
 pub async fn run(
     config: Config,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     snapshots: watch::Sender<Option<Snapshot>>,
+    mut systemd: Systemd,
     shutdown: impl Into<Stop>,
 ) -> Result<(), ActorError> {
     let shutdown = shutdown.into();
@@ -108,6 +110,7 @@ pub async fn run(
                 actor.tick(at);
                 let shown = actor.shown(at);
                 snapshots.send_replace(Some(shown));
+                systemd.alive(at.now);
             }
             Some(ended) = tasks.others.join_next() => return Err(ActorError::TaskDied(describe(ended))),
             Some(ended) = tasks.beats.join_next() => return Err(ActorError::TaskDied(describe(ended))),
@@ -125,6 +128,7 @@ pub async fn run(
             }
         }
     }
+    systemd.stopping();
     tracing::info!("{}", shutdown.words());
     actor.recorder.stopping(clock.wall());
     let mut last = actor.state.look(moment());

@@ -225,7 +225,10 @@ impl State {
     pub(super) fn look(&mut self, at: Moment) -> Snapshot {
         let now = at.now;
         self.drill_goes_on(at);
-        self.delivery.look(&self.around(now), now);
+        let around = self.around(now);
+        self.delivery.look(&around, now);
+        let runs_out = self.delivery.runs_out(&around, now);
+        self.enclosure.plc_runs_out(runs_out, now);
         let shown = self.snapshot(now);
         let holds = shown.health.late.iter().filter(|late| late.holds);
         let holds: Vec<_> = holds.cloned().collect();

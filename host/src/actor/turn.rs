@@ -69,7 +69,7 @@ impl Actor {
     ) -> Result<Self, ConfigError> {
         let (now, wall) = (clock.now(), clock.wall());
         let journal = config.actor.journal.clone();
-        let recorder = Recorder::start(journal, config.ecp.plc_timeout, wall);
+        let recorder = Recorder::start(journal, wall);
         let supervisor = Supervisor::new(config.supervisor()?, now);
         let name = config.actor.name.clone();
         let commands = Some(CommandQueue {
@@ -310,7 +310,7 @@ impl Actor {
                 }
             }
             Handled::Request(Request::Status) => {
-                let body = self.snapshot(at.now).keywords();
+                let body = self.snapshot(at.now).keywords(at.wall);
                 let status = Answer::new(Code::Done, body);
                 self.answer(&command.address, &status, Lane::Later, at);
             }

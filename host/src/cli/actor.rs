@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use super::{Failure, service};
@@ -12,10 +13,14 @@ use crate::config::Config;
 use crate::log::LogOptions;
 use crate::server;
 use crate::stop::Stop;
+use crate::systemd::Systemd;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, log: LogOptions) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
-    service::run(log_dir.as_deref(), log, |stop| {
+    // One thread: nothing on the way of a `set` is handed to another. What blocks (the journal, the
+    // log, names, a serial device) has threads of its own (S6).
+    let runtime = Builder::new_current_thread();
+    service::run(runtime, log_dir.as_deref(), log, |stop| {
         serve(config, warnings, stop)
     })
 }
@@ -41,7 +46,8 @@ async fn serve(config: Config, warnings: Vec<String>, stop: Stop) -> Result<(), 
         None => None,
     };
     let health = actor::http::router(shown, clock.clone());
-    let actor = actor::run(config, Arc::new(bus), clock, snapshots, stop);
+    let systemd = Systemd::from_environment();
+    let actor = actor::run(config, Arc::new(bus), clock, snapshots, systemd, stop);
     let result = match listener {
         None => actor.await,
         Some(listener) => tokio::select! {

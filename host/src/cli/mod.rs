@@ -17,6 +17,7 @@
 mod actor;
 mod beat;
 mod client;
+mod doctor;
 mod drill;
 mod healthcheck;
 mod monitor;
@@ -203,6 +204,12 @@ enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Look at the whole site from here, and say what is wrong and what to do about it
+    ///
+    /// The configuration, this machine, the broker and what its user may do, the actor, the
+    /// enclosure, the links, and the monitors with their clocks. It changes nothing and sends nobody
+    /// anything. Exit code 0 if all is well, 4 with warnings, 1 if something does not work.
+    Doctor(Wait),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -512,6 +519,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             };
             why::run(&Config::load(file)?, &question)
         }
+        Command::Doctor(wait) => doctor::run(file, wait.timeout, wait.json),
         Command::Drill { stop, wait } => {
             drill::run(&Config::load(file)?, wait.timeout, stop, wait.json)
         }

@@ -12,13 +12,16 @@ use super::raw::{InOrder, RawConfig, RawEmit, RawHeartbeat, RawNetwork, RawSeria
 use super::*;
 
 const SETTINGS: &str = include_str!("../../../config/SETTINGS.md");
-const EXAMPLES: [&str; 6] = [
+const EXAMPLES: [&str; 9] = [
     include_str!("../../../README.md"),
     include_str!("../../../CLIENTS.md"),
     include_str!("../../../CONTRIBUTING.md"),
     include_str!("../../../config/DEPLOY.md"),
     include_str!("../../../config/compose.yaml"),
-    include_str!("../../../config/lvmbeat-monitor.service"),
+    include_str!("../../../config/systemd/config.yaml"),
+    include_str!("../../../config/systemd/lvmbeat-actor.service"),
+    include_str!("../../../config/systemd/lvmbeat-monitor.service"),
+    include_str!("../../../config/systemd/lvmbeat-sim.service"),
 ];
 const CONTAINERFILE: &str = include_str!("../../../config/containers/Containerfile");
 /// Those that libraries read.

@@ -136,7 +136,7 @@ impl Entry {
     }
 
     /// As JSON, with the words for people.
-    pub(super) fn with_words(&self) -> Value {
+    pub(crate) fn with_words(&self) -> Value {
         let mut entry = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = entry.as_object_mut() {
             fields.insert("words".to_owned(), self.text().into());

@@ -14,7 +14,6 @@ pub mod when;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -99,12 +98,12 @@ pub struct Recorder {
 
 impl Recorder {
     /// The actor starts.
-    pub fn start(path: Option<PathBuf>, plc_timeout: Duration, wall: Timestamp) -> Self {
+    pub fn start(path: Option<PathBuf>, wall: Timestamp) -> Self {
         let mut journal = Journal::new(path);
         let version = crate::VERSION.to_owned();
         journal.add(wall, Event::Started { version });
         Self {
-            changes: Changes::new(plc_timeout),
+            changes: Changes::default(),
             journal,
         }
     }
@@ -138,6 +137,8 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn lapse(second: i64) -> (Timestamp, Event) {

@@ -44,6 +44,7 @@ use crate::config::text_file::NoFile;
 use crate::errors::with_causes;
 use crate::peer::Secrets;
 use crate::server::serve;
+use crate::systemd::Systemd;
 
 /// Why the monitor did not start, or ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -114,10 +115,11 @@ pub async fn run(
     config: Monitor,
     listener: TcpListener,
     clock: Arc<dyn Clock>,
+    systemd: Systemd,
     shutdown: CancellationToken,
 ) -> Result<(), MonitorError> {
     let channels = notify::channels(&config)?;
-    run_with(config, channels, listener, clock, shutdown).await
+    run_with(config, channels, listener, clock, systemd, shutdown).await
 }
 
 /// The same with other channels: for tests and the simulation.
@@ -126,6 +128,7 @@ pub async fn run_with(
     channels: Vec<Arc<dyn Channel>>,
     listener: TcpListener,
     clock: Arc<dyn Clock>,
+    systemd: Systemd,
     shutdown: CancellationToken,
 ) -> Result<(), MonitorError> {
     let thresholds = config.alarm().map_err(MonitorError::Thresholds)?;
@@ -162,7 +165,7 @@ pub async fn run_with(
         serve(listener, router, limits).await;
         "the HTTP server"
     });
-    watch.run(tasks, shutdown).await
+    watch.run(tasks, systemd, shutdown).await
 }
 
 /// Says what the operator should know from the start.

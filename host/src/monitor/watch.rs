@@ -32,6 +32,7 @@ use crate::clock::{Clock, Moment};
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
 use crate::peer::Secrets;
+use crate::systemd::Systemd;
 use promises::Promises;
 
 /// Requests that are taken before a check: no more than can wait.
@@ -138,10 +139,12 @@ impl Watch {
         Ok((watch, handle))
     }
 
-    /// Runs until `shutdown` is cancelled, or one of `tasks` ends, which never should.
+    /// Runs until `shutdown` is cancelled, or one of `tasks` ends, which never should. `systemd` hears
+    /// that the loop runs.
     pub(super) async fn run(
         mut self,
         mut tasks: JoinSet<&'static str>,
+        mut systemd: Systemd,
         shutdown: CancellationToken,
     ) -> Result<(), MonitorError> {
         let mut ticks = interval(self.tick_every);
@@ -153,7 +156,10 @@ impl Watch {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                _ = ticks.tick() => self.tick(),
+                _ = ticks.tick() => {
+                    self.tick();
+                    systemd.alive(self.moment().now);
+                }
                 Some(ended) = tasks.join_next() => return Err(MonitorError::TaskDied(describe(ended))),
                 Some(saved) = self.saves.join_next() => self.saved(saved),
                 Some(ended) = self.deliveries.join_next() => self.delivery_ended(ended),
@@ -161,6 +167,7 @@ impl Watch {
             }
             self.proceed();
         }
+        systemd.stopping();
         tracing::info!("stopping");
         tasks.shutdown().await;
         self.end().await;

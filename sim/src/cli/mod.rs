@@ -10,11 +10,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lvmbeat::clock::BootClock;
+use lvmbeat::clock::{BootClock, Clock as _};
+use lvmbeat::systemd::Systemd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::demo::{self, DemoConfig, DemoError};
 use crate::ecp::{Ecp, EcpEvent};
@@ -25,6 +26,8 @@ use args::{Args, Command, Parsed};
 use control::{Order, OrderError};
 use output::{Format, Output};
 
+/// How often systemd may hear that the PLC can be looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long what is printed last may take to be printed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -144,6 +147,7 @@ struct Stage {
     events: broadcast::Receiver<Record>,
     ecp: Option<(Ecp, broadcast::Receiver<EcpEvent>)>,
     output: Output,
+    systemd: Systemd,
 }
 
 impl Stage {
@@ -165,13 +169,19 @@ impl Stage {
             events,
             ecp,
             output,
+            systemd: Systemd::from_environment(),
         }
     }
 
     /// Prints what happens and obeys, until a part ends that should not.
     async fn play(&mut self, mut orders: mpsc::Receiver<Result<Order, OrderError>>) -> Died {
+        let mut ticks = interval(LOOK_EVERY);
         loop {
             tokio::select! {
+                _ = ticks.tick() => {
+                    let _looked = self.simulator.snapshot();
+                    self.systemd.alive(BootClock.now());
+                }
                 event = self.events.recv() => match event {
                     Ok(record) => self.output.record(&record),
                     Err(RecvError::Lagged(missed)) => {
@@ -206,6 +216,7 @@ impl Stage {
 
     /// Ends everything in order.
     async fn clear(mut self) {
+        self.systemd.stopping();
         if let Some((ecp, _)) = self.ecp.take() {
             ecp.end().await;
         }

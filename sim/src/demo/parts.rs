@@ -11,6 +11,7 @@ use lvmbeat::clock::{BootClock, Clock as _};
 use lvmbeat::clu::LocalBroker;
 use lvmbeat::config::{Config, std_duration};
 use lvmbeat::monitor::{self, MonitorError};
+use lvmbeat::systemd::Systemd;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinError, JoinHandle};
@@ -117,6 +118,7 @@ impl Parts {
             Arc::new(broker.clone()),
             clock.clone(),
             snapshots,
+            Systemd::default(),
             shutdown.clone(),
         ));
         let watching = scale.monitor(page)?;
@@ -126,6 +128,7 @@ impl Parts {
             vec![Arc::new(channel)],
             outside,
             clock,
+            Systemd::default(),
             shutdown.clone(),
         ));
         let site = Site {

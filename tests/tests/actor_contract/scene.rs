@@ -11,6 +11,7 @@ use lvmbeat::clu::client::{Connected, Finished, connect};
 use lvmbeat::clu::message::{Code, Keywords, decode_command, encode_reply, keyword};
 use lvmbeat::clu::{BusError, CommandOptions};
 use lvmbeat::config::Config;
+use lvmbeat::systemd::Systemd;
 use lvmbeat_tests::eventually;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -47,7 +48,7 @@ impl Stage {
         let stop = CancellationToken::new();
         let (bus, clock) = (Arc::clone(&self.bus), Arc::clone(&self.clock));
         let (show, snapshots) = watch::channel(None);
-        let run = actor::run(config, bus, clock, show, stop.clone());
+        let run = actor::run(config, bus, clock, show, Systemd::default(), stop.clone());
         Actor {
             task: tokio::spawn(run),
             stop,

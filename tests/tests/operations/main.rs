@@ -5,6 +5,7 @@
 mod cli;
 mod outside;
 mod signals;
+mod systemd;
 
 use std::fs;
 use std::time::Duration;

@@ -14,6 +14,7 @@ use lvmbeat::clu::client::{Connected, connect};
 use lvmbeat::clu::message::{Code, Keywords};
 use lvmbeat::clu::{CommandError, CommandOptions, LocalBroker};
 use lvmbeat::config::{Config, std_duration};
+use lvmbeat::systemd::Systemd;
 use lvmbeat_core::Cause;
 use sim::ecp::{DirectPort, Ecp, EcpConfig};
 use sim::plc::{Coil, DomeState, Event, Record};
@@ -155,6 +156,7 @@ impl World {
             bus,
             self.clock.clone(),
             show,
+            Systemd::default(),
             stop.clone(),
         ));
         self.snapshots = shown;

@@ -151,7 +151,7 @@ impl Feeder {
     }
 
     async fn open(&self, line: &mut Option<Line>) -> Result<(), LineError> {
-        let mut opened = Line::open(&self.config)?;
+        let mut opened = Line::open(&self.config).await?;
         opened.hello().await?;
         let status = opened.status().await?;
         *line = Some(opened);

@@ -153,6 +153,7 @@ pub(crate) mod tests {
             closes_in: Some(59.0),
             closing_for: None,
             confirmed: None,
+            unfed: None,
             least_left: Some(47.0),
             overdue: false,
             sent_in_vain: false,

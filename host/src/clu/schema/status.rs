@@ -242,6 +242,10 @@ fn delivery() -> Value {
                 seconds("Seconds since the PLC's time ran out; null if it has not."),
             ),
             (
+                "closing_since",
+                time("The PLC's time ran out then; null if it has not."),
+            ),
+            (
                 "confirmed",
                 maybe(
                     "boolean",
@@ -311,7 +315,7 @@ fn ecp() -> Value {
 fn enclosure() -> Value {
     let domes = Dome::ALL.into_iter().map(Dome::as_str);
     or_null(object(
-        "What the enclosure's own replies say of itself; null until it has said something. What it has not said for facts_expire is null again.",
+        "What the enclosure's own replies say of itself; null until it has said something. What it has not said for facts_expire is null again; so is what it said of a dome that was not closed, and of a PLC that was fed, when the PLC's time has run out since.",
         &[
             ("age", seconds("Seconds since it last said anything.")),
             (

@@ -75,7 +75,11 @@ impl Station {
         let (mut watch, handle) = self.another().await.unwrap();
         watch.tick_every = self.tick_every;
         let stop = CancellationToken::new();
-        let watch = AbortOnDropHandle::new(tokio::spawn(watch.run(JoinSet::new(), stop.clone())));
+        let watch = AbortOnDropHandle::new(tokio::spawn(watch.run(
+            JoinSet::new(),
+            Systemd::default(),
+            stop.clone(),
+        )));
         self.running = Some(Running {
             handle,
             stop,

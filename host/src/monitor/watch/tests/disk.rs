@@ -104,9 +104,11 @@ async fn m4_a_monitor_that_finds_anothers_stamp_stops_writing_says_so_and_still_
     station.beats(30).await;
     fs::remove_file(station.folder.path().join("state.json.lock")).unwrap();
     let (second, _handle) = station.another().await.unwrap();
-    let second = AbortOnDropHandle::new(tokio::spawn(
-        second.run(JoinSet::new(), CancellationToken::new()),
-    ));
+    let second = AbortOnDropHandle::new(tokio::spawn(second.run(
+        JoinSet::new(),
+        Systemd::default(),
+        CancellationToken::new(),
+    )));
     after(6).await;
     let failure = station.view().store.failure.clone().unwrap();
     assert!(
