@@ -7,6 +7,7 @@
 //! | 2 | the command line or the configuration is wrong |
 //! | 3 | no answer: no broker, no such actor, or none in time |
 //! | 4 | `status`: the dome heartbeat is held, or does not arrive, or lvmbeat does not feed the PLC |
+//! | any | `beat`: the command's own; 126 or 127 if it cannot be started |
 
 #![expect(
     clippy::result_large_err,
@@ -14,6 +15,7 @@
 )]
 
 mod actor;
+mod beat;
 mod client;
 mod doctor;
 mod drill;
@@ -23,6 +25,7 @@ mod service;
 mod status;
 mod why;
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,7 +46,7 @@ use crate::log::{LogFormat, LogOptions};
 #[derive(Parser, Debug)]
 #[command(name = "lvmbeat", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer, 4 status: the dome heartbeat does not reach the PLC."
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer, 4 status: the dome heartbeat does not reach the PLC; beat: those of its command."
 )]
 struct Cli {
     /// The configuration file, over the one that `LVMBEAT_CONFIG_PATH` names or that is in the
@@ -115,6 +118,35 @@ enum Command {
         name: String,
         #[command(flatten)]
         wait: Wait,
+    },
+    /// Send a heartbeat again and again, while a command lives and a check succeeds
+    ///
+    /// One connection, opened again when it is lost. On standard error it says when the dome
+    /// heartbeat is held or does not arrive, when nobody answers, and when that is over. Ends when
+    /// the command ends, with its exit code (128 and the signal's number if one has ended it; 127
+    /// if it is not found, 126 if it cannot be run), and without a command on SIGTERM or Ctrl-C.
+    /// SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are forwarded to the command, which
+    /// gets SIGTERM if this program is killed.
+    Beat {
+        /// The heartbeat's name, as in the configuration
+        name: String,
+        /// How often to beat
+        #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = period)]
+        every: Duration,
+        /// Run by `sh -c` before each beat: there is no beat unless it succeeds within the time of
+        /// `--every`. What it prints is not shown
+        #[arg(long, value_name = "CMD", visible_alias = "while")]
+        check: Option<String>,
+        /// The command and its arguments; a beat says that it lives
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+    /// Becomes the command of `lvmbeat beat`, in a process of its own
+    #[command(hide = true)]
+    Become {
+        parent: u32,
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
     },
     /// Ask the running actor for a sign of life
     Ping(Wait),
@@ -266,6 +298,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn period(text: &str) -> Result<Duration, String> {
+    let period = seconds(text)?;
+    let most = Duration::from_secs(3600);
+    if (Duration::from_millis(100)..=most).contains(&period) {
+        Ok(period)
+    } else {
+        Err("expected seconds between 0.1 and 3600".to_owned())
+    }
+}
+
 /// Why the program failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -303,6 +345,15 @@ enum Failure {
     NoHistory,
     #[error("the drill has not ended; 'lvmbeat status' shows how it stands")]
     NoDrillEnd,
+    #[error("the command {} cannot be started: {cause}", command.display())]
+    NotStarted {
+        command: OsString,
+        #[source]
+        cause: io::Error,
+    },
+    /// The guarded command has ended, with that exit code; it has said why.
+    #[error("")]
+    Guarded(u8),
     /// A word of the Python version's command line.
     #[error("{0}")]
     Python(&'static str),
@@ -328,6 +379,9 @@ impl Failure {
             | Self::Moment(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
             Self::NotWell => 4,
+            Self::Guarded(code) => *code,
+            Self::NotStarted { cause, .. } if cause.kind() == io::ErrorKind::NotFound => 127,
+            Self::NotStarted { .. } => 126,
             Self::Actor(_)
             | Self::Monitor(_)
             | Self::Runtime(_)
@@ -411,6 +465,21 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 wait.form(),
             )
         }
+        Command::Beat {
+            name,
+            every,
+            check,
+            command,
+        } => {
+            let beat = beat::Beat {
+                heartbeat: &name,
+                every,
+                check: check.as_deref(),
+                command: &command,
+            };
+            beat::run(&Config::load(file)?, &beat)
+        }
+        Command::Become { parent, command } => Err(beat::become_command(parent, &command)),
         Command::Send {
             wait,
             actor,
