@@ -40,6 +40,8 @@ pub enum Reason {
     LinkUnproven(LinkId),
     /// This link is down (S1).
     LinkDown(LinkId),
+    /// A drill withholds it, to prove that the PLC closes the dome without it.
+    Drill,
     /// An emission is under way and started then (S6: never a second one).
     InFlight(Instant),
     /// The last successful emission is too young by this much.
@@ -60,6 +62,7 @@ impl Reason {
             Self::Stale { .. } => Cause::Stale,
             Self::LinkUnproven(_) => Cause::LinkUnproven,
             Self::LinkDown(_) => Cause::LinkDown,
+            Self::Drill => Cause::Drill,
             Self::InFlight(_) => Cause::InFlight,
             Self::CutOff(_) => Cause::CutOff,
             Self::Retry(_) => Cause::Retry,
@@ -91,6 +94,7 @@ pub enum Cause {
     Stale,
     LinkUnproven,
     LinkDown,
+    Drill,
     InFlight,
     CutOff,
     Retry,
@@ -98,7 +102,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in its order, for tables and metrics.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotAttentive,
         Self::PathSlow,
         Self::NothingCritical,
@@ -107,6 +111,7 @@ impl Cause {
         Self::Stale,
         Self::LinkUnproven,
         Self::LinkDown,
+        Self::Drill,
         Self::InFlight,
         Self::CutOff,
         Self::Retry,
@@ -128,6 +133,7 @@ impl Cause {
             Self::Stale => "heartbeat_stale",
             Self::LinkUnproven => "link_unproven",
             Self::LinkDown => "link_down",
+            Self::Drill => "drill",
             Self::InFlight => "in_flight",
             Self::CutOff => "cut_off",
             Self::Retry => "retry",
@@ -171,6 +177,7 @@ mod tests {
             },
             Reason::LinkUnproven(LinkId(0)),
             Reason::LinkDown(LinkId(0)),
+            Reason::Drill,
             Reason::InFlight(now),
             Reason::CutOff(Duration::MIN),
             Reason::Retry(Duration::MIN),

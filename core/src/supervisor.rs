@@ -66,6 +66,7 @@ pub struct Supervisor<const H: usize, const L: usize> {
     burst: Option<Duration>,
     heartbeats: Table<H>,
     links: Vec<Link, L>,
+    drill: bool,
     emission: Emission,
 }
 
@@ -81,6 +82,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
             burst: config.burst,
             heartbeats: config.heartbeats,
             links: config.links,
+            drill: false,
             emission: Emission::new(config.pace),
         }
     }
@@ -208,9 +210,15 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.links.get_mut(link.index())?.probed(reached)
     }
 
+    /// Withholds the dome heartbeat for a drill, or ends that. It is for the caller to know that
+    /// the dome is closed.
+    pub fn drill(&mut self, on: bool) {
+        self.drill = on;
+    }
+
     /// S5: a new session knows nothing. Forgets all heartbeats, ends a lapse of attention, and
     /// abandons the emission that is under way. What was waiting unread must be gone before.
-    /// All statistics stay, and so do the links' states: a link that failed in the meantime is
+    /// All statistics stay, and so do a drill and the links' states: a link that failed in the meantime is
     /// found by its probes, as at any other time.
     pub fn forget(&mut self, now: Instant) {
         self.heartbeats.forget();
@@ -303,6 +311,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         self.unheard(now)
             .or_else(|| self.heartbeat_fault(beating, now))
             .or_else(|| self.link_fault())
+            .or_else(|| self.drill.then_some(Reason::Drill))
             .or_else(|| self.emission.wait(now))
     }
 

@@ -72,7 +72,7 @@ impl<E: fmt::Display> fmt::Display for Tried<'_, E> {
 }
 
 impl DialError {
-    /// The kind that tells what to do: the first address's, or that time has run out.
+    /// The kind that says what to do: the first address's, or that time has run out.
     pub fn kind(&self) -> io::ErrorKind {
         match self {
             Self::Lookup { .. } => io::ErrorKind::NotFound,

@@ -1,4 +1,4 @@
-//! What the actor tells the monitor outside with a beat: enough for people to see from outside what
+//! What the actor reports to the outside monitor with a beat: enough for people to see from outside what
 //! the observatory last knew.
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,9 @@ pub struct Report {
     pub health: Option<HealthReport>,
     /// Whether the dome heartbeat arrives at the PLC.
     pub delivery: Option<DeliveryReport>,
+    /// Whether it is proved that the PLC closes the dome without the dome heartbeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillReport>,
     /// The actor's farewell: it was stopped in order, and this is its last report.
     pub stopping: Option<StoppingReport>,
     /// The actor sends a beat this often.
@@ -84,6 +87,35 @@ impl Report {
         let delivery = self.delivery.as_ref()?;
         let is_held = delivery.cause.as_deref() == Some("held");
         delivery.text.as_ref().filter(|_| !is_held)
+    }
+
+    /// Whether the PLC's time has run out so many seconds after it, unless a heartbeat came since.
+    fn may_have_run_out(&self, seconds: f64) -> bool {
+        let left = self.delivery.as_ref().and_then(|it| it.closes_in);
+        left.is_some_and(|left| left <= seconds)
+    }
+
+    /// Where the dome is so many seconds after it, if that is known then, and how long ago it was
+    /// last said. One that was not closed may be closing when the PLC's time has run out.
+    pub(crate) fn dome_after(&self, seconds: f64) -> (Option<Dome>, Option<f64>) {
+        let enclosure = self.enclosure.as_ref();
+        let (dome, said) = enclosure
+            .map(|enclosure| enclosure.dome_after(seconds))
+            .unwrap_or_default();
+        let lasts = |dome: &Dome| *dome == Dome::Closed || !self.may_have_run_out(seconds);
+        (dome.filter(lasts), said)
+    }
+
+    /// The same of whether the PLC sees the heartbeat.
+    pub(crate) fn plc_acknowledges_after(&self, seconds: f64) -> (Option<bool>, Option<f64>) {
+        let enclosure = self.enclosure.as_ref();
+        let (sees, said) = enclosure
+            .map(|enclosure| enclosure.plc_acknowledges_after(seconds))
+            .unwrap_or_default();
+        (
+            sees.filter(|sees| !*sees || !self.may_have_run_out(seconds)),
+            said,
+        )
     }
 
     /// Whether it says less than one that came so many seconds before: an actor on stand-by beats
@@ -268,6 +300,18 @@ pub struct DeliveryReport {
     pub least_left: Option<f64>,
 }
 
+/// Drills, which prove that the PLC closes the dome without the dome heartbeat.
+#[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
+#[serde(default)]
+pub struct DrillReport {
+    /// When one last passed, as far as that is known.
+    pub proved_at: Option<Timestamp>,
+    /// One is due.
+    pub due: bool,
+    /// One is under way.
+    pub under_way: bool,
+}
+
 /// The farewell of an actor.
 #[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
 #[serde(default)]
@@ -442,6 +486,31 @@ mod tests {
         };
         assert_eq!(report.dome_after(29.0), (Some(Dome::Closed), Some(89.0)));
         assert_eq!(report.dome_after(30.0), (None, Some(90.0)));
+    }
+
+    #[test]
+    fn an_old_report_does_not_know_what_the_plc_did_when_its_time_ran_out() {
+        for dome in Dome::ALL {
+            let report = Report {
+                enclosure: Some(EnclosureReport {
+                    dome: Some(dome),
+                    dome_age: Some(10.0),
+                    plc_acknowledges: Some(true),
+                    plc_acknowledges_age: Some(10.0),
+                    ..EnclosureReport::default()
+                }),
+                delivery: Some(DeliveryReport {
+                    closes_in: Some(40.0),
+                    ..DeliveryReport::default()
+                }),
+                ..Report::default()
+            };
+            assert_eq!(report.dome_after(39.0), (Some(dome), Some(49.0)));
+            let known = Some(dome).filter(|dome| *dome == Dome::Closed);
+            assert_eq!(report.dome_after(40.0), (known, Some(50.0)));
+            assert_eq!(report.plc_acknowledges_after(39.0).0, Some(true));
+            assert_eq!(report.plc_acknowledges_after(40.0).0, None);
+        }
     }
 
     #[test]

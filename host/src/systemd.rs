@@ -1,4 +1,4 @@
-//! What systemd is notified of (sd_notify(3)): the program is ready, its loop runs, it stops.
+//! What systemd is notified of (`sd_notify(3)`): the program is ready, its loop runs, it stops.
 //!
 //! Own code, because the crate `sd-notify` waits while systemd does not read, and the loop that
 //! decides waits for nobody (S6).

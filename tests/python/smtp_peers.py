@@ -41,7 +41,8 @@ def login(mechanisms, answers):
     return {"EHLO": f"{OFFERS}{mechanisms}", **answers}
 
 
-# What each answers to a line that begins so, if not what is usual. `.` is the end of a message, and `` the beginning.
+# What each answers to a line that begins so, if not what is usual. `.` is the end of a message, and
+# `` the beginning.
 PEERS = {
     "usual": {},
     "latin-1": {"": b"220 gr\xfc\xdf Gott", ".": b"250 sch\xf6n", "MAIL": b"250 n\xe4chster"},

@@ -143,7 +143,7 @@ impl Chain {
         }
     }
 
-    /// Kills that client, as a crash would, and tells when it last beat.
+    /// Kills that client, as a crash would, and says when it last beat.
     pub async fn kill_client(&mut self, heartbeat: &str) -> Instant {
         let place = self
             .clients
@@ -170,7 +170,7 @@ impl Chain {
             .expect("there were heartbeats");
         let waited = plc_seconds(&closing) - plc_seconds(last);
         let whole = PLC_TIMEOUT.as_secs_f64();
-        // The PLC tells milliseconds.
+        // The PLC says milliseconds.
         assert!((whole - 0.002..whole + 0.5).contains(&waited), "{waited}");
     }
 }
@@ -248,7 +248,7 @@ impl Client {
         }
     }
 
-    /// Kills it, and tells when it last beat.
+    /// Kills it, and says when it last beat.
     pub async fn kill(mut self) -> Instant {
         self.task.abort();
         let _ = (&mut self.task).await;

@@ -167,7 +167,7 @@ impl FakeEcp {
         .await
     }
 
-    /// Tells everybody something, as its own `status` does (code `i`).
+    /// Broadcasts something, as its own `status` does (code `i`).
     pub async fn broadcast(&self, keywords: &Value) {
         let reply = self.shared.reply(None, "i", keywords);
         self.session.post(&reply).await;

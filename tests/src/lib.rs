@@ -21,6 +21,9 @@
 //! | [`monitor`] | the real monitor outside, and what it has on its disk |
 //! | [`tls`] | TLS before it, as a cloud's entrance has it |
 //! | [`hook`] | a webhook that holds and refuses on demand |
+//! | [`slack`] | a Slack that takes everything |
+//! | [`page`] | the words of the monitor's page |
+//! | [`claims`] | is what people are told true? |
 //! | [`disk`] | a small disk that can be full or read-only |
 //! | [`dead`] | a name of whose addresses only the last is alive |
 //! | [`namespace`] | mounts and a network of its own for a program |
@@ -55,6 +58,7 @@ pub mod authority;
 pub mod broker;
 pub mod browser;
 pub mod chain;
+pub mod claims;
 pub mod client;
 pub mod config;
 pub mod dead;
@@ -67,6 +71,7 @@ pub mod http;
 pub mod mail;
 pub mod monitor;
 pub mod namespace;
+pub mod page;
 pub mod port;
 pub mod process;
 pub mod proxy;
@@ -74,6 +79,7 @@ pub mod python;
 pub mod raw;
 pub mod reaper;
 pub mod scratch;
+pub mod slack;
 pub mod tap;
 pub mod target;
 pub mod tls;

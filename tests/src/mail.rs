@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::authority::Authority;
-use crate::process::Process;
+use crate::process::{Event, Process};
 use crate::python;
 
 /// A server starts and gets a message within this time, on the slowest machine.
@@ -102,6 +102,13 @@ impl MailServer {
         let event = event.await;
         self.seen = event.after();
         event.fields
+    }
+
+    /// All messages that it has taken so far.
+    pub fn messages(&self) -> Vec<Event> {
+        let mut events = self.process.events();
+        events.retain(|event| event.field("event") == "message");
+        events
     }
 
     /// How often that happened: `connected`, `login`, `message`.

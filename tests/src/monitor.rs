@@ -35,7 +35,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// One that tells by these webhooks, which are called `0`, `1` and so on. It is not started.
+    /// One that notifies by these webhooks, which are called `0`, `1` and so on. It is not started.
     pub fn new(hooks: &[&Hook]) -> Self {
         let scratch = Scratch::new();
         let state_file = scratch.path().join("state.json");

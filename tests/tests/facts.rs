@@ -3,7 +3,6 @@
 //! asked: `status`, the report, metrics, the page, mail, Slack.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,56 +15,13 @@ use lvmbeat_tests::mail::{MailOptions, MailServer};
 use lvmbeat_tests::monitor::Monitor;
 use lvmbeat_tests::port::Port;
 use lvmbeat_tests::process::Launch;
-use lvmbeat_tests::{eventually, http, throughout};
+use lvmbeat_tests::slack::Slack;
+use lvmbeat_tests::{eventually, http, page, throughout};
 use serde_json::{Value, json};
-use tokio::io::{AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 const SOON: Duration = Duration::from_secs(20);
 /// What was not said for so long is not known any more, in seconds.
 const EXPIRE: f64 = 4.0;
-
-/// A Slack that takes everything and keeps it.
-struct Slack {
-    port: Port,
-    posts: Arc<Mutex<Vec<String>>>,
-    serving: JoinHandle<()>,
-}
-
-impl Slack {
-    async fn start() -> Self {
-        let port = Port::reserve();
-        let listener = TcpListener::bind(port.address()).await.unwrap();
-        let posts = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&posts);
-        let serving = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let mut stream = BufReader::new(stream);
-                let Some(request) = http::request(&mut stream).await else {
-                    continue;
-                };
-                let text = String::from_utf8_lossy(&request.body).into_owned();
-                kept.lock().unwrap().push(text);
-                let answer = r#"{"ok": true, "ts": "1.2", "channel": "C1"}"#;
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", answer.len());
-                let answer = format!("{head}Connection: close\r\n\r\n{answer}");
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        Self {
-            port,
-            posts,
-            serving,
-        }
-    }
-}
-
-impl Drop for Slack {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
 
 /// Everybody who tells people of the dome.
 struct Everybody {
@@ -84,7 +40,7 @@ impl Everybody {
         let mut monitor = Monitor::new(&[])
             .set(
                 "monitor.slack",
-                json!({"api": format!("http://{}/api/", slack.port.address())}),
+                json!({"api": format!("http://{}/api/", slack.address())}),
             )
             .env("SLACK_API_TOKEN", "xoxb-of-a-test")
             .env("LVMBEAT_EMAIL_RECIPIENTS", "Jane Doe <jane.doe@lco.cl>")
@@ -138,7 +94,7 @@ impl Everybody {
         let (_, metrics) = http::get(self.monitor.address(), "/metrics").await?;
         Ok(vec![
             ("report", report),
-            ("page", words(&page)),
+            ("page", page::now(&page)),
             ("metrics of the monitor", metrics),
         ])
     }
@@ -152,9 +108,9 @@ impl Everybody {
             }
         };
         let slack = eventually(SOON, async || {
-            let posts = self.slack.posts.lock().unwrap().clone();
-            let found = posts.iter().find(|post| post.contains("is down"));
-            found.cloned().ok_or(posts)
+            let posts = self.slack.posts();
+            let found = posts.iter().find(|post| post.text.contains("is down"));
+            found.map(|post| post.text.clone()).ok_or(posts)
         })
         .await;
         vec![("mail", mail), ("Slack", slack)]
@@ -165,7 +121,7 @@ impl Everybody {
         eventually(SOON, async || {
             let status =
                 self.actor.command("status").await.last().body["enclosure"]["dome"].clone();
-            let page = words(&http::get(self.monitor.address(), "/").await?.1);
+            let page = page::now(&http::get(self.monitor.address(), "/").await?.1);
             let open = status == "open" && page.contains("Dome open");
             open.then_some(()).ok_or(format!("{status} {page}"))
         })
@@ -217,25 +173,6 @@ fn says_unknown_since(text: &str, since: Timestamp) {
         rest.contains(&moment.strftime("%H:%M:%S").to_string())
     });
     assert!(said, "not unknown since {since}: {text}");
-}
-
-/// The words of a page on how things are now, without what everybody is asked to do.
-fn words(page: &str) -> String {
-    let (page, _past) = page.split_once("The last days").unwrap_or((page, ""));
-    let mut words = String::new();
-    let mut in_tag = false;
-    for letter in page.chars() {
-        match letter {
-            '<' => in_tag = true,
-            '>' => in_tag = false,
-            _ if !in_tag => words.push(letter),
-            _ => {}
-        }
-    }
-    let words: Vec<&str> = words.split_whitespace().collect();
-    words
-        .join(" ")
-        .replace("make sure that the dome is closed", "")
 }
 
 fn none_says_closed(voices: &[(&'static str, String)]) -> Result<(), String> {

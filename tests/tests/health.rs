@@ -237,6 +237,52 @@ async fn s4_a_dead_lvmecp_does_not_let_anything_arrive_and_the_time_that_is_left
     assert!(!text.contains("the dome is closed"), "{text}");
 }
 
+/// The verdict on each thing that was looked at, the worst one of several; and the exit code.
+async fn doctor(config: &ActorConfig) -> (Vec<(String, String)>, Option<i32>) {
+    let file = config.write().display().to_string();
+    let looked = Launch::lvmbeat(["doctor", "--json", "-c", &file]);
+    let looked = looked.finish(2 * SOON).await;
+    let found: Vec<Value> = serde_json::from_str(&looked.stdout).unwrap();
+    let of = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
+    let found = found.iter().map(|it| (of(it, "what"), of(it, "verdict")));
+    (found.collect(), looked.code())
+}
+
+#[tokio::test]
+async fn the_doctor_finds_what_does_not_work() {
+    let mut site = Site::observing(1).await;
+    let is = |found: &[(String, String)], what: &str, verdict: &str| {
+        let of_it = found.iter().filter(|(it, _)| it == what);
+        let all: Vec<_> = of_it.map(|(_, verdict)| verdict.as_str()).collect();
+        assert!(all.contains(&verdict), "{what}: {found:?}");
+    };
+    let (found, code) = doctor(&site.config).await;
+    for what in ["configuration", "actor", "schema", "health", "enclosure"] {
+        is(&found, what, "ok");
+    }
+    // No monitor is configured, and the tests' user of the broker may do anything.
+    is(&found, "monitor", "warning");
+    is(&found, "broker", "warning");
+    assert_eq!(code, Some(4), "{found:?}");
+    site.ecp.kill().await;
+    site.until("not_arriving").await;
+    let (found, code) = doctor(&site.config).await;
+    is(&found, "actor", "ok");
+    is(&found, "enclosure", "wrong");
+    is(&found, "health", "wrong");
+    assert_eq!(code, Some(1), "{found:?}");
+    site.actor.kill().await;
+    let (found, code) = doctor(&site.config).await;
+    is(&found, "actor", "wrong");
+    assert_eq!(code, Some(1), "{found:?}");
+    let nowhere = chain::config("amqp://127.0.0.1:1", 1);
+    let nowhere = nowhere.set("outside_monitor.url", "http://127.0.0.1:1/heartbeat");
+    let (found, code) = doctor(&nowhere).await;
+    is(&found, "broker", "wrong");
+    is(&found, "monitor", "wrong");
+    assert_eq!(code, Some(1), "{found:?}");
+}
+
 #[tokio::test]
 async fn engineering_mode_bypasses_lvmbeat_whatever_it_holds() {
     let mut site = Site::observing(1).await;

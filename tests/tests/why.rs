@@ -120,6 +120,17 @@ fn course(closing: &Value) -> Vec<String> {
     course.collect()
 }
 
+/// Each event says what the timeline would say of it.
+fn each_has_its_words(told: &Value) {
+    for entry in told["entries"].as_array().unwrap() {
+        let words = entry["words"].as_str().unwrap_or_default();
+        assert!(!words.is_empty(), "{entry}");
+        if entry["event"] == "dome" && entry["state"] == "open" {
+            assert_eq!(words, "dome open");
+        }
+    }
+}
+
 /// These events happened in this order, perhaps with others between them.
 fn in_order(course: &[String], expected: &[&str]) {
     let mut rest = course.iter();
@@ -154,6 +165,7 @@ async fn a_dead_overwatcher_is_told_from_the_hold_to_the_release_in_order() {
 
     let closing = closing(&night.why(&["--last", "--json"]).await);
     assert_eq!(closing["verdict"], "watchdog", "{closing}");
+    each_has_its_words(&closing);
     let course = course(&closing);
     let order = [
         "dome open",
@@ -219,6 +231,7 @@ async fn a_night_is_told_since_any_moment_and_as_json() {
     let told = night.why(&["--since", moment, "--json"]).await;
     let told: Value = serde_json::from_str(&told.stdout).unwrap();
     let states = course(&told);
+    each_has_its_words(&told);
     assert_eq!(states[0], "dome open", "{states:?}");
     in_order(&states, &["held", "plc_time_ran_out", "dome closed"]);
     assert!(!states.contains(&"started".to_owned()));

@@ -42,6 +42,8 @@ pub(crate) enum Event {
     Beat(usize, Option<u64>, Result<Decision, ()>),
     End(Ticket, Outcome),
     Probe(usize, bool),
+    /// A drill begins or ends.
+    Drill(bool),
     /// What was sent before then is not received any more.
     Proven(u64),
     /// What followed for the delivery.
@@ -97,7 +99,10 @@ impl History<'_> {
             .iter()
             .enumerate()
             .filter(|(_, (_, event))| {
-                !matches!(event, Event::Probe(..) | Event::Proven(_) | Event::Said(_))
+                !matches!(
+                    event,
+                    Event::Probe(..) | Event::Drill(_) | Event::Proven(_) | Event::Said(_)
+                )
             })
             .map(|(index, (at, event))| (begin + index, *at, matches!(event, Event::Tick)))
             .chain(now.map(|now| (end, now, false)));
@@ -329,11 +334,21 @@ impl History<'_> {
         if let Some(late) = beating.and_then(|beating| self.late(end, beating)) {
             return Some(late);
         }
-        (0..self.links.len()).find_map(|link| match self.link(end, link) {
-            LinkState::Up => None,
-            LinkState::Unproven => Some(Reason::LinkUnproven(self.links[link])),
-            LinkState::Down => Some(Reason::LinkDown(self.links[link])),
-        })
+        (0..self.links.len())
+            .find_map(|link| match self.link(end, link) {
+                LinkState::Up => None,
+                LinkState::Unproven => Some(Reason::LinkUnproven(self.links[link])),
+                LinkState::Down => Some(Reason::LinkDown(self.links[link])),
+            })
+            .or_else(|| self.drill(end).then_some(Reason::Drill))
+    }
+
+    fn drill(&self, end: usize) -> bool {
+        let mut events = self.events[..end].iter().rev();
+        events.find_map(|(_, event)| match event {
+            Event::Drill(on) => Some(*on),
+            _ => None,
+        }) == Some(true)
     }
 
     pub(crate) fn wait(&self, end: usize, now: u64) -> Option<Reason> {

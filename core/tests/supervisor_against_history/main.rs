@@ -42,6 +42,7 @@ enum Op {
     /// The delivery looks at the time.
     Advance,
     Probe(usize, bool),
+    Drill(bool),
     /// An echo comes back that was sent so many ticks ago.
     Proven(u64),
     Forget,
@@ -156,6 +157,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(older, awaited, outcome)| Op::Answer(older, awaited, outcome)),
         3 => Just(Op::Advance),
         4 => (0..2_usize, prop::bool::weighted(0.8)).prop_map(|(link, up)| Op::Probe(link, up)),
+        1 => prop::bool::weighted(0.2).prop_map(Op::Drill),
         6 => prop_oneof![4 => 0..4_u64, 1 => 0..50_u64].prop_map(Op::Proven),
         2 => Just(Op::Forget),
     ];
@@ -364,6 +366,10 @@ fn run(setup: &Setup, steps: &[Step], met: &mut BTreeSet<&'static str>) -> TestC
                 let step = delivery.advance(at);
                 prop_assert_eq!(step, history.advances(now));
                 met.insert(follow(step, &mut supervisor, &mut history, now)?);
+            }
+            Op::Drill(on) => {
+                history.events.push((now, Event::Drill(on)));
+                supervisor.drill(on);
             }
             Op::Probe(link, reached) => {
                 let Some(id) = links.get(link) else {

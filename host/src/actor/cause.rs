@@ -106,7 +106,8 @@ impl Change {
                 | Reason::Unconfirmed {
                     sent_before: None, ..
                 }
-                | Reason::LinkUnproven(_),
+                | Reason::LinkUnproven(_)
+                | Reason::Drill,
             ) => Level::INFO,
             Self::Held(
                 Reason::NotAttentive(_)

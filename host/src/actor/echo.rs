@@ -23,6 +23,7 @@ use crate::clu::message::{Code, Keywords, ReplyAddress, encode_reply};
 use crate::config::core_duration;
 
 /// Everybody who listens to all replies gets those echoes, too: no more of them than are needed.
+/// They go out with the next one through the command queue.
 const REPLIES_PERIOD: Duration = Duration::from_secs(2);
 /// More are never under way in a session that is not given up; what is older proves nothing.
 const UNDER_WAY: usize = 64;
@@ -90,9 +91,12 @@ impl Echoes {
 
     /// The echoes that are to be sent at `now`.
     pub(super) fn due(&mut self, now: Instant, wall: Timestamp) -> Vec<Message> {
-        self.all_mut()
-            .filter_map(|echo| echo.due(now, wall))
-            .collect()
+        let Some(first) = self.commands.due(now, wall) else {
+            return Vec::new();
+        };
+        let others = self.replies.iter_mut();
+        let others = others.filter_map(|echo| echo.due(now, wall));
+        std::iter::once(first).chain(others).collect()
     }
 
     /// What does not arrive any more, if anything: the session is of no use then.
@@ -108,10 +112,6 @@ impl Echoes {
             Returned::Foreign => overheard.returned(message),
             returned @ Returned::SentAt(_) => Some(returned),
         }
-    }
-
-    fn all_mut(&mut self) -> impl Iterator<Item = &mut Echo> {
-        std::iter::once(&mut self.commands).chain(&mut self.replies)
     }
 }
 

@@ -25,6 +25,10 @@ use said::{Voice, dome_said, opening_said};
 #[derive(Clone, Debug)]
 pub struct Enclosure {
     expire: embassy_time::Duration,
+    /// The PLC's time runs out then, or ran out, if nobody feeds it.
+    runs_out: Option<Instant>,
+    /// It ran out then, for the last time.
+    ran_out: Option<Instant>,
     /// When it last said anything.
     pub last_heard: Option<Instant>,
     /// When the PLC was last heard to acknowledge.
@@ -62,7 +66,7 @@ pub(super) enum Speaker {
     Enclosure,
     /// Somebody else's, who says that it is the enclosure.
     Stranger,
-    /// Somebody else's; or a broadcast, which anybody may send and which tells nothing that is
+    /// Somebody else's; or a broadcast, which anybody may send and which says nothing that is
     /// needed.
     Other,
 }
@@ -90,6 +94,8 @@ impl Enclosure {
     pub fn new(expire: Duration) -> Self {
         Self {
             expire: core_duration(expire),
+            runs_out: None,
+            ran_out: None,
             last_heard: None,
             plc_acknowledged_at: None,
             plc_acknowledges: None,
@@ -154,15 +160,38 @@ impl Enclosure {
         }
     }
 
+    /// The PLC's time runs out at that moment, if it does; to be called several times a second. What
+    /// was said before that of a dome that is not closed, or of a PLC that is fed, is then not known
+    /// any more.
+    pub(super) fn plc_runs_out(&mut self, at: Option<Instant>, now: Instant) {
+        self.runs_out = at;
+        self.ran_out = at.filter(|at| *at <= now).or(self.ran_out);
+    }
+
     fn known<T: Copy>(&self, fact: Option<Fact<T>>, now: Instant) -> Option<T> {
         let age = |fact: &Fact<T>| now.checked_duration_since(fact.said.now);
         fact.filter(|fact| age(fact).is_some_and(|age| age < self.expire))
             .map(|fact| fact.value)
     }
 
+    /// The same of a fact that the running out of the PLC's time changes, unless it is this.
+    fn known_since<T: Copy + PartialEq>(
+        &self,
+        fact: Option<Fact<T>>,
+        unless: T,
+        now: Instant,
+    ) -> Option<T> {
+        let ran_out = self.runs_out.filter(|at| *at <= now).or(self.ran_out);
+        let lasts = |fact: &Fact<T>| {
+            fact.value == unless || ran_out.is_none_or(|ran_out| fact.said.now >= ran_out)
+        };
+        self.known(fact.filter(lasts), now)
+    }
+
     /// The dome's position, if it is known.
     pub fn dome(&self, now: Instant) -> Option<Dome> {
-        self.known(self.dome, now).flatten()
+        self.known_since(self.dome, Some(Dome::Closed), now)
+            .flatten()
     }
 
     /// Whether the dome is driven open (`true`) or closed, if it is driven and that is known.
@@ -184,12 +213,12 @@ impl Enclosure {
 
     /// Register `hb_ack`: the PLC sees the heartbeat.
     pub fn plc_acknowledges(&self, now: Instant) -> Option<bool> {
-        self.known(self.plc_acknowledges, now)
+        self.known_since(self.plc_acknowledges, false, now)
     }
 
     /// Register `hb_error`: the PLC has missed the heartbeat for its whole timeout.
     pub fn plc_heartbeat_error(&self, now: Instant) -> Option<bool> {
-        self.known(self.plc_heartbeat_error, now)
+        self.known_since(self.plc_heartbeat_error, true, now)
     }
 
     /// The same, with the times at which it was said.
@@ -444,6 +473,54 @@ mod tests {
         observe(&mut enclosure, &json!({"dome_status": "0x80a6"}), 10);
         let report = enclosure.report(after(10)).unwrap();
         assert_eq!((report.dome_open, report.dome_closed), (None, Some(false)));
+    }
+
+    #[test]
+    fn what_the_plc_does_when_its_time_runs_out_is_not_known_from_before() {
+        let runs_out = Some(after(60));
+        for (dome, closed) in [
+            ("0x1", false),
+            ("0x84", false),
+            ("0x10", false),
+            ("0x2", true),
+        ] {
+            let mut enclosure = Enclosure::default();
+            let registers = json!({"hb_ack": true, "hb_error": false});
+            observe(
+                &mut enclosure,
+                &json!({"dome_status": dome, "registers": registers}),
+                30,
+            );
+            enclosure.plc_runs_out(runs_out, after(59));
+            assert!(enclosure.dome(after(59)).is_some(), "{dome}");
+            assert_eq!(enclosure.plc_heartbeat_error(after(59)), Some(false));
+            // A dome that was closed stays closed.
+            let known = |second| enclosure.dome(after(second)).is_some();
+            assert_eq!(known(60), closed, "{dome}");
+            assert_eq!(enclosure.plc_heartbeat_error(after(60)), None);
+            assert_eq!(enclosure.plc_acknowledges(after(60)), None);
+            let since = enclosure.dome_unknown_since(after(60));
+            assert_eq!(since, (!closed).then(|| at(30).wall));
+            // A heartbeat after that does not say where it is.
+            enclosure.plc_runs_out(runs_out, after(60));
+            enclosure.plc_runs_out(Some(after(125)), after(65));
+            assert_eq!(enclosure.dome(after(65)).is_some(), closed, "{dome}");
+            let registers = json!({"hb_ack": true, "hb_error": false});
+            observe(
+                &mut enclosure,
+                &json!({"dome_status": "0x84", "registers": registers}),
+                66,
+            );
+            assert_eq!(enclosure.dome(after(66)), Some(Dome::Moving));
+            assert_eq!(enclosure.plc_heartbeat_error(after(66)), Some(false));
+        }
+        // What the PLC says of that itself goes on.
+        let mut enclosure = Enclosure::default();
+        let registers = json!({"hb_ack": false, "hb_error": true});
+        observe(&mut enclosure, &json!({"registers": registers}), 30);
+        enclosure.plc_runs_out(runs_out, after(61));
+        assert_eq!(enclosure.plc_heartbeat_error(after(61)), Some(true));
+        assert_eq!(enclosure.plc_acknowledges(after(61)), Some(false));
     }
 
     #[test]

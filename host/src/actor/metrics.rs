@@ -52,6 +52,7 @@ pub(super) fn encode(snapshot: &Snapshot, at: Moment, form: Form) -> Result<Stri
     health(&mut metrics, snapshot, at);
     decisions(&mut metrics, snapshot);
     enclosure(&mut metrics, snapshot, at);
+    drill(&mut metrics, snapshot);
     if let Some(view) = &snapshot.relay_box {
         relay_box(&mut metrics, view);
     }
@@ -241,6 +242,29 @@ fn holds(metrics: &mut Metrics, snapshot: &Snapshot, faults: bool) {
     };
     metrics.add(counted.0, counted.1, holds);
     metrics.add(is.0, is.1, now);
+}
+
+fn drill(metrics: &mut Metrics, snapshot: &Snapshot) {
+    metrics.timestamp(
+        "drill_passed_timestamp_seconds",
+        "When a drill last proved that the PLC misses the heartbeat, as far as the journal knows",
+        snapshot.drill.proved_at,
+    );
+    let flags = [
+        (
+            "drill_due",
+            "Whether no drill has passed for longer than ecp.drill_days",
+            snapshot.drill.due,
+        ),
+        (
+            "drill_under_way",
+            "Whether a drill withholds the dome heartbeat, or waits for the PLC to hear it again",
+            snapshot.drill.phase.is_some(),
+        ),
+    ];
+    for (name, help, on) in flags {
+        metrics.flag(name, help, on);
+    }
 }
 
 fn enclosure(metrics: &mut Metrics, snapshot: &Snapshot, at: Moment) {

@@ -9,6 +9,7 @@
 mod box_view;
 mod cause;
 mod commanders;
+mod drill;
 mod echo;
 mod ecp;
 mod enclosure;
@@ -38,6 +39,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+pub use self::drill::{DrillView, Drilled, Phase, Verdict};
 pub use self::health::{DeliveryView, HealthView, Kind, Late, PlcError, Undelivered};
 pub use self::network::{ProbeError, probe};
 use self::outside::Beaten;
@@ -129,7 +131,7 @@ pub async fn run(
     systemd.stopping();
     tracing::info!("{}", shutdown.words());
     actor.recorder.stopping(clock.wall());
-    let mut last = actor.state.look(moment().now);
+    let mut last = actor.state.look(moment());
     // One that stands by is missed by nobody.
     let says_farewell = last.session != SessionState::StandBy;
     last.stopping = says_farewell.then(|| shutdown.words());

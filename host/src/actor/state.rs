@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use embassy_time::Instant;
-use lvmbeat_core::{BeatError, Decision, HeartbeatId, LinkChange, Outcome};
+use jiff::Timestamp;
+use lvmbeat_core::{BeatError, Cause, Decision, HeartbeatId, LinkChange, Outcome};
 
 use super::box_view::BoxView;
 use super::cause::{Change, Holding};
 use super::commanders::Commanders;
+use super::drill::{Drill, NotNow, Watched};
 use super::ecp::{Ended, Failure};
 use super::enclosure::Enclosure;
 use super::health::{self, Around, Delivery, Late, Standing};
@@ -34,6 +36,7 @@ pub(super) struct State {
     holding: Holding,
     delivery: Delivery,
     standing: Standing,
+    drill: Drill,
     session: SessionView,
     pub(super) refused: Refused,
     pub(super) enclosure: Enclosure,
@@ -62,6 +65,7 @@ impl State {
             holding: Holding::default(),
             delivery: Delivery::new(&config, now),
             standing: Standing::default(),
+            drill: Drill::new(&config.ecp),
             session: SessionView::default(),
             refused: Refused::default(),
             enclosure: Enclosure::new(config.ecp.facts_expire),
@@ -218,8 +222,13 @@ impl State {
 
     /// The view for this moment, from which the next one counts. To be called several times a
     /// second.
-    pub(super) fn look(&mut self, now: Instant) -> Snapshot {
-        self.delivery.look(&self.around(now), now);
+    pub(super) fn look(&mut self, at: Moment) -> Snapshot {
+        let now = at.now;
+        self.drill_goes_on(at);
+        let around = self.around(now);
+        self.delivery.look(&around, now);
+        let runs_out = self.delivery.runs_out(&around, now);
+        self.enclosure.plc_runs_out(runs_out, now);
         let shown = self.snapshot(now);
         let holds = shown.health.late.iter().filter(|late| late.holds);
         let holds: Vec<_> = holds.cloned().collect();
@@ -228,6 +237,55 @@ impl State {
         }
         self.standing.look(shown.health.state, now);
         shown
+    }
+
+    /// Begins a drill (S2: it only withholds).
+    pub(super) fn begin_drill(&mut self, at: Moment) -> Result<(), NotNow> {
+        let watched = self.watched(at.now);
+        self.drill.begin(&watched, at.now)?;
+        self.drill_goes_on(at);
+        Ok(())
+    }
+
+    /// Ends the drill under way before its end.
+    pub(super) fn stop_drill(&mut self, at: Moment) -> Result<(), NotNow> {
+        self.drill.stop(at.wall)?;
+        self.known.supervisor.drill(false);
+        self.log_cause(at.now);
+        Ok(())
+    }
+
+    /// The journal knows that a drill passed then.
+    pub(super) fn drill_passed(&mut self, then: Timestamp) {
+        self.drill.remember(then);
+    }
+
+    /// Something may be known that ends a drill, or takes it further.
+    pub(super) fn drill_goes_on(&mut self, at: Moment) {
+        self.drill.look_at_the_calendar(at.wall);
+        if self.drill.is_under_way() {
+            let watched = self.watched(at.now);
+            self.drill.look(&watched, at);
+            self.known.supervisor.drill(self.drill.withholds());
+            self.log_cause(at.now);
+        }
+    }
+
+    fn watched(&self, now: Instant) -> Watched {
+        let enclosure = &self.enclosure;
+        let hold = self.known.supervisor.hold(now);
+        let other = hold.filter(|reason| reason.is_fault() && reason.cause() != Cause::Drill);
+        let delivery = self.delivery.view(&self.around(now), now);
+        Watched {
+            dome: enclosure.dome(now),
+            dome_age: enclosure.dome_age(now),
+            engineering: enclosure.engineering_mode(now),
+            error: enclosure.plc_error(now),
+            connected: self.session.state == SessionState::Open,
+            held: other.map(|reason| self.words(now).describe(&reason)),
+            acknowledged: self.known.supervisor.emission().last_acknowledged(),
+            arrives: delivery.acknowledged && !delivery.overdue && delivery.failures == 0,
+        }
     }
 
     fn around(&self, now: Instant) -> Around {
@@ -290,6 +348,7 @@ impl State {
             enclosure: self.enclosure.clone(),
             outside: self.outside.clone(),
             relay_box: self.relay_box.clone(),
+            drill: self.drill.view(now),
             counters: self.counters(),
             journal: None,
             stopping: None,

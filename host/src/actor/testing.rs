@@ -182,7 +182,7 @@ impl Watched {
             rest.strip_suffix("\"} 1")
         });
         assert_eq!((shown.next(), shown.next()), (Some(reason), None));
-        let hold = &self.snapshot().keywords()["hold"];
+        let hold = &self.snapshot().keywords(Timestamp::UNIX_EPOCH)["hold"];
         assert_eq!(hold["reason"], reason, "{hold}");
         hold["text"].as_str().unwrap().to_owned()
     }

@@ -54,7 +54,7 @@ pub(super) struct Actor {
     intake: Intake,
     session: Option<OpenSession>,
     pub(super) emitter: Emitter,
-    /// Tells the time of each decision to emit to whoever feeds the watchdog box.
+    /// Hands the time of each decision to emit to whoever feeds the relay box.
     pub(super) decisions: watch::Sender<Option<Instant>>,
     pub(super) recorder: Recorder,
     /// When `history` was last answered.
@@ -69,7 +69,7 @@ impl Actor {
     ) -> Result<Self, ConfigError> {
         let (now, wall) = (clock.now(), clock.wall());
         let journal = config.actor.journal.clone();
-        let recorder = Recorder::start(journal, config.ecp.plc_timeout, wall);
+        let recorder = Recorder::start(journal, wall);
         let supervisor = Supervisor::new(config.supervisor()?, now);
         let name = config.actor.name.clone();
         let commands = Some(CommandQueue {
@@ -112,9 +112,11 @@ impl Actor {
     pub(super) fn shown(&mut self, at: Moment) -> Snapshot {
         let shown = Snapshot {
             journal: self.recorder.disk(),
-            ..self.state.look(at.now)
+            ..self.state.look(at)
         };
-        self.recorder.observe(&shown, at.wall);
+        if let Some(then) = self.recorder.observe(&shown, at.wall) {
+            self.state.drill_passed(then);
+        }
         shown
     }
 
@@ -249,6 +251,8 @@ impl Actor {
             && let Ok(reply) = message::decode_reply(message)
         {
             self.state.enclosure.observe(&reply.body, at);
+            // A dome that opens ends a drill at once (L1).
+            self.state.drill_goes_on(at);
         }
     }
 
@@ -306,9 +310,13 @@ impl Actor {
                 }
             }
             Handled::Request(Request::Status) => {
-                let body = self.snapshot(at.now).keywords();
+                let body = self.snapshot(at.now).keywords(at.wall);
                 let status = Answer::new(Code::Done, body);
                 self.answer(&command.address, &status, Lane::Later, at);
+            }
+            Handled::Request(Request::Drill { stop }) => {
+                let answer = self.drill(stop, at);
+                self.answer(&command.address, &answer, Lane::Later, at);
             }
             Handled::Request(Request::History { since, last }) => {
                 let history = self.history(since.as_deref(), last, at);
@@ -321,6 +329,22 @@ impl Actor {
                     seen: seen.as_deref(),
                 };
                 self.set(&command.address, &set, lane, at);
+            }
+        }
+    }
+
+    fn drill(&mut self, stop: bool, at: Moment) -> Answer {
+        let (done, text) = if stop {
+            (self.state.stop_drill(at), "The drill has ended.")
+        } else {
+            let text = "The drill has begun: the dome heartbeat is withheld until the PLC misses it. 'status' shows how it goes.";
+            (self.state.begin_drill(at), text)
+        };
+        match done {
+            Ok(()) => Answer::new(Code::Done, keyword("text", text)),
+            Err(refused) => {
+                let error = format!("Nothing was done: {refused}.");
+                Answer::new(Code::Failed, keyword("error", error))
             }
         }
     }

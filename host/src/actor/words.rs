@@ -38,6 +38,7 @@ impl Subject {
             Reason::NotAttentive(_)
             | Reason::PathSlow(_)
             | Reason::NothingCritical
+            | Reason::Drill
             | Reason::InFlight(_)
             | Reason::CutOff(_)
             | Reason::Retry(_) => None,
@@ -129,6 +130,9 @@ impl Words<'_> {
             Reason::LinkDown(id) => {
                 let failures = self.link(*id).map_or(0, Link::failures);
                 format!("network link {name} is down ({failures} failed probes in a row)")
+            }
+            Reason::Drill => {
+                "a drill withholds it, to prove that the PLC closes the dome without it".to_owned()
             }
             Reason::InFlight(_) => format!("a heartbeat is on its way to {}", self.ecp),
             Reason::CutOff(rest) => format!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use super::{Failure, service};
@@ -16,7 +17,10 @@ use crate::systemd::Systemd;
 
 pub(super) fn run(config: Config, warnings: Vec<String>, log: LogOptions) -> Result<(), Failure> {
     let log_dir = config.actor.log_dir.clone();
-    service::run(log_dir.as_deref(), log, |stop| {
+    // One thread: nothing on the way of a `set` is handed to another. What blocks (the journal, the
+    // log, names, a serial device) has threads of its own (S6).
+    let runtime = Builder::new_current_thread();
+    service::run(runtime, log_dir.as_deref(), log, |stop| {
         serve(config, warnings, stop)
     })
 }

@@ -192,6 +192,7 @@ pub(super) fn on_a_runtime<T>(
     talk: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     service::authorities()?;
+    service::tls();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -15,6 +15,8 @@
 
 mod actor;
 mod client;
+mod doctor;
+mod drill;
 mod healthcheck;
 mod monitor;
 mod service;
@@ -85,6 +87,9 @@ enum Command {
         /// 127.0.0.1:8080]
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
+        /// Print the state file as the Python version reads it, and exit: for the way back
+        #[arg(long, conflicts_with = "listen")]
+        python_state: bool,
     },
     /// Show what the running actor knows: a table on a terminal, a reply of CLU in a pipe
     ///
@@ -155,6 +160,24 @@ enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Prove that the PLC closes the dome without the dome heartbeat, while the dome is closed
+    ///
+    /// The actor withholds the dome heartbeat until the PLC says that it misses it, and releases it
+    /// again. Anything that changes meanwhile, a dome that opens first of all, ends the drill at
+    /// once, and so does Ctrl-C. Exit code 0 if it passed, 1 if not, 3 without an answer.
+    Drill {
+        /// End the drill under way
+        #[arg(long)]
+        stop: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Look at the whole site from here, and say what is wrong and what to do about it
+    ///
+    /// The configuration, this machine, the broker and what its user may do, the actor, the
+    /// enclosure, the links, and the monitors with their clocks. It changes nothing and sends nobody
+    /// anything. Exit code 0 if all is well, 4 with warnings, 1 if something does not work.
+    Doctor(Wait),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -166,16 +189,39 @@ enum Command {
 struct ActorArgs {
     /// Accepted for the command line of the deployed containers, `actor start --debug`
     #[arg(value_enum)]
-    start: Option<Start>,
+    word: Option<Word>,
     /// The same as `-v`
     #[arg(long)]
     debug: bool,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum Start {
+/// What the Python version's command line says after `actor`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Word {
     /// Stay in the foreground
     Start,
+    #[value(hide = true)]
+    Stop,
+    #[value(hide = true)]
+    Restart,
+    #[value(hide = true)]
+    Status,
+}
+
+impl Word {
+    /// What to do here instead.
+    fn instead(self) -> Option<&'static str> {
+        match self {
+            Self::Start => None,
+            Self::Stop => Some(
+                "`actor stop`: lvmbeat does not run in the background by itself; stop it where it was started (systemctl stop, docker stop, kubectl scale, Ctrl-C)",
+            ),
+            Self::Restart => Some(
+                "`actor restart`: lvmbeat does not run in the background by itself; restart it where it was started (systemctl restart, docker restart, kubectl rollout restart)",
+            ),
+            Self::Status => Some("`actor status`: ask the running actor by `lvmbeat status`"),
+        }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -255,6 +301,11 @@ enum Failure {
     NoAnswer(#[from] CommandError),
     #[error("the actor does not know the command 'history': it is of an earlier version")]
     NoHistory,
+    #[error("the drill has not ended; 'lvmbeat status' shows how it stands")]
+    NoDrillEnd,
+    /// A word of the Python version's command line.
+    #[error("{0}")]
+    Python(&'static str),
     #[error(transparent)]
     Moment(#[from] crate::journal::when::NoMoment),
     #[error("a command cannot contain the character NUL")]
@@ -273,6 +324,7 @@ impl Failure {
             Self::Actor(crate::actor::ActorError::Config(_))
             | Self::Config(_)
             | Self::Broker(_)
+            | Self::Python(_)
             | Self::Moment(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
             Self::NotWell => 4,
@@ -283,6 +335,7 @@ impl Failure {
             | Self::Output(_)
             | Self::Listen { .. }
             | Self::NoHistory
+            | Self::NoDrillEnd
             | Self::Unhealthy(_)
             | Self::Answered => 1,
         })
@@ -318,10 +371,19 @@ fn run(cli: Cli) -> Result<(), Failure> {
     // keep it from starting.
     match cli.command {
         Command::Actor(args) => {
+            if let Some(instead) = args.word.and_then(Word::instead) {
+                return Err(Failure::Python(instead));
+            }
             log.verbosity = log.verbosity.max(args.debug.into());
             actor::run(Config::load(file)?, config::warnings(file), log)
         }
-        Command::Monitor { listen } => {
+        Command::Monitor {
+            python_state: true, ..
+        } => {
+            let file = Monitor::load(file)?.state_file;
+            print(&crate::monitor::python_state(file.as_deref())?)
+        }
+        Command::Monitor { listen, .. } => {
             let warnings = config::warnings(file);
             monitor::run(Monitor::load(file)?, warnings, listen, log)
         }
@@ -388,6 +450,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             };
             why::run(&Config::load(file)?, &question)
         }
+        Command::Doctor(wait) => doctor::run(file, wait.timeout, wait.json),
+        Command::Drill { stop, wait } => {
+            drill::run(&Config::load(file)?, wait.timeout, stop, wait.json)
+        }
         Command::Completions { shell } => completions(shell),
     }
 }
@@ -448,7 +514,7 @@ mod tests {
         assert!(matches!(
             cli.command,
             Command::Actor(ActorArgs {
-                start: Some(Start::Start),
+                word: Some(Word::Start),
                 debug: true
             })
         ));

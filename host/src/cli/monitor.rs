@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::runtime::Builder;
 use tracing::field::display;
 
 use super::{Failure, service};
@@ -28,7 +29,12 @@ pub(super) fn run(
     config.listen = listen.unwrap_or(config.listen);
     // Its log goes to standard output: containers keep that.
     log.verbosity = log.verbosity.max(config.debug.into());
-    service::run(None, log, |stop| serve(config, warnings, given_by, stop))
+    // The loop that alerts has the main thread to itself, however many pages are asked for (M1).
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(1);
+    service::run(runtime, None, log, |stop| {
+        serve(config, warnings, given_by, stop)
+    })
 }
 
 async fn serve(

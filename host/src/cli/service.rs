@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -37,8 +38,15 @@ const NO_REASON_TO_END: [(&str, SignalKind); 7] = [
     ("SIGXFSZ", SignalKind::from_raw(25)),
 ];
 
-/// Runs what `serve` makes until it ends; it hears when the process is asked to stop.
+/// One TLS provider for the whole process; a second call, in a test say, changes nothing.
+pub(super) fn tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Runs what `serve` makes on that runtime until it ends; it hears when the process is asked to
+/// stop.
 pub(super) fn run<F>(
+    mut runtime: Builder,
     log_dir: Option<&Path>,
     log: LogOptions,
     serve: impl FnOnce(Stop) -> F,
@@ -48,13 +56,8 @@ where
 {
     authorities()?;
     let logging = log::start("lvmbeat", log_dir, log);
-    // One TLS provider for the whole process; a second call, in a test say, changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
+    tls();
+    let runtime = runtime.enable_all().build().map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         let stop = Stop::new();
         let signals = tokio::spawn(stop_on_signals(stop.clone())?);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Failure, client, print, say};
 use crate::clock::{BootClock, Clock as _};
@@ -32,12 +32,22 @@ pub(super) fn run(config: &Config, question: &Question<'_>) -> Result<(), Failur
     let entries = entries(config, question)?;
     let text = match (from, question.as_json) {
         (Some(from), true) => json!({
-            "before": story::before(&entries, from),
-            "entries": story::since(&entries, from),
+            "before": with_words(&story::before(&entries, from)),
+            "entries": with_words(&story::since(&entries, from)),
         })
         .to_string(),
         (Some(from), false) => night(&entries, from, &now),
-        (None, true) => json!({ "closing": story::last_closing(&entries, &zone) }).to_string(),
+        (None, true) => {
+            let closing = story::last_closing(&entries, &zone);
+            let closing = closing.map(|closing| {
+                json!({
+                    "verdict": closing.verdict,
+                    "summary": closing.summary,
+                    "entries": with_words(&closing.entries),
+                })
+            });
+            json!({ "closing": closing }).to_string()
+        }
         (None, false) => match story::last_closing(&entries, &zone) {
             Some(closing) => format!(
                 "{}\n\n{}",
@@ -83,6 +93,11 @@ fn entries(config: &Config, question: &Question<'_>) -> Result<Vec<Entry>, Failu
         ));
     }
     Ok(entries)
+}
+
+/// As the reply to `history` has them.
+fn with_words(entries: &[Entry]) -> Vec<Value> {
+    entries.iter().map(Entry::with_words).collect()
 }
 
 fn night(entries: &[Entry], from: Timestamp, now: &Zoned) -> String {

@@ -17,20 +17,18 @@
 //! variable `SSL_CERT_FILE` names others.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, OptionFuture, join5, try_join3};
-use futures_util::stream::{BoxStream, Stream, unfold};
-use lapin::options::{BasicAckOptions, BasicPublishOptions, ConfirmSelectOptions};
+use futures_util::future::{OptionFuture, join5, try_join3};
+use futures_util::stream::unfold;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{Acker, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::time::{Instant, timeout};
 
 use super::bus::{
@@ -38,6 +36,7 @@ use super::bus::{
 };
 use crate::peer::Secrets;
 
+mod deliveries;
 mod excess;
 mod filter;
 mod queues;
@@ -45,6 +44,7 @@ mod refusal;
 mod stream;
 mod wire;
 
+use deliveries::deliveries;
 use filter::{Gate, Shared};
 use queues::Queues;
 use refusal::{closed, is_locked};
@@ -61,6 +61,10 @@ const CHANNELS: u16 = 3;
 /// For the broker to confirm a message, and for a congested connection to take one. No round trip
 /// may be longer.
 pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
+/// lapin keeps two buffers of 32 frames of this size. What the filter leaves of a message's
+/// properties has to fit into one.
+const FRAME_MAX: u32 = 40 * 1024;
+const _: () = assert!(filter::MAX_PROPERTIES + 4096 < FRAME_MAX as usize);
 /// With a smaller prefetch every command is let through to lapin.
 const LEAST_GATED: u16 = 8;
 /// For the broker's farewell.
@@ -215,6 +219,7 @@ impl Node {
         if uri.authority.port == 0 {
             return refused("the port is 0");
         }
+        uri.query.frame_max = Some(FRAME_MAX);
         uri.query.heartbeat = u16::try_from(whole_seconds(heartbeat)).ok();
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
@@ -360,9 +365,16 @@ impl Node {
                     let lease = Arc::clone(&lease);
                     unfold(lease, |_lease| std::future::pending()).boxed()
                 },
-                |consumer| deliveries(consumer, Arc::clone(&lease)),
+                |consumer| {
+                    deliveries(
+                        consumer,
+                        consuming.clone(),
+                        spec.prefetch,
+                        Arc::clone(&lease),
+                    )
+                },
             ),
-            replies: deliveries(replies, Arc::clone(&lease)),
+            replies: deliveries(replies, confirmed, spec.prefetch, Arc::clone(&lease)),
             blockades: socket.blockades().fuse().boxed(),
             refused: Arc::clone(&shared.dropped),
         })
@@ -386,63 +398,6 @@ impl Node {
         }
         format!("{scheme}://{user}@{host}:{port}/{vhost}")
     }
-}
-
-/// The messages of one queue, each acknowledged when it is taken. Any error ends it.
-///
-/// An acknowledgement is not waited for; the next one, of all that were taken meanwhile, is sent
-/// after it. So one that does not get through stops the deliveries when the prefetch is used up,
-/// and ends the session after [`PUBLISH_LIMIT`].
-fn deliveries(consumer: Consumer, lease: Arc<Lease>) -> BoxStream<'static, Message> {
-    let deliveries = Deliveries {
-        consumer,
-        taken: None,
-        acknowledging: None,
-        _lease: lease,
-    };
-    deliveries.fuse().boxed()
-}
-
-struct Deliveries {
-    consumer: Consumer,
-    /// The newest message that was taken and is not acknowledged.
-    taken: Option<Acker>,
-    /// Whether that went well.
-    acknowledging: Option<BoxFuture<'static, bool>>,
-    _lease: Arc<Lease>,
-}
-
-impl Stream for Deliveries {
-    type Item = Message;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        loop {
-            if let Some(acknowledging) = &mut self.acknowledging {
-                match acknowledging.as_mut().poll(context) {
-                    Poll::Ready(true) => self.acknowledging = None,
-                    Poll::Ready(false) => return Poll::Ready(None),
-                    Poll::Pending => break,
-                }
-            }
-            let Some(acker) = self.taken.take() else {
-                break;
-            };
-            self.acknowledging = Some(Box::pin(acknowledge(acker)));
-        }
-        match ready!(self.consumer.poll_next_unpin(context)) {
-            Some(Ok(delivery)) => {
-                self.taken = Some(delivery.acker.clone());
-                Poll::Ready(Some(wire::decode(delivery)))
-            }
-            Some(Err(_)) | None => Poll::Ready(None),
-        }
-    }
-}
-
-/// Acknowledges that message and all before it on its channel, which has one consumer only.
-async fn acknowledge(acker: Acker) -> bool {
-    let sent = acker.ack(BasicAckOptions { multiple: true });
-    matches!(timeout(PUBLISH_LIMIT, sent).await, Ok(Ok(true)))
 }
 
 /// A connection with what is needed to publish on it.
@@ -553,6 +508,17 @@ impl Publisher for Sender {
     async fn close(&self) {
         self.line.farewell().await;
     }
+}
+
+/// What lapin is given of these bytes of a broker, for benchmarks.
+#[cfg(feature = "contract")]
+pub fn filtered(bytes: &[u8]) -> Vec<u8> {
+    let mut filter = filter::Filter::default();
+    filter.push(bytes);
+    let mut passed = vec![0; bytes.len()];
+    let count = filter.pull(&mut passed);
+    passed.truncate(count);
+    passed
 }
 
 /// The host of a URL, if it is an IPv6 address: lapin's parser takes `localhost` for any of them.

@@ -35,6 +35,13 @@ pub enum Request {
     },
     /// Reports the heartbeats, the last emissions, and the network.
     Status,
+    /// Proves that the PLC closes the dome without the dome heartbeat: withholds it, while the dome
+    /// is closed, until the PLC misses it.
+    Drill {
+        /// Ends the drill under way.
+        #[arg(long)]
+        stop: bool,
+    },
     /// Reports what happened, or why the dome closed last.
     History {
         /// Only since then: '2h', '20:00', 'yesterday 20:00', or a date and time; without a zone in

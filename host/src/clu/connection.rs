@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use embassy_time::Instant;
 use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -23,6 +23,8 @@ use crate::clock::Clock;
 /// means a connection that has stopped moving.
 const FIRST: usize = 1024;
 const LATER: usize = 2048;
+/// So many of them are handed over at once, so that they leave in one write.
+const TOGETHER: usize = 16;
 /// The first and the longest pause between two attempts to open a session.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
@@ -116,13 +118,14 @@ impl Outbox {
 }
 
 impl Waiting {
-    /// `None` when there is nothing left, and nobody to add anything.
-    async fn next(&mut self) -> Option<Message> {
+    /// What is next in one lane. Nothing when there is nothing left, and nobody to add anything.
+    async fn next(&mut self) -> Vec<Message> {
+        let (mut first, mut later) = (Vec::new(), Vec::new());
         tokio::select! {
             biased;
-            Some(message) = self.first.recv() => Some(message),
-            Some(message) = self.later.recv() => Some(message),
-            else => None,
+            1.. = self.first.recv_many(&mut first, TOGETHER) => first,
+            1.. = self.later.recv_many(&mut later, TOGETHER) => later,
+            else => Vec::new(),
         }
     }
 }
@@ -304,14 +307,18 @@ impl Connection {
 
 /// Sends what is in the outbox, in its order. Ends with the first failure, and so does the session.
 async fn send(publisher: Arc<dyn Publisher>, mut waiting: Waiting) -> BusError {
-    while let Some(message) = waiting.next().await {
-        if let Err(error) = publisher.post(message).await {
+    loop {
+        let together = waiting.next().await;
+        if together.is_empty() {
+            return BusError::Closed {
+                cause: Shown::ours("the session was closed"),
+            };
+        }
+        let posting = together.into_iter().map(|message| publisher.post(message));
+        if let Err(error) = try_join_all(posting).await {
             tracing::warn!(%error, "a message could not be sent");
             return error;
         }
-    }
-    BusError::Closed {
-        cause: Shown::ours("the session was closed"),
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn check(
             raw.ecp.facts_expire,
             super::DEFAULT_FACTS_EXPIRE.as_secs_f64(),
         )),
+        drill_every: faults.keep(drill_every(at, raw.ecp.drill_days)),
     };
     let serial = faults.keep(serial(
         at,
@@ -345,6 +346,19 @@ fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, Conf
         source,
         timeout,
     }))
+}
+
+/// How often a drill has to pass.
+fn drill_every(at: At<'_>, days: Option<f64>) -> Result<Option<Duration>, ConfigError> {
+    let Some(days) = days else { return Ok(None) };
+    if (1.0..=3650.0).contains(&days) {
+        return Ok(Some(Duration::from_secs_f64(days * 86_400.0)));
+    }
+    Err(at.error(
+        "ecp.drill_days",
+        format!("{days} is not a usable number of days"),
+        "give a number between 1 and 3650, or null",
+    ))
 }
 
 fn network(at: At<'_>, raw: RawNetwork) -> Result<Network, ConfigError> {

@@ -1,32 +1,28 @@
 //! What has changed from one view of the actor to the next. Pure: the view and the time go in.
 
-use embassy_time::Instant;
 use jiff::Timestamp;
 use lvmbeat_core::Outcome;
 use lvmbeat_core::emission::Counts;
 
 use super::entry::{Event, Run};
 use crate::actor::{Kind, SessionState, Snapshot};
-use crate::clock::seconds;
 use crate::report::{Dome, Health};
 
 /// Remembers what the last view showed.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Changes {
-    /// The PLC closes the dome after so many seconds without a heartbeat.
-    plc_timeout: f64,
     session: Option<Session>,
     lapses: u64,
     health: Option<Health>,
     held: Option<Held>,
     emissions: Counts,
     run: Option<Run>,
-    /// Until then somebody else may have fed the PLC.
-    others_until: Option<Instant>,
     ran_out: bool,
     dome: Option<&'static str>,
     engineering_mode: Option<bool>,
     plc_error: bool,
+    /// Whether a drill is under way, and when the last one ended.
+    drill: (bool, Option<Timestamp>),
 }
 
 /// The session with the broker, as it was shown.
@@ -47,24 +43,6 @@ struct Held {
 }
 
 impl Changes {
-    /// Nothing was seen yet.
-    pub fn new(plc_timeout: std::time::Duration) -> Self {
-        Self {
-            plc_timeout: plc_timeout.as_secs_f64(),
-            session: None,
-            lapses: 0,
-            health: None,
-            held: None,
-            emissions: Counts::default(),
-            run: None,
-            others_until: None,
-            ran_out: false,
-            dome: None,
-            engineering_mode: None,
-            plc_error: false,
-        }
-    }
-
     /// What this view shows that the last one did not, in order.
     pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) -> Vec<Event> {
         let mut events = Vec::new();
@@ -76,6 +54,7 @@ impl Changes {
         self.hold(shown, wall, &mut events);
         self.emissions(shown, wall, &mut events);
         self.plc(shown, &mut events);
+        self.drill(shown, &mut events);
         // What follows from all that.
         self.health(shown, &mut events);
         events
@@ -125,6 +104,25 @@ impl Changes {
             state: state.to_owned(),
             text,
         });
+    }
+
+    fn drill(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
+        let drill = &shown.drill;
+        let last = drill.last.as_ref();
+        let now = (drill.phase.is_some(), last.map(|last| last.at));
+        let before = std::mem::replace(&mut self.drill, now);
+        if let Some(last) = last.filter(|_| before.1 != now.1) {
+            events.push(Event::Drill {
+                state: last.verdict.as_str().to_owned(),
+                text: last.text.clone(),
+            });
+        }
+        if now.0 && (!before.0 || before.1 != now.1) {
+            events.push(Event::Drill {
+                state: "began".to_owned(),
+                text: "the dome heartbeat is withheld until the PLC misses it".to_owned(),
+            });
+        }
     }
 
     fn health(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
@@ -199,29 +197,12 @@ impl Changes {
         self.emissions = shown.emissions;
     }
 
-    /// Time since anybody can have fed the PLC: what this actor sent and was acknowledged, and
-    /// others while they may have.
-    fn silence(&mut self, shown: &Snapshot) -> Option<f64> {
-        let others = shown.session == SessionState::StandBy
-            || shown.enclosure.engineering_mode(shown.at) == Some(true)
-            // Another process may have, until this one began to look.
-            || self.others_until.is_none() && shown.acknowledged_age.is_none();
-        if others {
-            self.others_until = Some(shown.at);
-        }
-        let others = self.others_until;
-        let others = others.and_then(|until| shown.at.checked_duration_since(until));
-        let ages = [shown.acknowledged_age, others.map(seconds)];
-        ages.into_iter().flatten().reduce(f64::min)
-    }
-
     fn plc(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
-        let silence = self.silence(shown);
-        let late = silence.filter(|silence| *silence >= self.plc_timeout);
-        if let Some(silence) = late.filter(|_| !self.ran_out) {
+        let unfed = shown.delivery.unfed;
+        if let Some(silence) = unfed.filter(|_| !self.ran_out) {
             events.push(Event::PlcTimeRanOut { silence });
         }
-        self.ran_out = late.is_some();
+        self.ran_out = unfed.is_some();
         let error = shown.enclosure.plc_heartbeat_error(shown.at);
         if let Some(on) = error.filter(|on| *on != self.plc_error) {
             self.plc_error = on;

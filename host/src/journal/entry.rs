@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::actor::Verdict;
 use crate::report::Health;
 
 /// One thing that happened, and when by the wall clock.
@@ -90,9 +91,23 @@ pub enum Event {
         /// Which of both.
         on: bool,
     },
+    /// A drill began, or ended.
+    Drill {
+        /// `began`, `passed`, `failed` or `aborted`.
+        state: String,
+        /// In words.
+        #[serde(default)]
+        text: String,
+    },
     /// Written by a later version.
     #[serde(other)]
     Unknown,
+}
+
+impl Event {
+    pub(super) fn is_passed_drill(&self) -> bool {
+        matches!(self, Self::Drill { state, .. } if state == Verdict::Passed.as_str())
+    }
 }
 
 /// Heartbeats to the enclosure that ended alike, one after the other.
@@ -121,7 +136,7 @@ impl Entry {
     }
 
     /// As JSON, with the words for people.
-    pub(super) fn with_words(&self) -> Value {
+    pub(crate) fn with_words(&self) -> Value {
         let mut entry = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = entry.as_object_mut() {
             fields.insert("words".to_owned(), self.text().into());
@@ -151,6 +166,7 @@ impl Entry {
             | Event::Emissions { .. }
             | Event::Session { .. }
             | Event::Lapse
+            | Event::Drill { .. }
             | Event::Unknown => {}
         }
     }
@@ -203,6 +219,8 @@ impl Entry {
                 "the PLC says that it missed the heartbeat for its whole time".to_owned()
             }
             Event::PlcError { on: false } => "the PLC hears the heartbeat again".to_owned(),
+            Event::Drill { state, text } if text.is_empty() => format!("drill {state}"),
+            Event::Drill { state, text } => format!("drill {state}: {text}"),
             Event::Unknown => "something that only a later version of lvmbeat can tell".to_owned(),
         };
         text.chars().take(LONGEST).collect()
@@ -297,6 +315,10 @@ mod tests {
             Event::EngineeringMode { on: None },
             Event::PlcTimeRanOut { silence: 60.0 },
             Event::PlcError { on: true },
+            Event::Drill {
+                state: text(),
+                text: text(),
+            },
         ]
     }
 

@@ -58,7 +58,14 @@ impl Writer {
             let _end: SyncSender<()> = end;
             // Without a file there is nothing to know.
             let mut entries = read(&path).map(|read| read.entries).unwrap_or_default();
-            entries.drain(..entries.len().saturating_sub(super::KEPT));
+            let old = entries.len().saturating_sub(super::KEPT);
+            // A drill is remembered for longer than a night.
+            let passed = entries
+                .iter()
+                .take(old)
+                .rposition(|entry| entry.event.is_passed_drill());
+            let passed = passed.and_then(|place| entries.get(place).cloned());
+            entries.splice(..old, passed);
             // Nobody asks an actor that has ended.
             let _ = found.send(entries);
             write_all(&path, waiting, &disk);

@@ -14,7 +14,6 @@ pub mod when;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -62,14 +61,19 @@ impl Journal {
         self.recent.push_back(entry);
     }
 
-    /// Puts before them what the file knows from before the start, once it is read.
-    fn remember(&mut self) {
+    /// Puts before them what the file knows from before the start, once it is read. Gives when a
+    /// drill last passed then.
+    fn remember(&mut self) -> Option<Timestamp> {
         let earlier = self.file.as_ref().and_then(file::Writer::earlier);
-        for entry in earlier.unwrap_or_default().into_iter().rev() {
+        let earlier = earlier.unwrap_or_default();
+        let passed = earlier.iter().rfind(|entry| entry.event.is_passed_drill());
+        let passed = passed.map(|entry| entry.at);
+        for entry in earlier.into_iter().rev() {
             if self.recent.len() < KEPT {
                 self.recent.push_front(entry);
             }
         }
+        passed
     }
 
     /// The newest entries, the oldest of them first.
@@ -94,24 +98,25 @@ pub struct Recorder {
 
 impl Recorder {
     /// The actor starts.
-    pub fn start(path: Option<PathBuf>, plc_timeout: Duration, wall: Timestamp) -> Self {
+    pub fn start(path: Option<PathBuf>, wall: Timestamp) -> Self {
         let mut journal = Journal::new(path);
         let version = crate::VERSION.to_owned();
         journal.add(wall, Event::Started { version });
         Self {
-            changes: Changes::new(plc_timeout),
+            changes: Changes::default(),
             journal,
         }
     }
 
-    /// The actor shows this.
-    pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) {
-        self.journal.remember();
+    /// The actor shows this. Gives when a drill passed before the start, once that is known.
+    pub fn observe(&mut self, shown: &Snapshot, wall: Timestamp) -> Option<Timestamp> {
+        let passed = self.journal.remember();
         for event in self.changes.observe(shown, wall) {
             let entry = Entry { at: wall, event };
             entry.log();
             self.journal.add(entry.at, entry.event);
         }
+        passed
     }
 
     /// The actor ends in order.
@@ -132,6 +137,8 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn lapse(second: i64) -> (Timestamp, Event) {

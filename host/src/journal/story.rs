@@ -1,4 +1,4 @@
-//! The story of a closing, or of a night, told from a journal.
+//! The story of a closing, or of a night, from a journal.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "whatever else happened has no part in a closing"
@@ -27,7 +27,7 @@ pub enum Verdict {
 }
 
 /// The last closing, and what led to it.
-#[derive(Serialize, Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Closing {
     /// Why.
     pub verdict: Verdict,
@@ -159,8 +159,7 @@ fn last_place(entries: &[&Entry]) -> Option<Place> {
             // On its way, or unknown.
             Event::Dome { .. } => left = left.or(Some(index)),
             Event::PlcTimeRanOut { .. } | Event::PlcError { on: true } => {
-                // The PLC's own word and this one are of the same time.
-                if ran_out.is_none_or(|at: usize| fed.is_some_and(|fed| fed > at)) {
+                if ran_out.is_none_or(|at| is_another(entries, at, fed, entry)) {
                     ran_out = Some(index);
                 }
                 if was.is_none_or(|(_, state)| state != "closed") || left.is_some() {
@@ -176,6 +175,21 @@ fn last_place(entries: &[&Entry]) -> Option<Place> {
         }
     }
     last
+}
+
+/// Whether that entry says that the PLC's time ran out once more. Its own word may come after the
+/// first heartbeat that it got again; before its time can have run out again, it is of the same.
+fn is_another(entries: &[&Entry], ran_out: usize, fed: Option<usize>, entry: &Entry) -> bool {
+    let Some(fed) = fed.filter(|fed| *fed > ran_out) else {
+        return false;
+    };
+    let at = |index: usize| entries.get(index).copied();
+    let time = match at(ran_out).map(|entry| &entry.event) {
+        Some(Event::PlcTimeRanOut { silence }) => SignedDuration::try_from_secs_f64(*silence),
+        _ => Ok(SignedDuration::ZERO),
+    };
+    let since = at(fed).map(|fed| entry.at.duration_since(fed.at));
+    !matches!((since, time), (Some(since), Ok(time)) if since < time)
 }
 
 /// Whether the dome left its place because the PLC's time ran out then.

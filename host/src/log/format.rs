@@ -19,7 +19,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Whether standard output is systemd's journal, which tells so in `JOURNAL_STREAM`: the device and
+/// Whether standard output is systemd's journal, which says so in `JOURNAL_STREAM`: the device and
 /// the inode (systemd.exec(5)). A program whose output was sent elsewhere has that variable, too.
 pub(super) fn is_journal() -> bool {
     let stdout = std::fs::metadata("/proc/self/fd/1").ok();

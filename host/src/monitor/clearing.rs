@@ -179,7 +179,7 @@ mod tests {
         }
     }
 
-    /// Told of, and heard again at `T0`.
+    /// Alerted, and heard again at `T0`.
     fn heard_again() -> Clearing {
         let mut clearing = Clearing::restore(AFTER, Saved::default(), T0);
         clearing.notified(None, None);

@@ -150,7 +150,8 @@ impl Held {
     /// The actor has reported.
     pub(super) fn report(&mut self, report: &Report, at: Moment) {
         if let Some(enclosure) = &report.enclosure {
-            self.dome.report(enclosure, at);
+            let closes_in = report.delivery.as_ref().and_then(|it| it.closes_in);
+            self.dome.report(enclosure, closes_in, at);
         }
         let Some(health) = health(report) else {
             return;

@@ -26,7 +26,7 @@ mod testing;
 pub mod view;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lvmbeat_core::alarm;
@@ -36,6 +36,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::notify::Channel;
+pub use self::store::Unusable;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::monitor::Monitor;
@@ -54,6 +55,18 @@ pub enum MonitorError {
     /// Another monitor is running on the same state file.
     #[error("another monitor is using the state file {}: stop it first, or give this one its own file (LVMBEAT_STATE_FILE)", .0.display())]
     Locked(PathBuf),
+    /// There is no state to show.
+    #[error("the state file {} cannot be read: {cause}", path.display())]
+    NoState {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: Unusable,
+    },
+    /// None is configured.
+    #[error("no state file is configured; set LVMBEAT_STATE_FILE or monitor.state_file")]
+    NoStateConfigured,
     /// There is something else in its place.
     #[error("the state file {} cannot be used: {kind}; give the monitor a file of its own (LVMBEAT_STATE_FILE)", path.display())]
     NoStateFile {
@@ -85,6 +98,16 @@ pub enum MonitorError {
     /// A task ended that never should.
     #[error("an internal task has died ({0}); this is a defect of lvmbeat")]
     TaskDied(String),
+}
+
+/// The state in the form of the Python version, for the way back to it.
+pub fn python_state(file: Option<&Path>) -> Result<String, MonitorError> {
+    let path = file.ok_or(MonitorError::NoStateConfigured)?;
+    let state = store::as_python(path).map_err(|cause| MonitorError::NoState {
+        path: path.to_owned(),
+        cause,
+    })?;
+    Ok(format!("{state}\n"))
 }
 
 /// Runs the monitor until `shutdown` is cancelled, and then ends in order within two seconds.

@@ -2,6 +2,7 @@
 //! place.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use lvmbeat_core::alarm;
@@ -107,6 +108,16 @@ pub(super) enum Loaded {
     Lost,
     /// There is one of a later version, of this format. It is left as it is.
     Later(u64),
+}
+
+impl fmt::Display for Python {
+    /// A line of its file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},", u8::from(self.active))?;
+        self.last_seen.map_or(Ok(()), |at| {
+            write!(f, "{}.{:06}", at.as_second(), at.subsec_nanosecond() / 1000)
+        })
+    }
 }
 
 /// What the Python version saves.

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::saved::{Loaded, Python, Saved};
+use crate::config::text_file;
 pub(super) use lock::{Lock, Mark, NoLock, lock};
 
 /// The version that is written. Fields may be added without a new one.
@@ -31,11 +32,16 @@ const MAX_SET_ASIDE: u32 = 100;
 
 /// Why a state file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
+#[expect(missing_docs, reason = "each says what it is")]
+pub enum Unusable {
     #[error("it cannot be read ({0})")]
     Unreadable(#[source] io::Error),
     #[error("the disk does not answer")]
     NoAnswer,
+    #[error("there is none")]
+    Missing,
+    #[error("a later version of lvmbeat has written it, in format {0}")]
+    Later(u64),
     #[error("it is empty")]
     Empty,
     #[error("it is longer than {MAX_BYTES} bytes")]
@@ -71,6 +77,25 @@ pub(super) fn load(path: &Path) -> (Loaded, Option<Damaged>) {
     };
     let set_aside = set_aside(path);
     (Loaded::Lost, Some(Damaged { cause, set_aside }))
+}
+
+/// The file as the Python version reads it. It is left as it is.
+pub(super) fn as_python(path: &Path) -> Result<Python, Unusable> {
+    // X2: a FIFO would be waited for.
+    match text_file::length(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Err(Unusable::Missing),
+        length => length.map_err(Unusable::Unreadable)?,
+    };
+    let bytes = read(path).map_err(Unusable::Unreadable)?;
+    match decode(&bytes.ok_or(Unusable::Missing)?)? {
+        Loaded::Python(python) => Ok(python),
+        Loaded::Saved(saved) => Ok(Python {
+            active: saved.alarm.down,
+            last_seen: saved.last_seen,
+        }),
+        Loaded::Nothing | Loaded::Lost => Err(Unusable::Missing),
+        Loaded::Later(version) => Err(Unusable::Later(version)),
+    }
 }
 
 /// The same as [`write`], unless another monitor has written there since `loaded` was read. `saved`

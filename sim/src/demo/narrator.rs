@@ -234,6 +234,7 @@ pub(super) fn why(site: &Site, snapshot: &Snapshot, hold: &Hold) -> String {
         | Cause::NothingCritical
         | Cause::NeverSeen
         | Cause::LinkUnproven
-        | Cause::LinkDown => hold.text.clone(),
+        | Cause::LinkDown
+        | Cause::Drill => hold.text.clone(),
     }
 }

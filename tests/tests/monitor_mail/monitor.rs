@@ -19,7 +19,7 @@ const PATIENT: f64 = 300.0;
 /// What nobody may see: the address as a whole, and how one logs in, also in Base64 (X1).
 const SECRETS: [&str; 5] = [PASSWORD, "hunter2", "aHVudGVy", USER, JANE];
 
-/// A monitor that tells by e-mail and by a webhook.
+/// A monitor that notifies by e-mail and by a webhook.
 struct Scene {
     monitor: Monitor,
     hook: Hook,

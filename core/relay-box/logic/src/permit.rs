@@ -168,6 +168,7 @@ impl<const H: usize> Permit<H> {
             | Reason::NothingCritical
             | Reason::LinkUnproven(_)
             | Reason::LinkDown(_)
+            | Reason::Drill
             | Reason::InFlight(_)
             | Reason::CutOff(_)
             | Reason::Retry(_) => None,

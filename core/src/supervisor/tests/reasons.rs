@@ -83,3 +83,22 @@ fn s3_what_may_have_waited_too_long_does_not_count() {
     supervisor.forget(late);
     assert_eq!(supervisor.hold(late), Some(Reason::PathSlow(None)));
 }
+
+/// A drill can only close the dome: it withholds, also what is under way, and emits nothing itself.
+#[test]
+fn s1_s2_a_drill_withholds_every_heartbeat_until_it_ends() {
+    let mut supervisor = single();
+    let ticket = emission_of(&mut supervisor, "a", T0);
+    supervisor.drill(true);
+    assert!(!supervisor.may_send(ticket, T0));
+    supervisor.emission_ended(ticket, Outcome::Lost, T0);
+    assert_eq!(holds(&mut supervisor, "a", T0 + RETRY), Reason::Drill);
+    assert_eq!(supervisor.hold(T0 + RETRY), Some(Reason::Drill));
+    // What is really wrong is named first, and a new session does not end it.
+    supervisor.forget(T0 + RETRY);
+    let a = id(&supervisor, "a");
+    assert_eq!(supervisor.hold(T0 + RETRY), Some(Reason::NeverSeen(a)));
+    assert_eq!(holds(&mut supervisor, "a", T0 + RETRY), Reason::Drill);
+    supervisor.drill(false);
+    emits(&mut supervisor, "a", T0 + RETRY);
+}

@@ -73,6 +73,8 @@ pub struct DeliveryView {
     /// The least that was left of the PLC's time in the last 24 hours, while the dome was not known
     /// to be closed.
     pub least_left: Option<f64>,
+    /// Nobody can have fed the PLC for so long, this actor or another, and that is all its time.
+    pub(crate) unfed: Option<f64>,
     /// Nothing was acknowledged for longer than there may be between two of them (L1).
     pub(in crate::actor) overdue: bool,
     /// Nothing held the dome heartbeat for so long, either, and an attempt failed. Without one
@@ -107,6 +109,20 @@ pub(in crate::actor) struct Around {
     pub(in crate::actor) error: Option<PlcError>,
 }
 
+/// When the PLC's time runs out.
+struct PlcTime {
+    /// If nobody feeds it; by the count, unless the PLC itself says otherwise.
+    runs_out: Option<Instant>,
+    /// It did then.
+    ran_out: Option<Instant>,
+    /// Nobody can have fed it for so long, and that is all its time.
+    unfed: Option<Duration>,
+    /// The PLC itself says that it did.
+    missed: bool,
+    /// The PLC itself says that it did not.
+    refuted: bool,
+}
+
 /// What is remembered of the emissions.
 pub(in crate::actor) struct Delivery {
     /// L1: while all is well, two acknowledgements are at most so far apart.
@@ -121,8 +137,10 @@ pub(in crate::actor) struct Delivery {
     acknowledged: Option<Instant>,
     /// Acknowledgements have come in time since this one.
     run: Option<Instant>,
-    /// The PLC was fed at the latest then, as far as that is known.
-    fed: Option<Instant>,
+    /// The PLC was fed at the latest then. Before the start, others may have.
+    fed: Instant,
+    /// Somebody is known to have fed it then.
+    is_known: bool,
     /// The dome heartbeat is not held since then.
     released: Instant,
     least_left: LeastLeft,
@@ -140,7 +158,8 @@ impl Delivery {
             failure: None,
             acknowledged: None,
             run: None,
-            fed: None,
+            fed: now,
+            is_known: false,
             released: now,
             least_left: LeastLeft::default(),
         }
@@ -155,7 +174,7 @@ impl Delivery {
             .is_some_and(|last| age(last, now) <= self.gap);
         self.run = self.run.filter(|_| goes_on).or(Some(now));
         self.acknowledged = Some(now);
-        self.fed = Some(now);
+        (self.fed, self.is_known) = (now, true);
     }
 
     /// One was sent, and failed.
@@ -171,12 +190,39 @@ impl Delivery {
         }
         if around.standing_by {
             // What the other one does is not known here.
-            self.fed = None;
+            (self.fed, self.is_known) = (now, false);
         } else if around.engineering {
-            self.fed = Some(now);
-        } else if let Some(fed) = self.fed.filter(|_| !around.closed) {
-            let left = self.plc_timeout.checked_sub(age(fed, now));
+            (self.fed, self.is_known) = (now, true);
+        } else if self.is_known && !around.closed {
+            let left = self.plc_timeout.checked_sub(age(self.fed, now));
             self.least_left.note(left.map_or(0.0, seconds), now);
+        }
+    }
+
+    /// When the PLC's time runs out if nobody feeds it, or ran out.
+    pub(in crate::actor) fn runs_out(&self, around: &Around, now: Instant) -> Option<Instant> {
+        let plc = self.plc(around, now);
+        plc.ran_out.or(plc.runs_out)
+    }
+
+    fn plc(&self, around: &Around, now: Instant) -> PlcTime {
+        let others_feed = around.engineering || around.standing_by;
+        let error = around.error.filter(|_| !others_feed);
+        let missed = error.filter(|error| self.stands(error));
+        let counted = self.fed.checked_add(self.plc_timeout);
+        let counted = counted.filter(|_| !others_feed);
+        let is_refuted = counted.is_some_and(|at| self.is_refuted(at, error));
+        let counted = counted.filter(|_| !is_refuted);
+        let runs_out = counted.filter(|_| self.is_known);
+        let ran_out = runs_out.filter(|at| *at <= now);
+        // As the PLC itself says; it may have run out before that was heard.
+        let said = missed.map(|error| self.run.map_or(error.since, |run| run.max(error.since)));
+        PlcTime {
+            runs_out,
+            ran_out: [ran_out, said].into_iter().flatten().min(),
+            unfed: counted.filter(|at| *at <= now).map(|_| age(self.fed, now)),
+            missed: missed.is_some(),
+            refuted: is_refuted && self.is_known,
         }
     }
 
@@ -184,32 +230,25 @@ impl Delivery {
         let since = self.acknowledged.unwrap_or(self.started);
         let silence = age(since, now);
         let overdue = silence > self.gap;
-        let others_feed = around.engineering || around.standing_by;
-        let error = around.error.filter(|_| !others_feed);
-        let missed = error.filter(|error| self.stands(error));
-        let computed = self.fed.filter(|_| !others_feed);
-        let computed = computed.and_then(|fed| fed.checked_add(self.plc_timeout));
-        let runs_out = computed.filter(|at| !self.is_refuted(*at, error));
-        let ran_out = runs_out.filter(|at| *at <= now);
-        // As the PLC itself says; it may have run out before that was heard.
-        let said = missed.map(|error| self.run.map_or(error.since, |run| run.max(error.since)));
-        let ran_out = [ran_out, said].into_iter().flatten().min();
-        let (cause, text) = self.why(around, missed.is_some() && !overdue);
+        let plc = self.plc(around, now);
+        let (cause, text) = self.why(around, plc.missed && !overdue);
         DeliveryView {
             cause,
             text,
             failures: self.failures,
             seconds: seconds(silence),
             acknowledged: self.acknowledged.is_some(),
-            closes_in: runs_out
-                .filter(|_| ran_out.is_none())
+            closes_in: plc
+                .runs_out
+                .filter(|_| plc.ran_out.is_none())
                 .map(|at| seconds(age(now, at))),
-            closing_for: ran_out.map(|at| seconds(age(at, now))),
-            confirmed: match (missed, runs_out) {
-                (Some(_), _) => Some(true),
-                (None, None) if computed.is_some() => Some(false),
-                (None, _) => None,
+            closing_for: plc.ran_out.map(|at| seconds(age(at, now))),
+            confirmed: match (plc.missed, plc.refuted) {
+                (true, _) => Some(true),
+                (false, true) => Some(false),
+                (false, false) => None,
             },
+            unfed: plc.unfed.map(seconds),
             least_left: self.least_left.get(now),
             overdue,
             sent_in_vain: overdue

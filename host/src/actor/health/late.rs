@@ -125,7 +125,7 @@ pub(super) fn holding_nothing(heartbeats: &[HeartbeatView], links: &[LinkView]) 
     all
 }
 
-/// Those are told of each heartbeat and each link.
+/// Those causes are named for each heartbeat and each link.
 fn has_subject(cause: Cause) -> bool {
     match cause {
         Cause::NeverSeen
@@ -136,6 +136,7 @@ fn has_subject(cause: Cause) -> bool {
         Cause::NotAttentive
         | Cause::PathSlow
         | Cause::NothingCritical
+        | Cause::Drill
         | Cause::InFlight
         | Cause::CutOff
         | Cause::Retry => false,

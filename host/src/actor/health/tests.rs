@@ -324,6 +324,38 @@ fn nothing_is_said_of_the_plcs_time_before_anything_was_acknowledged() {
 }
 
 #[test]
+fn nobody_can_have_fed_the_plc_for_its_whole_time_after_the_start_or_what_others_fed() {
+    let mut delivery = delivery();
+    let unfed =
+        |delivery: &Delivery, around: &Around, second| delivery.view(around, at(second)).unfed;
+    assert_eq!(unfed(&delivery, &HELD, 59), None);
+    assert_eq!(unfed(&delivery, &HELD, 60), Some(60.0));
+    let standing_by = Around {
+        standing_by: true,
+        ..HELD
+    };
+    let engineering = Around {
+        engineering: true,
+        ..HELD
+    };
+    for (others, until) in [(standing_by, 100), (engineering, 300)] {
+        assert_eq!(unfed(&delivery, &others, until), None);
+        delivery.look(&others, at(until));
+        assert_eq!(unfed(&delivery, &HELD, until + 59), None);
+        assert_eq!(unfed(&delivery, &HELD, until + 60), Some(60.0));
+    }
+    delivery.acknowledged(at(400));
+    assert_eq!(unfed(&delivery, &FREE, 459), None);
+    assert_eq!(unfed(&delivery, &FREE, 461), Some(61.0));
+    // The PLC itself says that somebody feeds it.
+    let fed = Around {
+        error: Some(error(false, 470, 470)),
+        ..FREE
+    };
+    assert_eq!(unfed(&delivery, &fed, 471), None);
+}
+
+#[test]
 fn the_plcs_own_word_confirms_or_refutes_what_is_computed() {
     let mut delivery = delivery();
     delivery.acknowledged(T0);

@@ -75,15 +75,20 @@ pub(super) struct Line {
     reason = "any other answer is unexpected, also one that will be added"
 )]
 impl Line {
-    /// Opens the device. Does not wait for anything.
-    pub(super) fn open(config: &Serial) -> Result<Self, LineError> {
-        let open = || {
-            let port = SerialPort::open(&config.path, config.baud)?;
+    /// Opens the device.
+    pub(super) async fn open(config: &Serial) -> Result<Self, LineError> {
+        let (path, baud) = (config.path.clone(), config.baud);
+        // S6: a driver may take its time.
+        let opening = tokio::task::spawn_blocking(move || {
+            let port = SerialPort::open(path, baud)?;
             // Whatever waited there is old (S3).
             port.discard_buffers()?;
             Ok(port)
-        };
-        let port = open().map_err(|cause| LineError::Open {
+        });
+        let opened = opening
+            .await
+            .unwrap_or_else(|end| Err(io::Error::other(end)));
+        let port = opened.map_err(|cause| LineError::Open {
             path: config.path.clone(),
             cause,
         })?;

@@ -72,7 +72,7 @@ pub(super) struct Feeder {
 }
 
 impl Feeder {
-    /// Feeds the box with every decision, which is told by its time, until the actor has gone.
+    /// Feeds the box with every decision, given by its time, until the actor has gone.
     pub(super) async fn run(self, mut decisions: watch::Receiver<Option<Instant>>) {
         // Whether there is a box is found out at once, and not by the first heartbeat.
         let mut line = None;
@@ -151,7 +151,7 @@ impl Feeder {
     }
 
     async fn open(&self, line: &mut Option<Line>) -> Result<(), LineError> {
-        let mut opened = Line::open(&self.config)?;
+        let mut opened = Line::open(&self.config).await?;
         opened.hello().await?;
         let status = opened.status().await?;
         *line = Some(opened);

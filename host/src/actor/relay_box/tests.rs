@@ -298,7 +298,7 @@ async fn s5_a_box_that_was_reset_gets_a_new_session_within_the_same_decision() {
     bench.answer(&ping, What::Refused(Refusal::Session)).await;
     bench.give_session(78).await;
     bench.is_fed().await;
-    // Once: a box that refuses again is told of.
+    // Once: a box that refuses again is logged again.
     bench.decide(Duration::ZERO);
     for _ in 0..2 {
         let ping = bench.receives(Kind::Ping).await;

@@ -11,6 +11,7 @@ use lvmbeat_core::{Cause, LinkState, Outcome};
 
 pub use super::box_view::BoxView;
 pub use super::commanders::Setters;
+pub use super::drill::DrillView;
 pub use super::enclosure::Enclosure;
 pub use super::health::{DeliveryView, HealthView};
 pub use super::outside::OutsideView;
@@ -56,6 +57,7 @@ pub struct Snapshot {
     pub outside: Vec<OutsideView>,
     /// The watchdog box, if one is configured.
     pub relay_box: Option<BoxView>,
+    pub drill: DrillView,
     pub counters: Counters,
     /// How it stands with the journal's file, if there is one.
     pub journal: Option<Disk>,
@@ -151,6 +153,7 @@ pub(crate) mod tests {
             closes_in: Some(59.0),
             closing_for: None,
             confirmed: None,
+            unfed: None,
             least_left: Some(47.0),
             overdue: false,
             sent_in_vain: false,
@@ -259,6 +262,7 @@ pub(crate) mod tests {
             enclosure: Enclosure::default(),
             outside: Vec::new(),
             relay_box: None,
+            drill: DrillView::default(),
             counters,
             journal: None,
             stopping: None,

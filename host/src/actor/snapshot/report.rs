@@ -3,8 +3,8 @@
 use super::Snapshot;
 use crate::VERSION;
 use crate::report::{
-    DeliveryReport, EmissionReport, HealthReport, HeartbeatReport, HoldReport, LinkReport, Report,
-    StoppingReport,
+    DeliveryReport, DrillReport, EmissionReport, HealthReport, HeartbeatReport, HoldReport,
+    LinkReport, Report, StoppingReport,
 };
 
 impl Snapshot {
@@ -62,6 +62,11 @@ impl Snapshot {
                 closing_for: self.delivery.closing_for,
                 confirmed: self.delivery.confirmed,
                 least_left: self.delivery.least_left,
+            }),
+            drill: Some(DrillReport {
+                proved_at: self.drill.proved_at,
+                due: self.drill.due,
+                under_way: self.drill.phase.is_some(),
             }),
             stopping: self.stopping.clone().map(|text| StoppingReport { text }),
             beat_every: None,
@@ -141,6 +146,7 @@ mod tests {
                     "confirmed": null,
                     "least_left": 27.0,
                 },
+                "drill": {"proved_at": null, "due": false, "under_way": false},
                 "stopping": null,
             })
         );

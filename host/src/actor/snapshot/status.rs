@@ -5,10 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::{LinkView, Snapshot};
 use crate::actor::Undelivered;
+use crate::actor::drill::Phase;
+use crate::report::before;
 
 impl Snapshot {
-    /// The keywords of `status`. The first four are those of the Python version, with its meanings.
-    pub fn keywords(&self) -> Map<String, Value> {
+    /// The keywords of `status`, for a snapshot that was taken at that time by the wall clock. The
+    /// first four are those of the Python version, with its meanings.
+    pub fn keywords(&self, wall: Timestamp) -> Map<String, Value> {
         let heartbeats: Map<String, Value> = self
             .heartbeats
             .iter()
@@ -55,6 +58,7 @@ impl Snapshot {
                 "failures": delivery.failures,
                 "closes_in": delivery.closes_in,
                 "closing_for": delivery.closing_for,
+                "closing_since": delivery.closing_for.and_then(|ago| before(wall, ago)).map(time),
                 "confirmed": delivery.confirmed,
                 "least_left": delivery.least_left,
             },
@@ -80,6 +84,7 @@ impl Snapshot {
                 "last_counted": relay_box.last_counted.map(time),
                 "failure": relay_box.failure,
             })),
+            "drill": self.drill_keyword(),
             "outside_monitors": self.outside.iter().map(|monitor| json!({
                 "url": monitor.url,
                 "last_beat": monitor.last_beat.map(time),
@@ -100,6 +105,22 @@ impl Snapshot {
             | Value::String(_)
             | Value::Array(_) => Map::new(),
         }
+    }
+
+    fn drill_keyword(&self) -> Value {
+        let drill = &self.drill;
+        json!({
+            "state": drill.phase.map(Phase::as_str),
+            "seconds": drill.phase.map(|_| drill.seconds),
+            "proved_at": drill.proved_at.map(time),
+            "due": drill.due,
+            "last": drill.last.as_ref().map(|last| json!({
+                "at": time(last.at),
+                "verdict": last.verdict.as_str(),
+                "text": last.text,
+                "tripped_after": last.tripped_after,
+            })),
+        })
     }
 
     /// The user's documentation calls the second network `outside`, the deployed lvmecp reads
@@ -141,7 +162,7 @@ mod tests {
 
     #[test]
     fn status_holds_what_the_python_version_holds_with_the_same_meaning() {
-        let keywords = snapshot().keywords();
+        let keywords = snapshot().keywords(Timestamp::UNIX_EPOCH);
         assert_eq!(keywords["heartbeats"]["overwatcher"]["current"], false);
         assert_eq!(
             keywords["heartbeats"]["overwatcher"]["last_seen"],
@@ -162,7 +183,7 @@ mod tests {
                 up: false,
                 failures: 3,
             }];
-            let network = snapshot.keywords()["network"].clone();
+            let network = snapshot.keywords(Timestamp::UNIX_EPOCH)["network"].clone();
             assert_eq!(network, json!({"outside": false, "internet": false}));
         }
     }
@@ -173,6 +194,7 @@ mod tests {
         snapshot.relay_box = Some(BoxView::default());
         snapshot.outside = vec![OutsideView::default()];
         snapshot.last_emitted_ecp = Some(Timestamp::UNIX_EPOCH);
+        snapshot.delivery.closing_for = Some(3.0);
         snapshot.heartbeats[0].setters.also_by = Some("notebook".to_owned());
         let at = Moment {
             now: Instant::from_secs(99),
@@ -186,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn since_when_the_plc_closes_the_dome_is_said_as_a_time_too() {
+        let mut closing = snapshot();
+        let wall = "2026-01-02T03:04:05.5Z".parse().unwrap();
+        let since = |shown: &Snapshot| shown.keywords(wall)["delivery"]["closing_since"].clone();
+        assert_eq!(since(&closing), Value::Null);
+        closing.delivery.closing_for = Some(6.0);
+        assert_eq!(since(&closing), "2026-01-02T03:03:59Z");
+    }
+
+    #[test]
     fn every_status_validates_against_the_schema() {
         let validator = jsonschema::validator_for(&crate::clu::schema::lvmbeat()).unwrap();
         let mut bare = snapshot();
@@ -194,7 +226,7 @@ mod tests {
         let mut silent = whole();
         silent.at = Instant::from_secs(1000);
         for snapshot in [snapshot(), bare, whole(), silent] {
-            let keywords = Value::Object(snapshot.keywords());
+            let keywords = Value::Object(snapshot.keywords(Timestamp::UNIX_EPOCH));
             let faults: Vec<String> = validator
                 .iter_errors(&keywords)
                 .map(|fault| format!("{}: {fault}", fault.instance_path()))
@@ -225,7 +257,7 @@ mod tests {
         }
         let schema = crate::clu::schema::lvmbeat();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let keywords = Value::Object(whole().keywords());
+        let keywords = Value::Object(whole().keywords(Timestamp::UNIX_EPOCH));
         for name in keywords.as_object().unwrap().keys() {
             assert!(schema["properties"].get(name).is_some(), "{name}");
         }

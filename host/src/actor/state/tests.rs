@@ -2,6 +2,7 @@
 //! metric name the first cause.
 
 use embassy_time::Duration;
+use jiff::Timestamp;
 use lvmbeat_core::{Cause, Decision, Outcome};
 use tracing::Level;
 
@@ -121,7 +122,7 @@ fn s6_an_emission_in_flight_and_a_pause_after_a_failed_one_are_named() {
             (DEBUG, "retry"),
         ]
     );
-    let hold = &watched.snapshot().keywords()["hold"];
+    let hold = &watched.snapshot().keywords(Timestamp::UNIX_EPOCH)["hold"];
     assert_eq!(hold["fault"], false);
     assert!(hold["seconds"].is_null());
 }
@@ -268,7 +269,7 @@ fn s3_a_set_that_waited_on_a_slow_way_does_not_count() {
 fn what_was_seen_is_shown_across_sessions_and_only_if_it_counted() {
     let mut watched = Watched::start(1, false);
     let seen = |watched: &Watched, name: &str| {
-        let keywords = watched.snapshot().keywords();
+        let keywords = watched.snapshot().keywords(Timestamp::UNIX_EPOCH);
         keywords["heartbeats"][name]["last_seen"].is_string()
     };
     watched.stall(SECOND * 2);

@@ -39,6 +39,7 @@ pub(super) fn table(seen: Seen<'_>) -> Vec<Line> {
         enclosure(seen),
         monitors(seen),
         relay_box(seen),
+        drill(seen),
     ];
     for room in rooms {
         lines.extend(room);
@@ -336,6 +337,42 @@ fn enclosure(seen: Seen<'_>) -> Vec<Line> {
         lines.push(row(&who, tone, format!("{sign} heard {} ago", span(age))));
     }
     lines
+}
+
+fn drill(seen: Seen<'_>) -> Vec<Line> {
+    let drill = seen.keywords.get("drill");
+    let day = |at: Option<&Value>| {
+        let at: Timestamp = text(at)?.parse().ok()?;
+        let at = at.to_zoned(seen.zone.clone());
+        Some(at.strftime("%Y-%m-%d %H:%M %Z").to_string())
+    };
+    let proved = day(at(drill, "proved_at"));
+    let passed = proved.map_or_else(
+        || "none is known to have passed".to_owned(),
+        |day| format!("the last one passed on {day}"),
+    );
+    let last = at(drill, "last");
+    let failed = text(at(last, "verdict")) == Some("failed");
+    let (tone, what) = match text(at(drill, "state")) {
+        Some("withholding") => (
+            Tone::Warning,
+            "! the dome heartbeat is withheld until the PLC misses it".to_owned(),
+        ),
+        Some(_) => (
+            Tone::Warning,
+            "! the PLC has missed the dome heartbeat, and is to hear it again".to_owned(),
+        ),
+        None if failed => {
+            let why = clean(text(at(last, "text")).unwrap_or_default(), TEXT);
+            (Tone::Bad, format!("✗ failed: {why}"))
+        }
+        None if truth(at(drill, "due")) == Some(true) => {
+            (Tone::Warning, format!("! due: {passed}"))
+        }
+        None if text(at(drill, "proved_at")).is_some() => (Tone::Good, format!("● {passed}")),
+        None => return Vec::new(),
+    };
+    vec![row("drill", tone, what)]
 }
 
 fn monitors(seen: Seen<'_>) -> Vec<Line> {

@@ -28,7 +28,7 @@ const FRAME_HEADER: usize = 7;
 /// A content header's class, weight and body size; its properties follow.
 const CONTENT_HEADER: usize = 12;
 /// The longest properties that a message may have. A CLU message has some hundred bytes.
-const MAX_PROPERTIES: usize = 32 * 1024;
+pub(super) const MAX_PROPERTIES: usize = 32 * 1024;
 /// The deepest nesting of tables and arrays in properties.
 const MAX_DEPTH: usize = 16;
 /// A longer frame is not AMQP between us and the broker (131072 bytes are the broker's default

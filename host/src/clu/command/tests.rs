@@ -121,22 +121,23 @@ fn help_is_the_same_however_it_is_asked_for() {
         [(
             ":",
             json!({"help": [
-                "Usage: lvmbeat [OPTIONS] COMMAND [ARGS]...",
-                "",
-                "Options:",
-                "  --help  Show this message and exit",
-                "",
-                "Commands:",
-                "  get-command-model  Reports the commands, or one of them, as data",
-                "  get_schema         Reports the JSON schema of the replies",
-                "  help               Shows the commands, or one of them",
-                "  history            Reports what happened, or why the dome closed last",
-                "  keyword            Shows the schema of one keyword",
-                "  ping               Answers, to show that the actor is there",
-                "  set                Sets the heartbeat of a program",
-                "  status             Reports the heartbeats, the last emissions, and the network",
-                "  version            Reports the version of the actor",
-            ]}),
+                    "Usage: lvmbeat [OPTIONS] COMMAND [ARGS]...",
+                    "",
+                    "Options:",
+                    "  --help  Show this message and exit",
+                    "",
+                    "Commands:",
+                    "  drill              Proves that the PLC closes the dome without the dome heartbeat: withholds it, while the dome is closed, until the PLC misses it",
+            "  get-command-model  Reports the commands, or one of them, as data",
+                    "  get_schema         Reports the JSON schema of the replies",
+                    "  help               Shows the commands, or one of them",
+                    "  history            Reports what happened, or why the dome closed last",
+                    "  keyword            Shows the schema of one keyword",
+                    "  ping               Answers, to show that the actor is there",
+                    "  set                Sets the heartbeat of a program",
+                    "  status             Reports the heartbeats, the last emissions, and the network",
+                    "  version            Reports the version of the actor",
+                ]}),
             false
         )]
     );
@@ -264,6 +265,7 @@ fn the_command_model_has_the_fields_that_clu_gives_it() {
     assert_eq!(
         names,
         [
+            "drill",
             "get-command-model",
             "get_schema",
             "help",

@@ -40,6 +40,7 @@ pub(super) fn keywords() -> Map<String, Value> {
         ("ecp", ecp()),
         ("enclosure", enclosure()),
         ("relay_box", relay_box()),
+        ("drill", drill()),
         ("outside_monitors", outside_monitors()),
         ("journal", journal()),
         (
@@ -241,6 +242,10 @@ fn delivery() -> Value {
                 seconds("Seconds since the PLC's time ran out; null if it has not."),
             ),
             (
+                "closing_since",
+                time("The PLC's time ran out then; null if it has not."),
+            ),
+            (
                 "confirmed",
                 maybe(
                     "boolean",
@@ -310,7 +315,7 @@ fn ecp() -> Value {
 fn enclosure() -> Value {
     let domes = Dome::ALL.into_iter().map(Dome::as_str);
     or_null(object(
-        "What the enclosure's own replies say of itself; null until it has said something. What it has not said for facts_expire is null again.",
+        "What the enclosure's own replies say of itself; null until it has said something. What it has not said for facts_expire is null again; so is what it said of a dome that was not closed, and of a PLC that was fed, when the PLC's time has run out since.",
         &[
             ("age", seconds("Seconds since it last said anything.")),
             (
@@ -414,6 +419,49 @@ fn relay_box() -> Value {
             ),
         ],
     ))
+}
+
+fn drill() -> Value {
+    let last = object(
+        "What became of the last drill since the actor started; null if there was none.",
+        &[
+            ("at", time("When it ended.")),
+            (
+                "verdict",
+                one_of(
+                    "Whether the PLC missed the heartbeat and heard it again.",
+                    ["passed", "failed", "aborted"],
+                ),
+            ),
+            ("text", of("string", "In one sentence.")),
+            (
+                "tripped_after",
+                seconds("Seconds from the last heartbeat until the PLC said that it misses it."),
+            ),
+        ],
+    );
+    object(
+        "Drills, which prove that the PLC closes the dome without the dome heartbeat.",
+        &[
+            (
+                "state",
+                maybe_one_of(
+                    "How far the one under way is; null if none is.",
+                    ["withholding", "recovering"],
+                ),
+            ),
+            ("seconds", seconds("For how long.")),
+            (
+                "proved_at",
+                time("When one last passed, as far as the journal knows."),
+            ),
+            (
+                "due",
+                of("boolean", "None has passed for longer than ecp.drill_days."),
+            ),
+            ("last", or_null(last)),
+        ],
+    )
 }
 
 fn journal() -> Value {

@@ -43,7 +43,7 @@ fn held(shown: &mut Snapshot, cause: Cause, text: &str) {
 }
 
 fn changes() -> Changes {
-    let mut changes = Changes::new(std::time::Duration::from_secs(60));
+    let mut changes = Changes::default();
     observe(&mut changes, &well(), at(0));
     changes
 }
@@ -57,7 +57,7 @@ fn observe(changes: &mut Changes, shown: &Snapshot, wall: Timestamp) -> Vec<Even
 
 #[test]
 fn each_change_of_health_is_written_down_last_with_everything_that_is_late() {
-    let mut changes = Changes::new(std::time::Duration::from_secs(60));
+    let mut changes = Changes::default();
     let mut health = |shown: &Snapshot| match changes.observe(&assessed(shown), at(0)).pop() {
         Some(Event::Health { state, causes, .. }) => Some((state, causes)),
         _ => None,
@@ -173,53 +173,18 @@ fn outcomes_are_told_in_runs() {
 }
 
 #[test]
-fn that_the_plcs_time_ran_out_is_told_once_and_not_where_somebody_else_feeds_it() {
+fn that_the_plcs_time_ran_out_is_told_once_each_time() {
     let mut changes = changes();
-    let mut shown = well();
-    shown.acknowledged_age = Some(60.0);
-    let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
-    assert_eq!(observe(&mut changes, &shown, at(60)), ran_out);
-    shown.acknowledged_age = Some(61.0);
-    assert_eq!(observe(&mut changes, &shown, at(61)), []);
-    assert_eq!(observe(&mut changes, &well(), at(62)), []);
-    shown.session = SessionState::StandBy;
-    let events = observe(&mut changes, &shown, at(63));
-    assert!(
-        matches!(events.as_slice(), [Event::Session { .. }]),
-        "{events:?}"
-    );
-}
-
-/// A view so many seconds after the others, to which nothing was acknowledged so far.
-fn unfed(seconds: u64) -> Snapshot {
-    let mut shown = well();
-    shown.at += embassy_time::Duration::from_secs(seconds);
-    shown.acknowledged_age = None;
-    shown
-}
-
-#[test]
-fn the_plcs_time_runs_out_after_the_start_or_the_end_of_engineering_mode_too() {
-    let mut changes = Changes::new(std::time::Duration::from_secs(60));
-    observe(&mut changes, &unfed(0), at(0));
-    assert_eq!(observe(&mut changes, &unfed(59), at(59)), []);
-    let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
-    assert_eq!(observe(&mut changes, &unfed(60), at(60)), ran_out);
-    let mode = |shown: &mut Snapshot, on: bool| {
-        let said = serde_json::json!({ "engineering_mode": on });
-        let now = shown.at;
-        let heard = Moment { now, wall: at(0) };
-        shown.enclosure.observe(said.as_object().unwrap(), heard);
+    let unfed = |seconds| {
+        let mut shown = well();
+        shown.delivery.unfed = seconds;
+        shown
     };
-    for (second, on) in [(100, true), (200, true), (201, false), (259, false)] {
-        let mut shown = unfed(second);
-        mode(&mut shown, on);
-        let events = observe(&mut changes, &shown, at(0));
-        assert!(!events.contains(&ran_out[0]), "{second}: {events:?}");
-    }
-    let mut shown = unfed(260);
-    mode(&mut shown, false);
-    assert_eq!(observe(&mut changes, &shown, at(0)), ran_out);
+    let ran_out = [Event::PlcTimeRanOut { silence: 60.0 }];
+    assert_eq!(observe(&mut changes, &unfed(Some(60.0)), at(60)), ran_out);
+    assert_eq!(observe(&mut changes, &unfed(Some(61.0)), at(61)), []);
+    assert_eq!(observe(&mut changes, &unfed(None), at(62)), []);
+    assert_eq!(observe(&mut changes, &unfed(Some(60.0)), at(122)), ran_out);
 }
 
 #[test]
@@ -315,7 +280,7 @@ fn a_failure_keeps_its_words_and_the_dome_its_direction() {
 /// The whole way: views go in, a story comes out.
 #[test]
 fn a_night_that_ends_with_a_dead_overwatcher_is_told_as_such() {
-    let mut changes = Changes::new(std::time::Duration::from_secs(60));
+    let mut changes = Changes::default();
     let mut journal = Journal::new(None);
     let mut show = |second: i64, change: &dyn Fn(&mut Snapshot)| {
         let mut shown = well();
@@ -337,7 +302,7 @@ fn a_night_that_ends_with_a_dead_overwatcher_is_told_as_such() {
         held(shown, Cause::Stale, "stale");
         shown.heartbeats[0].current = false;
         shown.heartbeats[0].age = Some(silent);
-        shown.acknowledged_age = Some(silent);
+        shown.delivery.unfed = Some(silent).filter(|silent| *silent >= 60.0);
     };
     show(1000, &|shown| {
         dome(shown, true, false);

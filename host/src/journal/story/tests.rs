@@ -79,6 +79,24 @@ fn night() -> Vec<Entry> {
 }
 
 #[test]
+fn the_plcs_own_word_after_the_first_heartbeat_is_of_the_time_that_ran_out_before() {
+    for (said, once_more) in [(1202, false), (1259, false), (1300, true)] {
+        let mut entries = night();
+        entries.extend([
+            emissions(1000, "timed_out", Some("lvmecp did not answer")),
+            ran_out(1060),
+            dome(1060, "unknown"),
+            emissions(1200, "acknowledged", None),
+            at(said, Event::PlcError { on: true }),
+            dome(said, "closed"),
+        ]);
+        let summary = closing(&entries).summary;
+        let first = "the PLC's time ran out at 1970-01-01 00:17:40";
+        assert_eq!(!summary.contains(first), once_more, "{said}: {summary}");
+    }
+}
+
+#[test]
 fn a_closing_by_the_watchdog_is_told_from_its_first_cause_to_the_release() {
     let mut entries = night();
     entries.extend([

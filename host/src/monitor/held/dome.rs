@@ -20,12 +20,21 @@ struct Fact {
     said: Instant,
     said_wall: Timestamp,
     expire: Duration,
+    /// The PLC's time runs out so long after it was said, and then it may move.
+    closes: Option<Duration>,
     /// The actor says that it is not known any more.
     is_withdrawn: bool,
 }
 
 impl LastDome {
-    pub(super) fn report(&mut self, enclosure: &EnclosureReport, at: Moment) {
+    /// A dome that is not closed may be closing when the PLC's time has run out: in `closes_in`
+    /// seconds, if that is known.
+    pub(super) fn report(
+        &mut self,
+        enclosure: &EnclosureReport,
+        closes_in: Option<f64>,
+        at: Moment,
+    ) {
         let (dome, said_ago) = enclosure.dome_after(0.0);
         let Some(dome) = dome else {
             // One that has never heard anything does not know better.
@@ -35,11 +44,14 @@ impl LastDome {
             return;
         };
         let said_ago = said_ago.unwrap_or(0.0);
+        let expire = enclosure.facts_expire.unwrap_or(FACTS_EXPIRE);
+        let closes_in = closes_in.filter(|_| dome != Dome::Closed);
         self.fact = Some(Fact {
             dome,
             said: back(at.now, duration(said_ago)),
             said_wall: before(at.wall, said_ago).unwrap_or(at.wall),
-            expire: duration(enclosure.facts_expire.unwrap_or(FACTS_EXPIRE)),
+            expire: duration(expire),
+            closes: closes_in.map(|left| duration(said_ago + left)),
             is_withdrawn: false,
         });
     }
@@ -47,7 +59,10 @@ impl LastDome {
     /// Where it is, if that is known.
     pub(super) fn known(&self, now: Instant) -> Option<Dome> {
         let fact = self.fact.as_ref()?;
-        (!fact.is_withdrawn && age(fact.said, now) < fact.expire).then_some(fact.dome)
+        let lasts = fact
+            .closes
+            .map_or(fact.expire, |closes| fact.expire.min(closes));
+        (!fact.is_withdrawn && age(fact.said, now) < lasts).then_some(fact.dome)
     }
 
     /// Since when that is not known, as far as that is.

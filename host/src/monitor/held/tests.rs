@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::testing::{enclosure, reported};
 use super::*;
-use crate::report::EnclosureReport;
+use crate::report::{DeliveryReport, EnclosureReport, HoldReport};
 
 const T0: Instant = Instant::from_secs(10_000);
 const LIMITS: Limits = Limits {
@@ -60,6 +60,47 @@ fn m1_a_heartbeat_that_is_held_under_an_open_dome_is_told_when_it_is_due_and_onc
         assert_eq!(trouble.lasted.to_string(), "20");
         held.report(&reported(health, 21.0, Some(Dome::Open)), at(21));
         nothing(&mut held, 1000);
+    }
+}
+
+#[test]
+fn a_dome_that_was_open_when_the_plcs_time_ran_out_is_told_as_unknown() {
+    let mut held = held();
+    let mut report = reported(Health::Held, 0.0, Some(Dome::Open));
+    report.delivery = Some(DeliveryReport {
+        closes_in: Some(15.0),
+        ..DeliveryReport::default()
+    });
+    held.report(&report, at(0));
+    let trouble = begun(&mut held, 20);
+    assert_eq!(trouble.dome, None);
+    assert_eq!(trouble.dome_unknown_since, Some(at(0).wall));
+}
+
+#[test]
+fn where_nobody_can_be_heard_that_is_the_cause() {
+    for reason in ["path_slow", "not_attentive", "heartbeat_never_seen"] {
+        let mut report = reported(Health::Held, 0.0, Some(Dome::Open));
+        report.heartbeats[0].age = None;
+        report.hold = Some(HoldReport {
+            reason: reason.to_owned(),
+            fault: true,
+            text: "there is no session with the broker: refused".to_owned(),
+            seconds: None,
+        });
+        let told: Vec<String> = cause::of(&report, Health::Held, 0.0)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let expected = match reason {
+            "heartbeat_never_seen" => "overwatcher never heard",
+            _ => "there is no session with the broker: refused",
+        };
+        assert_eq!(told, [expected], "{reason}");
+        // One that was heard, and is silent, is a cause beside it.
+        report.heartbeats[0].age = Some(31.0);
+        let told = cause::of(&report, Health::Held, 0.0);
+        assert_eq!(told.last().unwrap().what, "overwatcher");
     }
 }
 
@@ -265,7 +306,7 @@ fn x2_any_numbers_of_a_report_are_survived() {
             facts_expire: Some(odd),
             ..enclosure(Some(Dome::Open))
         });
-        report.delivery = Some(crate::report::DeliveryReport {
+        report.delivery = Some(DeliveryReport {
             closes_in: Some(odd),
             ..Default::default()
         });

@@ -115,7 +115,7 @@ pub trait Channel: Send + Sync + 'static {
         usual
     }
 
-    /// What it knows of the incidents that it has told of, to survive a restart.
+    /// What it knows of the incidents that it has announced, to survive a restart.
     fn threads(&self) -> Vec<Thread> {
         Vec::new()
     }

@@ -225,7 +225,7 @@ impl Slack {
             channel: &thread.room,
             ts: &thread.id,
             text: &format!(
-                ":white_check_mark: *RESOLVED*: {}",
+                ":white_check_mark: *RESOLVED*. It began with: {}",
                 escaped(&thread.subject)
             ),
         };

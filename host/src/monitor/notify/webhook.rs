@@ -30,7 +30,7 @@ pub(super) struct Webhook {
 }
 
 /// What is posted to a webhook. Any answer of 2xx means that it was taken; after any other, or
-/// none, it is posted again, so that the same may arrive twice: `notices[].id` tells.
+/// none, it is posted again, so that the same may arrive twice: `notices[].id` shows it.
 #[derive(Serialize, ToSchema, Debug)]
 pub struct Posted<'a> {
     /// What it is about, by its newest news: `down`, `reminder`, `up`, `held`, `held_reminder`,

@@ -95,7 +95,7 @@ fn is_superseded(notice: &Notice, earlier: &[&Notice], later: &[&Notice]) -> boo
             .iter()
             .any(|other| matches!(other.event, Event::EnabledAgain)),
         Event::Test => later.iter().any(|other| other.event == Event::Test),
-        // Each tells of another time.
+        // Each is about another time.
         Event::Summary(_) => false,
         // How it began.
         Event::Down(_) | Event::Held(_)

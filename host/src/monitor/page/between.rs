@@ -145,7 +145,7 @@ pub(super) fn reported(page: &Page) -> Markup {
     let causes = causes(report);
     html! {
         div.causes {
-            p { (dome_now(page, report.enclosure.as_ref(), received)) "." }
+            p { (dome_now(page, report, received)) "." }
             @if !causes.is_empty() {
                 p { "Reported " (growing(elapsed(received, page.now))) " ago:" }
                 ul { @for cause in causes.iter().take(MOST) { li { bdi { (clip(cause)) } } } }

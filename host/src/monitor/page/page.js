@@ -1,5 +1,5 @@
-// Keeps the page true without a reload: counts the times on, and fetches the page anew and changes what differs.
-// Without this script the page is complete, only not live.
+// Keeps the page true without a reload: counts the times on, and fetches the page anew and changes
+// what differs. Without this script the page is complete, only not live.
 "use strict";
 
 const EVERY = 5_000; // Between two fetches, in ms.
@@ -17,7 +17,8 @@ const lostAge = document.getElementById("lost-age");
 const announce = document.getElementById("announce");
 const icon = document.getElementById("icon");
 
-// The last answer, by this machine's clock, of which only differences are used: it goes on while the machine sleeps.
+// The last answer, by this machine's clock, of which only differences are used: it goes on while
+// the machine sleeps.
 let answered = Date.now();
 let isLost = false;
 let waiting;
@@ -71,7 +72,8 @@ function find() {
   document.body.classList.remove("lost");
 }
 
-// Makes `old` equal to `made` and keeps every element that can be kept, and with it the focus and what is folded open.
+// Makes `old` equal to `made` and keeps every element that can be kept, and with it the focus and
+// what is folded open.
 function morph(old, made) {
   for (const { name } of [...old.attributes]) {
     const kept = old.localName === "details" && name === "open";
@@ -103,7 +105,8 @@ function morph(old, made) {
   }
 }
 
-// What is to become `child`, at `place` or after it: the element of the same id, or whatever is of its kind at that very place.
+// What is to become `child`, at `place` or after it: the element of the same id, or whatever is of
+// its kind at that very place.
 function partner(place, child) {
   if (child.id) {
     for (let node = place; node; node = node.nextSibling) if (node.id === child.id) return node;
@@ -147,7 +150,8 @@ function apply(main, title, href) {
   answered = Date.now();
   if (back) find();
   if (changed || back) announce.textContent = `${live.dataset.subject}: ${live.dataset.word}`;
-  // What had the focus is gone, as a button is that has done its work: the keyboard goes on at the state.
+  // What had the focus is gone, as a button is that has done its work: the keyboard goes on at the
+  // state.
   if (focused && focused !== document.body && !focused.isConnected) live.focus({ preventScroll: true });
   tick();
 }

@@ -9,7 +9,9 @@ use super::icon::dome;
 use super::standing::OLD_REPORT;
 use super::words::{clip, elapsed, growing, seconds};
 use super::{Page, margin};
-use crate::report::{EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report, before};
+use crate::report::{
+    DrillReport, EmissionReport, EnclosureReport, HeartbeatReport, LinkReport, Report, before,
+};
 
 /// Of heartbeats and of links no more are shown than this (X2).
 const MOST: usize = 24;
@@ -45,7 +47,7 @@ pub(super) fn section(page: &Page) -> Markup {
 fn said(page: &Page, report: &Report, received: Timestamp) -> Markup {
     html! {
         h3 { "Dome" }
-        (enclosure(page, report.enclosure.as_ref(), received))
+        (enclosure(page, report, received))
         h3 { "Heartbeat to the PLC" }
         (emission(page, report, received))
         h3 { "Heartbeats" }
@@ -72,8 +74,8 @@ fn more(all: usize) -> Markup {
 }
 
 /// What is shown of the dome has its own age and the report's, and ends as unknown.
-fn enclosure(page: &Page, enclosure: Option<&EnclosureReport>, received: Timestamp) -> Markup {
-    let Some(said) = enclosure else {
+fn enclosure(page: &Page, report: &Report, received: Timestamp) -> Markup {
+    let Some(said) = &report.enclosure else {
         return html! {
             div.dome-state { (dome(None)) div { p { strong { "Dome unknown" } } p.note { "The enclosure was not heard." } } }
         };
@@ -81,9 +83,9 @@ fn enclosure(page: &Page, enclosure: Option<&EnclosureReport>, received: Timesta
     let age = elapsed(received, page.now).as_secs_f64();
     html! {
         div.dome-state {
-            (dome(said.dome_after(age).0))
+            (dome(report.dome_after(age).0))
             div {
-                p { strong { (dome_now(page, Some(said), received)) } }
+                p { strong { (dome_now(page, report, received)) } }
                 (engineering_mode(page, said, age))
             }
         }
@@ -91,15 +93,9 @@ fn enclosure(page: &Page, enclosure: Option<&EnclosureReport>, received: Timesta
 }
 
 /// `Dome open`, `Dome unknown since 21:04:12`.
-pub(super) fn dome_now(
-    page: &Page,
-    enclosure: Option<&EnclosureReport>,
-    received: Timestamp,
-) -> Markup {
+pub(super) fn dome_now(page: &Page, report: &Report, received: Timestamp) -> Markup {
     let age = elapsed(received, page.now).as_secs_f64();
-    let (state, said) = enclosure
-        .map(|enclosure| enclosure.dome_after(age))
-        .unwrap_or_default();
+    let (state, said) = report.dome_after(age);
     html! {
         "Dome "
         @match state {
@@ -154,7 +150,7 @@ fn emission(page: &Page, report: &Report, received: Timestamp) -> Markup {
         dl.facts {
             (hold(report, elapsed(received, page.now) >= OLD_REPORT))
             @if let Some(enclosure) = &report.enclosure {
-                div { dt { "PLC" } dd { (plc(page, enclosure, elapsed(received, page.now).as_secs_f64())) } }
+                div { dt { "PLC" } dd { (plc(page, report, enclosure, elapsed(received, page.now).as_secs_f64())) } }
             }
             div {
                 dt { "Last heartbeat" }
@@ -185,13 +181,33 @@ fn emission(page: &Page, report: &Report, received: Timestamp) -> Markup {
                     }
                 }
             }
+            @if let Some(drill) = &report.drill { (self::drill(page, drill)) }
         }
     }
 }
 
-fn plc(page: &Page, enclosure: &EnclosureReport, age: f64) -> Markup {
+/// Whether it is proved that the PLC closes the dome.
+fn drill(page: &Page, drill: &DrillReport) -> Markup {
+    html! {
+        @if drill.under_way || drill.due || drill.proved_at.is_some() {
+            div {
+                dt { "Drill" }
+                dd {
+                    @if drill.under_way { "under way: the dome heartbeat is withheld while the dome is closed; " }
+                    @else if drill.due { (verdict(false, "due")) "; " }
+                    @match drill.proved_at {
+                        Some(at) => { "that the PLC misses a withheld heartbeat was last proved on " (page.moment(at)) }
+                        None => "that the PLC misses a withheld heartbeat is not known to be proved",
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn plc(page: &Page, report: &Report, enclosure: &EnclosureReport, age: f64) -> Markup {
     let (misses, _) = enclosure.plc_heartbeat_error_after(age);
-    let (sees, said) = enclosure.plc_acknowledges_after(age);
+    let (sees, said) = report.plc_acknowledges_after(age);
     html! {
         @match (misses, sees) {
             (Some(true), _) => (verdict(false, "misses the heartbeat and closes the dome")),

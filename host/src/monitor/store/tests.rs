@@ -269,3 +269,30 @@ fn m4_of_two_monitors_the_one_that_finds_another_stamp_stops_writing() {
         assert!(writes(second, Mark::Nobody));
     }
 }
+
+#[test]
+fn m2_an_alarm_survives_the_way_back_to_the_python_version() {
+    let folder = Folder::new();
+    let refused = |path: &Path| as_python(path).unwrap_err().to_string();
+    assert_eq!(refused(&folder.file()), "there is none");
+    write(&folder.file(), &saved()).unwrap();
+    let line = as_python(&folder.file()).unwrap().to_string();
+    assert_eq!(line, "1,0.000000");
+    // It means the same here, and stands in for what was written.
+    fs::write(folder.file(), &line).unwrap();
+    let Loaded::Python(read) = found(&folder.file()) else {
+        panic!("{line}");
+    };
+    assert_eq!(read.to_string(), line);
+    let fresh = Saved::nothing(AT.wall);
+    write(&folder.file(), &fresh).unwrap();
+    assert_eq!(as_python(&folder.file()).unwrap().to_string(), "0,");
+    // Whatever cannot be read stays where it is.
+    for (bytes, says) in [("", "it is empty"), ("{}", "it is not a state file")] {
+        fs::write(folder.file(), bytes).unwrap();
+        assert!(refused(&folder.file()).contains(says), "{bytes}");
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), bytes);
+    }
+    fs::write(folder.file(), r#"{"version": 99}"#).unwrap();
+    assert!(refused(&folder.file()).contains("format 99"));
+}

@@ -71,7 +71,7 @@ struct Thread {
 }
 
 /// Derived from the notices: the same message has the same id when it is tried again, so that a
-/// mail program which gets it twice shows it once; and one that tells more has another, lest it be
+/// mail program which gets it twice shows it once; and one that says more has another, lest it be
 /// taken for a copy. It is the same for all recipients, as it is of any mail to several, so that
 /// their answers to all are one thread.
 fn thread(message: &Message, from: &Mailbox) -> Thread {

@@ -28,7 +28,7 @@ async fn an_incident_is_one_thread_and_its_end_marks_the_first_message() {
     );
     assert!(reminded.body.get("reply_broadcast").is_none());
     assert_eq!(marked.path, "POST /api/chat.update");
-    let mark = ":white_check_mark: *RESOLVED*: LCO internet is down";
+    let mark = ":white_check_mark: *RESOLVED*. It began with: LCO internet is down";
     assert_eq!(
         marked.body,
         json!({"channel": "C1", "ts": "1.5", "text": mark})

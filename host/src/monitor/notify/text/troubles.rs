@@ -48,7 +48,7 @@ pub(super) fn of(notices: &[Notice]) -> Vec<Incident<'_>> {
 }
 
 impl Trouble {
-    /// Why the PLC gets no heartbeat: as of when it was told.
+    /// Why the PLC gets no heartbeat: as of the notification.
     pub(in crate::monitor) fn causes_in_words(&self) -> String {
         words(&self.causes, IN_SUBJECT)
     }

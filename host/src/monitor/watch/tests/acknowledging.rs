@@ -33,7 +33,7 @@ async fn an_acknowledgement_ends_the_reminders_of_that_incident_only_also_after_
     station.start().await;
     after(1500).await;
     assert_eq!(station.first.delivered().len(), 2);
-    // The end is told, and the next incident reminds again.
+    // The end is announced, and the next incident reminds again.
     station.beat().await;
     after(310 + 605).await;
     let delivered = station.first.delivered().concat();
