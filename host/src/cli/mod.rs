@@ -127,20 +127,7 @@ enum Command {
     /// if it is not found, 126 if it cannot be run), and without a command on SIGTERM or Ctrl-C.
     /// SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are forwarded to the command, which
     /// gets SIGTERM if this program is killed.
-    Beat {
-        /// The heartbeat's name, as in the configuration
-        name: String,
-        /// How often to beat
-        #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = period)]
-        every: Duration,
-        /// Run by `sh -c` before each beat: there is no beat unless it succeeds within the time of
-        /// `--every`. What it prints is not shown
-        #[arg(long, value_name = "CMD", visible_alias = "while")]
-        check: Option<String>,
-        /// The command and its arguments; a beat says that it lives
-        #[arg(last = true)]
-        command: Vec<OsString>,
-    },
+    Beat(beat::Beat),
     /// Becomes the command of `lvmbeat beat`, in a process of its own
     #[command(hide = true)]
     Become {
@@ -465,20 +452,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 wait.form(),
             )
         }
-        Command::Beat {
-            name,
-            every,
-            check,
-            command,
-        } => {
-            let beat = beat::Beat {
-                heartbeat: &name,
-                every,
-                check: check.as_deref(),
-                command: &command,
-            };
-            beat::run(&Config::load(file)?, &beat)
-        }
+        Command::Beat(beat) => beat::run(&Config::load(file)?, &beat),
         Command::Become { parent, command } => Err(beat::become_command(parent, &command)),
         Command::Send {
             wait,
