@@ -1,5 +1,7 @@
 //! What actor and monitor alike serve to those who watch them: health, and metrics for Prometheus.
 
+#[cfg(test)]
+pub(crate) mod asked;
 mod latencies;
 mod process;
 mod text;

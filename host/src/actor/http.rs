@@ -95,8 +95,10 @@ mod tests {
 
     use super::super::box_view::BoxView;
     use super::super::snapshot::tests::snapshot;
+    use super::super::snapshot::{Disk, OutsideView};
     use super::*;
     use crate::clock::RuntimeClock;
+    use crate::probes::asked;
 
     async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
         let request = Request::get(path).body(Body::empty()).unwrap();
@@ -174,6 +176,32 @@ mod tests {
                 "no line {line} in\n{text}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn what_the_alerts_and_the_dashboard_ask_for_is_served() {
+        let (show, shown) = watch::channel(None);
+        let router = router(shown, Arc::new(crate::clock::BootClock));
+        let mut snapshot = snapshot();
+        let keywords = serde_json::json!({"dome_status": "0x8001"});
+        let at = Moment {
+            now: snapshot.at,
+            wall: jiff::Timestamp::UNIX_EPOCH,
+        };
+        snapshot
+            .enclosure
+            .observe(keywords.as_object().unwrap(), at);
+        snapshot.journal = Some(Disk::default());
+        snapshot.outside = vec![OutsideView {
+            url: "https://monitor".to_owned(),
+            ..OutsideView::default()
+        }];
+        show.send_replace(Some(snapshot));
+        asked::all_are_in(&ask(&router, "/metrics").await.1, false);
+        let known = crate::report::Health::ALL.map(crate::report::Health::as_str);
+        let asked = asked::states("lvmbeat_health");
+        assert!(asked.len() >= 5, "{asked:?}");
+        assert!(asked.iter().all(|state| known.contains(state)), "{asked:?}");
     }
 
     #[tokio::test]

@@ -119,7 +119,8 @@ enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Send a heartbeat again and again, while a command lives and a check succeeds
+    /// Send a heartbeat again and again, while a command lives and a check succeeds; one of them at
+    /// least, as a heartbeat of nothing but a timer would keep the dome open for nothing
     ///
     /// One connection, opened again when it is lost. On standard error it says when the dome
     /// heartbeat is held or does not arrive, when nobody answers, and when that is over. Ends when
@@ -127,7 +128,25 @@ enum Command {
     /// if it is not found, 126 if it cannot be run), and without a command on SIGTERM or Ctrl-C.
     /// SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are forwarded to the command, which
     /// gets SIGTERM if this program is killed.
-    Beat(beat::Beat),
+    Beat {
+        /// The heartbeat's name, as in the configuration
+        name: String,
+        /// How often to beat
+        #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = period)]
+        every: Duration,
+        /// Run by `sh -c` before each beat: there is no beat unless it succeeds within the time of
+        /// `--every`. What it prints is not shown
+        #[arg(
+            long,
+            value_name = "CMD",
+            visible_alias = "while",
+            required_unless_present = "command"
+        )]
+        check: Option<String>,
+        /// The command and its arguments; a beat says that it lives
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
     /// Becomes the command of `lvmbeat beat`, in a process of its own
     #[command(hide = true)]
     Become {
@@ -452,7 +471,20 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 wait.form(),
             )
         }
-        Command::Beat(beat) => beat::run(&Config::load(file)?, &beat),
+        Command::Beat {
+            name,
+            every,
+            check,
+            command,
+        } => {
+            let beat = beat::Beat {
+                heartbeat: &name,
+                every,
+                check: check.as_deref(),
+                command: &command,
+            };
+            beat::run(&Config::load(file)?, &beat)
+        }
         Command::Become { parent, command } => Err(beat::become_command(parent, &command)),
         Command::Send {
             wait,
@@ -465,19 +497,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             wait.timeout,
             wait.form(),
         ),
-        Command::Check { broker } => match (Config::load(file), Monitor::load(file)) {
-            (Ok(config), Ok(monitor)) => {
-                check(file, &config, &monitor)?;
-                if broker {
-                    print(&client::permissions(&config)?)?;
-                }
-                Ok(())
-            }
-            (config, monitor) => {
-                let errors = [config.err(), monitor.err()].into_iter().flatten();
-                Ok(ConfigError::all(errors)?)
-            }
-        },
+        Command::Check { broker } => check(file, broker),
         Command::Healthcheck { program, url } => healthcheck::run(file, program, url.as_deref()),
         Command::Why {
             since,
@@ -501,17 +521,28 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-fn check(file: Option<&Path>, config: &Config, monitor: &Monitor) -> Result<(), Failure> {
+fn check(file: Option<&Path>, broker: bool) -> Result<(), Failure> {
+    let (config, monitor) = match (Config::load(file), Monitor::load(file)) {
+        (Ok(config), Ok(monitor)) => (config, monitor),
+        (config, monitor) => {
+            let errors = [config.err(), monitor.err()].into_iter().flatten();
+            return Ok(ConfigError::all(errors)?);
+        }
+    };
     for warning in config::warnings(file) {
         say(&format!("WARN: {warning}"));
     }
     print(&format!(
         "# {}: valid. In force:\n{}\n{}{}",
         config.source,
-        config.effective(monitor),
+        config.effective(&monitor),
         config.budget_report(),
         monitor.report()
-    ))
+    ))?;
+    if broker {
+        print(&client::permissions(&config)?)?;
+    }
+    Ok(())
 }
 
 fn completions(shell: Shell) -> Result<(), Failure> {

@@ -31,7 +31,7 @@ pub(super) fn run(
     log.verbosity = log.verbosity.max(config.debug.into());
     // The loop that alerts has the main thread to itself, however many pages are asked for (M1).
     let mut runtime = Builder::new_multi_thread();
-    runtime.worker_threads(1);
+    runtime.worker_threads(2);
     service::run(runtime, None, log, |stop| {
         serve(config, warnings, given_by, stop)
     })

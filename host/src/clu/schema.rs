@@ -35,7 +35,7 @@ fn entry() -> Value {
             "event": {
                 "type": "string",
                 "enum": [
-                    "started", "stopping", "health", "held", "released", "emissions", "session", "lapse",
+                    "started", "stopping", "health", "flapped", "held", "released", "emissions", "session", "lapse",
                     "dome", "engineering_mode", "plc_time_ran_out", "plc_error", "unknown"
                 ]
             },

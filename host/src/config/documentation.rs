@@ -12,12 +12,14 @@ use super::raw::{InOrder, RawConfig, RawEmit, RawHeartbeat, RawNetwork, RawSeria
 use super::*;
 
 const SETTINGS: &str = include_str!("../../../config/SETTINGS.md");
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 11] = [
     include_str!("../../../README.md"),
     include_str!("../../../CLIENTS.md"),
     include_str!("../../../CONTRIBUTING.md"),
     include_str!("../../../config/DEPLOY.md"),
     include_str!("../../../config/compose.yaml"),
+    include_str!("../../../config/kubernetes/base/actor/deployment.yaml"),
+    include_str!("../../../config/kubernetes/base/monitor/stateful-set.yaml"),
     include_str!("../../../config/systemd/config.yaml"),
     include_str!("../../../config/systemd/lvmbeat-actor.service"),
     include_str!("../../../config/systemd/lvmbeat-monitor.service"),

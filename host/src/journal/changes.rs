@@ -1,5 +1,7 @@
 //! What has changed from one view of the actor to the next. Pure: the view and the time go in.
 
+mod flaps;
+
 use jiff::Timestamp;
 use lvmbeat_core::Outcome;
 use lvmbeat_core::emission::Counts;
@@ -7,6 +9,7 @@ use lvmbeat_core::emission::Counts;
 use super::entry::{Event, Run};
 use crate::actor::{Kind, SessionState, Snapshot};
 use crate::report::{Dome, Health};
+use flaps::Flaps;
 
 /// Remembers what the last view showed.
 #[derive(Default, Debug)]
@@ -21,6 +24,7 @@ pub struct Changes {
     dome: Option<&'static str>,
     engineering_mode: Option<bool>,
     plc_error: bool,
+    flaps: Flaps,
     /// Whether a drill is under way, and when the last one ended.
     drill: (bool, Option<Timestamp>),
 }
@@ -56,7 +60,7 @@ impl Changes {
         self.plc(shown, &mut events);
         self.drill(shown, &mut events);
         // What follows from all that.
-        self.health(shown, &mut events);
+        self.health(shown, wall, &mut events);
         events
     }
 
@@ -125,16 +129,31 @@ impl Changes {
         }
     }
 
-    fn health(&mut self, shown: &Snapshot, events: &mut Vec<Event>) {
+    /// A source that is late and well again all night is told in few entries, so that they do not
+    /// take the room of what else happened.
+    fn health(&mut self, shown: &Snapshot, wall: Timestamp, events: &mut Vec<Event>) {
         let health = &shown.health;
-        if self.health.replace(health.state) == Some(health.state) {
+        let before = self.health.replace(health.state);
+        let mild = |state| matches!(state, Health::Ok | Health::Late);
+        let is_flap = mild(health.state) && before.is_none_or(mild) && events.is_empty();
+        if !is_flap {
+            // What was counted happened before what happens now.
+            let told = std::mem::take(&mut self.flaps).told();
+            events.splice(0..0, told);
+        }
+        let is_new = before != Some(health.state);
+        let causes = || health.late.iter().map(|late| late.text.clone()).collect();
+        if is_new && is_flap && self.flaps.counts(health.state, causes, shown.at, wall) {
             return;
         }
-        events.push(Event::Health {
-            state: health.state.as_str().to_owned(),
-            text: health.text.clone(),
-            causes: health.late.iter().map(|late| late.text.clone()).collect(),
-        });
+        events.extend(self.flaps.due(shown.at));
+        if is_new {
+            events.push(Event::Health {
+                state: health.state.as_str().to_owned(),
+                text: health.text.clone(),
+                causes: causes(),
+            });
+        }
     }
 
     fn hold(&mut self, shown: &Snapshot, wall: Timestamp, events: &mut Vec<Event>) {

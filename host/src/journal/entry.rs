@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::actor::Verdict;
-use crate::report::Health;
+use crate::report::{Health, Verdict};
 
 /// One thing that happened, and when by the wall clock.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -35,6 +34,18 @@ pub enum Event {
         /// In words.
         text: String,
         /// Everything that is wrong or late, in words.
+        #[serde(default)]
+        causes: Vec<String>,
+    },
+    /// The health changed between late and ok again and again, which was counted only.
+    Flapped {
+        /// It became late so often.
+        times: u64,
+        /// Since then.
+        since: Timestamp,
+        /// It is this now.
+        state: String,
+        /// Everything that was late the last time, in words.
         #[serde(default)]
         causes: Vec<String>,
     },
@@ -158,7 +169,7 @@ impl Entry {
                 tracing::warn!("{text}");
             }
             // A client that beats late each time makes it late and well again.
-            Event::Health { .. } => tracing::debug!("{text}"),
+            Event::Health { .. } | Event::Flapped { .. } => tracing::debug!("{text}"),
             Event::Held { .. }
             | Event::Released { .. }
             | Event::Started { .. }
@@ -183,6 +194,17 @@ impl Entry {
                 format!("health {}: {text}", state.replace('_', " "))
             }
             Event::Health { state, .. } => format!("health {}", state.replace('_', " ")),
+            Event::Flapped {
+                times,
+                since,
+                state,
+                causes,
+            } => format!(
+                "health late and ok by turns, late {times} more {} in {}; now {state}; at last: {}",
+                if *times == 1 { "time" } else { "times" },
+                span(self.at.duration_since(*since).as_secs_f64().max(0.0)),
+                causes.join("; ")
+            ),
             Event::Held { causes, .. } => {
                 format!("dome heartbeat held: {}", causes.join("; "))
             }
@@ -288,6 +310,12 @@ mod tests {
             Event::Health {
                 state: text(),
                 text: text(),
+                causes: vec![text()],
+            },
+            Event::Flapped {
+                times: 7,
+                since: Timestamp::UNIX_EPOCH,
+                state: text(),
                 causes: vec![text()],
             },
             Event::Held {

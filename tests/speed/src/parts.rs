@@ -112,15 +112,8 @@ impl Place {
         let file = self.folder.join("python.yaml");
         fs::write(&file, config.to_string())?;
         let run = "import sys; from lvmbeat.__main__ import main; sys.argv[0] = 'lvmbeat'; main()";
-        let arguments = [
-            "-c",
-            run,
-            "actor",
-            "-c",
-            &file.display().to_string(),
-            "start",
-            "--debug",
-        ];
+        let file = file.display().to_string();
+        let arguments = ["-c", run, "-c", &file, "actor", "start", "--debug"];
         Program::start(interpreter, arguments, &[])
     }
 

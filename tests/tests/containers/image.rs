@@ -10,7 +10,7 @@ use lvmbeat_tests::scratch::Scratch;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-/// Two images with a debug binary in them.
+/// Three images with a debug binary in them.
 const BUILD_LIMIT: Duration = Duration::from_secs(300);
 
 /// Built once for all tests of this process.
@@ -111,7 +111,12 @@ async fn build() -> Scratch {
         .finish(BUILD_LIMIT)
         .await;
     assert_eq!(built.code(), Some(0), "{}{}", built.stdout, built.stderr);
-    for image in ["lvmbeat:", "lvmbeat-monitor:", "of which the binary "] {
+    for image in [
+        "lvmbeat:",
+        "lvmbeat-monitor:",
+        "lvmbeat-sim:",
+        "of which the binary ",
+    ] {
         let said = built.stdout.lines().find(|line| line.starts_with(image));
         assert!(said.is_some_and(|line| line.contains(" MB")), "{built:?}");
     }

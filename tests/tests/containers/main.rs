@@ -31,13 +31,23 @@ const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 
 #[tokio::test]
 async fn the_images_hold_the_binary_what_it_loads_and_roots_and_nothing_else() {
-    for name in ["lvmbeat", "lvmbeat-monitor"] {
+    for name in ["lvmbeat", "lvmbeat-monitor", "lvmbeat-sim"] {
         let image = Image::unpack(name).await;
+        for (label, value) in [
+            ("title", name),
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("licenses", "BSD-3-Clause"),
+            ("source", "https://github.com/sdss/lvmbeat"),
+        ] {
+            let labels = image.declared("Labels");
+            let label = format!("org.opencontainers.image.{label}");
+            assert_eq!(labels[&label], value, "{labels}");
+        }
         let (libraries, rest): (Vec<_>, Vec<_>) = image
             .files()
             .into_iter()
             .partition(|file| file.starts_with("lib"));
-        let expected = [
+        let mut expected = vec![
             "data/",
             "etc/group",
             "etc/nsswitch.conf",
@@ -45,6 +55,9 @@ async fn the_images_hold_the_binary_what_it_loads_and_roots_and_nothing_else() {
             ROOTS,
             "usr/bin/lvmbeat",
         ];
+        if name == "lvmbeat-sim" {
+            expected.push("usr/bin/sim");
+        }
         assert_eq!(rest, expected);
         assert!((1..=6).contains(&libraries.len()), "{libraries:?}");
         let (user, group) = user(&image);

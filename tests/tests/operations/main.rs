@@ -15,6 +15,8 @@ use lvmbeat_tests::chain::{self, Client, INTERVAL};
 use lvmbeat_tests::client::RawClient;
 use lvmbeat_tests::config::ActorConfig;
 use lvmbeat_tests::ecp::FakeEcp;
+use lvmbeat_tests::hook::Hook;
+use lvmbeat_tests::monitor::Monitor;
 use lvmbeat_tests::port::Port;
 use lvmbeat_tests::process::{Launch, Process};
 use lvmbeat_tests::proxy::{Flow, Proxy};
@@ -36,6 +38,25 @@ async fn conventional(metrics: &str) {
     let status = promtool.exit(SOON).await;
     let said: Vec<String> = promtool.lines().into_iter().map(|line| line.text).collect();
     assert_eq!((status.code(), said), (Some(0), Vec::new()), "{metrics}");
+}
+
+#[tokio::test]
+async fn prometheus_finds_nothing_to_say_against_the_monitors_metrics() {
+    let hook = Hook::start().await;
+    let mut monitor = Monitor::new(&[&hook]);
+    monitor.start().await;
+    let metrics = async |monitor: &Monitor| {
+        let (_, metrics) = http::get(monitor.address(), "/metrics").await.unwrap();
+        conventional(&metrics).await;
+        metrics
+    };
+    // Before the first beat, while all is well, and with an alarm.
+    let waiting = metrics(&monitor).await;
+    monitor.beat().await;
+    let up = metrics(&monitor).await;
+    monitor.is("down").await;
+    let down = metrics(&monitor).await;
+    assert!(waiting != up && up != down);
 }
 
 async fn until(actor: &mut Process, what: &str) {

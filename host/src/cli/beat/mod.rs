@@ -10,7 +10,6 @@ mod standing;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::Args;
 use embassy_time::Instant;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -18,7 +17,7 @@ use tokio::time::sleep;
 use self::guard::{Guarded, Orders};
 use self::standing::Standing;
 use super::status::clean;
-use super::{Failure, client, period, say};
+use super::{Failure, client, say};
 use crate::clock::{BootClock, Clock as _, core_duration};
 use crate::clu::CommandOptions;
 use crate::clu::client::Connected;
@@ -38,34 +37,21 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST: usize = 400;
 
 /// What is to be beaten, and while what is well.
-#[derive(Args, Debug)]
-pub(super) struct Beat {
-    /// The heartbeat's name, as in the configuration
-    name: String,
-    /// How often to beat
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = period)]
-    every: Duration,
-    /// Run by `sh -c` before each beat: there is no beat unless it succeeds within the time of
-    /// `--every`. What it prints is not shown
-    #[arg(long, value_name = "CMD", visible_alias = "while")]
-    check: Option<String>,
-    /// The command and its arguments; a beat says that it lives
-    #[arg(last = true)]
-    command: Vec<OsString>,
+#[derive(Debug)]
+pub(super) struct Beat<'a> {
+    pub(super) heartbeat: &'a str,
+    pub(super) every: Duration,
+    pub(super) check: Option<&'a str>,
+    pub(super) command: &'a [OsString],
 }
 
-/// Beats until the command ends, and ends like it; without one until it is told to end.
-pub(super) fn run(config: &Config, beat: &Beat) -> Result<(), Failure> {
+/// Beats until the command ends, and ends like it; with a check alone until it is told to end.
+pub(super) fn run(config: &Config, beat: &Beat<'_>) -> Result<(), Failure> {
     // A wrong URL keeps the command from being started.
     config.actor.bus()?;
     client::on_a_runtime(async {
         let mut orders = Orders::new(!beat.command.is_empty())?;
-        let mut guarded = Guarded::start(&beat.command)?;
-        if beat.command.is_empty() && beat.check.is_none() {
-            say(
-                "neither a command nor a check is given: this heartbeat says that 'lvmbeat beat' runs, and nothing else",
-            );
-        }
+        let mut guarded = Guarded::start(beat.command)?;
         let mut heart = Heart {
             config,
             beat,
@@ -98,7 +84,7 @@ pub(super) fn run(config: &Config, beat: &Beat) -> Result<(), Failure> {
 
 struct Heart<'a> {
     config: &'a Config,
-    beat: &'a Beat,
+    beat: &'a Beat<'a>,
     life: guard::Life,
     session: Option<Connected>,
     /// The value in the last answer, which proves when the next beat was sent.
@@ -139,7 +125,7 @@ impl Heart<'_> {
         if let Some(standing) = self.life.hindrance() {
             return Ok(Some(standing));
         }
-        if let Some(check) = &self.beat.check
+        if let Some(check) = self.beat.check
             && let Err(why) = guard::check(check, self.beat.every).await
         {
             return Ok(Some(Standing::Unsound(why)));
@@ -177,7 +163,7 @@ impl Heart<'_> {
 
     /// One beat, unless the look at what it says is too old, or that has ended meanwhile (S1).
     async fn send(&mut self, looked: Instant) -> Result<Option<Standing>, Failure> {
-        let mut words = vec!["set".to_owned(), self.beat.name.clone()];
+        let mut words = vec!["set".to_owned(), self.beat.heartbeat.to_owned()];
         if let Some(seen) = &self.seen {
             words.extend(["--seen".to_owned(), seen.clone()]);
         }
@@ -217,7 +203,7 @@ impl Heart<'_> {
     }
 
     fn tell(&mut self, standing: Standing) {
-        for line in standing.news(&self.standing, &self.beat.name) {
+        for line in standing.news(&self.standing, self.beat.heartbeat) {
             say(&line);
         }
         self.standing = standing;

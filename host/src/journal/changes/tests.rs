@@ -76,6 +76,70 @@ fn each_change_of_health_is_written_down_last_with_everything_that_is_late() {
 }
 
 #[test]
+fn a_source_that_is_late_and_well_again_all_night_takes_little_room() {
+    let mut changes = Changes::default();
+    let mut entries = Vec::new();
+    let mut show = |second: i64, change: &dyn Fn(&mut Snapshot)| {
+        let mut shown = well();
+        shown.at += embassy_time::Duration::from_secs(second.unsigned_abs());
+        change(&mut shown);
+        entries.extend(changes.observe(&assessed(&shown), at(second)));
+    };
+    let late = |shown: &mut Snapshot| shown.heartbeats[0].age = Some(12.0);
+    let night = 12 * 3600;
+    for second in (0..night).step_by(10) {
+        show(second, &|shown| {
+            if second % 20 == 0 {
+                late(shown);
+            }
+        });
+    }
+    // It goes on, and something happens.
+    show(night, &late);
+    show(night + 10, &|shown| held(shown, Cause::Stale, "stale"));
+    assert!(entries.len() < 40, "{}", entries.len());
+    let late = |event: &Event| {
+        if let Event::Flapped { times, .. } = event {
+            return *times;
+        }
+        u64::from(matches!(event, Event::Health { state, .. } if state == "late"))
+    };
+    let times: u64 = entries.iter().map(late).sum();
+    assert_eq!(times, 12 * 180 + 1, "each is counted once");
+    let position = |is: &dyn Fn(&Event) -> bool| entries.iter().rposition(is).unwrap();
+    let flapped = position(&|event| matches!(event, Event::Flapped { .. }));
+    let held = position(&|event| matches!(event, Event::Held { .. }));
+    assert!(flapped < held, "what happened before is told before");
+    let Event::Flapped { causes, state, .. } = &entries[flapped] else {
+        panic!("{entries:?}")
+    };
+    assert_eq!(state, "late");
+    assert!(
+        causes[0].starts_with("overwatcher silent for 12 s"),
+        "{causes:?}"
+    );
+}
+
+#[test]
+fn a_run_of_flaps_is_told_when_it_is_quiet_and_the_next_ones_are_told_one_by_one() {
+    let mut changes = Changes::default();
+    let mut show = |second: u64, is_late: bool| {
+        let mut shown = well();
+        shown.at += embassy_time::Duration::from_secs(second);
+        if is_late {
+            shown.heartbeats[0].age = Some(12.0);
+        }
+        changes.observe(&assessed(&shown), at(0)).len()
+    };
+    let told: Vec<usize> = (0..8).map(|second| show(second, second % 2 == 0)).collect();
+    // The first view tells of the session, the emissions and the health.
+    assert_eq!(told.iter().sum::<usize>(), 3 + 4, "{told:?}");
+    assert_eq!(show(606, false), 0);
+    assert_eq!(show(607, false), 1);
+    assert_eq!(show(608, true), 1);
+}
+
+#[test]
 fn a_client_that_has_died_is_silent_before_its_timeout_has_passed_since_it_was_received() {
     let mut changes = changes();
     let mut shown = well();

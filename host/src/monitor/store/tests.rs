@@ -28,6 +28,46 @@ fn found(path: &Path) -> Loaded {
     loaded
 }
 
+/// The line that a version wrote whose state was that.
+fn line_of(state: &serde_json::Value) -> String {
+    let state = state.to_string();
+    let checksum = crc32(state.as_bytes());
+    format!("{{\"version\":1,\"checksum\":\"{checksum:08x}\",\"state\":{state}}}\n")
+}
+
+#[test]
+fn m2_the_file_of_a_version_that_alerted_of_silence_only_keeps_its_alerts() {
+    let saved = saved();
+    let mut state = serde_json::to_value(&saved).unwrap();
+    // What came with the alerts that the dome is about to close.
+    let later = [
+        ("", "clearing held incidents threads routine farewell"),
+        ("/outbox", "escalated"),
+        ("/outbox/log/0/notice/event", "stopped relapses heard_again"),
+        ("/history", "course incidents"),
+    ];
+    for (place, names) in later {
+        let fields = state.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        for name in names.split(' ') {
+            assert!(fields.remove(name).is_some(), "{place}/{name}");
+        }
+    }
+    let folder = Folder::new();
+    fs::write(folder.file(), line_of(&state)).unwrap();
+    let Loaded::Saved(read) = found(&folder.file()) else {
+        panic!("{state}");
+    };
+    assert_eq!(read.outbox, saved.outbox);
+    let thresholds = config().alarm().unwrap();
+    let loaded = Loaded::Saved(read);
+    let memory = Memory::restore(thresholds, &config(), loaded, ["email:a"].into_iter(), AT);
+    // The alarm is on, and still has to be delivered.
+    let again = memory.save(AT);
+    assert!(again.alarm.down);
+    assert_eq!(again.outbox, saved.outbox);
+    assert_eq!(again.incident, saved.incident);
+}
+
 /// It cannot be used, is kept aside, and gives the reason.
 fn refused(path: &Path) -> String {
     let before = fs::read(path).unwrap();

@@ -416,6 +416,12 @@ async fn what_needs_a_loop_that_hangs_is_503() {
 }
 
 #[tokio::test]
+async fn what_the_alerts_and_the_dashboard_ask_for_is_served() {
+    let answer = Monitored::new(&config()).get("/metrics").await;
+    crate::probes::asked::all_are_in(&answer.body, true);
+}
+
+#[tokio::test]
 async fn metrics_tell_the_state_and_what_is_pending() {
     let monitored = Monitored::new(&config());
     let answer = monitored.get("/metrics").await;
