@@ -300,6 +300,28 @@ pub struct DeliveryReport {
     pub least_left: Option<f64>,
 }
 
+/// How a drill ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The PLC missed the heartbeat, and heard it again.
+    Passed,
+    /// It did not, or not as configured.
+    Failed,
+    /// Nothing is proved, either way.
+    Aborted,
+}
+
+impl Verdict {
+    /// As `status` and the journal name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
 /// Drills, which prove that the PLC closes the dome without the dome heartbeat.
 #[derive(Serialize, Deserialize, ToSchema, Clone, PartialEq, Default, Debug)]
 #[serde(default)]

@@ -92,9 +92,11 @@ fn config(url: &str) -> ActorConfig {
 }
 
 /// The process that a command has said it is.
+#[expect(clippy::panic, reason = "what is not there fails the test")]
 fn pid(line: &str) -> Pid {
     let id = line.rsplit(' ').next().and_then(|id| id.parse().ok());
-    Pid::from_raw(id.unwrap()).unwrap()
+    id.and_then(Pid::from_raw)
+        .unwrap_or_else(|| panic!("no process in {line}"))
 }
 
 async fn is_gone(id: Pid) {
@@ -232,7 +234,7 @@ async fn l1_it_beats_again_by_itself_when_the_actor_or_the_broker_was_away() {
     let (host, port) = site.vhost.address();
     let mut proxy = Proxy::start((&host, port)).await;
     let through = config(&site.vhost.url_via(proxy.port()));
-    let mut beat = beat(&file(&through), &[]).start();
+    let mut beat = beat(&file(&through), &["--check", "true"]).start();
     site.beats_on(2).await;
 
     site.actor.process.kill().await;
@@ -274,6 +276,8 @@ async fn a_command_that_cannot_be_started_ends_it_as_the_shell_would() {
     }
     // S1: what never lived was never beaten for.
     assert!(site.last().await.is_null());
-    let wrong = beat(&site.file, &["--every", "0"]).finish(SOON).await;
-    assert_eq!(wrong.code(), Some(2), "{wrong:?}");
+    for wrong in [&["--every", "0", "--", "true"][..], &[]] {
+        let ended = beat(&site.file, wrong).finish(SOON).await;
+        assert_eq!(ended.code(), Some(2), "{ended:?}");
+    }
 }

@@ -5,15 +5,13 @@
 //! A drill withholds and never emits, so it cannot hold a dome open (S1, S2). Whatever is not as it
 //! was at the beginning ends it at once, so that it closes no dome that somebody opens (L1).
 
-use std::fmt;
-
 use embassy_time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::health::PlcError;
 use crate::clock::{Moment, seconds};
 use crate::journal::span;
-use crate::report::Dome;
+use crate::report::{Dome, Verdict};
 
 /// What was said of the dome may be so old when a drill begins.
 const RECENT: Duration = Duration::from_secs(15);
@@ -59,28 +57,6 @@ pub(super) enum NotNow {
     Held(String),
     #[error("the dome heartbeat does not arrive at the PLC")]
     NotArriving,
-}
-
-/// How a drill ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// The PLC missed the heartbeat, and heard it again.
-    Passed,
-    /// It did not, or not as configured.
-    Failed,
-    /// Nothing is proved, either way.
-    Aborted,
-}
-
-impl Verdict {
-    /// As `status` and the journal name it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Aborted => "aborted",
-        }
-    }
 }
 
 /// What became of the last drill.
@@ -381,12 +357,6 @@ fn disturbed(watched: &Watched) -> Option<String> {
 
 fn age(at: Instant, now: Instant) -> Duration {
     now.checked_duration_since(at).unwrap_or(Duration::MIN)
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-pub use self::drill::{DrillView, Drilled, Phase, Verdict};
+pub use self::drill::{DrillView, Drilled, Phase};
 pub use self::health::{DeliveryView, HealthView, Kind, Late, PlcError, Undelivered};
 pub use self::network::{ProbeError, probe};
 use self::outside::Beaten;

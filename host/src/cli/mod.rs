@@ -119,7 +119,8 @@ enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Send a heartbeat again and again, while a command lives and a check succeeds
+    /// Send a heartbeat again and again, while a command lives and a check succeeds; one of them at
+    /// least, as a heartbeat of nothing but a timer would keep the dome open for nothing
     ///
     /// One connection, opened again when it is lost. On standard error it says when the dome
     /// heartbeat is held or does not arrive, when nobody answers, and when that is over. Ends when
@@ -135,7 +136,12 @@ enum Command {
         every: Duration,
         /// Run by `sh -c` before each beat: there is no beat unless it succeeds within the time of
         /// `--every`. What it prints is not shown
-        #[arg(long, value_name = "CMD", visible_alias = "while")]
+        #[arg(
+            long,
+            value_name = "CMD",
+            visible_alias = "while",
+            required_unless_present = "command"
+        )]
         check: Option<String>,
         /// The command and its arguments; a beat says that it lives
         #[arg(last = true)]
@@ -491,19 +497,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             wait.timeout,
             wait.form(),
         ),
-        Command::Check { broker } => match (Config::load(file), Monitor::load(file)) {
-            (Ok(config), Ok(monitor)) => {
-                check(file, &config, &monitor)?;
-                if broker {
-                    print(&client::permissions(&config)?)?;
-                }
-                Ok(())
-            }
-            (config, monitor) => {
-                let errors = [config.err(), monitor.err()].into_iter().flatten();
-                Ok(ConfigError::all(errors)?)
-            }
-        },
+        Command::Check { broker } => check(file, broker),
         Command::Healthcheck { program, url } => healthcheck::run(file, program, url.as_deref()),
         Command::Why {
             since,
@@ -527,17 +521,28 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-fn check(file: Option<&Path>, config: &Config, monitor: &Monitor) -> Result<(), Failure> {
+fn check(file: Option<&Path>, broker: bool) -> Result<(), Failure> {
+    let (config, monitor) = match (Config::load(file), Monitor::load(file)) {
+        (Ok(config), Ok(monitor)) => (config, monitor),
+        (config, monitor) => {
+            let errors = [config.err(), monitor.err()].into_iter().flatten();
+            return Ok(ConfigError::all(errors)?);
+        }
+    };
     for warning in config::warnings(file) {
         say(&format!("WARN: {warning}"));
     }
     print(&format!(
         "# {}: valid. In force:\n{}\n{}{}",
         config.source,
-        config.effective(monitor),
+        config.effective(&monitor),
         config.budget_report(),
         monitor.report()
-    ))
+    ))?;
+    if broker {
+        print(&client::permissions(&config)?)?;
+    }
+    Ok(())
 }
 
 fn completions(shell: Shell) -> Result<(), Failure> {

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::actor::Verdict;
-use crate::report::Health;
+use crate::report::{Health, Verdict};
 
 /// One thing that happened, and when by the wall clock.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]

@@ -18,6 +18,7 @@ fn of_kind<'a>(documents: &'a [Value], kind: &str) -> Vec<&'a Value> {
     kinds.collect()
 }
 
+#[expect(clippy::panic, reason = "what is not there fails the test")]
 fn named<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
     let found = of_kind(documents, kind).into_iter();
     let mut found = found.filter(|document| document["metadata"]["name"] == name);

@@ -115,9 +115,8 @@ pub(in crate::cli) fn become_command(parent: u32, command: &[OsString]) -> Failu
     if getppid() != Some(pid(parent)) {
         return Failure::Guarded(exit_code(ExitStatus::from_raw(Signal::TERM.as_raw())));
     }
-    let (program, arguments) = match command {
-        [program, arguments @ ..] => (program, arguments),
-        [] => return Failure::Guarded(2),
+    let [program, arguments @ ..] = command else {
+        return Failure::Guarded(2);
     };
     let cause = std::process::Command::new(program).args(arguments).exec();
     not_started(command, cause)

@@ -45,18 +45,13 @@ pub(super) struct Beat<'a> {
     pub(super) command: &'a [OsString],
 }
 
-/// Beats until the command ends, and ends like it; without one until it is told to end.
+/// Beats until the command ends, and ends like it; with a check alone until it is told to end.
 pub(super) fn run(config: &Config, beat: &Beat<'_>) -> Result<(), Failure> {
     // A wrong URL keeps the command from being started.
     config.actor.bus()?;
     client::on_a_runtime(async {
         let mut orders = Orders::new(!beat.command.is_empty())?;
         let mut guarded = Guarded::start(beat.command)?;
-        if beat.command.is_empty() && beat.check.is_none() {
-            say(
-                "neither a command nor a check is given: this heartbeat says that 'lvmbeat beat' runs, and nothing else",
-            );
-        }
         let mut heart = Heart {
             config,
             beat,

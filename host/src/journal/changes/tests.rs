@@ -98,10 +98,11 @@ fn a_source_that_is_late_and_well_again_all_night_takes_little_room() {
     show(night, &late);
     show(night + 10, &|shown| held(shown, Cause::Stale, "stale"));
     assert!(entries.len() < 40, "{}", entries.len());
-    let late = |event: &Event| match event {
-        Event::Health { state, .. } if state == "late" => 1,
-        Event::Flapped { times, .. } => *times,
-        _ => 0,
+    let late = |event: &Event| {
+        if let Event::Flapped { times, .. } = event {
+            return *times;
+        }
+        u64::from(matches!(event, Event::Health { state, .. } if state == "late"))
     };
     let times: u64 = entries.iter().map(late).sum();
     assert_eq!(times, 12 * 180 + 1, "each is counted once");
