@@ -1,9 +1,5 @@
 //! What is deployed besides the programs: Kubernetes, alerts, workflows.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what is not there fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod alerts;
 mod dashboard;
