@@ -4,21 +4,20 @@
 //! and nothing allocates, blocks, logs or panics. The same code runs in the `lvmbeat` actor, in the
 //! PLC simulator and on a microcontroller.
 //!
-//! | module | question that it answers |
-//! |---|---|
-//! | [`heartbeat`] | which programs are alive? |
-//! | [`link`] | which network links are up? |
-//! | [`attention`] | was this process listening all the time? |
-//! | [`path`] | how long can a message have been on its way from the broker? |
-//! | [`sent_after`] | when was a beat sent, at the earliest? |
-//! | [`emission`] | may another heartbeat be sent to the dome now? |
-//! | [`delivery`] | what is published for one decision, and when is it too late? |
-//! | [`supervisor`] | all of that together: emit or hold |
-//! | [`reason`] | and why is it held? |
-//! | [`alarm`] | outside: has the observatory gone silent, and who has to hear of it? |
-//! | [`watchdog`] | the other end: was the dome's controller fed in time? |
-//! | [`serial`] | what is said over a serial line to a watchdog box, and what does it answer? |
-//! | [`budget`] | how long until the dome closes in the worst case, and with what margin does it stay open? |
+//! * [`heartbeat`]: which programs are alive?
+//! * [`link`]: which network links are up?
+//! * [`attention`]: was this process listening all the time?
+//! * [`path`]: how long can a message have been on its way from the broker?
+//! * [`sent_after`]: when was a beat sent, at the earliest?
+//! * [`emission`]: may another heartbeat be sent to the dome now?
+//! * [`delivery`]: what is published for one decision, and when is it too late?
+//! * [`supervisor`]: all of that together: emit or hold
+//! * [`reason`]: and why is it held?
+//! * [`alarm`]: outside: has the observatory gone silent, and who has to hear of it?
+//! * [`watchdog`]: the other end: was the dome's controller fed in time?
+//! * [`serial`]: what is said over a serial line to a watchdog box, and what does it answer?
+//! * [`budget`]: how long until the dome closes in the worst case, and with what margin does it
+//!   stay open?
 //!
 //! # One night
 //!

@@ -218,8 +218,8 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
 
     /// S5: a new session knows nothing. Forgets all heartbeats, ends a lapse of attention, and
     /// abandons the emission that is under way. What was waiting unread must be gone before.
-    /// All statistics stay, and so do a drill and the links' states: a link that failed in the meantime is
-    /// found by its probes, as at any other time.
+    /// All statistics stay, and so do a drill and the links' states: a link that failed in the
+    /// meantime is found by its probes, as at any other time.
     pub fn forget(&mut self, now: Instant) {
         self.heartbeats.forget();
         self.emission.abandon(now);

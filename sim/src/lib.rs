@@ -1,16 +1,15 @@
 //! The dome's side of the heartbeat chain, simulated: its PLC behind Modbus TCP, and the actor that
 //! commands it.
 //!
-//! | module | what lives there |
-//! |---|---|
-//! | [`plc`] | the PLC without input or output: registers, the dome's motion, the watchdog, faults on demand |
-//! | [`live`] | that PLC on a clock, shared |
-//! | [`modbus`] | Modbus TCP without a network: bytes in, bytes out |
-//! | [`server`] | the network |
-//! | [`simulator`] | all of it together, started and ended by a handle |
-//! | [`ecp`] | a stand-in for `lvmecp`, between the AMQP broker and the PLC |
-//! | [`demo`] | the whole chain in one process, to look at |
-//! | [`cli`] | the programme `sim` |
+//! * [`plc`]: the PLC without input or output: registers, the dome's motion, the watchdog, faults
+//!   on demand
+//! * [`live`]: that PLC on a clock, shared
+//! * [`modbus`]: Modbus TCP without a network: bytes in, bytes out
+//! * [`server`]: the network
+//! * [`simulator`]: all of it together, started and ended by a handle
+//! * [`ecp`]: a stand-in for `lvmecp`, between the AMQP broker and the PLC
+//! * [`demo`]: the whole chain in one process, to look at
+//! * [`cli`]: the programme `sim`
 #![deny(missing_docs)]
 
 pub mod cli;

@@ -1,35 +1,38 @@
 //! The harness of lvmbeat's end-to-end tests: real parts, and hands to break them with.
 //!
-//! | module | what it gives a test |
-//! |---|---|
-//! | [`broker`] | a RabbitMQ node that can be killed, frozen and restarted; a virtual host for each test |
-//! | [`proxy`] | a TCP connection that can be delayed, stalled, cut, half-opened |
-//! | [`process`] | the real programs as child processes: their output, signals, exit code, memory |
-//! | [`python`] | the Python CLU and pymodbus, as child processes |
-//! | [`actor`] | the real actor, with a client that talks to it |
-//! | [`client`] | AMQP without any of lvmbeat's own code, down to malformed messages |
-//! | [`tap`] | when each message passed the exchange |
-//! | [`raw`] | messages that no AMQP library would send |
-//! | [`ecp`] | an `lvmecp` that hangs and fails on demand, and counts heartbeats |
-//! | [`dome`] | the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens to it |
-//! | [`chain`] | all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be cut |
-//! | [`view`] | what the actor shows: `status`, its log, its metrics |
-//! | [`mail`], [`authority`] | a mail server that fails on demand, and an authority that signs certificates |
-//! | [`browser`] | a real browser, driven by the scripts of `tests/page` |
-//! | [`config`] | a configuration file for the actor |
-//! | [`http`] | one HTTP request |
-//! | [`monitor`] | the real monitor outside, and what it has on its disk |
-//! | [`tls`] | TLS before it, as a cloud's entrance has it |
-//! | [`hook`] | a webhook that holds and refuses on demand |
-//! | [`slack`] | a Slack that takes everything |
-//! | [`page`] | the words of the monitor's page |
-//! | [`claims`] | is what people are told true? |
-//! | [`disk`] | a small disk that can be full or read-only |
-//! | [`dead`] | a name of whose addresses only the last is alive |
-//! | [`namespace`] | mounts and a network of its own for a program |
-//! | [`target`] | a host that network probes reach, until it goes away |
-//! | [`eventually`](mod@eventually) | waiting for something with a limit, instead of sleeping |
-//! | [`port`], [`scratch`], [`reaper`] | ports, folders and processes that nothing is left of |
+//! * [`broker`]: a RabbitMQ node that can be killed, frozen and restarted; a virtual host for each
+//!   test
+//! * [`proxy`]: a TCP connection that can be delayed, stalled, cut, half-opened
+//! * [`process`]: the real programs as child processes: their output, signals, exit code, memory
+//! * [`python`]: the Python CLU and pymodbus, as child processes
+//! * [`actor`]: the real actor, with a client that talks to it
+//! * [`client`]: AMQP without any of lvmbeat's own code, down to malformed messages
+//! * [`tap`]: when each message passed the exchange
+//! * [`raw`]: messages that no AMQP library would send
+//! * [`ecp`]: an `lvmecp` that hangs and fails on demand, and counts heartbeats
+//! * [`dome`]: the simulated dome, its PLC and perhaps its `lvmecp`: orders to it, and what happens
+//!   to it
+//! * [`chain`]: all of it together: clients, the actor, `lvmecp`, the PLC, and links that can be
+//!   cut
+//! * [`site`]: the same as an observatory, with an observer who asks
+//! * [`view`]: what the actor shows: `status`, its log, its metrics
+//! * [`mail`], [`authority`]: a mail server that fails on demand, and an authority that signs
+//!   certificates
+//! * [`browser`]: a real browser, driven by the scripts of `tests/page`
+//! * [`config`]: a configuration file for the actor
+//! * [`http`]: one HTTP request
+//! * [`monitor`]: the real monitor outside, and what it has on its disk
+//! * [`tls`]: TLS before it, as a cloud's entrance has it
+//! * [`hook`]: a webhook that holds and refuses on demand
+//! * [`slack`]: a Slack that takes everything
+//! * [`page`]: the words of the monitor's page
+//! * [`claims`]: is what people are told true?
+//! * [`disk`]: a small disk that can be full or read-only
+//! * [`dead`]: a name of whose addresses only the last is alive
+//! * [`namespace`]: mounts and a network of its own for a program
+//! * [`target`]: a host that network probes reach, until it goes away
+//! * [`eventually`](mod@eventually): waiting for something with a limit, instead of sleeping
+//! * [`port`], [`scratch`], [`reaper`]: ports, folders and processes that nothing is left of
 //!
 //! # Rules
 //!
@@ -40,12 +43,14 @@
 //!
 //! # Environment
 //!
-//! | variable | meaning |
-//! |---|---|
-//! | `LVMBEAT_TEST_AMQP_URL` | a broker that is there already, for every test that neither breaks nor inspects it (see [`broker`]) |
-//! | `LVMBEAT_TEST_BROKER` | the folder of a node that `with-broker` has started; `tests/run` does that |
-//! | `LVMBEAT_TEST_PYTHON` | a Python interpreter with the requirements of `tests/python`, instead of the one in `tests/.venv` |
-//! | `LVMBEAT_TEST_RABBITMQ_SERVER` | the script that starts RabbitMQ, if it is not in Debian's place |
+//! * `LVMBEAT_TEST_AMQP_URL`: a broker that is there already, for every test that neither breaks
+//!   nor inspects it (see [`broker`])
+//! * `LVMBEAT_TEST_BROKER`: the folder of a node that `with-broker` has started; `tests/run` does
+//!   that
+//! * `LVMBEAT_TEST_PYTHON`: a Python interpreter with the requirements of `tests/python`, instead
+//!   of the one in `tests/.venv`
+//! * `LVMBEAT_TEST_RABBITMQ_SERVER`: the script that starts RabbitMQ, if it is not in Debian's
+//!   place
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -79,6 +84,7 @@ pub mod python;
 pub mod raw;
 pub mod reaper;
 pub mod scratch;
+pub mod site;
 pub mod slack;
 pub mod tap;
 pub mod target;

@@ -16,9 +16,11 @@ use crate::disk::Disk;
 use crate::eventually;
 use crate::hook::Hook;
 use crate::http;
+use crate::mail::MailServer;
 use crate::port::Port;
 use crate::process::{Launch, Process};
 use crate::scratch::Scratch;
+use crate::slack::Slack;
 
 /// It starts, ends, and does whatever it is asked to within this time, on the slowest machine.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -40,6 +42,21 @@ impl Monitor {
         let scratch = Scratch::new();
         let state_file = scratch.path().join("state.json");
         Self::with(hooks, scratch, &state_file, None)
+    }
+
+    /// One that notifies by mail and by Slack.
+    pub fn that_notifies(mail: &MailServer, slack: &Slack) -> Self {
+        Self::new(&[])
+            .set(
+                "monitor.slack",
+                json!({"api": format!("http://{}/api/", slack.address())}),
+            )
+            .env("SLACK_API_TOKEN", "xoxb-of-a-test")
+            .env("LVMBEAT_EMAIL_RECIPIENTS", "Jane Doe <jane.doe@lco.cl>")
+            .env("LVMBEAT_EMAIL_FROM_ADDRESS", "lvmbeat <lvmbeat@sdss.org>")
+            .env("LVMBEAT_EMAIL_HOST", "localhost")
+            .env("LVMBEAT_EMAIL_PORT", mail.port.to_string())
+            .env("LVMBEAT_EMAIL_TLS", "0")
     }
 
     /// The same, with its state file on that disk.

@@ -3,12 +3,11 @@
 //! It stands between a client and its server on a port of its own. What it does, it does until
 //! ordered otherwise, to the connections there are and to those that come:
 //!
-//! | [`Flow`], for each direction | what the ends see |
-//! |---|---|
-//! | [`Pass`](Flow::Pass) | nothing |
-//! | [`Delay`](Flow::Delay) | every byte arrives that much later |
-//! | [`Stall`](Flow::Stall) | no byte moves and none is lost; the sender's socket fills up |
-//! | [`Swallow`](Flow::Swallow) | the sender may send on and on, nothing arrives, and nobody learns that the other end has hung up |
+//! * [`Pass`](Flow::Pass): nothing
+//! * [`Delay`](Flow::Delay): every byte arrives that much later
+//! * [`Stall`](Flow::Stall): no byte moves and none is lost; the sender's socket fills up
+//! * [`Swallow`](Flow::Swallow): the sender may send on and on, nothing arrives, and nobody learns
+//!   that the other end has hung up
 //!
 //! A connection that lost bytes by `Swallow` stays a black hole for good, as its stream would be
 //! corrupt: it is *half open*.

@@ -276,7 +276,14 @@ async fn a_command_that_cannot_be_started_ends_it_as_the_shell_would() {
     }
     // S1: what never lived was never beaten for.
     assert!(site.last().await.is_null());
-    for wrong in [&["--every", "0", "--", "true"][..], &[]] {
+    // A shell command is one, too.
+    let ended = beat(&site.file, &["--while", "exit 9"]).finish(SOON).await;
+    assert_eq!(ended.code(), Some(9), "{ended:?}");
+    for wrong in [
+        &["--every", "0", "--", "true"][..],
+        &["--while", "true", "--", "true"],
+        &[],
+    ] {
         let ended = beat(&site.file, wrong).finish(SOON).await;
         assert_eq!(ended.code(), Some(2), "{ended:?}");
     }

@@ -3,100 +3,63 @@
 
 use std::time::Duration;
 
-use lvmbeat_tests::broker::{self, Vhost};
-use lvmbeat_tests::chain::{self, Client, INTERVAL, start_ecp};
-use lvmbeat_tests::client::RawClient;
-use lvmbeat_tests::config::ActorConfig;
-use lvmbeat_tests::dome::Dome;
 use lvmbeat_tests::eventually;
-use lvmbeat_tests::process::{Launch, Process};
+use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::site::Site;
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(30);
 /// So much longer than the clients' timeout that only a drill can be why the PLC misses anything.
 const PLC: f64 = 8.0;
 
-/// The chain, its dome closed, and a client that beats.
-struct Site {
-    vhost: Vhost,
-    dome: Dome,
-    ecp: Process,
-    actor: Process,
-    config: ActorConfig,
-    client: RawClient,
-    beats: Client,
+/// An observatory whose dome is closed.
+async fn well() -> Site {
+    let site = Site::start(PLC, 1, |config| {
+        let journal = config.folder().join("journal.jsonl");
+        config
+            .set("ecp.drill_days", 30)
+            .set("actor.journal", journal.display().to_string())
+    });
+    let site = site.await;
+    until_it_arrives(&site).await;
+    site
 }
 
-impl Site {
-    async fn well() -> Self {
-        let vhost = broker::vhost().await;
-        let dome = Dome::start(["--timeout", &PLC.to_string(), "--travel", "1"]).await;
-        let ecp = start_ecp(&vhost.url(), dome.address().port()).await;
-        let config = chain::config(&vhost.url(), 1)
-            .set("ecp.plc_timeout", PLC)
-            .set("ecp.drill_days", 30)
-            .set("max_close_after", 60);
-        let config_file = config.folder().join("journal.jsonl");
-        let config = config.set("actor.journal", config_file.display().to_string());
-        let actor = Launch::lvmbeat(config.actor()).start();
-        let beats = Client::start(&vhost.url(), "c0", INTERVAL).await;
-        let client = RawClient::connect(&vhost.url(), "observer").await;
-        let site = Self {
-            vhost,
-            dome,
-            ecp,
-            actor,
-            config,
-            client,
-            beats,
-        };
-        site.until_it_arrives().await;
-        site
-    }
+async fn until_it_arrives(site: &Site) {
+    eventually(SOON, async || {
+        let status = look(site).await;
+        let acknowledged = status["delivery"]["acknowledged"] == true;
+        let ok = status["health"]["state"] == "ok" && acknowledged;
+        ok.then_some(()).ok_or(status["health"].to_string())
+    })
+    .await;
+}
 
-    async fn until_it_arrives(&self) {
-        eventually(SOON, async || {
-            let status = self.status().await;
-            let acknowledged = status["delivery"]["acknowledged"] == true;
-            let ok = status["health"]["state"] == "ok" && acknowledged;
-            ok.then_some(()).ok_or(status["health"].to_string())
-        })
-        .await;
-    }
+/// What the actor says, after lvmecp has said how the PLC is.
+async fn look(site: &Site) -> Value {
+    site.hears_lvmecp().await;
+    site.status().await
+}
 
-    async fn status(&self) -> Value {
-        self.client.command("lvmecp", "status", SOON).await;
-        let answer = self.client.command("lvmbeat", "status", SOON).await;
-        answer.last().body.clone()
-    }
-
-    fn drill(&self, more: &[&str]) -> Launch {
-        let file = self.config.write().display().to_string();
-        let mut words = vec!["drill".to_owned(), "-c".to_owned(), file];
-        words.extend(more.iter().map(|word| (*word).to_owned()));
-        Launch::lvmbeat(words)
-    }
-
-    /// How far the drill is.
-    async fn until_state(&self, state: &Value) {
-        eventually(SOON, async || {
-            let drill = self.status().await["drill"].take();
-            if drill["state"] == *state {
-                Ok(())
-            } else {
-                Err(drill)
-            }
-        })
-        .await;
-    }
+/// How far the drill is.
+async fn until_state(site: &Site, state: &Value) {
+    eventually(SOON, async || {
+        let drill = look(site).await["drill"].take();
+        if drill["state"] == *state {
+            Ok(())
+        } else {
+            Err(drill)
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn s1_a_drill_proves_that_the_plc_misses_a_withheld_heartbeat_and_is_remembered() {
-    let mut site = Site::well().await;
-    assert_eq!(site.status().await["drill"]["due"], true);
+    let mut site = well().await;
+    assert_eq!(look(&site).await["drill"]["due"], true);
     let mark = site.dome.mark();
-    let drill = site.drill(&["--json"]).finish(2 * SOON).await;
+    let drill = site.lvmbeat(&["drill", "--json"]).finish(2 * SOON).await;
     assert_eq!(drill.code(), Some(0), "{drill:?}");
     let last: Value = serde_json::from_str(&drill.stdout).unwrap();
     assert_eq!(last["verdict"], "passed", "{last}");
@@ -108,13 +71,12 @@ async fn s1_a_drill_proves_that_the_plc_misses_a_withheld_heartbeat_and_is_remem
         .wait_for(expired.after(), SOON, "heartbeat_received")
         .await;
     assert_eq!(site.dome.state().await, "closed");
-    let status = site.status().await;
+    let status = look(&site).await;
     assert_eq!(status["drill"]["due"], false, "{status}");
     assert_eq!(status["drill"]["proved_at"], last["at"]);
     // Whoever asks for the night's story is told the reason.
-    let file = site.config.write().display().to_string();
     eventually(SOON, async || {
-        let why = Launch::lvmbeat(["why", "-c", &file, "--since", "1h"]);
+        let why = site.lvmbeat(&["why", "--since", "1h"]);
         let why = why.finish(2 * SOON).await.stdout;
         let story = [
             "drill began: the dome heartbeat is withheld",
@@ -132,23 +94,23 @@ async fn s1_a_drill_proves_that_the_plc_misses_a_withheld_heartbeat_and_is_remem
     site.actor
         .wait_for_line(SOON, |line| line.contains("dome heartbeat emitted"))
         .await;
-    site.until_it_arrives().await;
-    let drill = site.status().await["drill"].take();
+    until_it_arrives(&site).await;
+    let drill = look(&site).await["drill"].take();
     assert_eq!(drill["proved_at"], last["at"], "{drill}");
     assert_eq!(drill["due"], false, "{drill}");
 }
 
 #[tokio::test]
 async fn l1_a_dome_that_opens_ends_a_drill_at_once_and_stays_open() {
-    let mut site = Site::well().await;
-    let mut drill = site.drill(&[]).start();
-    site.until_state(&"withholding".into()).await;
+    let mut site = well().await;
+    let mut drill = site.lvmbeat(&["drill"]).start();
+    until_state(&site, &"withholding".into()).await;
     let mark = site.dome.mark();
     site.client.command("lvmecp", "dome open", SOON).await;
     let status = drill.exit(SOON).await;
     assert_eq!(status.code(), Some(1));
     site.dome.wait_for(mark, SOON, "dome_opened").await;
-    let ended = site.status().await["drill"].take();
+    let ended = look(&site).await["drill"].take();
     assert_eq!(ended["last"]["verdict"], "aborted", "{ended}");
     let mark = site.dome.mark();
     for _ in 0..3 {
@@ -157,22 +119,21 @@ async fn l1_a_dome_that_opens_ends_a_drill_at_once_and_stays_open() {
     assert!(site.dome.events("watchdog_expired").is_empty());
     assert_eq!(site.dome.state().await, "open");
     // With an open dome none begins.
-    let refused = site.drill(&[]).finish(SOON).await;
+    let refused = site.lvmbeat(&["drill"]).finish(SOON).await;
     assert_eq!(refused.code(), Some(1), "{refused:?}");
     let says = "Nothing was done: the dome is open; a drill needs a closed dome.";
     assert!(refused.stderr.contains(says), "{refused:?}");
-    assert_eq!(site.status().await["drill"]["state"], Value::Null);
-    drop((site.ecp, site.beats, site.vhost));
+    assert_eq!(look(&site).await["drill"]["state"], Value::Null);
 }
 
 #[tokio::test]
 async fn ctrl_c_ends_a_drill_and_the_heartbeat_goes_on() {
-    let mut site = Site::well().await;
-    let mut drill = site.drill(&[]).start();
-    site.until_state(&"withholding".into()).await;
+    let mut site = well().await;
+    let mut drill = site.lvmbeat(&["drill"]).start();
+    until_state(&site, &"withholding".into()).await;
     drill.terminate();
     assert_eq!(drill.exit(SOON).await.code(), Some(1));
-    site.until_state(&Value::Null).await;
+    until_state(&site, &Value::Null).await;
     let mark = site.dome.mark();
     site.dome.wait_for(mark, SOON, "heartbeat_received").await;
     assert!(site.dome.events("watchdog_expired").is_empty());

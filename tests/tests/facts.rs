@@ -37,17 +37,7 @@ impl Everybody {
     async fn start(vhost: &Vhost) -> Self {
         let mail = MailServer::start(MailOptions::default()).await;
         let slack = Slack::start().await;
-        let mut monitor = Monitor::new(&[])
-            .set(
-                "monitor.slack",
-                json!({"api": format!("http://{}/api/", slack.address())}),
-            )
-            .env("SLACK_API_TOKEN", "xoxb-of-a-test")
-            .env("LVMBEAT_EMAIL_RECIPIENTS", "Jane Doe <jane.doe@lco.cl>")
-            .env("LVMBEAT_EMAIL_FROM_ADDRESS", "lvmbeat <lvmbeat@sdss.org>")
-            .env("LVMBEAT_EMAIL_HOST", "localhost")
-            .env("LVMBEAT_EMAIL_PORT", mail.port.to_string())
-            .env("LVMBEAT_EMAIL_TLS", "0");
+        let mut monitor = Monitor::that_notifies(&mail, &slack);
         monitor.start().await;
         let metrics = Port::reserve();
         let config = ActorConfig::new(&vhost.url())

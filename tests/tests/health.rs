@@ -4,13 +4,12 @@
 
 use std::time::Duration;
 
-use lvmbeat_tests::broker::{self, Vhost};
-use lvmbeat_tests::chain::{self, Client, INTERVAL, start_ecp};
-use lvmbeat_tests::client::RawClient;
+use lvmbeat_tests::broker;
+use lvmbeat_tests::chain::{self, Client, INTERVAL};
 use lvmbeat_tests::config::ActorConfig;
-use lvmbeat_tests::dome::Dome;
 use lvmbeat_tests::eventually;
-use lvmbeat_tests::process::{Launch, Process};
+use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::site::Site;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -20,116 +19,71 @@ const PLC: f64 = 12.0;
 /// A clock that is read in another process may be behind by so much.
 const SLACK: f64 = 0.5;
 
-/// Clients, the actor, `lvmecp` and the PLC, each a process of its own. The dome is open.
-struct Site {
-    vhost: Vhost,
-    dome: Dome,
-    ecp: Process,
-    actor: Process,
-    config: ActorConfig,
-    client: RawClient,
-    clients: Vec<Client>,
+/// An observatory whose dome is open.
+async fn observing(critical: usize) -> Site {
+    let mut site = Site::start(PLC, critical, |config| config).await;
+    site.dome.open(SOON).await;
+    site.hears_lvmecp().await;
+    until(&mut site, "ok").await;
+    site
 }
 
-impl Site {
-    async fn observing(critical: usize) -> Self {
-        let vhost = broker::vhost().await;
-        let dome = Dome::start(["--timeout", &PLC.to_string(), "--travel", "1"]).await;
-        let ecp = start_ecp(&vhost.url(), dome.address().port()).await;
-        let config = chain::config(&vhost.url(), critical)
-            .set("ecp.plc_timeout", PLC)
-            .set("max_close_after", 60);
-        let actor = Launch::lvmbeat(config.actor()).start();
-        let mut clients = Vec::new();
-        for number in 0..critical {
-            clients.push(Client::start(&vhost.url(), &format!("c{number}"), INTERVAL).await);
-        }
-        let mut site = Self {
-            client: RawClient::connect(&vhost.url(), "observer").await,
-            config,
-            vhost,
-            dome,
-            ecp,
-            actor,
-            clients,
-        };
-        site.dome.wait_for(0, SOON, "heartbeat_received").await;
-        site.dome.open(SOON).await;
-        site.hears_lvmecp().await;
-        site.until("ok").await;
-        site
+/// What `status` says, which is true: compared with the registers.
+async fn status(site: &mut Site) -> Value {
+    let before = site.dome.status().await;
+    let asked = Instant::now();
+    let status = site.status().await;
+    let plc = site.dome.status().await;
+    // The registers are read so long after what is compared with them was said, at most.
+    let slack = SLACK + asked.elapsed().as_secs_f64();
+    let (health, delivery) = (&status["health"], &status["delivery"]);
+    let state = health["state"].as_str().unwrap();
+    let text = health["text"].as_str().unwrap();
+    let said = format!("{before:?} {status} {plc:?}");
+    let left = plc.field("countdown_s").as_f64().unwrap();
+    // The PLC may be fed, or run out, just as the status is on its way.
+    let expired = [&before, &plc].map(|plc| plc.field("expired") == true);
+    if let Some(closes_in) = delivery["closes_in"].as_f64() {
+        // At the latest; a heartbeat may have come since.
+        assert!(
+            left <= closes_in + slack || delivery["cause"].is_null(),
+            "{said}"
+        );
+        assert!(
+            !["closing", "closed_by_watchdog"].contains(&state),
+            "{said}"
+        );
     }
+    if ["closing", "closed_by_watchdog"].contains(&state) {
+        assert!(expired.contains(&true), "{said}");
+        assert!(delivery["closing_for"].as_f64().is_some(), "{said}");
+    }
+    // The PLC heard the last heartbeat a little before it was acknowledged.
+    if state == "ok" || delivery["closes_in"].as_f64() > Some(SLACK) {
+        assert!(expired.contains(&false), "{said}");
+    }
+    if text.contains("the dome is closed") || state == "closed_by_watchdog" {
+        let dome = [&before, &plc].map(|plc| plc.field("dome") == "closed");
+        assert!(dome.contains(&true), "{said}");
+    }
+    status
+}
 
-    /// lvmecp says how the dome is, and the actor overhears it.
-    async fn hears_lvmecp(&self) {
-        self.client.command("lvmecp", "status", SOON).await;
-    }
-
-    async fn kill(&mut self, heartbeat: &str) -> Instant {
-        let place = self.clients.iter().position(|it| it.heartbeat == heartbeat);
-        self.clients.remove(place.unwrap()).kill().await
-    }
-
-    /// What `status` says, which is true: compared with the registers.
-    async fn status(&mut self) -> Value {
-        let before = self.dome.status().await;
-        let asked = Instant::now();
-        let answer = self.client.command("lvmbeat", "status", SOON).await;
-        let plc = self.dome.status().await;
-        // The registers are read so long after what is compared with them was said, at most.
-        let slack = SLACK + asked.elapsed().as_secs_f64();
-        let status = answer.last().body.clone();
-        let (health, delivery) = (&status["health"], &status["delivery"]);
-        let state = health["state"].as_str().unwrap();
-        let text = health["text"].as_str().unwrap();
-        let said = format!("{before:?} {status} {plc:?}");
-        let left = plc.field("countdown_s").as_f64().unwrap();
-        // The PLC may be fed, or run out, just as the status is on its way.
-        let expired = [&before, &plc].map(|plc| plc.field("expired") == true);
-        if let Some(closes_in) = delivery["closes_in"].as_f64() {
-            // At the latest; a heartbeat may have come since.
-            assert!(
-                left <= closes_in + slack || delivery["cause"].is_null(),
-                "{said}"
-            );
-            assert!(
-                !["closing", "closed_by_watchdog"].contains(&state),
-                "{said}"
-            );
+/// Until the health is that; `lvmecp` says how the dome is in between, if it lives.
+async fn until(site: &mut Site, state: &str) -> Value {
+    eventually(SOON, async || {
+        let status = status(site).await;
+        if status["health"]["state"] == state {
+            return Ok(status);
         }
-        if ["closing", "closed_by_watchdog"].contains(&state) {
-            assert!(expired.contains(&true), "{said}");
-            assert!(delivery["closing_for"].as_f64().is_some(), "{said}");
-        }
-        // The PLC heard the last heartbeat a little before it was acknowledged.
-        if state == "ok" || delivery["closes_in"].as_f64() > Some(SLACK) {
-            assert!(expired.contains(&false), "{said}");
-        }
-        if text.contains("the dome is closed") || state == "closed_by_watchdog" {
-            let dome = [&before, &plc].map(|plc| plc.field("dome") == "closed");
-            assert!(dome.contains(&true), "{said}");
-        }
-        status
-    }
+        Err(status["health"].to_string())
+    })
+    .await
+}
 
-    /// Until the health is that; `lvmecp` says how the dome is in between, if it lives.
-    async fn until(&mut self, state: &str) -> Value {
-        eventually(SOON, async || {
-            let status = self.status().await;
-            if status["health"]["state"] == state {
-                return Ok(status);
-            }
-            Err(status["health"].to_string())
-        })
-        .await
-    }
-
-    /// The exit code of `lvmbeat status`.
-    async fn exit_code(&self) -> Option<i32> {
-        let file = self.config.write().display().to_string();
-        let status = Launch::lvmbeat(["status", "-c", &file]);
-        status.finish(SOON).await.code()
-    }
+/// The exit code of `lvmbeat status`.
+async fn exit_code(site: &Site) -> Option<i32> {
+    site.lvmbeat(&["status"]).finish(SOON).await.code()
 }
 
 fn late(status: &Value) -> Vec<&str> {
@@ -139,29 +93,29 @@ fn late(status: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn s4_a_dead_overwatcher_is_seen_from_its_first_missing_beat_until_the_dome_is_closed() {
-    let mut site = Site::observing(1).await;
-    assert_eq!(site.exit_code().await, Some(0));
+    let mut site = observing(1).await;
+    assert_eq!(exit_code(&site).await, Some(0));
     site.kill("c0").await;
-    let status = site.until("late").await;
+    let status = until(&mut site, "late").await;
     assert!(late(&status)[0].starts_with("c0 silent for "), "{status}");
-    let status = site.until("held").await;
+    let status = until(&mut site, "held").await;
     assert!(late(&status)[0].starts_with("c0 silent for "), "{status}");
     assert_eq!(status["delivery"]["cause"], "held");
     let text = status["health"]["text"].as_str().unwrap();
     assert!(text.contains("the PLC closes the dome in "), "{text}");
-    assert_eq!(site.exit_code().await, Some(4));
-    let status = site.until("closing").await;
+    assert_eq!(exit_code(&site).await, Some(4));
+    let status = until(&mut site, "closing").await;
     let text = status["health"]["text"].as_str().unwrap();
     assert!(text.starts_with("the PLC's time ran out "), "{text}");
     site.dome.wait_for(0, SOON, "dome_closed").await;
     site.hears_lvmecp().await;
-    let status = site.until("closed_by_watchdog").await;
+    let status = until(&mut site, "closed_by_watchdog").await;
     assert_eq!(status["delivery"]["confirmed"], true, "{status}");
     assert!(late(&status)[0].starts_with("c0 silent for "), "{status}");
-    assert_eq!(site.exit_code().await, Some(4));
+    assert_eq!(exit_code(&site).await, Some(4));
     // The log tells the same story, in the same order.
     let back = Client::start(&site.vhost.url(), "c0", INTERVAL).await;
-    site.until("ok").await;
+    until(&mut site, "ok").await;
     drop(back);
     let log: Vec<_> = site
         .actor
@@ -188,12 +142,12 @@ async fn s4_a_dead_overwatcher_is_seen_from_its_first_missing_beat_until_the_dom
 
 #[tokio::test]
 async fn two_that_die_one_after_the_other_are_both_named_also_to_a_third_that_lives() {
-    let mut site = Site::observing(3).await;
+    let mut site = observing(3).await;
     site.kill("c0").await;
-    site.until("held").await;
+    until(&mut site, "held").await;
     site.kill("c1").await;
     let status = eventually(SOON, async || {
-        let status = site.status().await;
+        let status = status(&mut site).await;
         (late(&status).len() > 1 && late(&status)[1].contains("timeout 3.0 s"))
             .then_some(status.clone())
             .ok_or(status["health"].to_string())
@@ -218,9 +172,9 @@ async fn two_that_die_one_after_the_other_are_both_named_also_to_a_third_that_li
 
 #[tokio::test]
 async fn s4_a_dead_lvmecp_does_not_let_anything_arrive_and_the_time_that_is_left_is_said() {
-    let mut site = Site::observing(1).await;
+    let mut site = observing(1).await;
     site.ecp.kill().await;
-    let status = site.until("not_arriving").await;
+    let status = until(&mut site, "not_arriving").await;
     let delivery = &status["delivery"];
     assert_eq!(delivery["cause"], "unroutable", "{delivery}");
     let left = delivery["closes_in"].as_f64().unwrap();
@@ -229,10 +183,10 @@ async fn s4_a_dead_lvmecp_does_not_let_anything_arrive_and_the_time_that_is_left
     let answer = site.client.command("lvmbeat", "set c0", SOON).await;
     let said = answer.keyword("not_arriving").unwrap().as_str().unwrap();
     assert!(said.contains("no actor lvmecp is running"), "{said}");
-    assert_eq!(site.exit_code().await, Some(4));
+    assert_eq!(exit_code(&site).await, Some(4));
     // Nobody says that the dome is closed: whoever would say it is dead.
     site.dome.wait_for(0, SOON, "dome_closed").await;
-    let status = site.until("closing").await;
+    let status = until(&mut site, "closing").await;
     let text = status["health"]["text"].as_str().unwrap();
     assert!(!text.contains("the dome is closed"), "{text}");
 }
@@ -250,7 +204,7 @@ async fn doctor(config: &ActorConfig) -> (Vec<(String, String)>, Option<i32>) {
 
 #[tokio::test]
 async fn the_doctor_finds_what_does_not_work() {
-    let mut site = Site::observing(1).await;
+    let mut site = observing(1).await;
     let is = |found: &[(String, String)], what: &str, verdict: &str| {
         let of_it = found.iter().filter(|(it, _)| it == what);
         let all: Vec<_> = of_it.map(|(_, verdict)| verdict.as_str()).collect();
@@ -265,7 +219,7 @@ async fn the_doctor_finds_what_does_not_work() {
     is(&found, "broker", "warning");
     assert_eq!(code, Some(4), "{found:?}");
     site.ecp.kill().await;
-    site.until("not_arriving").await;
+    until(&mut site, "not_arriving").await;
     let (found, code) = doctor(&site.config).await;
     is(&found, "actor", "ok");
     is(&found, "enclosure", "wrong");
@@ -285,20 +239,20 @@ async fn the_doctor_finds_what_does_not_work() {
 
 #[tokio::test]
 async fn engineering_mode_bypasses_lvmbeat_whatever_it_holds() {
-    let mut site = Site::observing(1).await;
+    let mut site = observing(1).await;
     site.client
         .command("lvmecp", "engineering-mode enable", SOON)
         .await;
     site.hears_lvmecp().await;
-    site.until("bypassed").await;
+    until(&mut site, "bypassed").await;
     site.kill("c0").await;
-    assert_eq!(site.exit_code().await, Some(4));
+    assert_eq!(exit_code(&site).await, Some(4));
     site.client
         .command("lvmecp", "engineering-mode disable", SOON)
         .await;
     site.hears_lvmecp().await;
     let status = eventually(SOON, async || {
-        let status = site.status().await;
+        let status = status(&mut site).await;
         let state = &status["health"]["state"];
         (state == "held" || state == "closing").then_some(status.clone())
     })

@@ -3,7 +3,8 @@
 //! ```text
 //! STX  body with STX, ETX, DLE, CR and LF escaped (DLE, byte ^ 0x40)  ETX
 //!
-//! body:  kind 1 | session 4 | sequence 4 | length of the source 1 | source | CRC-32 of all before 4     (little endian)
+//! body:  kind 1 | session 4 | sequence 4 | length of source 1 | source | CRC-32 of all before 4
+//!        (numbers are little endian)
 //! kind:  h hello   s set   a arm   p ping   q status
 //! ```
 //!

@@ -4,7 +4,7 @@
 //! 0 boot cause=power_on starts=1 place=0x0 relay=released      it has started
 //! 12 relay energised                                           its relay has changed
 //! 60012 relay released cause=expired
-//! 20 set lvmbeat counted seq=3                                 answers; to a frame, with its sequence number
+//! 20 set lvmbeat counted seq=3                                 answers; to a frame with its number
 //! 20 set lvmbeat held reason=heartbeat_stale source=overwatcher seq=3
 //! 20 status relay=energised latched=no remaining_ms=59000 hold=cut_off refused: flood=2 seq=4
 //! ```

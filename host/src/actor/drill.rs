@@ -6,12 +6,12 @@
 //! was at the beginning ends it at once, so that it closes no dome that somebody opens (L1).
 
 use embassy_time::{Duration, Instant};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::health::PlcError;
 use crate::clock::{Moment, seconds};
 use crate::journal::span;
-use crate::report::{Dome, Verdict};
+use crate::report::{Dome, DrillVerdict};
 
 /// What was said of the dome may be so old when a drill begins.
 const RECENT: Duration = Duration::from_secs(15);
@@ -65,7 +65,7 @@ pub struct Drilled {
     /// When it ended.
     pub at: Timestamp,
     /// How.
-    pub verdict: Verdict,
+    pub verdict: DrillVerdict,
     /// In words.
     pub text: String,
     /// So many seconds after the last heartbeat the PLC said that it misses it.
@@ -128,7 +128,7 @@ pub(super) struct Drill {
     write: Duration,
     /// What the enclosure knows may be said so late.
     patience: Duration,
-    every: Option<std::time::Duration>,
+    every: Option<SignedDuration>,
     running: Option<Running>,
     last: Option<Drilled>,
     proved_at: Option<Timestamp>,
@@ -143,7 +143,9 @@ impl Drill {
             plc_timeout: core(ecp.plc_timeout),
             write: core(ecp.command_timeout),
             patience: core(ecp.facts_expire),
-            every: ecp.drill_every,
+            every: ecp
+                .drill_days
+                .map(|days| SignedDuration::from_hours(24 * i64::from(days))),
             running: None,
             last: None,
             proved_at: None,
@@ -191,7 +193,7 @@ impl Drill {
     pub(super) fn stop(&mut self, wall: Timestamp) -> Result<(), NotNow> {
         self.running.as_ref().ok_or(NotNow::NoDrill)?;
         self.end(
-            Verdict::Aborted,
+            DrillVerdict::Aborted,
             "a command stopped it".to_owned(),
             None,
             wall,
@@ -220,7 +222,7 @@ impl Drill {
 
     fn withholding(&mut self, running: Running, fed: Instant, watched: &Watched, at: Moment) {
         if let Some(cause) = disturbed(watched) {
-            return self.end(Verdict::Aborted, cause, None, at.wall);
+            return self.end(DrillVerdict::Aborted, cause, None, at.wall);
         }
         // One may have been under way when the drill began.
         let fed = watched.acknowledged.map_or(fed, |last| last.max(fed));
@@ -236,7 +238,7 @@ impl Drill {
                     span(seconds(after)),
                     span(seconds(self.plc_timeout))
                 );
-                return self.end(Verdict::Failed, text, Some(after), at.wall);
+                return self.end(DrillVerdict::Failed, text, Some(after), at.wall);
             }
             tracing::info!(
                 "drill: the PLC misses the heartbeat, {} after the last one; it is released",
@@ -254,7 +256,7 @@ impl Drill {
                 "the PLC did not say within {} that it misses the heartbeat (hb_error): it may not close the dome",
                 span(seconds(silence))
             );
-            self.end(Verdict::Failed, text, None, at.wall);
+            self.end(DrillVerdict::Failed, text, None, at.wall);
         } else {
             self.running = Some(Running {
                 step: Step::Withholding { fed },
@@ -273,20 +275,26 @@ impl Drill {
                 "the PLC missed the heartbeat {} after the last one, and heard it again",
                 span(seconds(after))
             );
-            self.end(Verdict::Passed, text, Some(after), at.wall);
+            self.end(DrillVerdict::Passed, text, Some(after), at.wall);
         } else if age(since, at.now) > self.plc_timeout + self.patience {
             let text = "the PLC missed the heartbeat, and was not heard to hear it again";
-            self.end(Verdict::Failed, text.to_owned(), Some(after), at.wall);
+            self.end(DrillVerdict::Failed, text.to_owned(), Some(after), at.wall);
         }
     }
 
-    fn end(&mut self, verdict: Verdict, text: String, after: Option<Duration>, wall: Timestamp) {
+    fn end(
+        &mut self,
+        verdict: DrillVerdict,
+        text: String,
+        after: Option<Duration>,
+        wall: Timestamp,
+    ) {
         match verdict {
-            Verdict::Passed => tracing::info!("drill passed: {text}"),
-            Verdict::Failed => tracing::error!("drill failed: {text}"),
-            Verdict::Aborted => tracing::warn!("drill aborted: {text}"),
+            DrillVerdict::Passed => tracing::info!("drill passed: {text}"),
+            DrillVerdict::Failed => tracing::error!("drill failed: {text}"),
+            DrillVerdict::Aborted => tracing::warn!("drill aborted: {text}"),
         }
-        if verdict == Verdict::Passed {
+        if verdict == DrillVerdict::Passed {
             self.proved_at = Some(wall);
         }
         self.running = None;
@@ -307,14 +315,12 @@ impl Drill {
     /// The wall clock is for people only.
     pub(super) fn look_at_the_calendar(&mut self, wall: Timestamp) {
         let Some(every) = self.every else { return };
-        let proved = self
-            .proved_at
-            .map(|at| wall.duration_since(at).as_secs_f64());
-        let due = proved.is_none_or(|ago| ago > every.as_secs_f64());
+        let proved = self.proved_at.map(|at| wall.duration_since(at));
+        let due = proved.is_none_or(|ago| ago > every);
         if due && !self.due {
             let ago = proved.map_or_else(
                 || "the journal knows of no drill that passed".to_owned(),
-                |ago| format!("the last one passed {} ago", span(ago)),
+                |ago| format!("the last one passed {} days ago", ago.as_hours() / 24),
             );
             tracing::warn!(
                 "a drill is due (ecp.drill_days): {ago}; run `lvmbeat drill` while the dome is closed"

@@ -51,7 +51,7 @@ pub(super) fn check(
             raw.ecp.facts_expire,
             super::DEFAULT_FACTS_EXPIRE.as_secs_f64(),
         )),
-        drill_every: faults.keep(drill_every(at, raw.ecp.drill_days)),
+        drill_days: faults.keep(drill_days(at, raw.ecp.drill_days)),
     };
     let serial = faults.keep(serial(
         at,
@@ -349,15 +349,14 @@ fn serial(at: At<'_>, raw: RawSerial, name: &str) -> Result<Option<Serial>, Conf
 }
 
 /// How often a drill has to pass.
-fn drill_every(at: At<'_>, days: Option<f64>) -> Result<Option<Duration>, ConfigError> {
-    let Some(days) = days else { return Ok(None) };
-    if (1.0..=3650.0).contains(&days) {
-        return Ok(Some(Duration::from_secs_f64(days * 86_400.0)));
+fn drill_days(at: At<'_>, days: Option<u16>) -> Result<Option<u16>, ConfigError> {
+    if days.is_none_or(|days| (1..=3650).contains(&days)) {
+        return Ok(days);
     }
     Err(at.error(
         "ecp.drill_days",
-        format!("{days} is not a usable number of days"),
-        "give a number between 1 and 3650, or null",
+        "it is not a usable number of days".to_owned(),
+        "give a whole number between 1 and 3650, or null",
     ))
 }
 

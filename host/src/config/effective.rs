@@ -11,8 +11,6 @@ use super::raw::{
 use super::{Config, Target, std_duration};
 use crate::clu::amqp::PUBLISH_LIMIT;
 
-const DAY: f64 = 86_400.0;
-
 #[expect(
     clippy::unnecessary_wraps,
     reason = "every key of the file is optional"
@@ -68,10 +66,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
             command_timeout: seconds(config.ecp.command_timeout),
             plc_timeout: seconds(config.ecp.plc_timeout),
             facts_expire: seconds(config.ecp.facts_expire),
-            drill_days: config
-                .ecp
-                .drill_every
-                .map(|every| every.as_secs_f64() / DAY),
+            drill_days: config.ecp.drill_days,
         },
         emit: config.serial.as_ref().map(|serial| RawEmit {
             serial: Some(RawSerial {

@@ -184,8 +184,8 @@ pub struct Ecp {
     pub plc_timeout: Duration,
     /// What the enclosure has not said of itself for so long is not known any more.
     pub facts_expire: Duration,
-    /// People are warned if no drill has passed for so long.
-    pub drill_every: Option<Duration>,
+    /// People are warned if no drill has passed for so many days.
+    pub drill_days: Option<u16>,
 }
 
 /// Three of the statuses that lvmecp sends itself.

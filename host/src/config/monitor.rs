@@ -50,8 +50,8 @@ pub struct Monitor {
     pub beat_every: Duration,
     /// The all-clear comes when the observatory has been heard for so long.
     pub clear_after: Duration,
-    /// People are alerted of a dome heartbeat that is withheld for so long, if the dome is not known to be
-    /// closed; nothing: it is not.
+    /// People are alerted of a dome heartbeat that is withheld for so long, if the dome is not
+    /// known to be closed; nothing: it is not.
     pub held_after: Option<Duration>,
     /// A gap in listening of this length is no observed silence (M3).
     pub attention: Duration,

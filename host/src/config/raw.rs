@@ -83,7 +83,7 @@ pub(super) struct RawEcp {
     pub command_timeout: Option<f64>,
     pub plc_timeout: Option<f64>,
     pub facts_expire: Option<f64>,
-    pub drill_days: Option<f64>,
+    pub drill_days: Option<u16>,
 }
 
 #[derive(Deserialize, Serialize, Default)]

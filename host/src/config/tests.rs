@@ -411,3 +411,17 @@ fn s1_a_heartbeat_may_be_set_by_the_programs_that_are_named() {
     let config = parse("heartbeats: [{name: a, from: gort}]").unwrap();
     assert!(effective(&config, "").contains("  from:\n  - gort\n"));
 }
+
+#[test]
+fn x2_days_between_drills_are_whole_days() {
+    let days = |value: &str| parse(&format!("ecp: {{drill_days: {value}}}"));
+    assert_eq!(parse("").unwrap().ecp.drill_days, None);
+    assert_eq!(days("null").unwrap().ecp.drill_days, None);
+    let monthly = days("30").unwrap();
+    assert_eq!(monthly.ecp.drill_days, Some(30));
+    assert!(effective(&monthly, "").contains("drill_days: 30"));
+    for wrong in ["0", "3651", "-1", "1.5", "30d", "5m", "soon", "[]", "true"] {
+        let text = format!("ecp: {{drill_days: {wrong}}}");
+        assert_refused(&text, "ecp.drill_days", "give");
+    }
+}

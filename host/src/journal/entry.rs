@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::report::{Health, Verdict};
+use crate::report::{DrillVerdict, Health};
 
 /// One thing that happened, and when by the wall clock.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -117,7 +117,7 @@ pub enum Event {
 
 impl Event {
     pub(super) fn is_passed_drill(&self) -> bool {
-        matches!(self, Self::Drill { state, .. } if state == Verdict::Passed.as_str())
+        matches!(self, Self::Drill { state, .. } if state == DrillVerdict::Passed.as_str())
     }
 }
 

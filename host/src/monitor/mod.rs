@@ -56,7 +56,7 @@ pub enum MonitorError {
     #[error("another monitor is using the state file {}: stop it first, or give this one its own file (LVMBEAT_STATE_FILE)", .0.display())]
     Locked(PathBuf),
     /// There is no state to show.
-    #[error("the state file {} cannot be read: {cause}", path.display())]
+    #[error("the state file {}: {cause}", path.display())]
     NoState {
         /// Where.
         path: PathBuf,

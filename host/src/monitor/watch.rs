@@ -139,8 +139,8 @@ impl Watch {
         Ok((watch, handle))
     }
 
-    /// Runs until `shutdown` is cancelled, or one of `tasks` ends, which never should. `systemd` hears
-    /// that the loop runs.
+    /// Runs until `shutdown` is cancelled, or one of `tasks` ends, which never should. `systemd`
+    /// hears that the loop runs.
     pub(super) async fn run(
         mut self,
         mut tasks: JoinSet<&'static str>,

@@ -2,11 +2,12 @@
 //!
 //! Three sources, so that each test gets the cheapest broker that it can do with:
 //!
-//! | a test that | calls | and gets a virtual host on |
-//! |---|---|---|
-//! | only talks AMQP | [`vhost`] | the broker at `LVMBEAT_TEST_AMQP_URL` if that is set, else the shared node |
-//! | looks into the broker, closes a connection there, deletes a queue | [`inspectable_vhost`] | the shared node |
-//! | stops, kills, freezes or restarts the broker | [`Broker::start`], then [`Access::vhost`] | a node of its own |
+//! * only talks AMQP: [`vhost`], the broker at `LVMBEAT_TEST_AMQP_URL` if that is set, else the
+//!   shared node
+//! * looks into the broker, closes a connection there, deletes a queue: [`inspectable_vhost`], the
+//!   shared node
+//! * stops, kills, freezes or restarts the broker: [`Broker::start`], then [`Access::vhost`], a
+//!   node of its own
 //!
 //! The shared node is the one in the folder that `LVMBEAT_TEST_BROKER` names, which `with-broker`
 //! starts once for a whole run; otherwise each test process starts one when it first needs it.

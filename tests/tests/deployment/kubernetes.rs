@@ -1,5 +1,5 @@
-//! `config/kubernetes`: what would be applied is valid, fits together, and runs the programs as they
-//! are meant to be run.
+//! `config/kubernetes`: what would be applied is valid, fits together, and runs the programs as
+//! they are meant to be run.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! Six nights, from the cause until all is well again, on real parts. At each moment everybody is
-//! asked: `status`, the page and its JSON; afterwards `lvmbeat why`, every mail and every message in
-//! Slack are read. What any of them ever said is compared with the PLC's registers at that moment.
+//! asked: `status`, the page and its JSON; afterwards `lvmbeat why`, every mail and every message
+//! in Slack are read. What any of them ever said is compared with the PLC's registers at that
+//! moment.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -14,7 +14,7 @@ use lvmbeat_tests::monitor::Monitor;
 use lvmbeat_tests::process::{Launch, Process};
 use lvmbeat_tests::slack::Slack;
 use lvmbeat_tests::{eventually, http, page};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 pub(crate) const SOON: Duration = Duration::from_secs(40);
@@ -287,20 +287,10 @@ fn message(who: &str, to: f64, text: String) -> Statement {
 }
 
 fn monitor(mail: &MailServer, slack: &Slack) -> Monitor {
-    Monitor::new(&[])
+    Monitor::that_notifies(mail, slack)
         .set("outside_monitor.send_email_after", 60)
         .set("monitor.held_after", HELD_AFTER)
         .set("monitor.attention", ATTENTION)
-        .set(
-            "monitor.slack",
-            json!({"api": format!("http://{}/api/", slack.address())}),
-        )
-        .env("SLACK_API_TOKEN", "xoxb-of-a-test")
-        .env("LVMBEAT_EMAIL_RECIPIENTS", "Jane Doe <jane.doe@lco.cl>")
-        .env("LVMBEAT_EMAIL_FROM_ADDRESS", "lvmbeat <lvmbeat@sdss.org>")
-        .env("LVMBEAT_EMAIL_HOST", "localhost")
-        .env("LVMBEAT_EMAIL_PORT", mail.port.to_string())
-        .env("LVMBEAT_EMAIL_TLS", "0")
 }
 
 async fn start_lvmecp(url: &str, dome: &Dome) -> Process {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! # a comment
-//! timeout 60000                 the relay drops so many milliseconds after the last heartbeat that counted
+//! timeout 60000                 the relay drops so many milliseconds after the last that counted
 //! cutoff 10000
 //! recovery latching             or self-clearing
 //! clock 4294967000              the tick counter begins with this

@@ -66,7 +66,7 @@ fn under_way() -> Drill {
     drill
 }
 
-fn verdict(drill: &Drill) -> Option<Verdict> {
+fn verdict(drill: &Drill) -> Option<DrillVerdict> {
     assert!(!drill.withholds() && !drill.is_under_way());
     drill.view(at(0).now).last.map(|last| last.verdict)
 }
@@ -92,7 +92,7 @@ fn a_drill_passes_when_the_plc_misses_the_heartbeat_and_hears_it_again() {
     );
     assert!(drill.is_under_way());
     drill.look(&well(66), at(66));
-    assert_eq!(verdict(&drill), Some(Verdict::Passed));
+    assert_eq!(verdict(&drill), Some(DrillVerdict::Passed));
     let view = drill.view(at(70).now);
     assert_eq!(view.proved_at, Some(at(66).wall));
     assert_eq!(view.last.unwrap().tripped_after, Some(62.0));
@@ -105,7 +105,7 @@ fn a_plc_that_does_not_miss_it_has_failed() {
     drill.look(&well(0), at(150));
     assert!(drill.withholds());
     drill.look(&well(0), at(151));
-    assert_eq!(verdict(&drill), Some(Verdict::Failed));
+    assert_eq!(verdict(&drill), Some(DrillVerdict::Failed));
     assert_eq!(drill.view(at(0).now).proved_at, None);
 }
 
@@ -113,7 +113,7 @@ fn a_plc_that_does_not_miss_it_has_failed() {
 fn a_plc_that_misses_it_too_early_has_failed() {
     let mut drill = under_way();
     drill.look(&missed(40), at(40));
-    assert_eq!(verdict(&drill), Some(Verdict::Failed));
+    assert_eq!(verdict(&drill), Some(DrillVerdict::Failed));
     let text = drill.view(at(0).now).last.unwrap().text;
     assert!(
         text.contains("40 s after the last one, and ecp.plc_timeout is 1 min 0 s"),
@@ -126,7 +126,7 @@ fn a_plc_that_does_not_hear_it_again_has_failed() {
     let mut drill = under_way();
     drill.look(&missed(61), at(61));
     drill.look(&missed(61), at(212));
-    assert_eq!(verdict(&drill), Some(Verdict::Failed));
+    assert_eq!(verdict(&drill), Some(DrillVerdict::Failed));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn l1_whatever_changes_ends_a_drill_that_withholds() {
         let mut watched = well(0);
         disturb(&mut watched);
         drill.look(&watched, at(10));
-        assert_eq!(verdict(&drill), Some(Verdict::Aborted), "{says}");
+        assert_eq!(verdict(&drill), Some(DrillVerdict::Aborted), "{says}");
         let text = drill.view(at(0).now).last.unwrap().text;
         assert!(text.contains(says), "{text}");
     }
@@ -215,26 +215,27 @@ fn a_command_ends_it_and_there_has_to_be_one() {
     assert_eq!(drill.stop(at(0).wall), Err(NotNow::NoDrill));
     let mut drill = under_way();
     drill.stop(at(5).wall).unwrap();
-    assert_eq!(verdict(&drill), Some(Verdict::Aborted));
+    assert_eq!(verdict(&drill), Some(DrillVerdict::Aborted));
 }
 
 #[test]
 fn one_is_due_when_none_has_passed_for_too_long() {
     let mut ecp = ecp();
-    ecp.drill_every = Some(std::time::Duration::from_secs(100));
-    let due = |drill: &mut Drill, second| {
+    ecp.drill_days = Some(2);
+    let due = |drill: &mut Drill, hour: u64| {
+        let second = 3600 * hour;
         drill.look_at_the_calendar(at(second).wall);
         drill.view(at(second).now).due
     };
     let mut dutiful = Drill::new(&ecp);
     assert!(due(&mut dutiful, 0));
     dutiful.remember(at(0).wall);
-    assert!(!due(&mut dutiful, 100));
-    assert!(due(&mut dutiful, 101));
+    assert!(!due(&mut dutiful, 48));
+    assert!(due(&mut dutiful, 49));
     // What the journal knows later is not later for that.
-    dutiful.remember(at(90).wall);
-    dutiful.remember(at(20).wall);
-    assert!(!due(&mut dutiful, 101));
+    dutiful.remember(at(3600 * 24).wall);
+    dutiful.remember(at(3600).wall);
+    assert!(!due(&mut dutiful, 49));
     // Nobody asked.
     assert!(!due(&mut drill(), 1000));
 }

@@ -23,11 +23,11 @@ pub(super) fn run(file: Option<&Path>, limit: Duration, json: bool) -> Result<()
             .map(|warning| Finding::new("configuration", Verdict::Warning, warning)),
     );
     match Config::load(file) {
-        Err(error) => found.push(Finding::new(
-            "configuration",
-            Verdict::Wrong,
-            error.to_string(),
-        )),
+        Err(error) => {
+            let faults = error.to_string();
+            let wrong = |fault| Finding::new("configuration", Verdict::Wrong, fault);
+            found.extend(faults.lines().map(wrong));
+        }
         Ok(config) => {
             found.push(configuration(&config));
             found.extend(machine::look(&config));

@@ -17,7 +17,8 @@ use crate::peer::{Secrets, shown};
 
 /// No more of an answer is read, in bytes.
 const ENOUGH: usize = 64 << 10;
-/// A clock that is off by more confuses whoever compares two logs, in seconds. `Date` has whole ones.
+/// A clock that is off by more confuses whoever compares two logs, in seconds. `Date` has whole
+/// ones.
 const OFF: f64 = 3.0;
 /// A beat that is so many beats old is missed.
 const MISSED: f64 = 4.0;

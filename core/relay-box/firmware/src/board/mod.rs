@@ -2,15 +2,14 @@
 //!
 //! For another board write these again:
 //!
-//! | module | what it has to do |
-//! |---|---|
-//! | [`relay`] | an output that is released by a reset, and energised only by [`relay::drive`] |
-//! | [`time`] | a clock that never goes back, and an alarm |
-//! | [`uart`] | bytes in and out, by interrupts, through bounded buffers |
-//! | [`watchdog`] | a timer of the hardware that resets the chip, and how much of it has passed: the second clock |
-//! | [`retained`] | twenty bytes that a reset leaves alone |
-//! | [`faults`] | panic, fault and watchdog handlers: release the relay, note the cause, reset |
-//! | [`stack`] | how deep the stack was |
+//! * [`relay`]: an output that is released by a reset, and energised only by [`relay::drive`]
+//! * [`time`]: a clock that never goes back, and an alarm
+//! * [`uart`]: bytes in and out, by interrupts, through bounded buffers
+//! * [`watchdog`]: a timer of the hardware that resets the chip, and how much of it has passed: the
+//!   second clock
+//! * [`retained`]: twenty bytes that a reset leaves alone
+//! * [`faults`]: panic, fault and watchdog handlers: release the relay, note the cause, reset
+//! * [`stack`]: how deep the stack was
 
 pub(crate) mod faults;
 mod register;
