@@ -87,8 +87,10 @@ pub(super) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Send a heartbeat again and again, while a command lives and a check succeeds; one of them at
-    /// least, as a heartbeat of nothing but a timer would keep the dome open for nothing
+    /// Send a heartbeat again and again, while a command lives and a check succeeds
+    ///
+    /// One of the two at least: a heartbeat of nothing but a timer would keep the dome open for
+    /// nothing.
     ///
     /// One connection, opened again when it is lost. On standard error it says when the dome
     /// heartbeat is held or does not arrive, when nobody answers, and when that is over. Ends when
