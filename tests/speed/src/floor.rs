@@ -15,6 +15,8 @@ const PREFETCH: u16 = 512;
 /// Serves until it is killed.
 pub(crate) fn serve(port: u16) -> Result<()> {
     let mut wire = connect(port)?;
+    // Nobody commands it while the others are looked at.
+    wire.waits_for_good()?;
     loop {
         if let Incoming::Message(command) = wire.next()? {
             reply(&mut wire, &command, ">", b"{}")?;

@@ -40,7 +40,6 @@ use table::{Figure, Goal};
 use usage::Usage;
 
 const USAGE: &str = "usage: tests/bench [--short] [--rounds N] [--idle SECONDS] [--python INTERPRETER] [--binary FILE]";
-const SET: &str = "set overwatcher";
 const OUTSTANDING: usize = 50;
 
 #[derive(Debug)]
@@ -130,7 +129,7 @@ fn measure(options: &Options) -> Result<()> {
     // The floor takes anything for a `set`.
     for (name, _) in &rivals {
         client.until_it_answers(name)?;
-        client.send(name, SET, 50, 1)?;
+        client.send(name, 50, 1)?;
     }
     let idle = idle(&[&actor, &monitor], python.as_ref(), options.idle);
     figures.extend(sets(&mut client, &rivals, options)?);
@@ -234,11 +233,11 @@ fn sets(
     for _ in 0..options.rounds {
         for (name, program) in rivals {
             let before = Usage::of(program.id());
-            let single = client.send(name, SET, options.one_by_one, 1)?;
+            let single = client.send(name, options.one_by_one, 1)?;
             let used = Usage::of(program.id()).since(before);
             let count = options.one_by_one as f64;
             let before = Usage::of(program.id());
-            let many = client.send(name, SET, options.together, OUTSTANDING)?;
+            let many = client.send(name, options.together, OUTSTANDING)?;
             let used_then = Usage::of(program.id()).since(before);
             let values = [
                 milliseconds(single.p50),

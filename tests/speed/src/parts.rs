@@ -8,8 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
+
+use crate::commander::HEARTBEATS;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -93,6 +95,7 @@ impl Place {
         let broker = format!("127.0.0.1:{}", self.broker);
         let config = json!({
             "actor": { "url": format!("amqp://guest:guest@{broker}/%2f"), "log_dir": null },
+            "heartbeats": heartbeats(true),
             "outside_monitor": { "url": format!("http://{}", self.monitor) },
             "network": { "hosts": { "lco": format!("tcp://{broker}"), "outside": format!("tcp://{broker}") } },
         });
@@ -106,7 +109,7 @@ impl Place {
     pub(crate) fn python(&self, interpreter: &Path) -> Result<Program> {
         let config = json!({
             "actor": { "name": "pybeat", "host": "127.0.0.1", "port": self.broker, "log_dir": self.folder.join("python") },
-            "heartbeats": [{ "name": "overwatcher", "critical": false }],
+            "heartbeats": heartbeats(false),
             "timeout": 30,
         });
         let file = self.folder.join("python.yaml");
@@ -130,6 +133,11 @@ impl Place {
         until_it_listens(self.monitor)?;
         Ok((monitor, self.monitor))
     }
+}
+
+fn heartbeats(critical: bool) -> Vec<Value> {
+    let heartbeat = |name| json!({"name": name, "critical": critical});
+    HEARTBEATS.map(heartbeat).to_vec()
 }
 
 /// axum without anything around it.

@@ -206,6 +206,11 @@ impl Wire {
         }
     }
 
+    /// From now on a silence is no failure.
+    pub(crate) fn waits_for_good(&self) -> Result<()> {
+        Ok(self.stream.set_read_timeout(None)?)
+    }
+
     /// Whether [`Self::next`] may have something without reading.
     pub(crate) fn has_more(&self) -> bool {
         self.taken < self.read.len()
