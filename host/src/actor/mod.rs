@@ -50,7 +50,6 @@ use crate::clock::{Clock, Moment, tick_within};
 use crate::clu::bus::Bus;
 use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
-use crate::peer::Secrets;
 use crate::stop::Stop;
 use crate::systemd::Systemd;
 
@@ -182,7 +181,7 @@ fn spawn_tasks(
             to_probes.clone(),
         ));
     }
-    let secrets = Secrets::of_actor(config);
+    let secrets = config.secrets();
     for (place, url) in config.outside.urls.iter().enumerate() {
         let limit = config.outside.timeout;
         let monitor = outside::Monitor::new(url.clone(), limit, secrets.clone())?;

@@ -29,7 +29,6 @@ use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
 use crate::journal::{Asked, Recorder, when};
-use crate::peer::Secrets;
 
 /// A session is given up if the actor's own messages take this long, or twice what a command may
 /// take.
@@ -89,7 +88,7 @@ impl Actor {
             connection: Connection::new(bus, spec, clock),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
             intake: Intake::new(now),
-            emitter: Emitter::new(&name, &config.ecp, Secrets::of_actor(&config)),
+            emitter: Emitter::new(&name, &config.ecp, config.secrets()),
             state: State::new(config, supervisor, now),
             session: None,
             decisions: watch::Sender::new(None),

@@ -31,7 +31,6 @@ use super::view::{OwnBeat, View};
 use crate::clock::{Clock, Moment, tick_within};
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
-use crate::peer::Secrets;
 use crate::systemd::Systemd;
 use promises::Promises;
 
@@ -91,7 +90,7 @@ impl Watch {
                 return Err(MonitorError::LaterState { path, version });
             }
             Loaded::Saved(saved) => {
-                let secrets = Secrets::of_monitor(&config);
+                let secrets = config.secrets();
                 Loaded::Saved(Box::new(saved.shown(&secrets)))
             }
             Loaded::Nothing | Loaded::Python(_) | Loaded::Lost => found,

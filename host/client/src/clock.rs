@@ -75,16 +75,16 @@ impl Clock for RuntimeClock {
 /// One moment by both clocks. A loop reads it once for each thing that it looks at, and hands it
 /// down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Moment {
+pub struct Moment {
     /// For decisions.
-    pub(crate) now: Instant,
+    pub now: Instant,
     /// For showing only.
-    pub(crate) wall: Timestamp,
+    pub wall: Timestamp,
 }
 
 impl Moment {
     /// This moment.
-    pub(crate) fn read(clock: &dyn Clock) -> Self {
+    pub fn read(clock: &dyn Clock) -> Self {
         Self {
             now: clock.now(),
             wall: clock.wall(),
