@@ -94,7 +94,7 @@ impl Moment {
 
 /// How often a loop looks at the clock: several times within its limit of attention, so that only a
 /// real gap is one, and twice a second.
-pub(crate) fn tick_within(attention: std::time::Duration) -> std::time::Duration {
+pub fn tick_within(attention: std::time::Duration) -> std::time::Duration {
     use std::time::Duration;
     (attention / 4).clamp(Duration::from_millis(5), Duration::from_millis(500))
 }
