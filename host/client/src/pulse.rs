@@ -55,6 +55,8 @@ pub struct Pulse {
     set: String,
     every: Duration,
     session: Option<Connected>,
+    /// No beat has been answered over this connection yet.
+    is_new: bool,
     /// The value in the last answer, which proves when the next beat was sent.
     seen: Option<String>,
     was_well: bool,
@@ -82,6 +84,7 @@ impl Pulse {
             set: format!("set {quoted}"),
             every,
             session: None,
+            is_new: true,
             seen: None,
             was_well: false,
         })
@@ -91,13 +94,14 @@ impl Pulse {
     /// sent, as time has passed: an error says why there is no ground for a beat any more (S1).
     pub async fn beat<W>(&mut self, mut may: impl FnMut() -> Result<(), W>) -> Result<Answer, W> {
         let answer = loop {
-            let is_new = self.session.is_none();
-            if is_new {
+            if self.session.is_none() {
                 match connect(&*self.bus, &self.client).await {
                     Ok(session) => self.session = Some(session),
                     Err(error) => break no_answer(&error),
                 }
+                self.is_new = true;
             }
+            let is_new = self.is_new;
             let first = self.send(&mut may).await?;
             // S3: the first beat of a session, ours or the actor's, is confirmed by the next one.
             let again = match &first {
@@ -133,6 +137,7 @@ impl Pulse {
                 let keywords: Keywords = keywords.collect();
                 let seen = text(&keywords, "seen").filter(|seen| seen.len() <= LONGEST);
                 self.seen = seen.map(str::to_owned);
+                self.is_new = false;
                 Ok(Answer::of(finished.code, &keywords))
             }
             Err(error) => {

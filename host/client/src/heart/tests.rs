@@ -58,12 +58,16 @@ impl Actor {
 }
 
 fn heart(broker: &LocalBroker) -> Heart {
+    heart_on(broker.clone())
+}
+
+fn heart_on(bus: impl Bus) -> Heart {
     let rhythm = Rhythm {
         every: EVERY,
         ..Rhythm::default()
     };
     let clock = Arc::new(RuntimeClock::new(Timestamp::UNIX_EPOCH));
-    Heart::with_clock(Arc::new(broker.clone()), "overwatcher", &rhythm, clock).unwrap()
+    Heart::with_clock(Arc::new(bus), "overwatcher", &rhythm, clock).unwrap()
 }
 
 async fn site() -> (LocalBroker, Actor) {
@@ -192,6 +196,37 @@ async fn s3_a_sign_of_life_that_waited_for_the_broker_is_void() {
         actor.commands(),
         ["set overwatcher --seen s2", "set overwatcher --seen s1"]
     );
+}
+
+/// A broker that is far away.
+struct Slow(LocalBroker);
+
+#[async_trait::async_trait]
+impl Bus for Slow {
+    async fn open(&self, spec: &SessionSpec) -> Result<crate::Session, crate::BusError> {
+        sleep(Duration::from_secs(10)).await;
+        self.0.open(spec).await
+    }
+
+    fn address(&self) -> String {
+        self.0.address()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s3_a_sign_of_life_that_waited_for_a_connection_is_void() {
+    let (broker, actor) = site().await;
+    let heart = heart_on(Slow(broker));
+    heart.alive();
+    pass(5).await;
+    // It is told that nothing arrives, before it is known why.
+    let late = matches!(heart.standing(), Standing::Answered(Answer::NoAnswer(_)));
+    assert!(late, "{}", heart.standing());
+    pass(20).await;
+    assert_eq!(actor.count(), 0);
+    heart.alive();
+    pass(1).await;
+    assert_eq!(actor.count(), 2);
 }
 
 #[test]
