@@ -10,6 +10,7 @@ pub mod clu;
 pub mod config;
 pub mod dial;
 mod errors;
+mod expiry;
 pub mod journal;
 pub mod log;
 pub mod monitor;

@@ -22,7 +22,7 @@ use super::snapshot::Snapshot;
 use super::state::State;
 use crate::VERSION;
 use crate::clock::{Clock, Moment};
-use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
+use crate::clu::bus::{Bus, CommandQueue, EXCHANGE, Message, SessionSpec};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::connection::{Connection, Lane, Step};
 use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
@@ -301,7 +301,7 @@ impl Actor {
         let running = Answer::new(Code::Running, message::Keywords::new());
         self.answer(&command.address, &running, lane, at);
         if let Some(set) = critical {
-            return self.set(&command.address, &set, lane, at);
+            return self.set(message, &command.address, &set, lane, at);
         }
         match self.grammar.handle(&command.command_string) {
             Handled::Answered(answers) => {
@@ -328,7 +328,7 @@ impl Actor {
                     heartbeat: &heartbeat,
                     seen: seen.as_deref(),
                 };
-                self.set(&command.address, &set, lane, at);
+                self.set(message, &command.address, &set, lane, at);
             }
         }
     }
@@ -381,7 +381,23 @@ impl Actor {
 
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with
     /// the enclosure.
-    fn set(&mut self, address: &ReplyAddress, set: &Set<'_>, lane: Lane, at: Moment) {
+    fn set(
+        &mut self,
+        message: &Message,
+        address: &ReplyAddress,
+        set: &Set<'_>,
+        lane: Lane,
+        at: Moment,
+    ) {
+        // S3: the session's echoes prove nothing about another way.
+        if let Some(detour) = message.detour() {
+            self.state.refused.detour(&shortened(set.heartbeat), detour);
+            let error = format!(
+                "Heartbeat not counted: it came another way than straight through {EXCHANGE} ({detour}), and may have waited there."
+            );
+            let refused = Answer::new(Code::Failed, keyword("error", error));
+            return self.answer(address, &refused, lane, at);
+        }
         let commander = address.commander_id.as_deref();
         let commanders = &mut self.state.commanders;
         // S1: from elsewhere it is no heartbeat, whatever it proves.
