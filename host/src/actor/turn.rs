@@ -314,8 +314,19 @@ impl Actor {
                 let status = Answer::new(Code::Done, body);
                 self.answer(&command.address, &status, Lane::Later, at);
             }
-            Handled::Request(Request::Drill { stop }) => {
-                let answer = self.drill(stop, at);
+            Handled::Request(Request::Drill {
+                stop,
+                reached,
+                not_reached,
+            }) => {
+                let people = match (reached, not_reached) {
+                    (Some(text), _) => Some((true, text)),
+                    (None, not_reached) => not_reached.map(|text| (false, text)),
+                };
+                let answer = match people {
+                    Some((reached, text)) => self.people(reached, &text, at),
+                    None => self.drill(stop, at),
+                };
                 self.answer(&command.address, &answer, Lane::Later, at);
             }
             Handled::Request(Request::History { since, last }) => {
@@ -329,6 +340,16 @@ impl Actor {
                     seen: seen.as_deref(),
                 };
                 self.set(message, &command.address, &set, lane, at);
+            }
+        }
+    }
+
+    fn people(&mut self, reached: bool, text: &str, at: Moment) -> Answer {
+        match self.state.drill_reached(reached, text, at) {
+            Ok(()) => Answer::new(Code::Done, keyword("text", "Noted beside the drill.")),
+            Err(refused) => {
+                let error = format!("Nothing was noted: {refused}.");
+                Answer::new(Code::Failed, keyword("error", error))
             }
         }
     }

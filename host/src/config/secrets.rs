@@ -27,6 +27,7 @@ impl Secrets {
     /// Those of the actor.
     pub(crate) fn of_actor(config: &Config) -> Self {
         let urls = config.actor.brokers.iter().chain(&config.outside.urls);
+        let urls = urls.chain(&config.actor.management);
         let mut secrets: Vec<String> = urls.flat_map(in_url).collect();
         secrets.extend(of_proxies(|name| std::env::var(name).ok()));
         Self::new(secrets.iter().map(String::as_str))

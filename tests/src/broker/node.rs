@@ -49,7 +49,8 @@ impl Broker {
         Self::stopped_with("")
     }
 
-    /// The same with more lines in its `rabbitmq.conf`.
+    /// The same with more lines in its `rabbitmq.conf`. With some for the management API it has
+    /// that, too.
     pub fn stopped_with(settings: &str) -> Self {
         let (mapper, daemon) = (Port::reserve(), OnceCell::new());
         let mapper = Mapper {
@@ -179,7 +180,12 @@ impl Broker {
                 self.port.address()
             ),
         );
-        self.scratch.write("enabled_plugins", "[].\n");
+        let plugins = if settings.contains("management.") {
+            "[rabbitmq_management].\n"
+        } else {
+            "[].\n"
+        };
+        self.scratch.write("enabled_plugins", plugins);
         self.scratch.write("rabbitmq-env.conf", "");
         self.scratch
             .write("control.erl", include_str!("control.erl"));

@@ -112,7 +112,9 @@ async fn a_check_logs_in_and_sends_nobody_anything() {
 #[tokio::test]
 async fn x1_a_check_names_a_login_that_is_refused_without_the_password() {
     let refuses = |said: &str| match said {
-        said if said.starts_with("EHLO") => Does::Says(b"250 AUTH PLAIN\r\n".to_vec()),
+        said if said.starts_with("EHLO") => {
+            Does::Says(b"250-mail.example\r\n250 AUTH PLAIN\r\n".to_vec())
+        }
         said if said.starts_with("AUTH") => {
             Does::Says(format!("535 no: {PASSWORD}\r\n").into_bytes())
         }
