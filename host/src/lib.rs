@@ -5,7 +5,6 @@
 
 pub mod actor;
 pub mod cli;
-pub mod clock;
 pub mod clu;
 pub mod config;
 pub mod dial;
@@ -14,12 +13,14 @@ mod expiry;
 pub mod journal;
 pub mod log;
 pub mod monitor;
-mod peer;
 pub mod probes;
 pub mod report;
 pub mod server;
 pub mod stop;
 pub mod systemd;
+
+pub use lvmbeat_client::clock;
+pub(crate) use lvmbeat_client::peer;
 
 /// The version that both programs report.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

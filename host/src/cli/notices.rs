@@ -65,7 +65,7 @@ pub(super) fn summary(tested: &[Tested]) -> (bool, String) {
 
 /// Asks each monitor for a test of each kind of channel.
 pub(super) async fn send(config: &Config, admin: Option<&Secret>) -> Vec<Tested> {
-    let secrets = Secrets::of_actor(config);
+    let secrets = config.secrets();
     let mut tested = Vec::new();
     for url in &config.outside.urls {
         for (route, kind) in ROUTES {

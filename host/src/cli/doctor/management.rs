@@ -35,7 +35,7 @@ pub(super) async fn look(config: &Config, limit: Duration) -> Vec<Finding> {
             base: base.reveal().clone(),
             vhost: vhost(config),
             shown: base.to_string(),
-            secrets: Secrets::of_actor(config),
+            secrets: config.secrets(),
         },
         Err(error) => {
             let why = dial::failure(error);

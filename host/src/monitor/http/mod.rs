@@ -63,7 +63,7 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         handle,
         clock,
         trials: Arc::new(trials),
-        secrets: Secrets::of_monitor(config),
+        secrets: config.secrets(),
         ping_token_needed: doors.locked(Need::Ping),
     };
     let reading = status::routes()
