@@ -94,6 +94,25 @@ async fn s3_a_beat_that_another_queue_has_held_back_does_not_count() {
     drop(detained);
 }
 
+/// What people set for the queues of other programs, and the pattern takes these, too.
+#[tokio::test]
+async fn l1_no_usual_policy_keeps_the_actor_from_emitting() {
+    let (vhost, ecp, actor) = start().await;
+    emits(&actor, &ecp).await;
+    let sessions = actor.sessions();
+    for policy in [
+        "{<<\"ha-mode\">>, <<\"all\">>}, {<<\"queue-mode\">>, <<\"lazy\">>}",
+        "{<<\"expires\">>, 100}",
+        "{<<\"message-ttl\">>, 3600000}, {<<\"max-length\">>, 100000}",
+        "{<<\"dead-letter-exchange\">>, <<\"sdss_exchange\">>}, {<<\"message-ttl\">>, 10}",
+        "{<<\"max-length\">>, 1}, {<<\"overflow\">>, <<\"reject-publish\">>}",
+    ] {
+        vhost.set_policy(policy).await;
+        emits(&actor, &ecp).await;
+        assert_eq!(actor.sessions(), sessions, "{policy}");
+    }
+}
+
 #[tokio::test]
 async fn s3_echoes_that_were_never_sent_move_nothing() {
     let (_vhost, ecp, mut actor) = start().await;

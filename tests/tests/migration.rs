@@ -232,3 +232,16 @@ async fn m2_s5_the_way_from_the_python_version_and_back_is_as_the_document_says(
     ecp.wait_for_heartbeats(before + 1, SOON).await;
     shell.process.close_input();
 }
+
+#[tokio::test]
+async fn the_python_versions_words_are_answered_with_what_to_do_here() {
+    for (word, remedy) in [
+        ("stop", "systemctl stop"),
+        ("restart", "systemctl restart"),
+        ("status", "lvmbeat status"),
+    ] {
+        let said = Launch::lvmbeat(["actor", word]).finish(SOON).await;
+        assert_eq!(said.code(), Some(2), "{said:?}");
+        assert!(said.stderr.contains(remedy), "{said:?}");
+    }
+}

@@ -82,7 +82,7 @@ impl Api {
             segments.pop_if_empty().push("api").extend(path);
         }
         let unknown = |why: String, remedy| {
-            let text = format!("not known: {}", why);
+            let text = format!("not known: {why}");
             Err(Finding::unknown("policies", text, remedy))
         };
         let response = match self.client.get(url).send().await {
