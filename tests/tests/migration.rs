@@ -178,7 +178,8 @@ async fn m2_s5_the_way_from_the_python_version_and_back_is_as_the_document_says(
     let mut shell = Shell::start(&config, &format!("1,{seen}.5"), mail.port, &port);
     shell
         .run(
-            "\"$python/uvicorn\" lvmbeat.monitor:app &
+            "cd \"$HOME\"
+             \"$python/uvicorn\" lvmbeat.monitor:app &
              python_monitor=$!
              \"$python/lvmbeat\" -c config.yaml actor start --debug &
              python_actor=$!",
