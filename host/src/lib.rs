@@ -19,6 +19,6 @@ pub mod report;
 pub mod server;
 pub mod stop;
 pub mod systemd;
+pub mod version;
 
-/// The version that both programs report.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use version::VERSION;
