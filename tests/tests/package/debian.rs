@@ -14,8 +14,8 @@ use super::{manual, project, said};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Arguments: a folder to work in, and what is /mnt in the root. There, `systemctl` only writes
-/// down what it was asked.
+/// Arguments: a folder to work in, and what is /mnt in the root. There, systemd seems to run, and
+/// `systemctl` only writes down what it was asked.
 const SETUP: &str = r#"
 work=$1 mnt=$2 root=$1/root
 mount -t tmpfs tmpfs "$work"
@@ -26,6 +26,8 @@ mount -t tmpfs tmpfs "$root/run"
 mkdir -p "$root/run/systemd/system"
 mount --bind "$mnt" "$root/mnt"
 mount --bind "$mnt/systemctl" "$root/usr/bin/systemctl"
+# In a container, it may forbid to ask systemd anything.
+if [ -e /usr/sbin/policy-rc.d ]; then mount --bind "$mnt/systemctl" "$root/usr/sbin/policy-rc.d"; fi
 chroot "$root" dpkg --no-triggers --purge lvmbeat
 rm -rf "$root/etc/lvmbeat" "$mnt/said"
 "#;
