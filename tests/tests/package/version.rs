@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use lvmbeat::VERSION;
 use lvmbeat_tests::process::Launch;
 use lvmbeat_tests::scratch::Scratch;
+use regex::Regex;
 
 use super::{project, said};
 
@@ -188,4 +189,75 @@ async fn both_programs_name_their_commit() {
             .args(["log", "-1", "--date=short-local", "--format=%cd", commit]);
         assert_eq!(said(git).await.trim(), date, "{long}");
     }
+}
+
+/// The project's own files that may name a version, with their contents.
+fn texts() -> Vec<(PathBuf, String)> {
+    let mut folders = ["config", ".github"].map(project).to_vec();
+    let mut files: Vec<_> = ["README.md", "CLIENTS.md", "SECURITY.md", "Cargo.toml"]
+        .map(project)
+        .to_vec();
+    files.push(project("core/relay-box/Cargo.toml"));
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let list = if path.is_dir() {
+                &mut folders
+            } else {
+                &mut files
+            };
+            list.push(path);
+        }
+    }
+    // A picture is no text.
+    let read = |path: PathBuf| fs::read_to_string(&path).ok().map(|text| (path, text));
+    files.into_iter().filter_map(read).collect()
+}
+
+/// Cargo.toml has it; what cannot take it from there agrees.
+#[test]
+fn there_is_one_version() {
+    let of_ours = Regex::new(
+        r#"(?:lvmbeat[a-z-]*:|newTag: |^version = "|path = "(?:core|host|sim)[a-z/]*", version = ")v?(\d+\.\d+\.\d+)"#,
+    )
+    .unwrap();
+    let mut named = 0;
+    for (path, text) in texts() {
+        for line in text.lines() {
+            for found in of_ours.captures_iter(line) {
+                assert_eq!(&found[1], VERSION, "{}: {line}", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 8, "only {named} were found");
+}
+
+#[test]
+fn the_changelog_has_one_entry_for_each_version_the_newest_first() {
+    let text = fs::read_to_string(project("CHANGELOG.md")).unwrap();
+    let entries: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .collect();
+    let number = |entry: &str| -> Vec<u32> {
+        let version = entry.split(' ').next().unwrap();
+        version
+            .split('.')
+            .map(|part| part.parse().unwrap())
+            .collect()
+    };
+    // Until it is released, what changes is under no version.
+    let released = entries.strip_prefix(&["Unreleased"]).unwrap_or(&entries);
+    assert!(
+        released.is_sorted_by(|newer, older| number(newer) > number(older)),
+        "{entries:?}"
+    );
+    let newest = released
+        .first()
+        .map(|entry| entry.split(' ').next().unwrap());
+    assert!(
+        entries[0] == "Unreleased" || newest == Some(VERSION),
+        "{entries:?}"
+    );
 }
