@@ -10,12 +10,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// What a program is made of, from this folder. Another file of the project is not in it.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "build.rs",
     "src",
     "Cargo.toml",
     "../core/src",
     "../host/src",
+    "../host/client/src",
     "../config/config.yaml",
     "../Cargo.toml",
     "../Cargo.lock",

@@ -1,204 +1,128 @@
-//! Connecting to a host by name, of whose addresses some may be dead (RFC 8305).
-//!
-//! The addresses are tried in the resolver's order, families by turns. The next one has its turn
-//! when the one before has failed, or has been silent for a moment; the first that answers wins. So
-//! a dead address costs a moment, not the connection, and all of them are tried within the limit.
+//! HTTP clients that reach any of a name's addresses, and say which it had when they reach none;
+//! beside what [`lvmbeat_client`] has to connect to a name.
 
-mod http;
-
-use std::collections::VecDeque;
-use std::fmt;
-use std::io;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, sleep_until, timeout};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-pub(crate) use http::failure;
-pub use http::http_client;
+pub use lvmbeat_client::dial::*;
 
-/// What an address is given before the next one has its turn, too (RFC 8305, 5).
-const MOMENT: Duration = Duration::from_millis(250);
-/// No more addresses of one name are tried.
-const MOST: usize = 16;
+use crate::errors::with_causes;
 
-/// Why no address of a host was reached.
-#[derive(Debug, thiserror::Error)]
-pub enum DialError {
-    /// The name has no address.
-    #[error("{host} cannot be looked up: {cause}")]
-    Lookup {
-        /// The name.
-        host: String,
-        /// The resolver's word.
-        #[source]
-        cause: io::Error,
-    },
-    /// The resolver did not answer.
-    #[error("{host} could not be looked up within {} s", limit.as_secs_f64())]
-    LookupTimedOut {
-        /// The name.
-        host: String,
-        /// The limit.
-        limit: Duration,
-    },
-    /// None of its addresses was reached.
-    #[error("{}", Tried(.0))]
-    Unreached(Vec<(SocketAddr, Option<io::Error>)>),
+/// More names than these are not remembered; a program has a handful.
+const NAMES: usize = 64;
+
+/// The addresses that each name had when it was last looked up. reqwest's errors do not tell them.
+static LOOKED_UP: Mutex<BTreeMap<String, Vec<IpAddr>>> = Mutex::new(BTreeMap::new());
+
+/// An HTTP client that reaches any of a name's addresses within half of the limit for the whole
+/// request: each has its share of that. Without a limit of its own, hyper would wait for the first
+/// one until the request's has passed.
+pub fn http_client(limit: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .connect_timeout(limit / 2)
+        .dns_resolver(Resolver { limit })
 }
 
-/// What became of each address: of one without an error, nothing in time.
-pub(crate) struct Tried<'a, E>(pub(crate) &'a [(SocketAddr, Option<E>)]);
-
-impl<E: fmt::Display> fmt::Display for Tried<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (address, error)) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            // An ICMP echo has no port.
-            match address.port() {
-                0 => write!(f, "{comma}{}: ", address.ip())?,
-                _ => write!(f, "{comma}{address}: ")?,
-            }
-            match error {
-                Some(error) => write!(f, "{error}")?,
-                None => f.write_str("no answer in time")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl DialError {
-    /// The kind that says what to do: the first address's, or that time has run out.
-    pub fn kind(&self) -> io::ErrorKind {
-        match self {
-            Self::Lookup { .. } => io::ErrorKind::NotFound,
-            Self::LookupTimedOut { .. } => io::ErrorKind::TimedOut,
-            Self::Unreached(tried) => tried
-                .iter()
-                .find_map(|(_, error)| Some(error.as_ref()?.kind()))
-                .unwrap_or(io::ErrorKind::TimedOut),
-        }
-    }
-}
-
-impl From<DialError> for io::Error {
-    fn from(error: DialError) -> Self {
-        Self::new(error.kind(), error)
-    }
-}
-
-/// Connects to the first address of a host that answers. Takes at most the limit, the lookup
-/// included.
-pub async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, DialError> {
-    let end = Instant::now() + limit;
-    let addresses = lookup(host, port, limit).await?;
-    connect(&addresses, end.saturating_duration_since(Instant::now())).await
-}
-
-/// Connects to the first of these addresses that answers, within the limit.
-pub async fn connect(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, DialError> {
-    race(addresses, limit, TcpStream::connect)
-        .await
-        .map_err(DialError::Unreached)
-}
-
-/// The addresses of a host in the order in which they are to be tried; at least one.
-pub async fn lookup(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, DialError> {
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    // An address is not looked up: that would take a thread.
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    let failed = |cause| DialError::Lookup {
-        host: host.to_owned(),
-        cause,
+/// What went wrong, with all its causes and, if nobody was reached, the addresses that were there
+/// to be tried; without the URL, which may hold a secret (X1).
+pub(crate) fn failure(error: reqwest::Error) -> String {
+    let host = error
+        .url()
+        .and_then(|url| url.host_str())
+        .map(str::to_owned);
+    let looked_up = LOOKED_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    let tried = host.filter(|_| error.is_connect());
+    let tried = tried.and_then(|host| looked_up.get(&host).cloned());
+    drop(looked_up);
+    let text = with_causes(&error.without_url());
+    let Some(tried) = tried else {
+        return text;
     };
-    let found = timeout(limit, lookup_host((host, port)))
-        .await
-        .map_err(|_| DialError::LookupTimedOut {
-            host: host.to_owned(),
-            limit,
-        })?
-        .map_err(failed)?;
-    let addresses = by_turns(found);
-    if addresses.is_empty() {
-        return Err(failed(io::Error::other("it has no address")));
-    }
-    Ok(addresses)
+    let tried: Vec<_> = tried.iter().map(ToString::to_string).collect();
+    format!("{text} (tried {})", tried.join(", "))
 }
 
-/// The families by turns, each in its order; of many addresses the first (RFC 8305, 4).
-fn by_turns(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let found: Vec<_> = found.collect();
-    let first_is_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (VecDeque<_>, VecDeque<_>) = found
-        .into_iter()
-        .partition(|address| address.is_ipv6() == first_is_v6);
-    let mut families = [first, second];
-    let mut addresses = Vec::new();
-    while addresses.len() < MOST && families.iter().any(|family| !family.is_empty()) {
-        addresses.extend(families.iter_mut().filter_map(VecDeque::pop_front));
-    }
-    addresses.truncate(MOST);
-    addresses
-}
-
-/// Tries these addresses, each a moment after the one before or when that has failed, and gives the
-/// first success; or what became of each. The moment is shorter where the limit would otherwise
-/// pass before the last one's turn.
-pub(crate) async fn race<T, E, F>(
-    addresses: &[SocketAddr],
+struct Resolver {
     limit: Duration,
-    attempt: impl Fn(SocketAddr) -> F,
-) -> Result<T, Vec<(SocketAddr, Option<E>)>>
-where
-    F: Future<Output = Result<T, E>>,
-{
-    let start = Instant::now();
-    let end = start + limit;
-    let half = limit / 2;
-    let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-    let moment = MOMENT.min(half / count);
-    let mut tried: Vec<(SocketAddr, Option<E>)> = Vec::new();
-    let mut running = FuturesUnordered::new();
-    let mut waiting = addresses.iter().copied();
-    let mut next = waiting.next();
-    let mut turn = start;
-    loop {
-        if next.is_none() && running.is_empty() {
-            return Err(tried);
-        }
-        tokio::select! {
-            biased;
-            Some((index, result)) = running.next() => match result {
-                Ok(won) => return Ok(won),
-                Err(error) => {
-                    if let Some((_, outcome)) = tried.get_mut::<usize>(index) {
-                        *outcome = Some(error);
-                    }
-                    turn = Instant::now();
-                }
-            },
-            () = sleep_until(end) => return Err(tried),
-            () = sleep_until(turn), if next.is_some() => {
-                if let Some(address) = next {
-                    let (index, trying) = (tried.len(), attempt(address));
-                    tried.push((address, None));
-                    running.push(async move { (index, trying.await) });
-                }
-                next = waiting.next();
-                turn = Instant::now() + moment;
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let limit = self.limit;
+        Box::pin(async move {
+            let addresses = lookup(name.as_str(), 0, limit).await?;
+            let mut looked_up = LOOKED_UP.lock().unwrap_or_else(PoisonError::into_inner);
+            if looked_up.len() < NAMES || looked_up.contains_key(name.as_str()) {
+                let found = addresses.iter().map(SocketAddr::ip).collect();
+                looked_up.insert(name.as_str().to_owned(), found);
             }
-        }
+            drop(looked_up);
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use lvmbeat_client::dial::dead::DeadPort;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(2);
+
+    #[tokio::test]
+    async fn m2_who_is_not_reached_is_named_with_the_addresses_that_were_tried() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = http_client(Duration::from_secs(5))
+            .no_proxy()
+            .tls_certs_only([])
+            .build()
+            .unwrap();
+        // Nobody listens on the port of nobody.
+        let error = client
+            .get("http://u:hunter2@localhost:1/secret")
+            .send()
+            .await
+            .unwrap_err();
+        let said = failure(error);
+        assert!(
+            said.contains("(tried ") && said.contains("127.0.0.1"),
+            "{said}"
+        );
+        assert!(
+            !said.contains("hunter2") && !said.contains("/secret"),
+            "{said}"
+        );
+    }
+
+    #[tokio::test]
+    async fn m2_an_http_client_reaches_the_live_address_of_a_name_in_time() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dead_port = DeadPort::new().await.unwrap();
+        let dead = dead_port.address;
+        let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = live.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = live.accept().await {
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            }
+        });
+        let client = http_client(LIMIT)
+            .timeout(LIMIT)
+            .no_proxy()
+            .tls_certs_only([])
+            .resolve_to_addrs("monitor.invalid", &[dead, dead, at])
+            .build()
+            .unwrap();
+        // Without a port in the URL, each address keeps its own.
+        let answer = client.get("http://monitor.invalid/").send().await.unwrap();
+        assert_eq!(answer.status(), 204);
+    }
+}

@@ -5,7 +5,6 @@
 
 pub mod actor;
 pub mod cli;
-pub mod clock;
 pub mod clu;
 pub mod config;
 pub mod dial;
@@ -13,7 +12,6 @@ mod errors;
 pub mod journal;
 pub mod log;
 pub mod monitor;
-mod peer;
 pub mod probes;
 pub mod report;
 pub mod server;
@@ -21,4 +19,6 @@ pub mod stop;
 pub mod systemd;
 pub mod version;
 
+pub use lvmbeat_client::clock;
+pub(crate) use lvmbeat_client::peer;
 pub use version::VERSION;

@@ -118,7 +118,7 @@ impl Commanders {
         Self {
             suffix: format!(".{}", config.actor.name),
             heartbeats: heartbeats.collect(),
-            secrets: Secrets::of_actor(config),
+            secrets: config.secrets(),
         }
     }
 

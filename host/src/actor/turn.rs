@@ -29,7 +29,6 @@ use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
 use crate::clu::schema;
 use crate::config::{Config, ConfigError, Supervisor};
 use crate::journal::{Asked, Recorder, when};
-use crate::peer::Secrets;
 
 /// A session is given up if the actor's own messages take this long, or twice what a command may
 /// take.
@@ -89,7 +88,7 @@ impl Actor {
             connection: Connection::new(bus, spec, clock),
             grammar: Grammar::new(&name, VERSION, schema::lvmbeat()),
             intake: Intake::new(now),
-            emitter: Emitter::new(&name, &config.ecp, Secrets::of_actor(&config)),
+            emitter: Emitter::new(&name, &config.ecp, config.secrets()),
             state: State::new(config, supervisor, now),
             session: None,
             decisions: watch::Sender::new(None),
@@ -183,11 +182,14 @@ impl Actor {
     fn session_opened(&mut self, since: Instant, broker: &str, at: Moment) {
         let (actor, ecp) = (&self.state.config.actor, &self.state.config.ecp.actor);
         let deaf_after = (actor.command_ttl * 2).max(DEAF_AFTER);
+        // Of older beats none counts any more.
+        let timeouts = self.state.config.heartbeats.iter().map(|it| it.timeout);
+        let quiet_after = timeouts.max().unwrap_or_default();
         self.session = Some(OpenSession {
             echoes: Echoes::new(
                 &actor.name,
                 ecp,
-                actor.echo_period(),
+                quiet_after,
                 actor.command_ttl,
                 deaf_after,
                 at.now,
@@ -391,6 +393,9 @@ impl Actor {
             tracing::debug!(heartbeat = set.heartbeat, commander, "set refused");
             let refused = Answer::new(Code::Failed, keyword("error", error));
             return self.answer(address, &refused, lane, at);
+        }
+        if let Some(session) = self.session.as_mut().filter(|_| set.id.is_some()) {
+            session.echoes.beaten(at.now);
         }
         let values = self.session.as_ref().map(|session| &session.seen);
         let sent_after = values

@@ -1,4 +1,5 @@
-//! The CLU actor protocol over AMQP 0-9-1 (sdss-clu 2.6).
+//! The CLU actor protocol over AMQP 0-9-1 (sdss-clu 2.6): what an actor needs beyond what
+//! [`lvmbeat_client`] has for every client.
 //!
 //! | module | what lives there |
 //! |---|---|
@@ -15,17 +16,14 @@
 //! [`message::Code::Running`] → [`command::Grammar::handle`] → further replies, the last of them
 //! final.
 
-pub mod amqp;
-pub mod bus;
-pub mod client;
 pub mod command;
 pub mod connection;
-#[cfg(any(test, feature = "contract"))]
-pub mod contract;
-pub mod local;
-pub mod message;
-pub(crate) mod quota;
 pub mod schema;
+
+#[cfg(feature = "contract")]
+pub use lvmbeat_client::contract;
+pub(crate) use lvmbeat_client::quota;
+pub use lvmbeat_client::{amqp, bus, client, local, message};
 
 pub use amqp::Amqp;
 pub use bus::{Bus, BusError, Message, Publisher, Routing, Session, SessionSpec, Shown};

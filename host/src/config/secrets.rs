@@ -4,32 +4,34 @@ use super::monitor::Monitor;
 use super::{Config, SecretUrl};
 use crate::peer::{Secrets, TELLING, unescaped};
 
-impl Secrets {
-    /// Those of the monitor.
-    pub(crate) fn of_monitor(config: &Monitor) -> Self {
-        let tokens = [&config.ping_token, &config.admin_token].into_iter();
-        let login = config.email.iter().flat_map(|email| &email.login);
+impl Monitor {
+    /// Its secrets, wherever a peer might repeat them.
+    pub(crate) fn secrets(&self) -> Secrets {
+        let tokens = [&self.ping_token, &self.admin_token].into_iter();
+        let login = self.email.iter().flat_map(|email| &email.login);
         let mut secrets: Vec<String> = tokens
             .flatten()
             .chain(login.map(|(_, password)| password))
-            .chain(config.slack.iter().map(|slack| &slack.token))
-            .chain(config.webhooks.iter().flat_map(|webhook| &webhook.token))
+            .chain(self.slack.iter().map(|slack| &slack.token))
+            .chain(self.webhooks.iter().flat_map(|webhook| &webhook.token))
             .map(|secret| secret.reveal().to_owned())
             .collect();
-        let urls = config.webhooks.iter().map(|webhook| &webhook.url);
-        for url in urls.chain(&config.ping_url) {
+        let urls = self.webhooks.iter().map(|webhook| &webhook.url);
+        for url in urls.chain(&self.ping_url) {
             secrets.extend(in_url(url));
         }
         secrets.extend(of_proxies(|name| std::env::var(name).ok()));
-        Self::new(secrets.iter().map(String::as_str))
+        Secrets::new(secrets.iter().map(String::as_str))
     }
+}
 
-    /// Those of the actor.
-    pub(crate) fn of_actor(config: &Config) -> Self {
-        let urls = config.actor.brokers.iter().chain(&config.outside.urls);
+impl Config {
+    /// The actor's secrets, wherever a peer might repeat them.
+    pub(crate) fn secrets(&self) -> Secrets {
+        let urls = self.actor.brokers.iter().chain(&self.outside.urls);
         let mut secrets: Vec<String> = urls.flat_map(in_url).collect();
         secrets.extend(of_proxies(|name| std::env::var(name).ok()));
-        Self::new(secrets.iter().map(String::as_str))
+        Secrets::new(secrets.iter().map(String::as_str))
     }
 }
 

@@ -42,7 +42,6 @@ use crate::clock::Clock;
 use crate::config::monitor::Monitor;
 use crate::config::text_file::NoFile;
 use crate::errors::with_causes;
-use crate::peer::Secrets;
 use crate::server::serve;
 use crate::systemd::Systemd;
 
@@ -153,7 +152,7 @@ pub async fn run_with(
             url,
             every: config.ping_every,
             client: ping::client()?,
-            secrets: Secrets::of_monitor(&config),
+            secrets: config.secrets(),
         };
         let view = handle.views();
         tasks.spawn(async move {

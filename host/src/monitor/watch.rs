@@ -28,10 +28,9 @@ use super::saved::Loaded;
 use super::saving::Saving;
 use super::store::{self, Damaged, Lock, Mark, NoLock, Unusable};
 use super::view::{OwnBeat, View};
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, tick_within};
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
-use crate::peer::Secrets;
 use crate::systemd::Systemd;
 use promises::Promises;
 
@@ -91,7 +90,7 @@ impl Watch {
                 return Err(MonitorError::LaterState { path, version });
             }
             Loaded::Saved(saved) => {
-                let secrets = Secrets::of_monitor(&config);
+                let secrets = config.secrets();
                 Loaded::Saved(Box::new(saved.shown(&secrets)))
             }
             Loaded::Nothing | Loaded::Python(_) | Loaded::Lost => found,
@@ -119,7 +118,7 @@ impl Watch {
         let (view, shown) = watch::channel(Arc::new(view));
         let (handle, requests) = Handle::new(shown, channels.clone());
         let watch = Self {
-            tick_every: tick_period(config.attention),
+            tick_every: tick_within(config.attention),
             config,
             clock,
             channels,
@@ -438,11 +437,6 @@ impl Watch {
             tracing::error!("the last save did not finish in time");
         }
     }
-}
-
-/// Several stamps within each attention limit, so that only a real gap is one.
-fn tick_period(attention: Duration) -> Duration {
-    (attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
 }
 
 /// Keeps other monitors from the state file, in a bounded time. Where that is impossible, the stamp

@@ -9,7 +9,7 @@ use lvmbeat_tests::scratch::Scratch;
 
 use super::{project, said};
 
-const CRATES: [&str; 2] = ["lvmbeat-core", "lvmbeat"];
+const CRATES: [&str; 3] = ["lvmbeat-core", "lvmbeat-client", "lvmbeat"];
 
 /// All Rust files below.
 fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {

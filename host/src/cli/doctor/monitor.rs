@@ -31,7 +31,7 @@ pub(super) async fn look(config: &Config, limit: Duration) -> Vec<Finding> {
             "run `lvmbeat monitor` outside the observatory, and set outside_monitor.url",
         )];
     }
-    let secrets = Secrets::of_actor(config);
+    let secrets = config.secrets();
     let urls = config.outside.urls.iter();
     let all = urls.map(|url| one(url, config.outside.interval, limit, &secrets));
     join_all(all).await.concat()

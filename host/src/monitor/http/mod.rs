@@ -62,7 +62,7 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         handle,
         clock,
         trials: Arc::new(trials),
-        secrets: Secrets::of_monitor(config),
+        secrets: config.secrets(),
     };
     let reading = status::routes()
         .merge(health::routes())

@@ -27,7 +27,6 @@ use uuid::Uuid;
 use super::notice::Notice;
 use crate::config::monitor::{Monitor, Wording};
 use crate::errors::with_causes;
-use crate::peer::Secrets;
 use slack::Slack;
 use text::Text;
 pub(in crate::monitor) use text::span;
@@ -268,10 +267,7 @@ enum TlsError {
 /// who is refused holds no other back and nobody is notified twice; one for Slack; one for each
 /// webhook. The authorities that are trusted are read once, here.
 pub fn channels(config: &Monitor) -> Result<Vec<Arc<dyn Channel>>, ChannelsError> {
-    let (wording, secrets) = (
-        Arc::new(config.wording.clone()),
-        Secrets::of_monitor(config),
-    );
+    let (wording, secrets) = (Arc::new(config.wording.clone()), config.secrets());
     // Before the caller gives up at the whole of it.
     let limit = config.delivery_timeout * 9 / 10;
     let mut channels: Vec<Arc<dyn Channel>> = Vec::new();

@@ -21,6 +21,7 @@ use super::sample::{down, up, wording};
 use super::*;
 use crate::config::monitor;
 use crate::config::{Secret, SecretUrl};
+use crate::peer::Secrets;
 
 const TOKEN: &str = "xoxb-hunter2";
 

@@ -4,6 +4,7 @@ use super::super::sample::trouble;
 use super::*;
 use crate::config::monitor::Format;
 use crate::monitor::notice::{Event, Notice};
+use crate::peer::Secrets;
 
 const LINK: &str = "https://monitor.example/acknowledge/1/secret";
 

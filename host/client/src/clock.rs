@@ -75,21 +75,28 @@ impl Clock for RuntimeClock {
 /// One moment by both clocks. A loop reads it once for each thing that it looks at, and hands it
 /// down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Moment {
+pub struct Moment {
     /// For decisions.
-    pub(crate) now: Instant,
+    pub now: Instant,
     /// For showing only.
-    pub(crate) wall: Timestamp,
+    pub wall: Timestamp,
 }
 
 impl Moment {
     /// This moment.
-    pub(crate) fn read(clock: &dyn Clock) -> Self {
+    pub fn read(clock: &dyn Clock) -> Self {
         Self {
             now: clock.now(),
             wall: clock.wall(),
         }
     }
+}
+
+/// How often a loop looks at the clock: several times within its limit of attention, so that only a
+/// real gap is one, and twice a second.
+pub fn tick_within(attention: std::time::Duration) -> std::time::Duration {
+    use std::time::Duration;
+    (attention / 4).clamp(Duration::from_millis(5), Duration::from_millis(500))
 }
 
 /// A duration as it is shown: seconds, to the millisecond.

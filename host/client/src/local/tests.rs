@@ -1,6 +1,6 @@
 use super::*;
-use crate::clu::bus::CommandQueue;
-use crate::clu::contract;
+use crate::bus::CommandQueue;
+use crate::contract;
 
 #[tokio::test(start_paused = true)]
 async fn the_broker_in_memory_keeps_the_contract_of_a_bus() {

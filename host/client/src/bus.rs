@@ -72,7 +72,7 @@ impl SessionSpec {
     }
 
     /// What the replies queue is bound to.
-    pub(super) fn reply_bindings(&self) -> Vec<String> {
+    pub(crate) fn reply_bindings(&self) -> Vec<String> {
         let own = format!("{}.#", self.name);
         [
             Some(own.as_str()),
@@ -187,7 +187,8 @@ pub struct Shown(String);
 
 impl Shown {
     /// What lvmbeat itself says.
-    pub(crate) fn ours(words: impl Into<String>) -> Self {
+    #[doc(hidden)]
+    pub fn ours(words: impl Into<String>) -> Self {
         Self(words.into())
     }
 

@@ -20,9 +20,9 @@ use std::time::Duration;
 use embassy_time::Instant;
 
 use super::{BODY, CONTENT, CONTENT_HEADER, FRAME_HEADER, METHOD, Reader};
-use crate::clu::bus::{ECHO, Header, Message};
-use crate::clu::message::{MAX_COMMAND_BYTES, set_by};
-use crate::clu::quota::{Limit, Quota};
+use crate::bus::{ECHO, Header, Message};
+use crate::message::{MAX_COMMAND_BYTES, set_by};
+use crate::quota::{Limit, Quota};
 
 /// The consumer of the commands.
 pub(in super::super) const COMMANDS: &str = "commands";

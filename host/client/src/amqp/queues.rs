@@ -12,7 +12,7 @@ use lapin::{Channel, Consumer, ExchangeKind};
 
 use super::filter::{COMMANDS, REPLIES};
 use super::{Line, Node};
-use crate::clu::bus::{BusError, CommandQueue, EXCHANGE, SessionSpec, Shown};
+use crate::bus::{BusError, CommandQueue, EXCHANGE, SessionSpec, Shown};
 
 /// Messages that wait in one queue of the broker, and their bytes. Beyond that the oldest are
 /// dropped (L1): what is delivered has not waited for long, and the broker's memory has an end.

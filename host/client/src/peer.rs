@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use lettre::Address;
+use email_address::EmailAddress;
 
 /// So much of the words is looked at, in bytes.
 const READ: usize = 1024;
@@ -20,7 +20,7 @@ const SHOWN: usize = 300;
 /// So many characters of a secret in a row are a part of it.
 const PART: usize = 8;
 /// A shorter part of a path or of an encoded secret says nothing: it is found by chance.
-pub(crate) const TELLING: usize = 5;
+pub const TELLING: usize = 5;
 /// An encoding within an encoding, and one more.
 const DEPTH: u8 = 2;
 /// What is shown in place of words that hold a part of a secret.
@@ -28,7 +28,7 @@ const WITHHELD: &str = "(withheld: it contains a part of a secret)";
 
 /// All secrets that a program knows. What a peer wrote is shown by [`shown`] only.
 #[derive(Clone, Default)]
-pub(crate) struct Secrets(Arc<Known>);
+pub struct Secrets(Arc<Known>);
 
 #[derive(Default)]
 struct Known {
@@ -42,7 +42,7 @@ struct Known {
 
 impl Secrets {
     /// These, apart from empty ones.
-    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut known = Known::default();
         for secret in secrets {
             known.add(secret.trim());
@@ -63,7 +63,7 @@ impl fmt::Debug for Secrets {
 
 /// What a peer wrote as one line of bounded length that can be printed, with masked addresses, or
 /// that it holds a part of a secret.
-pub(crate) fn shown(text: &[u8], secrets: &Secrets) -> String {
+pub fn shown(text: &[u8], secrets: &Secrets) -> String {
     let text = text.get(..READ).unwrap_or(text);
     if secrets.are_in(text) {
         return WITHHELD.to_owned();
@@ -74,9 +74,9 @@ pub(crate) fn shown(text: &[u8], secrets: &Secrets) -> String {
 }
 
 /// An address that those can recognize who know it (X1).
-pub(crate) fn masked(address: &Address) -> String {
-    let first = address.user().chars().next().unwrap_or('?');
-    format!("{first}…@{}", address.domain())
+pub fn masked(user: &str, domain: &str) -> String {
+    let first = user.chars().next().unwrap_or('?');
+    format!("{first}…@{domain}")
 }
 
 fn without_address(word: &str) -> String {
@@ -84,11 +84,12 @@ fn without_address(word: &str) -> String {
         return word.to_owned();
     }
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-    let address = bare.parse();
-    address.map_or_else(
-        |_| "…".to_owned(),
-        |found| word.replace(bare, &masked(&found)),
-    )
+    let (user, domain) = bare.rsplit_once('@').unwrap_or_default();
+    if EmailAddress::is_valid_local_part(user) && EmailAddress::is_valid_domain(domain) {
+        word.replace(bare, &masked(user, domain))
+    } else {
+        "…".to_owned()
+    }
 }
 
 impl Known {
@@ -213,7 +214,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
 /// Without the escapes of URLs and mails (`%2F`, `=2F`), of JSON and other languages (`\u002f`,
 /// `\x2f`, `0x2f`, `\n`, `\/`), and of HTML (`&#47;`, `&#x2f;`, `&amp;`), until there are none, but
 /// a few times at most.
-pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
+pub fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut text = text.to_vec();
     for _ in 0..4 {
         let next = unescaped_once(&text);
@@ -287,7 +288,7 @@ fn number(text: &[u8], least: usize, base: u32, most: usize) -> Option<(u8, &[u8
 
 /// What came from elsewhere, as one line without control characters, and not longer than some
 /// characters (X2).
-pub(crate) fn one_line(text: &str, longest: usize) -> String {
+pub fn one_line(text: &str, longest: usize) -> String {
     let visible = text.replace(is_invisible, "");
     let words = visible
         .split(|c: char| c.is_whitespace() || c.is_control())

@@ -13,7 +13,7 @@ use lapin::{Channel, Consumer};
 use tokio::time::{Instant, timeout};
 
 use super::{Lease, PUBLISH_LIMIT, wire};
-use crate::clu::bus::Message;
+use crate::bus::Message;
 
 /// The part of the prefetch that is acknowledged at once,
 const SHARE: u16 = 16;

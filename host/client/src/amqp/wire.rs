@@ -6,7 +6,7 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
-use crate::clu::bus::{EXCHANGE, Header, Message};
+use crate::bus::{EXCHANGE, Header, Message};
 
 /// CLU's messages are not kept over a restart of the broker.
 const TRANSIENT: u8 = 1;

@@ -179,3 +179,9 @@ fn x2_foreign_words_are_one_line_of_bounded_length() {
     assert_eq!(one_line(" a\r\nb\t\u{1b}[31mc ", 9), "a b [31mc");
     assert_eq!(one_line("ääää", 3), "ää…");
 }
+
+#[test]
+fn x1_an_address_is_masked() {
+    assert_eq!(masked("jane.doe", "lco.cl"), "j…@lco.cl");
+    assert_eq!(masked("ñandú", "lco.cl"), "ñ…@lco.cl");
+}

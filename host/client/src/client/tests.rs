@@ -3,11 +3,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::*;
-use crate::clu::LocalBroker;
-use crate::clu::bus::{CommandQueue, Message, Session};
-use crate::clu::message::{
-    CommandId, Keywords, ReplyAddress, decode_command, encode_reply, keyword,
-};
+use crate::LocalBroker;
+use crate::bus::{CommandQueue, Message, Session};
+use crate::message::{CommandId, Keywords, ReplyAddress, decode_command, encode_reply, keyword};
 
 const OPTIONS: CommandOptions = CommandOptions {
     internal: false,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clu::amqp::filter::Filter;
+use crate::amqp::filter::Filter;
 
 fn frame(kind: u8, channel: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![kind, 0, channel];

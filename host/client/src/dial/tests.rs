@@ -1,8 +1,9 @@
 use std::future::pending;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use super::dead::DeadPort;
 use super::*;
 
 const LIMIT: Duration = Duration::from_secs(2);
@@ -12,43 +13,9 @@ fn addresses(count: u16) -> Vec<SocketAddr> {
     (0..count).map(address).collect()
 }
 
-/// A port that takes no more connections and does not refuse any: as the address of a host that is
-/// gone.
-struct DeadPort {
-    _listener: TcpListener,
-    _filled: Vec<tokio::task::JoinHandle<io::Result<TcpStream>>>,
-    address: SocketAddr,
-}
-
-impl DeadPort {
-    async fn new() -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listener = socket.listen(0).unwrap();
-        let address = listener.local_addr().unwrap();
-        // Nobody accepts: after these its queue is full, and the kernel drops what comes.
-        let mut filled = Vec::new();
-        loop {
-            let mut connecting = tokio::spawn(TcpStream::connect(address));
-            let full = timeout(Duration::from_millis(200), &mut connecting).await;
-            let is_full = full.is_err();
-            if is_full {
-                filled.push(connecting);
-                break;
-            }
-            filled.push(tokio::spawn(async { full.unwrap().unwrap() }));
-        }
-        Self {
-            _listener: listener,
-            _filled: filled,
-            address,
-        }
-    }
-}
-
 #[tokio::test]
 async fn l1_dead_addresses_before_a_live_one_cost_a_moment() {
-    let dead = DeadPort::new().await;
+    let dead = DeadPort::new().await.unwrap();
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
@@ -158,31 +125,4 @@ async fn an_address_is_no_name_and_a_name_without_one_says_so() {
         error.to_string().starts_with("no-such-host.invalid "),
         "{error}"
     );
-}
-
-#[tokio::test]
-async fn m2_an_http_client_reaches_the_live_address_of_a_name_in_time() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let dead_port = DeadPort::new().await;
-    let dead = dead_port.address;
-    let live = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = live.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = live.accept().await {
-            let _ = stream.read(&mut [0; 1024]).await;
-            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
-        }
-    });
-    let client = http_client(LIMIT)
-        .timeout(LIMIT)
-        .no_proxy()
-        .tls_certs_only([])
-        .resolve_to_addrs("monitor.invalid", &[dead, dead, at])
-        .build()
-        .unwrap();
-    // Without a port in the URL, each address keeps its own.
-    let answer = client.get("http://monitor.invalid/").send().await.unwrap();
-    assert_eq!(answer.status(), 204);
 }

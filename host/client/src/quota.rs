@@ -19,15 +19,15 @@ const SWEEP: Duration = Duration::from_millis(250);
 
 /// So many at once, and one more after each such time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    pub(crate) burst: u32,
-    pub(crate) each: Duration,
+pub struct Limit {
+    pub burst: u32,
+    pub each: Duration,
 }
 
 /// Counts what each sender has had. Each call costs a constant number of steps, but for one sweep
 /// several times a second.
 #[derive(Debug)]
-pub(crate) struct Quota {
+pub struct Quota {
     each: Limit,
     senders: HashMap<String, Meter>,
     /// Of those that share a limit.
@@ -37,7 +37,7 @@ pub(crate) struct Quota {
 }
 
 impl Quota {
-    pub(crate) fn new(each: Limit, everybody: Limit, now: Instant) -> Self {
+    pub fn new(each: Limit, everybody: Limit, now: Instant) -> Self {
         Self {
             each,
             senders: HashMap::new(),
@@ -48,7 +48,7 @@ impl Quota {
     }
 
     /// Whether this sender may have one more.
-    pub(crate) fn take(&mut self, sender: &str, now: Instant) -> bool {
+    pub fn take(&mut self, sender: &str, now: Instant) -> bool {
         self.meter(sender, now).take(now) && self.everybody.take(now)
     }
 
@@ -79,14 +79,14 @@ impl Quota {
 
 /// A limit in use.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub struct Meter {
     limit: Limit,
     /// When all of the limit is there again.
     free_at: Instant,
 }
 
 impl Meter {
-    pub(crate) fn new(limit: Limit, now: Instant) -> Self {
+    pub fn new(limit: Limit, now: Instant) -> Self {
         Self {
             limit,
             free_at: now,
@@ -94,7 +94,7 @@ impl Meter {
     }
 
     /// Whether there is one more.
-    pub(crate) fn take(&mut self, now: Instant) -> bool {
+    pub fn take(&mut self, now: Instant) -> bool {
         let start = self.free_at.max(now);
         let waits = start.saturating_duration_since(now);
         if waits > core_duration(self.limit.each * (self.limit.burst - 1)) {

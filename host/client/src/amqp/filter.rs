@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::clu::message::MAX_REPLY_BYTES;
+use crate::message::MAX_REPLY_BYTES;
 
 mod gate;
 

@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LONG, SOON};
-use crate::clu::bus::{Bus, BusError, CommandQueue, Message, Session, SessionSpec};
+use crate::bus::{Bus, BusError, CommandQueue, Message, Session, SessionSpec};
 
 pub(super) async fn open_actor(
     bus: &dyn Bus,

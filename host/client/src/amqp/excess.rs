@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::stream::Socket;
 use super::{Amqp, CLOSE_LIMIT, DIAL_SHARE, Node, Queues};
-use crate::clu::bus::{BusError, EXCHANGE, SessionSpec, Shown};
+use crate::bus::{BusError, EXCHANGE, SessionSpec, Shown};
 
 impl Amqp {
     /// What the user of the session with that specification may do without need, in words; `ecp` is

@@ -303,7 +303,7 @@ pub enum MalformedCause {
 
 /// Whether it is worth decoding that body because it may be a `set`, as CLU's clients write it.
 /// Costs one look at a short body.
-pub(crate) fn may_be_set(body: &[u8]) -> bool {
+pub fn may_be_set(body: &[u8]) -> bool {
     set_by(body).is_some()
 }
 
@@ -538,7 +538,7 @@ fn truth(header: Option<&Header>, default: bool) -> bool {
 }
 
 /// A foreign text cut to a length that can be sent back or logged.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

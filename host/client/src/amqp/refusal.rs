@@ -4,7 +4,7 @@ use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use super::Node;
-use crate::clu::bus::{BusError, Shown};
+use crate::bus::{BusError, Shown};
 
 impl Node {
     pub(super) fn classify(&self, error: &lapin::Error) -> BusError {
