@@ -3,7 +3,6 @@
 //! git knows both. Where it does not, because an archive is built for instance, `LVMBEAT_COMMIT`
 //! and `SOURCE_DATE_EPOCH` (seconds since 1970) say it, which win over git. Otherwise both are
 //! unknown.
-#![expect(clippy::print_stdout, reason = "cargo reads it")]
 
 use std::env;
 use std::path::Path;
