@@ -74,13 +74,13 @@ fn write(folder: &Path) -> io::Result<()> {
         command.build();
         for part in command.get_subcommands().filter(|part| !part.is_hide_set()) {
             let see = roman(format!("{program}(1)"));
-            page(&pages, part.clone(), |roff| {
+            page(&pages, part, |roff| {
                 roff.control("SH", ["SEE ALSO"]).text([see.clone()]);
             })?;
         }
-        page(&pages, command, |roff| {
+        page(&pages, &command, |roff| {
             if program == "lvmbeat" {
-                files(roff)
+                files(roff);
             }
         })?;
     }
@@ -88,7 +88,7 @@ fn write(folder: &Path) -> io::Result<()> {
 }
 
 /// The page of one command, with more at its end.
-fn page(folder: &Path, command: Command, more: impl FnOnce(&mut Roff)) -> io::Result<()> {
+fn page(folder: &Path, command: &Command, more: impl FnOnce(&mut Roff)) -> io::Result<()> {
     // Every page has the same version below, that of the package.
     let man = Man::new(command.clone()).source(format!("lvmbeat {}", lvmbeat::VERSION));
     let mut text = Vec::new();
