@@ -9,10 +9,12 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Form;
 use crate::log::LogFormat;
+use crate::version::of_build;
 
 /// Keeps a telescope dome open only while every program that must be alive says so.
 #[derive(Parser, Debug)]
 #[command(name = "lvmbeat", version, max_term_width = 100)]
+#[command(long_version = of_build(env!("BUILD_COMMIT"), env!("BUILD_SECONDS")))]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 no answer, 4 status: the dome heartbeat does not reach the PLC, doctor: warnings; beat: those of its command."
 )]

@@ -52,6 +52,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What can be said on the command line, for its manual.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// To the caller's standard error, beside the output.
 fn say(text: &str) {
     for line in text.lines() {
@@ -215,7 +220,7 @@ fn completions(shell: Shell) -> Result<(), Failure> {
         Shell::Zsh => Known::Zsh,
     };
     let mut script = Vec::new();
-    generate(shell, &mut Cli::command(), "lvmbeat", &mut script);
+    generate(shell, &mut command(), "lvmbeat", &mut script);
     print(&String::from_utf8_lossy(&script))
 }
 

@@ -48,7 +48,7 @@ pub const MAX_LINKS: usize = 8;
 pub type Supervisor = lvmbeat_core::Supervisor<MAX_HEARTBEATS, MAX_LINKS>;
 
 /// The documented configuration, which is used when no file is named.
-pub const BUILT_IN: &str = include_str!("../../../config/config.yaml");
+pub const BUILT_IN: &str = include_str!("../../config.yaml");
 
 /// Looks a variable of the environment up.
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
