@@ -1,7 +1,9 @@
 //! The section "From the Python version, and back" of config/DEPLOY.md, followed literally with the
 //! Python version from PyPI: its commands are run in their order, in one shell.
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -27,9 +29,7 @@ printf '<nmaprun><host><status state="up" reason="x" reason_ttl="0"/><address ad
 
 /// The blocks of commands, in their order.
 fn blocks() -> Vec<&'static str> {
-    let (_, section) = DOCUMENT
-        .split_once(HEADING)
-        .expect("there is such a section");
+    let (_, section) = DOCUMENT.split_once(HEADING).unwrap();
     let section = section.split("\n## ").next().unwrap();
     let blocks = section.split("```sh\n").skip(1);
     blocks
@@ -67,9 +67,9 @@ impl Shell {
         // Where the Python monitor reads it.
         folder.write(".config/sdss/lvmbeat.yaml", &config);
         folder.write("state", state);
-        std::os::unix::fs::symlink(built("lvmbeat"), path.join("bin/lvmbeat")).unwrap();
+        symlink(built("lvmbeat"), path.join("bin/lvmbeat")).unwrap();
         let nmap = folder.write("bin/nmap", NMAP);
-        let executable = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+        let executable = fs::Permissions::from_mode(0o755);
         fs::set_permissions(nmap, executable).unwrap();
         let search = format!("{}:/usr/bin:/bin", path.join("bin").display());
         let process = Launch::other("/bin/sh".into())
