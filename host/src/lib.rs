@@ -8,7 +8,6 @@ pub mod cli;
 pub mod clu;
 pub mod config;
 pub mod dial;
-mod errors;
 mod expiry;
 pub mod journal;
 pub mod log;
@@ -20,7 +19,7 @@ pub mod stop;
 pub mod systemd;
 
 pub use lvmbeat_client::clock;
-pub(crate) use lvmbeat_client::peer;
+pub(crate) use lvmbeat_client::{errors, peer};
 
 /// The version that both programs report.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
