@@ -1,5 +1,5 @@
 //! The section "From the Python version, and back" of config/DEPLOY.md, followed literally with the
-//! Python version from PyPI: its commands are run in their order, in one shell.
+//! published Python version: its commands are run in their order, in one shell.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::fs;
