@@ -8,7 +8,6 @@ pub mod cli;
 pub mod clu;
 pub mod config;
 pub mod dial;
-mod errors;
 pub mod journal;
 pub mod log;
 pub mod monitor;
@@ -20,5 +19,5 @@ pub mod systemd;
 pub mod version;
 
 pub use lvmbeat_client::clock;
-pub(crate) use lvmbeat_client::peer;
+pub(crate) use lvmbeat_client::{errors, peer};
 pub use version::VERSION;

@@ -10,7 +10,7 @@ use lvmbeat_tests::broker::{self, Vhost};
 use lvmbeat_tests::config::ActorConfig;
 use lvmbeat_tests::ecp::FakeEcp;
 use lvmbeat_tests::eventually;
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, Process};
 use lvmbeat_tests::python;
 use serde_json::json;
 
@@ -49,6 +49,15 @@ impl Site {
             ecp,
             file,
         }
+    }
+
+    /// Gives the program work until its heartbeat is fresh.
+    async fn work_until_fresh(&self, program: &mut Process) {
+        eventually(SOON, async || {
+            program.say("a frame").await;
+            self.actor.status("/heartbeats/overwatcher/current").await == json!(true)
+        })
+        .await;
     }
 
     /// Waits until the heartbeat is fresh, or not.
@@ -103,4 +112,20 @@ async fn the_examples_of_shell_and_cron_beat() {
     site.until_fresh("overwatcher", true).await;
     beating.say("enough").await;
     assert_eq!(beating.exit(SOON).await.code(), Some(3));
+}
+
+#[tokio::test]
+async fn s1_the_rust_example_beats_while_its_loop_works() {
+    let site = Site::with(&["overwatcher"]).await;
+    let url = site.vhost.url();
+    let arguments = [url.as_str(), "overwatcher", "0.3"];
+    let mut program = Launch::program("guarded-loop", arguments).start();
+    // Each line is a round of its loop; without one it hangs.
+    site.work_until_fresh(&mut program).await;
+    site.ecp.wait_for_heartbeats(1, SOON).await;
+    site.until_fresh("overwatcher", false).await;
+    site.work_until_fresh(&mut program).await;
+    program.say("rain").await;
+    assert_eq!(program.exit(SOON).await.code(), Some(1));
+    site.until_fresh("overwatcher", false).await;
 }

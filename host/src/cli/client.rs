@@ -183,9 +183,13 @@ fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Resu
 /// A session of its own, under a new name.
 pub(super) async fn connect(config: &Config) -> Result<Connected, Failure> {
     let bus = config.actor.bus()?;
+    Ok(client::connect(&bus, &name()).await?)
+}
+
+/// A client's name that nobody else has.
+pub(super) fn name() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let name = format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default());
-    Ok(client::connect(&bus, &name).await?)
+    format!("lvmbeat-cli-{}", id.get(..8).unwrap_or_default())
 }
 
 pub(super) fn on_a_runtime<T>(

@@ -61,6 +61,8 @@ pub(super) enum Failure {
     Python(&'static str),
     #[error(transparent)]
     Moment(#[from] crate::journal::when::NoMoment),
+    #[error(transparent)]
+    Name(#[from] lvmbeat_client::NotAName),
     #[error("a command cannot contain the character NUL")]
     Nul,
     /// The answer was printed; it says why.
@@ -78,7 +80,8 @@ impl Failure {
             | Self::Config(_)
             | Self::Broker(_)
             | Self::Python(_)
-            | Self::Moment(_) => 2,
+            | Self::Moment(_)
+            | Self::Name(_) => 2,
             Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
             Self::NotWell => 4,
             Self::Guarded(code) => *code,

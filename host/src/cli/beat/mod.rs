@@ -7,34 +7,27 @@
 mod guard;
 mod standing;
 
+use std::convert::Infallible;
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
-use serde_json::Value;
+use lvmbeat_client::Pulse;
 use tokio::time::sleep;
 
 use self::guard::{Guarded, Orders};
 use self::standing::Standing;
-use super::status::clean;
 use super::{Failure, client, say};
 use crate::clock::{BootClock, Clock as _, core_duration};
-use crate::clu::CommandOptions;
-use crate::clu::client::Connected;
 use crate::config::Config;
-use crate::errors::with_causes;
 
 pub(super) use self::guard::become_command;
 
 /// Without an answer, the next attempt follows that soon.
 const RETRY: Duration = Duration::from_secs(1);
-/// A beat may be on its way, and its answer, at least and at most for so long.
-const QUICKEST: Duration = Duration::from_secs(1);
-const SLOWEST: Duration = Duration::from_secs(10);
-/// A busy actor answers within it, however short the period is.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// X2: a longer value of `seen` is nobody's, and as much of an actor's words is shown.
-const LONGEST: usize = 400;
+/// A look at what is guarded is good for so long, however short the period is.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What is to be beaten, and while what is well.
 #[derive(Debug)]
@@ -47,17 +40,17 @@ pub(super) struct Beat<'a> {
 
 /// Beats until the command ends, and ends like it; with a check alone until it is told to end.
 pub(super) fn run(config: &Config, beat: &Beat<'_>) -> Result<(), Failure> {
-    // A wrong URL keeps the command from being started.
-    config.actor.bus()?;
+    // A wrong URL or name keeps the command from being started.
+    let bus = Arc::new(config.actor.bus()?);
     client::on_a_runtime(async {
         let mut orders = Orders::new(!beat.command.is_empty())?;
+        let (name, actor) = (client::name(), &config.actor.name);
+        let pulse = Pulse::new(bus, &name, actor, beat.heartbeat, beat.every)?;
         let mut guarded = Guarded::start(beat.command)?;
         let mut heart = Heart {
-            config,
+            pulse,
             beat,
             life: guarded.life(),
-            session: None,
-            seen: None,
             standing: Standing::Well,
         };
         let ended = {
@@ -71,37 +64,29 @@ pub(super) fn run(config: &Config, beat: &Beat<'_>) -> Result<(), Failure> {
                         Some(signal) if guarded.is_one() => guarded.forward(signal),
                         _ => break Ok(()),
                     },
-                    failure = &mut beating => break Err(failure),
+                    never = &mut beating => match never {},
                 }
             }
         };
-        if let Some(session) = heart.session.take() {
-            session.close().await;
-        }
+        heart.pulse.end().await;
         ended
     })
 }
 
 struct Heart<'a> {
-    config: &'a Config,
+    pulse: Pulse,
     beat: &'a Beat<'a>,
     life: guard::Life,
-    session: Option<Connected>,
-    /// The value in the last answer, which proves when the next beat was sent.
-    seen: Option<String>,
     standing: Standing,
 }
 
 impl Heart<'_> {
-    /// Until something is wrong that stays wrong.
-    async fn go_on(&mut self) -> Failure {
+    async fn go_on(&mut self) -> Infallible {
         loop {
             let begun = tokio::time::Instant::now();
-            match self.turn().await {
-                Ok(Some(standing)) => self.tell(standing),
-                // It took too long to be true: it is looked at anew.
-                Ok(None) => {}
-                Err(failure) => return failure,
+            // Without one it took too long to be true: it is looked at anew.
+            if let Some(standing) = self.turn().await {
+                self.tell(standing);
             }
             let pause = match self.standing {
                 Standing::NoAnswer(_) => RETRY.min(self.beat.every),
@@ -119,87 +104,26 @@ impl Heart<'_> {
         }
     }
 
-    /// One look, and one beat if all is well; a second one to prove the first, where it needs it.
-    async fn turn(&mut self) -> Result<Option<Standing>, Failure> {
+    /// One look, and one beat if all is well: unless the look at what it says is too old when it
+    /// is to be sent, or that has ended meanwhile (S1).
+    async fn turn(&mut self) -> Option<Standing> {
         let looked = BootClock.now();
-        if let Some(standing) = self.life.hindrance() {
-            return Ok(Some(standing));
+        let (life, every) = (self.life, self.beat.every);
+        let hindrance = life.hindrance();
+        if hindrance.is_some() {
+            return hindrance;
         }
         if let Some(check) = self.beat.check
-            && let Err(why) = guard::check(check, self.beat.every).await
+            && let Err(why) = guard::check(check, every).await
         {
-            return Ok(Some(Standing::Unsound(why)));
+            return Some(Standing::Unsound(why));
         }
-        let is_new = self.session.is_none();
-        if is_new {
-            match client::connect(self.config).await {
-                Ok(session) => self.session = Some(session),
-                Err(failure @ Failure::NoBroker(_)) => {
-                    return Ok(Some(no_answer(&failure)));
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-        let first = self.send(looked).await?;
-        // S3: the first beat of a session, of ours or of the actor's, is confirmed by the next one.
-        let again = match &first {
-            Some(Standing::Held(_) | Standing::Refused(_)) => {
-                is_new || self.standing == Standing::Well
-            }
-            Some(Standing::Well | Standing::NotArriving(_)) => is_new,
-            Some(
-                Standing::Stopped
-                | Standing::Starting
-                | Standing::Unsound(_)
-                | Standing::NoAnswer(_),
-            )
-            | None => false,
+        let may = || match life.hindrance() {
+            None if !is_late(looked, BootClock.now(), every) => Ok(()),
+            hindrance => Err(hindrance),
         };
-        if again && self.seen.is_some() {
-            return self.send(looked).await;
-        }
-        Ok(first)
-    }
-
-    /// One beat, unless the look at what it says is too old, or that has ended meanwhile (S1).
-    async fn send(&mut self, looked: Instant) -> Result<Option<Standing>, Failure> {
-        let mut words = vec!["set".to_owned(), self.beat.heartbeat.to_owned()];
-        if let Some(seen) = &self.seen {
-            words.extend(["--seen".to_owned(), seen.clone()]);
-        }
-        let command = client::join(&words)?;
-        let Some(session) = &self.session else {
-            return Ok(None);
-        };
-        if let Some(standing) = self.life.hindrance() {
-            return Ok(Some(standing));
-        }
-        if is_late(looked, BootClock.now(), self.beat.every) {
-            return Ok(None);
-        }
-        let actor = &self.config.actor.name;
-        let options = CommandOptions {
-            internal: false,
-            expiration: Some(self.beat.every.clamp(QUICKEST, SLOWEST)),
-            limit: self.beat.every.clamp(PATIENCE, SLOWEST),
-        };
-        match session.client.command(actor, &command, options).await {
-            Ok(finished) => {
-                let keywords = client::keywords(&finished.replies);
-                let text = |name: &str| keywords.get(name).and_then(Value::as_str);
-                let seen = text("seen").filter(|seen| seen.len() <= LONGEST);
-                self.seen = seen.map(str::to_owned);
-                let shown = |name: &str| text(name).map(|text| clean(text, LONGEST));
-                Ok(Some(Standing::answered(finished.code, shown)))
-            }
-            Err(error) => {
-                // S3: what was not taken goes with its connection, and is not sent later.
-                if let Some(session) = self.session.take() {
-                    session.close().await;
-                }
-                Ok(Some(no_answer(&error)))
-            }
-        }
+        let answer = self.pulse.beat(may).await;
+        answer.map_or_else(|hindrance| hindrance, |answer| Some(answer.into()))
     }
 
     fn tell(&mut self, standing: Standing) {
@@ -210,13 +134,9 @@ impl Heart<'_> {
     }
 }
 
-fn no_answer(error: &dyn std::error::Error) -> Standing {
-    Standing::NoAnswer(clean(&with_causes(error), LONGEST))
-}
-
 /// By the boot-time clock, which counts the time that the machine was suspended.
 fn is_late(looked: Instant, now: Instant, every: Duration) -> bool {
-    now.saturating_duration_since(looked) > core_duration(every.max(QUICKEST))
+    now.saturating_duration_since(looked) > core_duration(every.max(FRESH))
 }
 
 #[cfg(test)]

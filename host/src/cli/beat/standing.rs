@@ -1,6 +1,6 @@
 //! How it stands with the heartbeat, and what is said when that changes.
 
-use crate::clu::message::Code;
+use lvmbeat_client::Answer;
 
 /// In the order in which a beat gets past them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -24,20 +24,6 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    /// What the actor's answer says of it.
-    pub(super) fn answered(code: Code, text: impl Fn(&str) -> Option<String>) -> Self {
-        if code != Code::Done {
-            let why = text("error").unwrap_or_else(|| "the actor does not say why".to_owned());
-            Self::Refused(why)
-        } else if let Some(why) = text("held") {
-            Self::Held(why)
-        } else if let Some(why) = text("not_arriving") {
-            Self::NotArriving(why)
-        } else {
-            Self::Well
-        }
-    }
-
     /// What is to be said now that it stood like `before`; nothing if only numbers have changed.
     pub(super) fn news(&self, before: &Self, heartbeat: &str) -> Vec<String> {
         let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(before);
@@ -96,6 +82,18 @@ impl Standing {
             Self::Held(_) => "the dome heartbeat is no longer held".to_owned(),
             Self::NotArriving(_) => "the dome heartbeat arrives again".to_owned(),
         })
+    }
+}
+
+impl From<Answer> for Standing {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::NoAnswer(why) => Self::NoAnswer(why),
+            Answer::Refused(why) => Self::Refused(why),
+            Answer::Held(why) => Self::Held(why),
+            Answer::NotArriving(why) => Self::NotArriving(why),
+            Answer::Well => Self::Well,
+        }
     }
 }
 
@@ -167,19 +165,5 @@ mod tests {
             "the dome heartbeat does not arrive: y",
         ];
         assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn an_answer_says_the_first_thing_that_is_wrong() {
-        let all = |name: &str| Some(name.to_owned());
-        let of = |code, text: &dyn Fn(&str) -> Option<String>| Standing::answered(code, text);
-        assert_eq!(
-            of(Code::Failed, &all),
-            Standing::Refused("error".to_owned())
-        );
-        assert_eq!(of(Code::Done, &all), Standing::Held("held".to_owned()));
-        let late = |name: &str| (name == "not_arriving").then(|| "z".to_owned());
-        assert_eq!(of(Code::Done, &late), Standing::NotArriving("z".to_owned()));
-        assert_eq!(of(Code::Done, &|_| None), Standing::Well);
     }
 }

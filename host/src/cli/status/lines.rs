@@ -83,7 +83,7 @@ pub(super) fn text(lines: &[Line], look: Look) -> String {
 
 /// A text of which nobody knows who wrote it, as a terminal may get it (X2): without control
 /// characters, and not longer than that.
-pub(in crate::cli) fn clean(text: &str, longest: usize) -> String {
+pub(super) fn clean(text: &str, longest: usize) -> String {
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut clean: String = text.chars().take(longest).map(shown).collect();
     if text.chars().nth(longest).is_some() {

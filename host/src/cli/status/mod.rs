@@ -12,7 +12,6 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use self::lines::Look;
-pub(super) use self::lines::clean;
 use self::table::Seen;
 use super::client::{self, Form};
 use super::{Failure, print};
