@@ -44,13 +44,13 @@ find . \( -not -type d -o -type d -not -exec test -d '/{}' ';' \) -print |
 "#;
 
 /// The same package with another version and another configuration.
-const NEXT: &str = r#"
+const NEXT: &str = r"
 cd /mnt
 dpkg-deb -R lvmbeat.deb next
 sed -i 's/^Version: .*/&.1/' next/DEBIAN/control
 echo '# New.' >>next/etc/lvmbeat/config.yaml
 dpkg-deb -Znone --build next next.deb
-"#;
+";
 
 /// Built once for all tests of this process.
 static PACKAGE: OnceCell<Scratch> = OnceCell::const_new();
