@@ -249,6 +249,20 @@ impl Health {
         }
     }
 
+    /// For people, wherever they read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Late => "LATE",
+            Self::Held => "HELD",
+            Self::NotArriving => "NOT ARRIVING",
+            Self::Closing => "CLOSING",
+            Self::ClosedByWatchdog => "CLOSED BY WATCHDOG",
+            Self::Bypassed => "BYPASSED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
     /// Whether the PLC gets no heartbeat of lvmbeat, so that it closes the dome or has done so.
     pub fn closes_the_dome(self) -> bool {
         match self {

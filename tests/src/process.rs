@@ -111,6 +111,13 @@ impl Launch {
         launch
     }
 
+    /// The same on a terminal, as a person has it. No argument may have a space.
+    #[must_use]
+    pub fn on_a_terminal(self) -> Self {
+        let script = "exec script -qefc \"$*\" /dev/null";
+        self.through(&["sh", "-c", script, "sh"].map(OsString::from))
+    }
+
     /// Starts it, in a process group of its own.
     pub fn start(mut self) -> Process {
         let mut child = self

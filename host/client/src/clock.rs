@@ -92,6 +92,13 @@ impl Moment {
     }
 }
 
+/// How often a loop looks at the clock: several times within its limit of attention, so that only a
+/// real gap is one, and twice a second.
+pub fn tick_within(attention: std::time::Duration) -> std::time::Duration {
+    use std::time::Duration;
+    (attention / 4).clamp(Duration::from_millis(5), Duration::from_millis(500))
+}
+
 /// A duration as it is shown: seconds, to the millisecond.
 #[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
 pub fn seconds(duration: Duration) -> f64 {

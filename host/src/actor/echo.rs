@@ -30,6 +30,9 @@ const UNDER_WAY: usize = 64;
 
 /// All that a session needs, proved by use.
 pub(super) struct Echoes {
+    /// When the last `set` came in this session, whether or not it counted.
+    beaten_at: Option<Instant>,
+    quiet_after: Duration,
     /// The command queue.
     pub(super) commands: Echo,
     /// Each binding of the replies queue that the actor relies on.
@@ -37,13 +40,13 @@ pub(super) struct Echoes {
 }
 
 impl Echoes {
-    /// For the actor of that name and its enclosure, in a session that was opened at `now`. The
-    /// command queue is proved once in a `period`. Commands may be at most `ttl` old, and a
-    /// way on which nothing came back for `deaf_after` is given up.
+    /// For the actor of that name and its enclosure, in a session that was opened at `now`.
+    /// Commands may be at most `ttl` old, and a way on which nothing came back for `deaf_after` is
+    /// given up. Who has not beaten for `quiet_after` does not beat.
     pub(super) fn new(
         actor: &str,
         ecp: &str,
-        period: Duration,
+        quiet_after: Duration,
         ttl: Duration,
         deaf_after: Duration,
         now: Instant,
@@ -63,13 +66,17 @@ impl Echoes {
             proven: now,
         };
         Self {
+            beaten_at: None,
+            quiet_after,
             commands: Echo {
                 what: "the actor's own messages do not arrive",
                 // Bound to the command queue, as `command.NAME.#` is.
                 envelope: Envelope::Command {
                     routing_key: format!("command.{actor}.echo"),
                 },
-                period,
+                // While nobody beats: the age of the path stays below `ttl`, so that the first beat is
+                // not taken for too old.
+                period: ttl / 2,
                 expiration: ttl,
                 deaf_after,
                 under_way: VecDeque::new(),
@@ -89,13 +96,29 @@ impl Echoes {
         }
     }
 
-    /// The echoes that are to be sent at `now`.
-    pub(super) fn due(&mut self, now: Instant, wall: Timestamp) -> Vec<Message> {
-        let Some(first) = self.commands.due(now, wall) else {
-            return Vec::new();
+    /// Somebody beats, so that the age of the path has to be known.
+    pub(super) fn beaten(&mut self, now: Instant) {
+        self.beaten_at = Some(now);
+    }
+
+    fn is_quiet(&self, now: Instant) -> bool {
+        let Some(last) = self.beaten_at else {
+            return true;
         };
+        let age = now.checked_duration_since(last);
+        age.is_some_and(|age| age >= core_duration(self.quiet_after))
+    }
+
+    /// The echoes that are to be sent at `now`. While somebody beats, the command queue is proved
+    /// each time; otherwise nobody waits for the answer, and it is proved less often.
+    pub(super) fn due(&mut self, now: Instant, wall: Timestamp) -> Vec<Message> {
+        if self.is_quiet(now) && !self.commands.is_due(now) {
+            return Vec::new();
+        }
+        let first = self.commands.send(now, wall);
         let others = self.replies.iter_mut();
-        let others = others.filter_map(|echo| echo.due(now, wall));
+        let others = others.filter(|echo| echo.is_due(now));
+        let others = others.map(|echo| echo.send(now, wall));
         std::iter::once(first).chain(others).collect()
     }
 
@@ -145,11 +168,12 @@ pub(super) struct Echo {
 }
 
 impl Echo {
-    fn due(&mut self, now: Instant, wall: Timestamp) -> Option<Message> {
+    fn is_due(&self, now: Instant) -> bool {
         let since = self.last_sent.and_then(|at| now.checked_duration_since(at));
-        if since.is_some_and(|since| since < core_duration(self.period)) {
-            return None;
-        }
+        since.is_none_or(|since| since >= core_duration(self.period))
+    }
+
+    fn send(&mut self, now: Instant, wall: Timestamp) -> Message {
         self.last_sent = Some(now);
         if self.under_way.len() >= UNDER_WAY {
             self.under_way.pop_front();
@@ -161,7 +185,7 @@ impl Echo {
         message
             .headers
             .insert(ECHO.to_owned(), Header::Text(number));
-        Some(message)
+        message
     }
 
     /// Takes a message. `None` if it does not even say that it is an echo.
@@ -222,7 +246,7 @@ impl Envelope {
 mod tests {
     use super::*;
 
-    const PERIOD: Duration = Duration::from_millis(500);
+    const QUIET_AFTER: Duration = Duration::from_secs(30);
     const TTL: Duration = Duration::from_secs(4);
     const DEAF_AFTER: Duration = Duration::from_secs(8);
 
@@ -231,7 +255,7 @@ mod tests {
     }
 
     fn echoes() -> Echoes {
-        Echoes::new("lvmbeat", "lvmecp", PERIOD, TTL, DEAF_AFTER, at(1000))
+        Echoes::new("lvmbeat", "lvmecp", QUIET_AFTER, TTL, DEAF_AFTER, at(1000))
     }
 
     /// The next message of that key.
@@ -241,15 +265,27 @@ mod tests {
     }
 
     fn command(echoes: &mut Echoes, now: Instant) -> Message {
+        echoes.beaten(now);
         due(echoes, now, "command.lvmbeat.echo").unwrap()
     }
 
     #[test]
-    fn an_echo_is_due_several_times_within_the_limit() {
+    fn s3_the_path_is_proved_each_time_while_somebody_beats_and_else_within_the_limit() {
         let mut echoes = echoes();
-        command(&mut echoes, at(1000));
-        assert!(due(&mut echoes, at(1499), "command.lvmbeat.echo").is_none());
-        command(&mut echoes, at(1500));
+        let due =
+            |echoes: &mut Echoes, millis| !echoes.due(at(millis), Timestamp::UNIX_EPOCH).is_empty();
+        assert!(due(&mut echoes, 1000));
+        assert!(!due(&mut echoes, 2999));
+        assert!(due(&mut echoes, 3000));
+        echoes.beaten(at(3000));
+        for millis in [3001, 3002, 32_999] {
+            assert!(due(&mut echoes, millis));
+        }
+        assert!(!due(&mut echoes, 33_000));
+        assert!(due(&mut echoes, 34_999));
+        // A clock that is behind the last beat says nothing.
+        echoes.beaten(at(60_000));
+        assert!(due(&mut echoes, 35_000));
     }
 
     #[test]

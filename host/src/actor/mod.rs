@@ -45,7 +45,7 @@ use self::outside::Beaten;
 use self::relay_box::{BoxEvent, Feeder};
 pub use self::snapshot::{BoxView, Counters, Enclosure, SessionState, Snapshot};
 use self::turn::Actor;
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, tick_within};
 use crate::clu::bus::Bus;
 use crate::config::{Config, ConfigError};
 use crate::errors::with_causes;
@@ -215,9 +215,9 @@ fn spawn_tasks(
     Ok((tasks, reports))
 }
 
-/// Several stamps within each attention limit, so that only a real gap is one.
+/// While somebody beats, each tick sends an echo (S3).
 fn tick_period(config: &Config) -> Duration {
-    (config.actor.attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
+    tick_within(config.actor.attention).min(config.actor.echo_period())
 }
 
 fn describe(ended: Result<(), JoinError>) -> String {

@@ -211,11 +211,14 @@ impl Actor {
     fn session_opened(&mut self, since: Instant, broker: &str, at: Moment) {
         let (actor, ecp) = (&self.state.config.actor, &self.state.config.ecp.actor);
         let deaf_after = (actor.command_ttl * 2).max(DEAF_AFTER);
+        // Of older beats none counts any more.
+        let timeouts = self.state.config.heartbeats.iter().map(|it| it.timeout);
+        let quiet_after = timeouts.max().unwrap_or_default();
         self.session = Some(OpenSession {
             echoes: Echoes::new(
                 &actor.name,
                 ecp,
-                actor.echo_period(),
+                quiet_after,
                 actor.command_ttl,
                 deaf_after,
                 at.now,
@@ -466,6 +469,9 @@ impl Actor {
                 answer: Answer::new(Code::Failed, keyword("error", error)),
                 decision: None,
             };
+        }
+        if let Some(session) = self.session.as_mut().filter(|_| set.id.is_some()) {
+            session.echoes.beaten(at.now);
         }
         let values = self.session.as_ref().map(|session| &session.seen);
         let sent_after = values

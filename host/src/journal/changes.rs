@@ -55,10 +55,11 @@ impl Changes {
             events.push(Event::Lapse);
         }
         self.session(shown, &mut events);
+        // A drill that began is why the dome heartbeat is held.
+        self.drill(shown, &mut events);
         self.hold(shown, wall, &mut events);
         self.emissions(shown, wall, &mut events);
         self.plc(shown, &mut events);
-        self.drill(shown, &mut events);
         // What follows from all that.
         self.health(shown, wall, &mut events);
         events

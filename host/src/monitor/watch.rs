@@ -28,7 +28,7 @@ use super::saved::Loaded;
 use super::saving::Saving;
 use super::store::{self, Damaged, Lock, Mark, NoLock, Unusable};
 use super::view::{OwnBeat, View};
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, tick_within};
 use crate::config::core_duration;
 use crate::config::monitor::Monitor;
 use crate::systemd::Systemd;
@@ -118,7 +118,7 @@ impl Watch {
         let (view, shown) = watch::channel(Arc::new(view));
         let (handle, requests) = Handle::new(shown, channels.clone());
         let watch = Self {
-            tick_every: tick_period(config.attention),
+            tick_every: tick_within(config.attention),
             config,
             clock,
             channels,
@@ -437,11 +437,6 @@ impl Watch {
             tracing::error!("the last save did not finish in time");
         }
     }
-}
-
-/// Several stamps within each attention limit, so that only a real gap is one.
-fn tick_period(attention: Duration) -> Duration {
-    (attention / 8).clamp(Duration::from_millis(5), Duration::from_millis(200))
 }
 
 /// Keeps other monitors from the state file, in a bounded time. Where that is impossible, the stamp

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lvmbeat_core::Outcome;
+use lvmbeat::report::Health;
 use tokio::sync::watch;
 
 use super::chronicle::{Chapter, Chronicle, Entry};
@@ -28,6 +28,8 @@ pub(super) struct Scene {
     pub(super) beats: u64,
     /// The age of the overwatcher's last beat as lvmbeat knows it.
     pub(super) beat_age: Option<f64>,
+    /// How all of it is, in lvmbeat's word.
+    pub(super) health: Option<Health>,
     pub(super) gate: Gate,
     pub(super) emitted: u32,
     pub(super) lvmecp_hangs: bool,
@@ -104,14 +106,10 @@ pub(super) fn look(
     let beats = site.overwatcher.beats();
     let lvmbeat = site.lvmbeat.borrow();
     let lvmbeat = lvmbeat.as_ref();
+    let health = lvmbeat.map(|snapshot| snapshot.health.state);
     let gate = lvmbeat.map_or(Gate::Unknown, |snapshot| match &snapshot.hold {
         Some(hold) if hold.fault => Gate::Holds(why(site, snapshot, hold)),
-        _ if facts
-            .outcome
-            .is_some_and(|outcome| outcome != Outcome::Acknowledged) =>
-        {
-            Gate::Unheard
-        }
+        _ if snapshot.health.state.closes_the_dome() => Gate::Unheard,
         _ => Gate::Passes,
     });
     let beat_age = lvmbeat.and_then(|snapshot| {
@@ -130,6 +128,7 @@ pub(super) fn look(
         overwatcher_lives: site.overwatcher.is_alive(),
         beats: beats.sent,
         beat_age,
+        health,
         gate,
         emitted: lvmbeat.map_or(0, |snapshot| snapshot.emissions.acknowledged),
         lvmecp_hangs: *site.lvmecp_hangs.borrow(),

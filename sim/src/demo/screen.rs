@@ -8,6 +8,8 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Wrap};
 
+use lvmbeat::report::Health;
+
 use super::chronicle::{Entry, Weight};
 use super::palette::{BOLD, DIM, Palette};
 use super::scale::{PLC, TIMEOUT};
@@ -155,15 +157,7 @@ fn countdowns(scene: &Scene, width: u16, palette: Palette) -> Vec<Line<'static>>
     lines.push(ends("PLC closes the dome", left, width, style));
     lines.push(bar(scene.countdown / PLC, width, style));
     lines.push(Line::default());
-    lines.push(match &scene.gate {
-        Gate::Unknown => Line::from("lvmbeat is starting"),
-        Gate::Passes => Line::styled("● lvmbeat passes heartbeats on", palette.good()),
-        Gate::Unheard => Line::styled(
-            "■ lvmbeat would pass heartbeats on, but lvmecp does not answer",
-            palette.warning(),
-        ),
-        Gate::Holds(why) => Line::styled(format!("■ held: {why}"), palette.bad()),
-    });
+    lines.push(verdict(scene, palette));
     if let Some(outage) = &scene.outage {
         lines.extend(limit(outage, width, palette));
     } else if let Some(mail) = &scene.outside.mail {
@@ -180,6 +174,27 @@ fn countdowns(scene: &Scene, width: u16, palette: Palette) -> Vec<Line<'static>>
         lines.push(Line::styled(text, DIM));
     }
     lines
+}
+
+/// How all of it is, in lvmbeat's word, and what lvmbeat does.
+fn verdict(scene: &Scene, palette: Palette) -> Line<'static> {
+    let Some(health) = scene.health else {
+        return Line::from("lvmbeat is starting");
+    };
+    let (sign, style) = match health {
+        Health::Ok => ("●", palette.good()),
+        Health::Late | Health::Bypassed | Health::Unknown => ("!", palette.warning()),
+        Health::Held | Health::NotArriving | Health::Closing | Health::ClosedByWatchdog => {
+            ("■", palette.bad())
+        }
+    };
+    let what = match &scene.gate {
+        Gate::Unknown => "lvmbeat is starting",
+        Gate::Passes => "lvmbeat passes heartbeats on",
+        Gate::Unheard => "lvmbeat would pass heartbeats on, but lvmecp does not answer",
+        Gate::Holds(why) => why,
+    };
+    Line::styled(format!("{sign} {}: {what}", health.word()), style)
 }
 
 fn countdown_style(scene: &Scene, palette: Palette) -> Style {

@@ -36,25 +36,58 @@ pub(crate) const HEARTBEATS: [&str; 8] = ["overwatcher", "b", "c", "d", "e", "f"
 
 pub(crate) struct Commander {
     wire: Wire,
+    name: String,
 }
 
 impl Commander {
     pub(crate) fn connect(port: u16) -> Result<Self> {
+        Self::bound(port, "speed".to_owned(), "reply.#")
+    }
+
+    /// One of many: it hears the replies to itself only.
+    pub(crate) fn named(port: u16, number: usize) -> Result<Self> {
+        let name = format!("speed{number}");
+        let own = format!("reply.{name}.#");
+        Self::bound(port, name, &own)
+    }
+
+    fn bound(port: u16, name: String, replies: &str) -> Result<Self> {
         let mut wire = Wire::connect(port)?;
-        wire.consume("speed_replies", "reply.#", None)?;
-        Ok(Self { wire })
+        wire.consume(&format!("{name}_replies"), replies, None)?;
+        Ok(Self { wire, name })
     }
 
     /// That many `set`s of the heartbeats in turn, of which so many wait for their answer at any
     /// time.
     pub(crate) fn send(&mut self, actor: &str, count: usize, outstanding: usize) -> Result<Took> {
+        self.send_all(actor, &HEARTBEATS, count, outstanding)
+    }
+
+    /// Those of one heartbeat.
+    pub(crate) fn send_to(
+        &mut self,
+        actor: &str,
+        heartbeat: &str,
+        count: usize,
+        outstanding: usize,
+    ) -> Result<Took> {
+        self.send_all(actor, &[heartbeat], count, outstanding)
+    }
+
+    fn send_all(
+        &mut self,
+        actor: &str,
+        heartbeats: &[&str],
+        count: usize,
+        outstanding: usize,
+    ) -> Result<Took> {
         let mut waiting = HashMap::new();
         let mut took = Vec::with_capacity(count);
         let (begin, cpu) = (Instant::now(), usage::own_cpu());
         let (mut sent, mut answered) = (0, Instant::now());
         while took.len() < count {
             while sent < count && waiting.len() < outstanding {
-                let name = HEARTBEATS.get(sent % HEARTBEATS.len()).unwrap_or(&"");
+                let name = heartbeats.get(sent % heartbeats.len()).unwrap_or(&"");
                 let id = self.command(actor, &format!("set {name}"))?;
                 waiting.insert(id, Instant::now());
                 sent += 1;
@@ -117,14 +150,17 @@ impl Commander {
         let text = |text: &str| AMQPValue::LongString(text.into());
         let mut headers = FieldTable::default();
         headers.insert("command_id".into(), text(&id));
-        headers.insert("commander_id".into(), text(&format!("speed.{actor}")));
+        headers.insert(
+            "commander_id".into(),
+            text(&format!("{}.{actor}", self.name)),
+        );
         headers.insert("internal".into(), AMQPValue::Boolean(false));
         headers.insert("write_to_log".into(), AMQPValue::Boolean(true));
         let properties = BasicProperties::default()
             .with_content_type("text/json".into())
             .with_delivery_mode(1)
             .with_correlation_id(id.as_str().into())
-            .with_reply_to("speed_replies".into())
+            .with_reply_to(format!("{}_replies", self.name).into())
             .with_message_id(id.as_str().into())
             .with_headers(headers);
         let body = serde_json::json!({ "command_string": command }).to_string();
@@ -142,6 +178,45 @@ impl Commander {
             Incoming::Message(_) => Ok(None),
             Incoming::Returned => bail!("nobody takes the commands any more"),
         }
+    }
+}
+
+/// Other actors, that talk to each other.
+pub(crate) struct Chatter {
+    wire: Wire,
+}
+
+impl Chatter {
+    pub(crate) fn connect(port: u16) -> Result<Self> {
+        let mut wire = Wire::connect(port)?;
+        wire.consume("chatter_replies", "reply.gort.#", None)?;
+        Ok(Self { wire })
+    }
+
+    /// So many replies a second, for so long.
+    pub(crate) fn reply(&mut self, rate: u32, span: Duration) -> Result<()> {
+        const BATCH: u32 = 20;
+        let begin = Instant::now();
+        if rate == 0 {
+            std::thread::sleep(span);
+        }
+        let body = br#"{"lights": true, "temperature": 11.5}"#;
+        for sent in 1.. {
+            if rate == 0 || begin.elapsed() >= span {
+                return Ok(());
+            }
+            for _ in 0..BATCH {
+                let headers = BasicProperties::default().with_content_type("text/json".into());
+                self.wire.publish("reply.gort.lvmscp", headers, body)?;
+            }
+            self.wire.flush()?;
+            while self.wire.has_more() {
+                self.wire.next()?;
+            }
+            let due = begin + Duration::from_secs_f64(f64::from(sent * BATCH) / f64::from(rate));
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        Ok(())
     }
 }
 

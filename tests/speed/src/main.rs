@@ -19,6 +19,7 @@
 mod commander;
 mod floor;
 mod parts;
+mod scale;
 mod table;
 mod usage;
 mod web;
@@ -36,10 +37,11 @@ use tokio::time::Instant;
 
 use commander::Commander;
 use parts::{Place, Program};
+use scale::Extent;
 use table::{Figure, Goal};
 use usage::Usage;
 
-const USAGE: &str = "usage: tests/bench [--short] [--rounds N] [--idle SECONDS] [--python INTERPRETER] [--binary FILE]";
+const USAGE: &str = "usage: tests/bench [--short] [--rounds N] [--idle SECONDS] [--python INTERPRETER] [--binary FILE] [--scale]";
 const OUTSTANDING: usize = 50;
 
 #[derive(Debug)]
@@ -52,6 +54,9 @@ struct Options {
     idle: Duration,
     python: Option<PathBuf>,
     binary: Option<PathBuf>,
+    /// Only the tables of [`scale`].
+    scale: bool,
+    extent: Extent,
 }
 
 impl Options {
@@ -65,6 +70,8 @@ impl Options {
             idle: Duration::from_secs(60),
             python: None,
             binary: None,
+            scale: false,
+            extent: Extent::FULL,
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().context(USAGE);
@@ -76,9 +83,11 @@ impl Options {
                         together: 200,
                         requesting: Duration::from_millis(200),
                         idle: Duration::from_secs(2),
+                        extent: Extent::SHORT,
                         ..options
                     }
                 }
+                "--scale" => options.scale = true,
                 "--date" => options.date = value()?,
                 "--rounds" => options.rounds = value()?.parse()?,
                 "--idle" => options.idle = Duration::from_secs(value()?.parse()?),
@@ -111,6 +120,11 @@ fn main() -> ExitCode {
 fn measure(options: &Options) -> Result<()> {
     let place = Place::find(options.binary.clone())?;
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    if options.scale {
+        println!("{}, {}\n", options.date, machine());
+        println!("{}", scale::measure(&place, options.extent)?);
+        return Ok(());
+    }
     let mut client = Commander::connect(place.broker)?;
     let (monitor, at) = place.monitor()?;
     let mut figures = Vec::new();

@@ -92,10 +92,18 @@ impl Place {
 
     /// The actor as it is deployed: it probes two links, and beats to a monitor.
     pub(crate) fn actor(&self) -> Result<Program> {
-        let broker = format!("127.0.0.1:{}", self.broker);
+        self.actor_with(HEARTBEATS.len(), self.broker)
+    }
+
+    /// One that watches so many heartbeats, and finds its broker at that port.
+    pub(crate) fn actor_with(&self, heartbeats: usize, broker: u16) -> Result<Program> {
+        let broker = format!("127.0.0.1:{broker}");
+        let further = (HEARTBEATS.len()..heartbeats).map(|number| format!("further{number}"));
+        let names = HEARTBEATS.iter().map(ToString::to_string).chain(further);
+        let heartbeats = names.take(heartbeats).map(|name| heartbeat(&name, true));
         let config = json!({
             "actor": { "url": format!("amqp://guest:guest@{broker}/%2f"), "log_dir": null },
-            "heartbeats": heartbeats(true),
+            "heartbeats": heartbeats.collect::<Vec<_>>(),
             "outside_monitor": { "url": format!("http://{}", self.monitor) },
             "network": { "hosts": { "lco": format!("tcp://{broker}"), "outside": format!("tcp://{broker}") } },
         });
@@ -109,7 +117,7 @@ impl Place {
     pub(crate) fn python(&self, interpreter: &Path) -> Result<Program> {
         let config = json!({
             "actor": { "name": "pybeat", "host": "127.0.0.1", "port": self.broker, "log_dir": self.folder.join("python") },
-            "heartbeats": heartbeats(false),
+            "heartbeats": HEARTBEATS.map(|name| heartbeat(name, false)),
             "timeout": 30,
         });
         let file = self.folder.join("python.yaml");
@@ -135,9 +143,8 @@ impl Place {
     }
 }
 
-fn heartbeats(critical: bool) -> Vec<Value> {
-    let heartbeat = |name| json!({"name": name, "critical": critical});
-    HEARTBEATS.map(heartbeat).to_vec()
+fn heartbeat(name: &str, critical: bool) -> Value {
+    json!({"name": name, "critical": critical})
 }
 
 /// axum without anything around it.

@@ -82,6 +82,15 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
         ("dome, as last reported: WHERE", Claim::DomeWas),
         ("dome (?:is )?not (?P<value>open|closed)", Claim::NotDome),
         ("dome(?: is|:)? WHERE", Claim::Dome),
+        // The table of `status`, with its signs.
+        (r"dome [^\w\s] WHERE, said [^,]+ ago", Claim::Dome),
+        (r"dome \? unknown since AT", Claim::UnknownSince),
+        ("plc closes in SPAN", Claim::ClosesIn),
+        (
+            "plc ✗ has had no heartbeat for its whole timeout",
+            Claim::RanOut,
+        ),
+        ("the last acknowledged one was SPAN ago", Claim::Silence),
         (
             "plc's time ran out at AT: no heartbeat had been acknowledged for SPAN",
             Claim::RanOutAt,
@@ -92,7 +101,7 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
             "the plc (?:had )?said at AT that it had missed the heartbeat for its whole time",
             Claim::RanOut,
         ),
-        ("plc's time ran out SPAN ago", Claim::RanOutAgo),
+        ("(?:plc's|its) time ran out SPAN ago", Claim::RanOutAgo),
         ("plc's time (?:had |has )?not run out", Claim::NotRunOut),
         (
             "plc's time (?:ran out|has run out|had run out)",

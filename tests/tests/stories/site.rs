@@ -156,15 +156,24 @@ impl Site {
         report
     }
 
-    /// What `lvmbeat status --json` says, and its exit code.
+    /// What `lvmbeat status` says, as a document and on a terminal, and its exit code.
     pub(crate) async fn shown(&mut self) -> Option<i32> {
-        let asked = Instant::now();
         let file = self.config.write().display().to_string();
-        let status = Launch::lvmbeat(["status", "-c", &file, "--timeout", "3", "--json"]);
-        let status = status.finish(SOON).await;
-        let said: Value = serde_json::from_str(&status.stdout).unwrap_or_default();
+        let status = ["status", "-c", &file, "--timeout", "3"];
+        let asked = Instant::now();
+        let document = Launch::lvmbeat(status).args(["--json"]);
+        let document = document.finish(SOON).await;
+        let said: Value = serde_json::from_str(&document.stdout).unwrap_or_default();
         self.keep("lvmbeat status", asked, sentences(&said));
-        status.code()
+        let asked = Instant::now();
+        let table = Launch::lvmbeat(status).on_a_terminal();
+        let table = table.env("NO_COLOR", "1").env("TZ", "UTC");
+        let table = table.finish(SOON).await;
+        assert_eq!(table.code(), document.code(), "{table:?}");
+        // A sentence goes on in the next line, indented.
+        let rows = table.stdout.replace('\r', "").replace("\n  ", " ");
+        self.keep("the table of status", asked, rows);
+        document.code()
     }
 
     /// Looks again and again until the health is that and this holds of the report.

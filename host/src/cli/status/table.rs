@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::lines::{Line, Tone, bar, clean, span, wrapped};
+use crate::report::Health;
 
 /// Where the second column begins.
 const COLUMN: usize = 16;
@@ -63,18 +64,19 @@ fn title(seen: Seen<'_>) -> Line {
     Line::new(Tone::Bold, left).and(Tone::Dim, format!("{}{right}", " ".repeat(gap)))
 }
 
-/// Sign, word and tone of each health.
+/// Sign, word and tone of each health; a later version may name another.
 fn headline(state: &str) -> (&'static str, &'static str, Tone) {
-    match state {
-        "ok" => ("●", "OK", Tone::Good),
-        "late" => ("!", "LATE", Tone::Warning),
-        "held" => ("■", "HELD", Tone::Bad),
-        "not_arriving" => ("✗", "NOT ARRIVING", Tone::Bad),
-        "closing" => ("▼", "CLOSING", Tone::Bad),
-        "closed_by_watchdog" => ("■", "CLOSED BY THE WATCHDOG", Tone::Bad),
-        "bypassed" => ("!", "BYPASSED", Tone::Warning),
-        _ => ("?", "UNKNOWN", Tone::Warning),
-    }
+    let known = Health::ALL.into_iter().find(|one| one.as_str() == state);
+    let health = known.unwrap_or(Health::Unknown);
+    let (sign, tone) = match health {
+        Health::Ok => ("●", Tone::Good),
+        Health::Late | Health::Bypassed => ("!", Tone::Warning),
+        Health::Held | Health::ClosedByWatchdog => ("■", Tone::Bad),
+        Health::NotArriving => ("✗", Tone::Bad),
+        Health::Closing => ("▼", Tone::Bad),
+        Health::Unknown => ("?", Tone::Warning),
+    };
+    (sign, health.word(), tone)
 }
 
 /// How the whole is, and everything that is late.

@@ -62,16 +62,16 @@ impl State {
         match self {
             Self::NotAlerting => "NOT ALERTING",
             Self::Down => "DOWN",
-            Self::Closing => "CLOSING",
-            Self::NotArriving => "NOT ARRIVING",
-            Self::Held => "HELD",
-            Self::ClosedByWatchdog => "CLOSED BY WATCHDOG",
-            Self::Bypassed => "BYPASSED",
+            Self::Closing => Health::Closing.word(),
+            Self::NotArriving => Health::NotArriving.word(),
+            Self::Held => Health::Held.word(),
+            Self::ClosedByWatchdog => Health::ClosedByWatchdog.word(),
+            Self::Bypassed => Health::Bypassed.word(),
             Self::Disabled => "DISABLED",
             Self::Waiting => "WAITING",
             Self::Stopped => "STOPPED",
-            Self::Late => "LATE",
-            Self::Unknown => "UNKNOWN",
+            Self::Late => Health::Late.word(),
+            Self::Unknown => Health::Unknown.word(),
             Self::Up => "UP",
         }
     }

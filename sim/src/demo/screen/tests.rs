@@ -20,6 +20,7 @@ fn open() -> Scene {
         overwatcher_lives: true,
         beats: 17,
         beat_age: Some(4.9),
+        health: Some(Health::Ok),
         gate: Gate::Passes,
         emitted: 9,
         lvmecp_hangs: false,
@@ -57,6 +58,7 @@ fn held() -> Scene {
     Scene {
         overwatcher_lives: false,
         beat_age: Some(41.2),
+        health: Some(Health::Held),
         gate: Gate::Holds(
             "heartbeat overwatcher was last received 41.2 s ago (timeout 30 s)".to_owned(),
         ),
@@ -77,6 +79,7 @@ fn closing() -> Scene {
     Scene {
         countdown: 0.0,
         expired: true,
+        health: Some(Health::Closing),
         dome: DomeState::Closing,
         open: 0.41,
         outage: Some(OutageScene {
@@ -151,6 +154,7 @@ fn an_open_dome_is_seen_with_everything_that_keeps_it_open() {
             "● fed",
             "4.9 s ago",
             "in 55.2 s",
+            "● OK: lvmbeat passes heartbeats on",
             "smallest margin so far: 44.9 s of 60 s (L1)",
             "dome □ open 100 %",
             "event 29",
@@ -193,7 +197,7 @@ fn a_held_heartbeat_is_seen_with_its_reason_and_what_is_left() {
             "▼ counts",
             "41.2 s ago: too old",
             "in 18.8 s",
-            "held: heartbeat overwatcher was last received",
+            "■ HELD: heartbeat overwatcher was last received",
             "41.2 s since the last beat; S4 allows 83 s",
         ],
     );
@@ -206,6 +210,7 @@ fn s4_a_closing_dome_is_seen_with_the_time_that_it_took() {
         (80, 24),
         &[
             "✗ expired",
+            "■ CLOSING: heartbeat overwatcher",
             "dome ▼ closing 41 %",
             "closing began after 60.1 s; S4 allows 83 s",
         ],

@@ -185,8 +185,12 @@ async fn people_are_notified_by_hand() {
         ] {
             let answer = monitored.ask(method.clone(), path).await;
             assert_eq!(answer.status, 200, "{path}");
-            let message = answer.json()["message"].as_str().unwrap().to_owned();
+            let body = answer.json();
+            let message = body["message"].as_str().unwrap().to_owned();
             assert_eq!(message.ends_with("is on its way."), notified, "{message}");
+            // As the Python version answers.
+            assert_eq!(body["enabled"], true);
+            assert_eq!(body["active"], true);
             assert_eq!(monitored.asked(), [asked]);
         }
     }
