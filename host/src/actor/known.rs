@@ -97,7 +97,7 @@ impl Known {
 
     pub(super) fn is_critical(&self, id: HeartbeatId) -> bool {
         let heartbeat = self.supervisor.heartbeats().get(id);
-        heartbeat.is_some_and(|heartbeat| heartbeat.is_critical())
+        heartbeat.is_some_and(lvmbeat_core::heartbeat::Heartbeat::is_critical)
     }
 
     /// Takes what became of an emission. False if it was not the one under way.

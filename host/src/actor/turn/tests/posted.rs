@@ -25,10 +25,11 @@ impl Stage {
 
     /// The value in the answer to a beat without one.
     fn knocks(&mut self, millis: u64, heartbeat: &str) -> String {
-        match self.posts(millis, heartbeat, None) {
-            Outcome::Unproven(body) => seen(&body),
-            other => panic!("{other:?}"),
-        }
+        let outcome = self.posts(millis, heartbeat, None);
+        let Outcome::Unproven(body) = outcome else {
+            panic!("{outcome:?}");
+        };
+        seen(&body)
     }
 }
 
