@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clu;
 pub mod config;
 pub mod dial;
+mod expiry;
 pub mod journal;
 pub mod log;
 pub mod monitor;
@@ -16,9 +17,8 @@ pub mod report;
 pub mod server;
 pub mod stop;
 pub mod systemd;
+pub mod version;
 
 pub use lvmbeat_client::clock;
 pub(crate) use lvmbeat_client::{errors, peer};
-
-/// The version that both programs report.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use version::VERSION;

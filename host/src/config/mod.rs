@@ -48,7 +48,7 @@ pub const MAX_LINKS: usize = 8;
 pub type Supervisor = lvmbeat_core::Supervisor<MAX_HEARTBEATS, MAX_LINKS>;
 
 /// The documented configuration, which is used when no file is named.
-pub const BUILT_IN: &str = include_str!("../../../config/config.yaml");
+pub const BUILT_IN: &str = include_str!("../../config.yaml");
 
 /// Looks a variable of the environment up.
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -88,6 +88,8 @@ pub struct Actor {
     pub name: String,
     /// The broker, with user and password; or several, which are tried in turn.
     pub brokers: Vec<SecretUrl>,
+    /// The broker's management API, which `lvmbeat doctor` asks, with user and password.
+    pub management: Option<SecretUrl>,
     /// How long opening a session with each of them may take.
     pub open_timeout: Duration,
     /// Time between AMQP heartbeats; a dead connection is given up after two to three.
@@ -385,6 +387,20 @@ pub fn warnings(file: Option<&Path>) -> Vec<String> {
     };
     let strange = environment::names(std::env::vars_os(), &source.texts).unwrap_or_default();
     source.warnings.into_iter().chain(strange).collect()
+}
+
+/// The files that hold secrets, each with the key or the variable that names it.
+pub fn secret_files(file: Option<&Path>) -> Vec<(String, PathBuf)> {
+    let environment: Environment<'_> = &environment::process;
+    let Ok(source) = Source::find(file, environment) else {
+        return Vec::new();
+    };
+    // What is wrong with it, others say.
+    let raw = raw::RawConfig::read(&source, environment, &mut Faults::default());
+    let given = raw.secret_files().into_iter();
+    given
+        .chain(environment::secret_files(environment))
+        .collect()
 }
 
 /// With the process's environment, in which no variable may be misspelt.

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use embassy_time::Duration;
 use lvmbeat::clu::amqp::Amqp;
 use lvmbeat::config::text_file;
+use lvmbeat::version::of_build;
 
 use crate::demo::{self, DemoConfig};
 use crate::ecp::{EcpConfig, ModbusPort};
@@ -37,6 +38,7 @@ const PORT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Ctrl-C.
 #[derive(Parser, Debug)]
 #[command(name = "sim", version, after_long_help = AFTER_HELP)]
+#[command(long_version = of_build(env!("BUILD_COMMIT"), env!("BUILD_SECONDS")))]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(super) struct Args {
     #[command(subcommand)]

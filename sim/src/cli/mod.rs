@@ -77,6 +77,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// What can be said on the command line, for its manual.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Why it could not run or go on.
 #[derive(Debug, thiserror::Error)]
 enum Failure {

@@ -40,6 +40,8 @@ fn newer_source(program: &Path) -> Option<PathBuf> {
     sources
         .split_whitespace()
         .map(|source| PathBuf::from(source.replace('\0', " ")))
+        // The commit, for `--version`: another one is no other source.
+        .filter(|source| !source.components().any(|part| part.as_os_str() == ".git"))
         .find(|source| changed(source).is_some_and(|changed| changed > built))
 }
 

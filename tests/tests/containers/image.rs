@@ -90,6 +90,15 @@ fn texts(value: &Value) -> Vec<String> {
         .collect()
 }
 
+/// The saved images are the same, however often they are built.
+pub(super) async fn build_again_and_compare(names: &[&str]) {
+    let (first, second) = (SAVED.get_or_init(build).await, build().await);
+    for name in names {
+        let read = |folder: &Scratch| fs::read(folder.path().join(format!("{name}.tar"))).unwrap();
+        assert!(read(first) == read(&second), "{name}");
+    }
+}
+
 async fn build() -> Scratch {
     let folder = Scratch::new();
     let path = folder.path().display();

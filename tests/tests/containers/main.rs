@@ -27,11 +27,12 @@ use image::Image;
 use outside::{Names, forward};
 
 const SOON: Duration = Duration::from_secs(30);
+const NAMES: [&str; 3] = ["lvmbeat", "lvmbeat-monitor", "lvmbeat-sim"];
 const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
 
 #[tokio::test]
 async fn the_images_hold_the_binary_what_it_loads_and_roots_and_nothing_else() {
-    for name in ["lvmbeat", "lvmbeat-monitor", "lvmbeat-sim"] {
+    for name in NAMES {
         let image = Image::unpack(name).await;
         for (label, value) in [
             ("title", name),
@@ -42,6 +43,13 @@ async fn the_images_hold_the_binary_what_it_loads_and_roots_and_nothing_else() {
             let labels = image.declared("Labels");
             let label = format!("org.opencontainers.image.{label}");
             assert_eq!(labels[&label], value, "{labels}");
+        }
+        for label in ["description", "revision", "created"] {
+            let label = &image.declared("Labels")[format!("org.opencontainers.image.{label}")];
+            assert!(
+                label.as_str().is_some_and(|text| text.len() > 10),
+                "{label}"
+            );
         }
         let (libraries, rest): (Vec<_>, Vec<_>) = image
             .files()
@@ -79,6 +87,11 @@ async fn the_images_hold_the_binary_what_it_loads_and_roots_and_nothing_else() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn two_builds_of_one_commit_give_the_same_images() {
+    image::build_again_and_compare(&NAMES).await;
 }
 
 #[tokio::test]
