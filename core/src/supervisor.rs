@@ -70,6 +70,15 @@ pub struct Supervisor<const H: usize, const L: usize> {
     emission: Emission,
 }
 
+/// How a beat came here.
+#[derive(Clone, Copy)]
+enum Way {
+    /// By the path, which keeps the order.
+    Path,
+    /// By another one, which does not.
+    Apart,
+}
+
 impl<const H: usize, const L: usize> Supervisor<H, L> {
     /// Knows nothing yet: every critical heartbeat has to be received first (S5).
     pub fn new(config: Config<H, L>, now: Instant) -> Self {
@@ -127,7 +136,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
     ) -> Result<Decision, BeatError> {
         self.look(now);
         let id = self.heartbeats.find(name).ok_or(BeatError::Unknown)?;
-        self.received(id, proof, now)
+        self.received(id, proof, Way::Path, now)
     }
 
     /// The same for a heartbeat that was found in [`heartbeats`](Self::heartbeats) before, with a
@@ -139,7 +148,19 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         now: Instant,
     ) -> Result<Decision, BeatError> {
         self.look(now);
-        self.received(id, proof, now)
+        self.received(id, proof, Way::Path, now)
+    }
+
+    /// The same for a beat that came by another way than the [path](crate::path), which keeps no
+    /// order: it proves what it repeats, and confirms no other beat (S3).
+    pub fn beat_apart(
+        &mut self,
+        id: HeartbeatId,
+        proof: Instant,
+        now: Instant,
+    ) -> Result<Decision, BeatError> {
+        self.look(now);
+        self.received(id, Some(proof), Way::Apart, now)
     }
 
     /// Of the time at which it looked before. Looking twice would make another lapse of it.
@@ -147,6 +168,7 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         &mut self,
         id: HeartbeatId,
         proof: Option<Instant>,
+        way: Way,
         now: Instant,
     ) -> Result<Decision, BeatError> {
         if let Some(cause) = self.unheard(now) {
@@ -156,7 +178,11 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         }
         let was_fresh = self.heartbeats.first_not_fresh(now).is_none();
         // Without a path to wait on, it enters as it is received.
-        let entered = self.path.as_ref().map_or(Some(now), Path::entered_after);
+        let entered = match way {
+            Way::Path => self.path.as_ref().map_or(Some(now), Path::entered_after),
+            // As what was sent before may come later, no other beat was sent after it came.
+            Way::Apart => proof,
+        };
         let heartbeat = self.heartbeats.get_mut(id).ok_or(BeatError::Unknown)?;
         if heartbeat.is_proof_required() && proof.is_none() {
             return Err(BeatError::ProofMissing(id));
@@ -165,7 +191,10 @@ impl<const H: usize, const L: usize> Supervisor<H, L> {
         heartbeat.note(Received {
             now,
             entered: entered.unwrap_or(now),
-            burst: self.burst,
+            burst: match way {
+                Way::Path => self.burst,
+                Way::Apart => self.burst.or(Some(Duration::MAX)),
+            },
             proof,
         });
         if !was_fresh {

@@ -10,8 +10,10 @@ use lvmbeat_tests::broker::{self, Vhost};
 use lvmbeat_tests::config::ActorConfig;
 use lvmbeat_tests::ecp::FakeEcp;
 use lvmbeat_tests::eventually;
+use lvmbeat_tests::port::Port;
 use lvmbeat_tests::process::{Launch, Process};
 use lvmbeat_tests::python;
+use lvmbeat_tests::scratch::Scratch;
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -38,9 +40,13 @@ struct Site {
 
 impl Site {
     async fn with(names: &[&str]) -> Self {
+        Self::with_more(names, |config| config).await
+    }
+
+    async fn with_more(names: &[&str], more: impl FnOnce(ActorConfig) -> ActorConfig) -> Self {
         let vhost = broker::vhost().await;
         let ecp = FakeEcp::start(&vhost.url()).await;
-        let config = config(&vhost.url(), names);
+        let config = more(config(&vhost.url(), names));
         let file = config.write().display().to_string();
         let actor = Actor::start(config, &vhost.url()).await;
         Self {
@@ -127,5 +133,35 @@ async fn s1_the_rust_example_beats_while_its_loop_works() {
     site.work_until_fresh(&mut program).await;
     program.say("rain").await;
     assert_eq!(program.exit(SOON).await.code(), Some(1));
+    site.until_fresh("overwatcher", false).await;
+}
+
+#[tokio::test]
+async fn s1_the_example_of_curl_beats_over_http_while_its_loop_works() {
+    let (port, secrets) = (Port::reserve(), Scratch::new());
+    let token = secrets
+        .write("token", "correct-horse\n")
+        .display()
+        .to_string();
+    let http = port.address().to_string();
+    let config = |config: ActorConfig| {
+        let overwatcher = json!({
+            "name": "overwatcher", "critical": true, "timeout": 3, "interval": 0.5,
+            "proof": "required", "from": "http", "http_token_file": token,
+        });
+        config
+            .set("actor.http", http.as_str())
+            .set("heartbeats", json!([overwatcher]))
+    };
+    let site = Site::with_more(&[], config).await;
+    let url = format!("http://{http}");
+    let arguments = [url.as_str(), "overwatcher", &token, "0.3"];
+    let path = Launch::other(example("with_curl.sh")).env("PATH", "/usr/bin:/bin");
+    let mut program = path.args(arguments).start();
+    site.work_until_fresh(&mut program).await;
+    site.ecp.wait_for_heartbeats(1, SOON).await;
+    let by = site.actor.status("/heartbeats/overwatcher/last_by").await;
+    assert_eq!(by, "http");
+    program.close_input();
     site.until_fresh("overwatcher", false).await;
 }

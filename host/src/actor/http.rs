@@ -1,4 +1,6 @@
-//! `/healthz`, `/readyz` and `/metrics` of the actor.
+//! `/healthz`, `/readyz` and `/metrics` of the actor; and `/set/NAME`, if that is configured.
+
+pub mod set;
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use super::snapshot::{SessionState, Snapshot};
 use crate::clock::{Clock, Moment};
 use crate::probes::{Form, HUNG_AFTER};
 
-type Shown = watch::Receiver<Option<Snapshot>>;
+pub(super) type Shown = watch::Receiver<Option<Snapshot>>;
 
 #[derive(Clone)]
 struct Actor {
@@ -53,17 +55,24 @@ async fn healthz(State(actor): State<Actor>) -> impl IntoResponse {
 async fn readyz(State(actor): State<Actor>) -> impl IntoResponse {
     let shown = actor.shown.borrow();
     let session = shown.as_ref().map(|snapshot| snapshot.session);
-    let text = match session {
-        Some(SessionState::Open) => return (StatusCode::OK, "ok\n".to_owned()),
-        Some(SessionState::StandBy) => "standing by: another actor is active",
-        Some(SessionState::Blocked) => "the broker blocks all who publish",
-        Some(SessionState::Connecting) | None => "no session with the broker",
+    let Some(text) = no_session(session) else {
+        return (StatusCode::OK, "ok\n".to_owned());
     };
     let error = shown
         .as_ref()
         .and_then(|snapshot| snapshot.session_error.as_deref());
     let error = error.map_or(String::new(), |error| format!("{error}\n"));
     (StatusCode::SERVICE_UNAVAILABLE, format!("{text}\n{error}"))
+}
+
+/// Why there is no session, if there is none.
+fn no_session(session: Option<SessionState>) -> Option<&'static str> {
+    match session {
+        Some(SessionState::Open) => None,
+        Some(SessionState::StandBy) => Some("standing by: another actor is active"),
+        Some(SessionState::Blocked) => Some("the broker blocks all who publish"),
+        Some(SessionState::Connecting) | None => Some("no session with the broker"),
+    }
 }
 
 async fn metrics_text(State(actor): State<Actor>, headers: HeaderMap) -> impl IntoResponse {

@@ -53,6 +53,11 @@ impl Intake {
         }
     }
 
+    /// Takes a command that came another way.
+    pub(super) fn admit_apart(&mut self, commander: &str, now: Instant) -> bool {
+        self.commands.take(commander, now)
+    }
+
     /// Takes a message from the command queue, by what its sender calls itself.
     pub(super) fn admit(&mut self, message: &Message, now: Instant) -> Admission {
         let commander = match message.headers.get("commander_id") {

@@ -25,6 +25,23 @@ pub(super) struct Known {
     pub(super) holds: [u64; Cause::ALL.len()],
 }
 
+/// What is known of the time at which a `set` was sent (S3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Proof {
+    /// Nothing but what the path says.
+    None,
+    /// It was sent after then.
+    SentAfter(Instant),
+    /// The same of one that came another way than the path. Without a proof it does not count.
+    Apart(Option<Instant>),
+}
+
+impl From<Option<Instant>> for Proof {
+    fn from(sent_after: Option<Instant>) -> Self {
+        sent_after.map_or(Self::None, Self::SentAfter)
+    }
+}
+
 /// What a `set` says.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Set<'a> {
@@ -48,16 +65,21 @@ impl Known {
         }
     }
 
-    /// A heartbeat was received, and perhaps proves that it was sent after that moment.
+    /// A heartbeat was received, and perhaps proves when it was sent.
     pub(super) fn beat(
         &mut self,
         heartbeat: Option<HeartbeatId>,
-        sent_after: Option<Instant>,
+        proof: impl Into<Proof>,
         at: Moment,
     ) -> Result<Decision, BeatError> {
-        let heartbeat = heartbeat.ok_or(BeatError::Unknown)?;
-        let decision = self.supervisor.beat_of(heartbeat, sent_after, at.now)?;
-        if let Some(count) = self.beats.get_mut(heartbeat.index()) {
+        let id = heartbeat.ok_or(BeatError::Unknown)?;
+        let decision = match proof.into() {
+            Proof::None => self.supervisor.beat_of(id, None, at.now),
+            Proof::SentAfter(sent) => self.supervisor.beat_of(id, Some(sent), at.now),
+            Proof::Apart(Some(sent)) => self.supervisor.beat_apart(id, sent, at.now),
+            Proof::Apart(None) => Err(BeatError::ProofMissing(id)),
+        }?;
+        if let Some(count) = self.beats.get_mut(id.index()) {
             *count += 1;
         }
         if let Decision::Hold(reason) = decision
@@ -66,11 +88,16 @@ impl Known {
             *count += 1;
         }
         if !is_uncounted(&decision)
-            && let Some(seen) = self.last_seen.get_mut(heartbeat.index())
+            && let Some(seen) = self.last_seen.get_mut(id.index())
         {
             *seen = Some(at.wall);
         }
         Ok(decision)
+    }
+
+    pub(super) fn is_critical(&self, id: HeartbeatId) -> bool {
+        let heartbeat = self.supervisor.heartbeats().get(id);
+        heartbeat.is_some_and(lvmbeat_core::heartbeat::Heartbeat::is_critical)
     }
 
     /// Takes what became of an emission. False if it was not the one under way.

@@ -34,7 +34,6 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -57,8 +56,6 @@ use crate::systemd::Systemd;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 /// How long the farewells to the monitors outside may take, meanwhile.
 const FAREWELL_LIMIT: Duration = Duration::from_millis(1500);
-/// So many messages are taken before the loop looks at anything else.
-const BATCH: usize = 256;
 /// Reports of one kind of task that wait to be taken; each task waits for the last one to be taken.
 const REPORTS: usize = 64;
 
@@ -87,6 +84,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     snapshots: watch::Sender<Option<Snapshot>>,
     mut systemd: Systemd,
+    mut posts: http::set::Posts,
     shutdown: impl Into<Stop>,
 ) -> Result<(), ActorError> {
     let shutdown = shutdown.into();
@@ -117,13 +115,14 @@ pub async fn run(
             Some(event) = reports.relay_box.recv() => actor.relay_box(event, moment()),
             Some(probed) = reports.probes.recv() => actor.state.probed(&probed, moment().now),
             Some(beaten) = reports.beats.recv() => actor.beaten(beaten, moment()),
+            Some(posted) = posts.next() => {
+                actor.posted(posted, moment());
+                // L1: what comes over HTTP leaves everything else its turn.
+                actor.backlog(moment);
+            }
             step = actor.connection.next() => {
                 actor.step(step, moment());
-                // What has arrived already: a flood is taken faster so (L1).
-                for _ in 1..BATCH {
-                    let Some(step) = actor.connection.next().now_or_never() else { break };
-                    actor.step(step, moment());
-                }
+                actor.backlog(moment);
             }
         }
     }

@@ -14,7 +14,7 @@ use super::drill::{Drill, NotNow, Watched};
 use super::ecp::{Ended, Failure};
 use super::enclosure::Enclosure;
 use super::health::{self, Around, Delivery, Late, Standing};
-use super::known::Known;
+use super::known::{Known, Proof};
 use super::network::Probed;
 use super::outside::OutsideView;
 use super::refused::Refused;
@@ -77,17 +77,24 @@ impl State {
         }
     }
 
-    /// A heartbeat was received (`None`: one that is not configured), and perhaps proves that it
-    /// was sent after that moment.
+    /// A heartbeat was received (`None`: one that is not configured), and perhaps proves when it
+    /// was sent.
     pub(super) fn beat(
         &mut self,
         heartbeat: Option<HeartbeatId>,
-        sent_after: Option<Instant>,
+        proof: impl Into<Proof>,
         at: Moment,
     ) -> Result<Decision, BeatError> {
-        let decision = self.known.beat(heartbeat, sent_after, at)?;
+        let decision = self.known.beat(heartbeat, proof, at)?;
         self.log_cause(at.now);
         Ok(decision)
+    }
+
+    /// Whether a beat that was sent after then can make its heartbeat fresh.
+    pub(super) fn is_recent(&self, id: Option<HeartbeatId>, sent: Instant, now: Instant) -> bool {
+        let heartbeat = id.and_then(|id| self.known.supervisor.heartbeats().get(id));
+        let age = now.checked_duration_since(sent);
+        heartbeat.is_some_and(|it| age.is_some_and(|age| age < it.timeout()))
     }
 
     /// Takes what became of an emission. Logged once, until something else becomes of one.

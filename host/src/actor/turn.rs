@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use embassy_time::Instant;
+use futures_util::FutureExt as _;
 use jiff::tz::TimeZone;
 use lvmbeat_core::{BeatError, Decision, Reason, Ticket};
 use tokio::sync::watch;
@@ -12,8 +13,9 @@ use tokio::sync::watch;
 use super::echo::{Echoes, Returned};
 use super::ecp::{Emitter, Ended, Happened, Heard};
 use super::enclosure::{self, Speaker};
+use super::http::set::{Outcome, Posted};
 use super::intake::{Admission, Intake};
-use super::known::Set;
+use super::known::{Proof, Set};
 use super::outside::Beaten;
 use super::refused::Foreign;
 use super::relay_box::BoxEvent;
@@ -37,6 +39,9 @@ const DEAF_AFTER: Duration = Duration::from_secs(5);
 /// the echo tells their age (S3).
 const PREFETCH: u16 = 512;
 
+/// So many messages are taken before the loop looks at anything else.
+const BATCH: usize = 256;
+
 /// Between two answers to `history`, which are long (S6).
 const HISTORY_PAUSE: embassy_time::Duration = embassy_time::Duration::from_millis(200);
 
@@ -44,6 +49,20 @@ const HISTORY_PAUSE: embassy_time::Duration = embassy_time::Duration::from_milli
 struct OpenSession {
     echoes: Echoes,
     seen: Seen,
+}
+
+/// How a `set` came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By the command queue, where the echo says how old it can be.
+    Queue,
+    Http,
+}
+
+/// What became of a `set`. There is no decision on one whose program is not admitted.
+struct Counted {
+    answer: Answer,
+    decision: Option<Result<Decision, BeatError>>,
 }
 
 pub(super) struct Actor {
@@ -153,6 +172,16 @@ impl Actor {
         }
         self.session_over("lvmbeat was not listening; what waited does not count", at);
         self.connection.restart();
+    }
+
+    /// What has arrived already: a flood is taken faster so (L1).
+    pub(super) fn backlog(&mut self, moment: impl Fn() -> Moment) {
+        for _ in 1..BATCH {
+            let Some(step) = self.connection.next().now_or_never() else {
+                return;
+            };
+            self.step(step, moment());
+        }
     }
 
     pub(super) fn step(&mut self, step: Step, at: Moment) {
@@ -422,14 +451,61 @@ impl Actor {
             return self.answer(address, &refused, lane, at);
         }
         let commander = address.commander_id.as_deref();
+        let counted = self.count(commander, set, Way::Queue, at);
+        self.answer(address, &counted.answer, lane, at);
+        self.decided(counted.decision, at);
+    }
+
+    /// A `set` that came over HTTP: the same, but that it does not count without a proof of when
+    /// it was sent, as no echo comes that way (S3).
+    pub(super) fn posted(&mut self, posted: Posted, at: Moment) {
+        if self.session.is_none() {
+            return posted.answer(Outcome::NoSession);
+        }
+        let name = &self.state.config.actor.name;
+        let commander = format!("{}.{name}", posted.program.as_deref().unwrap_or("http"));
+        let set = Set {
+            id: self
+                .state
+                .known
+                .supervisor
+                .heartbeats()
+                .find(&posted.heartbeat),
+            heartbeat: &posted.heartbeat,
+            seen: posted.seen.as_deref(),
+        };
+        // L1: it may be a heartbeat that the dome stays open by.
+        let may_wait = set.id.is_none_or(|id| !self.state.known.is_critical(id));
+        if !self.intake.admit_apart(&commander, at.now) && may_wait {
+            self.state.refused.busy(1);
+            return posted.answer(Outcome::Busy);
+        }
+        self.state.counters.commands += 1;
+        let counted = self.count(Some(&commander), &set, Way::Http, at);
+        let body = counted.answer.body;
+        let outcome = match &counted.decision {
+            None => Outcome::NotFrom(body),
+            Some(Err(BeatError::Unknown)) => Outcome::Unknown(body),
+            Some(Err(BeatError::ProofMissing(_))) => Outcome::Unproven(body),
+            Some(Ok(_)) if counted.answer.code == Code::Done => Outcome::Counted(body),
+            Some(_) => Outcome::NotHeard(body),
+        };
+        posted.answer(outcome);
+        self.decided(counted.decision, at);
+    }
+
+    /// Counts a `set`, and says what is answered.
+    fn count(&mut self, commander: Option<&str>, set: &Set<'_>, way: Way, at: Moment) -> Counted {
         let commanders = &mut self.state.commanders;
         // S1: from elsewhere it is no heartbeat, whatever it proves.
         if let Some(id) = set.id
             && let Err(error) = commanders.set(id, commander, at.now)
         {
             tracing::debug!(heartbeat = set.heartbeat, commander, "set refused");
-            let refused = Answer::new(Code::Failed, keyword("error", error));
-            return self.answer(address, &refused, lane, at);
+            return Counted {
+                answer: Answer::new(Code::Failed, keyword("error", error)),
+                decision: None,
+            };
         }
         if let Some(session) = self.session.as_mut().filter(|_| set.id.is_some()) {
             session.echoes.beaten(at.now);
@@ -439,7 +515,13 @@ impl Actor {
             .zip(set.seen)
             .and_then(|(values, seen)| values.made_at(seen));
         let value = values.map(|values| values.value(at.now));
-        let decision = self.state.beat(set.id, sent_after, at);
+        let proof = match way {
+            Way::Queue => sent_after.into(),
+            Way::Http => {
+                Proof::Apart(sent_after.filter(|sent| self.state.is_recent(set.id, *sent, at.now)))
+            }
+        };
+        let decision = self.state.beat(set.id, proof, at);
         tracing::debug!(
             heartbeat = shortened(set.heartbeat),
             commander,
@@ -447,18 +529,33 @@ impl Actor {
             "set"
         );
         let words = self.state.words(at.now);
-        let (code, mut body) = words.of_set(set.heartbeat, &decision);
+        let (code, mut body) = match (&decision, way) {
+            (Err(BeatError::ProofMissing(_)), Way::Http) => (
+                Code::Failed,
+                keyword(
+                    "error",
+                    "Heartbeat not counted: over HTTP it has to prove when it was sent; send it again with the value of 'seen' in this answer.",
+                ),
+            ),
+            _ => words.of_set(set.heartbeat, &decision),
+        };
         if code == Code::Done {
             self.state.all_the_same(at.now, &mut body);
         }
         if let Some(value) = value.filter(|_| decision != Err(BeatError::Unknown)) {
             body.insert("seen".to_owned(), value.into());
         }
-        self.answer(address, &Answer::new(code, body), lane, at);
+        Counted {
+            answer: Answer::new(code, body),
+            decision: Some(decision),
+        }
+    }
+
+    fn decided(&mut self, decision: Option<Result<Decision, BeatError>>, at: Moment) {
         match decision {
-            Ok(Decision::Emit(ticket)) => self.emit(ticket, at),
-            Ok(Decision::Hold(Reason::NotAttentive(_))) => self.lapsed(at),
-            Ok(Decision::Hold(_) | Decision::Noted) | Err(_) => {}
+            Some(Ok(Decision::Emit(ticket))) => self.emit(ticket, at),
+            Some(Ok(Decision::Hold(Reason::NotAttentive(_)))) => self.lapsed(at),
+            Some(Ok(Decision::Hold(_) | Decision::Noted) | Err(_)) | None => {}
         }
     }
 

@@ -41,18 +41,38 @@ async fn serve(config: Config, warnings: Vec<String>, stop: Stop) -> Result<(), 
             let (listener, address) =
                 service::listen("actor.http or LVMBEAT_ACTOR_HTTP", address).await?;
             tracing::info!(%address, "serving /healthz, /readyz and /metrics");
+            for heartbeat in config
+                .heartbeats
+                .iter()
+                .filter(|it| it.http_token.is_some())
+            {
+                tracing::info!(
+                    heartbeat = heartbeat.name,
+                    "whoever knows its token may set it over HTTP"
+                );
+            }
             Some(listener)
         }
         None => None,
     };
-    let health = actor::http::router(shown, clock.clone());
+    let (poster, posts) = actor::http::set::channel();
+    let setting = actor::http::set::router(&config, poster, shown.clone());
+    let routes = actor::http::router(shown, clock.clone()).merge(setting);
     let systemd = Systemd::from_environment();
-    let actor = actor::run(config, Arc::new(bus), clock, snapshots, systemd, stop);
+    let actor = actor::run(
+        config,
+        Arc::new(bus),
+        clock,
+        snapshots,
+        systemd,
+        posts,
+        stop,
+    );
     let result = match listener {
         None => actor.await,
         Some(listener) => tokio::select! {
             result = actor => result,
-            () = server::serve(listener, health, server::Limits::default()) => {
+            () = server::serve(listener, routes, server::Limits::default()) => {
                 Err(actor::ActorError::TaskDied("the HTTP server has ended".to_owned()))
             }
         },

@@ -13,11 +13,11 @@ use super::address::{brokers, management_url, monitor_token, monitor_url, target
 use super::at::At;
 use super::environment::{ENVIRONMENT, variable};
 use super::faults::Faults;
-use super::given::Reader;
+use super::given::{Given, Reader};
 use super::raw::{RawActor, RawConfig, RawHeartbeat, RawNetwork, RawOutside, RawSerial};
 use super::{
     Actor, Config, ConfigError, Ecp, Environment, Heartbeat, Host, MAX_HEARTBEATS, MAX_LINKS,
-    Network, Outside, Proof, Serial, core_duration, std_duration,
+    Network, Outside, Proof, Secret, Serial, core_duration, std_duration,
 };
 
 /// S1: of a heartbeat, unless the file says otherwise.
@@ -34,7 +34,11 @@ pub(super) fn check(
     let timeout = faults
         .note(at.seconds("timeout", raw.timeout, TIMEOUT))
         .unwrap_or(Duration::from_secs_f64(TIMEOUT));
-    let heartbeats = faults.keep(heartbeats(at, raw.heartbeats, timeout));
+    let read = Reader { at, environment };
+    let heartbeats = faults.keep(heartbeats(read, raw.heartbeats, timeout));
+    if let Some(actor) = &actor {
+        faults.note(http_tokens(at, actor, &heartbeats));
+    }
     let ecp = Ecp {
         actor: faults.keep(word(at, "ecp.actor", raw.ecp.actor, "lvmecp")),
         cutoff: faults.keep(at.seconds("ecp.cutoff", raw.ecp.cutoff, 10.0)),
@@ -260,7 +264,7 @@ fn actor(at: At<'_>, raw: &RawActor, environment: Environment<'_>) -> Result<Act
 }
 
 fn heartbeats(
-    at: At<'_>,
+    read: Reader<'_>,
     raw: Option<Vec<RawHeartbeat>>,
     timeout: Duration,
 ) -> Result<Vec<Heartbeat>, ConfigError> {
@@ -270,6 +274,7 @@ fn heartbeats(
             ..RawHeartbeat::default()
         }]
     });
+    let at = read.at;
     let mut faults = Faults::default();
     let mut heartbeats = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
@@ -301,8 +306,13 @@ fn heartbeats(
             }
             Some(from) => from,
         };
+        let variable = (index == 0).then_some("LVMBEAT_SET_TOKEN");
+        let file = raw.http_token_file.as_deref();
+        let token = read.secret(variable, &key("http_token"), None, file);
+        let token = token.and_then(|given| given.map(Given::token).transpose());
         heartbeats.push(Heartbeat {
             from,
+            http_token: faults.keep(token),
             critical: raw.critical.unwrap_or(true),
             timeout,
             lateness: faults.keep(lateness),
@@ -312,6 +322,27 @@ fn heartbeats(
         });
     }
     faults.or(heartbeats)
+}
+
+/// X1: a token opens one heartbeat.
+fn http_tokens(at: At<'_>, actor: &Actor, heartbeats: &[Heartbeat]) -> Result<(), ConfigError> {
+    let mut known: Vec<&Secret> = Vec::new();
+    for (index, heartbeat) in heartbeats.iter().enumerate() {
+        let Some(token) = &heartbeat.http_token else {
+            continue;
+        };
+        let key = format!("heartbeats[{index}].http_token_file");
+        if actor.http.is_none() {
+            let remedy = "give an address, such as 127.0.0.1:8081, or no token";
+            return Err(at.error(&key, "has no use without actor.http", remedy));
+        }
+        if known.contains(&token) {
+            let remedy = "give each heartbeat a token of its own";
+            return Err(at.error(&key, "holds the token of another heartbeat", remedy));
+        }
+        known.push(token);
+    }
+    Ok(())
 }
 
 /// A box, if one is named.

@@ -28,6 +28,8 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
         lateness: seconds(heartbeat.lateness),
         proof: Some(heartbeat.proof.as_str().to_owned()),
         from: (!heartbeat.from.is_empty()).then(|| heartbeat.from.clone()),
+        // That there is one shows in the log, and in what `check` warns of.
+        http_token_file: None,
     });
     let hosts = config
         .network

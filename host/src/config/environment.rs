@@ -14,7 +14,7 @@ pub(super) const ENVIRONMENT: At<'static> = At {
 };
 
 /// What the configuration reads; each also with `_FILE` behind it.
-pub(super) const VARIABLES: [&str; 28] = [
+pub(super) const VARIABLES: [&str; 29] = [
     "LVMBEAT_ACTOR_HTTP",
     "LVMBEAT_ADMIN_TOKEN",
     "LVMBEAT_AMQP_URL",
@@ -35,6 +35,7 @@ pub(super) const VARIABLES: [&str; 28] = [
     "LVMBEAT_PING_URL",
     "LVMBEAT_REMIND_EVERY",
     "LVMBEAT_SEND_EMAIL_AFTER",
+    "LVMBEAT_SET_TOKEN",
     "LVMBEAT_SLACK_CHANNEL",
     "LVMBEAT_START_MONITOR",
     "LVMBEAT_STATE_FILE",

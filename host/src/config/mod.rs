@@ -145,6 +145,8 @@ pub struct Heartbeat {
     pub proof: Proof,
     /// The programs whose `set`s count; empty: anybody's.
     pub from: Vec<String>,
+    /// X1: who knows it may set this heartbeat over HTTP. Without one nobody may.
+    pub http_token: Option<Secret>,
 }
 
 impl Proof {

@@ -107,6 +107,7 @@ pub(super) struct RawHeartbeat {
     pub lateness: Option<f64>,
     pub proof: Option<String>,
     pub from: Option<Vec<String>>,
+    pub http_token_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize, Serialize, Default)]

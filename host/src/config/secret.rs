@@ -3,6 +3,7 @@
 use std::fmt;
 
 use reqwest::Url;
+use subtle::ConstantTimeEq as _;
 
 /// A text that never shows in a log, an error or a debug print.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,6 +18,11 @@ impl Secret {
     /// The text itself: only for handing it to whom it is for.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// Whether that is the text; in constant time, but for the length.
+    pub(crate) fn is(&self, presented: &str) -> bool {
+        self.0.as_bytes().ct_eq(presented.as_bytes()).into()
     }
 }
 

@@ -31,6 +31,8 @@ impl Config {
         let urls = self.actor.brokers.iter().chain(&self.outside.urls);
         let urls = urls.chain(&self.actor.management);
         let mut secrets: Vec<String> = urls.flat_map(in_url).collect();
+        let tokens = self.heartbeats.iter().flat_map(|it| &it.http_token);
+        secrets.extend(tokens.map(|token| token.reveal().to_owned()));
         secrets.extend(of_proxies(|name| std::env::var(name).ok()));
         Secrets::new(secrets.iter().map(String::as_str))
     }

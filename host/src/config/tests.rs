@@ -425,3 +425,45 @@ fn x2_days_between_drills_are_whole_days() {
         assert_refused(&text, "ecp.drill_days", "give");
     }
 }
+
+#[test]
+fn x1_a_token_for_http_opens_one_heartbeat_and_never_shows() {
+    let folder = std::env::temp_dir().join(format!("lvmbeat-http-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let [one, other] = ["one", "other"].map(|name| {
+        let file = folder.join(name);
+        std::fs::write(&file, format!("hunter2-{name}\n")).unwrap();
+        file.display().to_string()
+    });
+    let config = |http: &str, a: &str, b: &str| {
+        let text = format!(
+            "actor: {{{http}}}\nheartbeats: [{{name: a, http_token_file: '{a}'}}, {{name: b, http_token_file: '{b}'}}]"
+        );
+        parse(&text)
+    };
+    let http = "http: '127.0.0.1:8081'";
+    let found = config(http, &one, &other).unwrap();
+    let tokens = found.heartbeats.iter().map(|it| it.http_token.as_ref());
+    let tokens: Vec<_> = tokens.map(|token| token.unwrap().reveal()).collect();
+    assert_eq!(tokens, ["hunter2-one", "hunter2-other"]);
+    assert!(!format!("{found:?}").contains("hunter2"));
+    let shown = crate::peer::shown(b"a hunter2-one b", &found.secrets());
+    assert!(!shown.contains("hunter2"), "{shown}");
+    for (http, a, b, words) in [
+        (http, &one, &one, "holds the token of another heartbeat"),
+        ("", &one, &other, "has no use without actor.http"),
+    ] {
+        let error = config(http, a, b).unwrap_err().to_string();
+        assert!(
+            error.contains(words) && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+    // The variable is for the first one.
+    let environment = |name: &str| (name == "LVMBEAT_SET_TOKEN").then(|| "hunter2".to_owned());
+    let text = "actor: {http: '127.0.0.1:8081'}\nheartbeats: [{name: a}, {name: b}]";
+    let found = Config::parse("", text, &environment).unwrap();
+    let tokens = found.heartbeats.iter().map(|it| it.http_token.is_some());
+    assert_eq!(tokens.collect::<Vec<_>>(), [true, false]);
+}

@@ -119,6 +119,7 @@ impl Parts {
             clock.clone(),
             snapshots,
             Systemd::default(),
+            actor::http::set::Posts::none(),
             shutdown.clone(),
         ));
         let watching = scale.monitor(page)?;

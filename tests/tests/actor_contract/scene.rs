@@ -48,7 +48,16 @@ impl Stage {
         let stop = CancellationToken::new();
         let (bus, clock) = (Arc::clone(&self.bus), Arc::clone(&self.clock));
         let (show, snapshots) = watch::channel(None);
-        let run = actor::run(config, bus, clock, show, Systemd::default(), stop.clone());
+        let posts = actor::http::set::Posts::none();
+        let run = actor::run(
+            config,
+            bus,
+            clock,
+            show,
+            Systemd::default(),
+            posts,
+            stop.clone(),
+        );
         Actor {
             task: tokio::spawn(run),
             stop,

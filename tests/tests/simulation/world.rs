@@ -157,6 +157,7 @@ impl World {
             self.clock.clone(),
             show,
             Systemd::default(),
+            actor::http::set::Posts::none(),
             stop.clone(),
         ));
         self.snapshots = shown;

@@ -144,3 +144,28 @@ fn l1_beats_of_five_seconds_never_go_stale_though_one_is_lost_and_others_jitter(
     let (_, heartbeat) = supervisor.heartbeats().iter().next().unwrap();
     assert!(heartbeat.smallest_margin().unwrap() > TIMEOUT - secs(16));
 }
+
+#[test]
+fn s3_a_beat_that_came_another_way_confirms_no_beat_and_proves_only_what_it_repeats() {
+    for burst in [Some(BURST), None] {
+        let mut config = config();
+        if let Some(burst) = burst {
+            config = config.with_burst(burst);
+        }
+        config.add_heartbeat("a", true, TIMEOUT).unwrap();
+        let mut supervisor = Supervisor::new(config, T0);
+        let mut apart = |proof, now| supervisor.beat_apart(HeartbeatId(0), proof, now).unwrap();
+        assert!(matches!(apart(T0, T0 + secs(1)), Decision::Emit(_)));
+        // Both were held up, and overtook each other: neither says that its client lives.
+        for seconds in [20, 25] {
+            apart(T0, T0 + secs(seconds));
+        }
+        let stale = |it: &Small| matches!(it.hold(T0 + TIMEOUT), Some(Reason::Stale { .. }));
+        assert!(stale(&supervisor), "{burst:?}");
+        // Nor does one that waited on the path meanwhile.
+        if burst.is_some() {
+            supervisor.beat("a", T0 + secs(28)).unwrap();
+            assert!(stale(&supervisor));
+        }
+    }
+}

@@ -10,6 +10,7 @@ use super::super::testing::{config, moment};
 use super::*;
 
 mod delivery;
+mod posted;
 
 use crate::clock::RuntimeClock;
 use crate::clu::LocalBroker;
