@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clu;
 pub mod config;
 pub mod dial;
+mod expiry;
 pub mod journal;
 pub mod log;
 pub mod monitor;

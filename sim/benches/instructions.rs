@@ -1,7 +1,11 @@
 //! How many instructions the parts take, counted by valgrind: `tests/bench --instructions`. Of the
 //! build that the tests use, so that CI builds nothing for it. Each limit is a third above what was
 //! counted when it was set: another compiler passes, and work that is done twice does not.
-#![expect(missing_docs, reason = "gungraun's macros make public items")]
+#![expect(
+    missing_docs,
+    unused_qualifications,
+    reason = "gungraun's macros write the items"
+)]
 
 mod inputs;
 

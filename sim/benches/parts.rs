@@ -1,5 +1,4 @@
 //! How long the parts take: `cargo bench -p sim --bench parts`.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 mod inputs;
 

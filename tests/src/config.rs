@@ -46,6 +46,14 @@ impl ActorConfig {
         config.heartbeat("overwatcher", true, 2.0, 0.5)
     }
 
+    /// One in which nothing is said: all that is built in holds.
+    pub fn empty() -> Self {
+        Self {
+            value: json!({}),
+            scratch: Scratch::new(),
+        }
+    }
+
     /// Sets a key: `ecp.cutoff` for instance. Null removes it.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {

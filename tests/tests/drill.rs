@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use lvmbeat_tests::config::ActorConfig;
 use lvmbeat_tests::eventually;
+use lvmbeat_tests::hook::Hook;
+use lvmbeat_tests::monitor::Monitor;
 use lvmbeat_tests::process::Launch;
 use lvmbeat_tests::site::Site;
 use serde_json::Value;
@@ -14,9 +17,14 @@ const PLC: f64 = 8.0;
 
 /// An observatory whose dome is closed.
 async fn well() -> Site {
+    well_with(|config| config).await
+}
+
+/// The same with what else is configured.
+async fn well_with(configure: impl FnOnce(ActorConfig) -> ActorConfig) -> Site {
     let site = Site::start(PLC, 1, |config| {
         let journal = config.folder().join("journal.jsonl");
-        config
+        configure(config)
             .set("ecp.drill_days", 30)
             .set("actor.journal", journal.display().to_string())
     });
@@ -56,12 +64,27 @@ async fn until_state(site: &Site, state: &Value) {
 
 #[tokio::test]
 async fn s1_a_drill_proves_that_the_plc_misses_a_withheld_heartbeat_and_is_remembered() {
-    let mut site = well().await;
+    let hook = Hook::start().await;
+    let mut monitor = Monitor::new(&[&hook])
+        .set("outside_monitor.send_email_after", 300)
+        .set("monitor.held_alerts", false);
+    monitor.start().await;
+    let address = monitor.address();
+    let mut site =
+        well_with(|config| config.set("outside_monitor.url", format!("http://{address}"))).await;
     assert_eq!(look(&site).await["drill"]["due"], true);
     let mark = site.dome.mark();
-    let drill = site.lvmbeat(&["drill", "--json"]).finish(2 * SOON).await;
+    let drill = site.lvmbeat(&["drill", "--json", "--alert"]);
+    let drill = drill.finish(2 * SOON).await;
     assert_eq!(drill.code(), Some(0), "{drill:?}");
-    let last: Value = serde_json::from_str(&drill.stdout).unwrap();
+    let (last, people) = drill.stdout.split_once('\n').unwrap();
+    let last: Value = serde_json::from_str(last).unwrap();
+    // M2: a channel has taken a message, and nobody was alerted.
+    assert_eq!(
+        people,
+        "people reached: a test message was taken by webhooks\n"
+    );
+    assert_eq!(hook.posts().len(), 1);
     assert_eq!(last["verdict"], "passed", "{last}");
     let after = last["tripped_after"].as_f64().unwrap();
     assert!((PLC - 5.0..PLC + 30.0).contains(&after), "{last}");
@@ -74,6 +97,8 @@ async fn s1_a_drill_proves_that_the_plc_misses_a_withheld_heartbeat_and_is_remem
     let status = look(&site).await;
     assert_eq!(status["drill"]["due"], false, "{status}");
     assert_eq!(status["drill"]["proved_at"], last["at"]);
+    let people = &status["drill"]["last"]["people"];
+    assert_eq!(people["reached"], true, "{status}");
     // Whoever asks for the night's story is told the reason.
     eventually(SOON, async || {
         let why = site.lvmbeat(&["why", "--since", "1h"]);
@@ -82,6 +107,7 @@ async fn s1_a_drill_proves_that_the_plc_misses_a_withheld_heartbeat_and_is_remem
             "drill began: the dome heartbeat is withheld",
             "dome heartbeat held: a drill withholds it",
             "drill passed: the PLC missed the heartbeat",
+            "drill people reached: a test message was taken by webhooks",
         ];
         let told = story.iter().all(|words| why.contains(words));
         told.then_some(()).ok_or(why)

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use lapin::options::{QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use lvmbeat_tests::actor::Actor;
 use lvmbeat_tests::broker::{self, Vhost};
-use lvmbeat_tests::client::{Outgoing, text};
+use lvmbeat_tests::client::{EXCHANGE, Outgoing, text};
 use lvmbeat_tests::config::ActorConfig;
 use lvmbeat_tests::ecp::{Behaviour, FakeEcp};
 use lvmbeat_tests::eventually;
@@ -35,6 +37,80 @@ async fn emits(actor: &Actor, ecp: &FakeEcp) {
         ecp.heartbeats().len() > before
     })
     .await;
+}
+
+/// As a policy or another program could: a queue that takes a copy of each command, and hands it on
+/// when it has waited.
+async fn detain(url: &str, wait: Duration) -> lapin::Connection {
+    let properties = lapin::ConnectionProperties::default();
+    let connection = lapin::Connection::connect(url, properties).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let mut arguments = FieldTable::default();
+    let wait = u32::try_from(wait.as_millis()).unwrap();
+    arguments.insert("x-message-ttl".into(), AMQPValue::LongUInt(wait));
+    arguments.insert("x-dead-letter-exchange".into(), text(EXCHANGE));
+    let exclusive = QueueDeclareOptions {
+        exclusive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let declared = channel.queue_declare("detained".into(), exclusive, arguments);
+    declared.await.unwrap();
+    let (bind, none) = (QueueBindOptions::default(), FieldTable::default());
+    let bound = channel.queue_bind(
+        "detained".into(),
+        EXCHANGE.into(),
+        "command.lvmbeat".into(),
+        bind,
+        none,
+    );
+    bound.await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn s3_a_beat_that_another_queue_has_held_back_does_not_count() {
+    let (vhost, ecp, mut actor) = start().await;
+    emits(&actor, &ecp).await;
+    let detained = detain(&vhost.url(), Duration::from_secs(1)).await;
+    // It is taken and, a second later, refused.
+    let command = actor.client.outgoing("lvmbeat", "set overwatcher");
+    assert!(actor.client.publish(&command).await);
+    let id = command.id();
+    let ends = eventually(SOON, async || {
+        let replies = actor.client.replies_since(0).into_iter();
+        let ends = replies.filter(|it| it.is_last() && it.command_id().as_ref() == Some(&id));
+        let ends: Vec<_> = ends.collect();
+        if ends.len() == 2 { Ok(ends) } else { Err(ends) }
+    })
+    .await;
+    assert_eq!(ends[0].code(), ":", "{:?}", ends[0].body);
+    assert_eq!(ends[1].code(), "f", "{:?}", ends[1].body);
+    let error = ends[1].body["error"].as_str().unwrap();
+    assert!(error.contains("(x-death)"), "{error}");
+    let says = |line: &str| line.contains("a heartbeat came another way");
+    actor.process.wait_for_line(SOON, says).await;
+    // Whatever waits there with it, what comes straight counts.
+    emits(&actor, &ecp).await;
+    drop(detained);
+}
+
+/// What people set for the queues of other programs, and the pattern takes these, too.
+#[tokio::test]
+async fn l1_no_usual_policy_keeps_the_actor_from_emitting() {
+    let (vhost, ecp, actor) = start().await;
+    emits(&actor, &ecp).await;
+    let sessions = actor.sessions();
+    for policy in [
+        "{<<\"ha-mode\">>, <<\"all\">>}, {<<\"queue-mode\">>, <<\"lazy\">>}",
+        "{<<\"expires\">>, 100}",
+        "{<<\"message-ttl\">>, 3600000}, {<<\"max-length\">>, 100000}",
+        "{<<\"dead-letter-exchange\">>, <<\"sdss_exchange\">>}, {<<\"message-ttl\">>, 10}",
+        "{<<\"max-length\">>, 1}, {<<\"overflow\">>, <<\"reject-publish\">>}",
+    ] {
+        vhost.set_policy(policy).await;
+        emits(&actor, &ecp).await;
+        assert_eq!(actor.sessions(), sessions, "{policy}");
+    }
 }
 
 #[tokio::test]

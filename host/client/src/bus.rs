@@ -164,6 +164,21 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
+/// What RabbitMQ writes into a message that it has taken out of another queue, that another broker
+/// has handed over, or that somebody wanted to be delayed.
+const DETOURS: [&str; 4] = ["x-death", "x-received-from", "x-shovelled", "x-delay"];
+
+impl Message {
+    /// It came another way than straight through [`EXCHANGE`], and may have waited there for any
+    /// time (S3). A header that says so, if there is one.
+    pub fn detour(&self) -> Option<&'static str> {
+        let header = DETOURS
+            .into_iter()
+            .find(|it| self.headers.contains_key(*it));
+        header.or_else(|| self.from_elsewhere.then_some("another exchange"))
+    }
+}
+
 /// A header's value, as far as CLU uses them.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Header {
@@ -278,6 +293,23 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
+
+    #[test]
+    fn s3_a_message_says_that_it_came_another_way() {
+        assert_eq!(Message::default().detour(), None);
+        for header in DETOURS {
+            let message = Message {
+                headers: [(header.to_owned(), Header::Other)].into(),
+                ..Message::default()
+            };
+            assert_eq!(message.detour(), Some(header));
+        }
+        let from_elsewhere = Message {
+            from_elsewhere: true,
+            ..Message::default()
+        };
+        assert_eq!(from_elsewhere.detour(), Some("another exchange"));
+    }
 
     #[test]
     fn x1_the_source_of_an_error_holds_no_secret() {

@@ -11,10 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::health::PlcError;
 use crate::clock::{Moment, seconds};
 use crate::journal::span;
+use crate::peer::one_line;
 use crate::report::{Dome, DrillVerdict};
 
 /// What was said of the dome may be so old when a drill begins.
 const RECENT: Duration = Duration::from_secs(15);
+
+/// So much is kept of what is noted beside a drill, in characters (X2).
+const LONGEST: usize = 300;
 
 /// What a drill depends on, at one moment.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub(super) enum NotNow {
     UnderWay,
     #[error("no drill is under way")]
     NoDrill,
+    #[error("no drill has ended since the start")]
+    NoneEnded,
     #[error("the dome is {}; a drill needs a closed dome", .0.map_or("not known to be closed", Dome::words))]
     NotClosed(Option<Dome>),
     #[error("the dome was last heard to be closed {} ago; send 'status' to {ecp}, and this again", span(*.age))]
@@ -70,6 +76,19 @@ pub struct Drilled {
     pub text: String,
     /// So many seconds after the last heartbeat the PLC said that it misses it.
     pub tripped_after: Option<f64>,
+    /// Whether people were reached by a test message after it, if somebody has tried.
+    pub people: Option<People>,
+}
+
+/// What became of a test message to people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct People {
+    /// When that was noted.
+    pub at: Timestamp,
+    /// Every channel took it.
+    pub reached: bool,
+    /// In words.
+    pub text: String,
 }
 
 /// How far a drill is.
@@ -201,6 +220,28 @@ impl Drill {
         Ok(())
     }
 
+    /// Notes beside the last drill whether people were reached.
+    pub(super) fn people(
+        &mut self,
+        reached: bool,
+        text: &str,
+        wall: Timestamp,
+    ) -> Result<(), NotNow> {
+        let last = self.last.as_mut().ok_or(NotNow::NoneEnded)?;
+        let text = one_line(text, LONGEST);
+        if reached {
+            tracing::info!("drill: people reached: {text}");
+        } else {
+            tracing::warn!("drill: people not reached: {text}");
+        }
+        last.people = Some(People {
+            at: wall,
+            reached,
+            text,
+        });
+        Ok(())
+    }
+
     pub(super) fn is_under_way(&self) -> bool {
         self.running.is_some()
     }
@@ -303,6 +344,7 @@ impl Drill {
             verdict,
             text,
             tripped_after: after.map(seconds),
+            people: None,
         });
         self.look_at_the_calendar(wall);
     }

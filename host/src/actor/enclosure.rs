@@ -80,7 +80,7 @@ pub(super) fn speaker(message: &Message, ecp: &str) -> Speaker {
         .strip_suffix(ecp)
         .is_some_and(|client| client.ends_with('.'));
     let by_sender = is("sender", ecp);
-    if by_key && by_sender && is("commander_id", commander) && !message.from_elsewhere {
+    if by_key && by_sender && is("commander_id", commander) && message.detour().is_none() {
         Speaker::Enclosure
     } else if by_key || by_sender && commander != "broadcast" {
         Speaker::Stranger

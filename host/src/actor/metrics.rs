@@ -396,6 +396,11 @@ fn process(metrics: &mut Metrics, snapshot: &Snapshot) {
             counters.foreign_replies,
         ),
         (
+            "detours",
+            "Sets that came another way than straight through the exchange, and do not count",
+            counters.detours,
+        ),
+        (
             "amqp_sessions",
             "Sessions opened with the broker",
             counters.sessions,

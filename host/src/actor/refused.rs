@@ -36,6 +36,7 @@ pub(super) struct Refused {
     busy: Tally,
     foreign_echoes: Tally,
     foreign_replies: Tally,
+    detours: Tally,
 }
 
 impl Refused {
@@ -46,6 +47,7 @@ impl Refused {
             &mut self.busy,
             &mut self.foreign_echoes,
             &mut self.foreign_replies,
+            &mut self.detours,
         ] {
             tally.logged = false;
         }
@@ -84,12 +86,24 @@ impl Refused {
         }
     }
 
+    /// A `set` came another way than straight through the exchange.
+    pub(super) fn detour(&mut self, heartbeat: &str, detour: &str) {
+        if self.detours.add(1) {
+            tracing::warn!(
+                heartbeat,
+                detour,
+                "a heartbeat came another way than straight through the exchange, and does not count; look at the broker's policies, shovels and federation (config/DEPLOY.md)"
+            );
+        }
+    }
+
     /// Writes its counts into those that are shown.
     pub(super) fn count(&self, counters: &mut Counters) {
         counters.malformed = self.malformed.count;
         counters.busy = self.busy.count;
         counters.foreign_echoes = self.foreign_echoes.count;
         counters.foreign_replies = self.foreign_replies.count;
+        counters.detours = self.detours.count;
     }
 }
 
@@ -114,12 +128,14 @@ mod tests {
         refused.malformed(&message, &MalformedCause::TooDeep);
         refused.busy(0);
         assert!(!refused.busy.logged, "none is no news");
+        refused.detour("overwatcher", "x-death");
         refused.busy(3);
         refused.session_opened();
         assert!(refused.foreign_echoes.add(1) && refused.foreign_replies.add(1));
-        assert!(refused.malformed.add(1) && refused.busy.add(1));
+        assert!(refused.malformed.add(1) && refused.busy.add(1) && refused.detours.add(1));
         let mut counters = Counters::default();
         refused.count(&mut counters);
+        assert_eq!(counters.detours, 2);
         let foreign = (counters.foreign_echoes, counters.foreign_replies);
         assert_eq!((counters.malformed, counters.busy, foreign), (2, 4, (2, 2)));
     }

@@ -255,6 +255,16 @@ impl State {
         Ok(())
     }
 
+    /// Whether people were reached by a test message after the last drill.
+    pub(super) fn drill_reached(
+        &mut self,
+        reached: bool,
+        text: &str,
+        at: Moment,
+    ) -> Result<(), NotNow> {
+        self.drill.people(reached, text, at.wall)
+    }
+
     /// The journal knows that a drill passed then.
     pub(super) fn drill_passed(&mut self, then: Timestamp) {
         self.drill.remember(then);

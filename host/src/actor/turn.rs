@@ -22,7 +22,7 @@ use super::snapshot::Snapshot;
 use super::state::State;
 use crate::VERSION;
 use crate::clock::{Clock, Moment};
-use crate::clu::bus::{Bus, CommandQueue, Message, SessionSpec};
+use crate::clu::bus::{Bus, CommandQueue, EXCHANGE, Message, SessionSpec};
 use crate::clu::command::{Answer, Grammar, Handled, Request};
 use crate::clu::connection::{Connection, Lane, Step};
 use crate::clu::message::{self, Code, ReplyAddress, keyword, shortened};
@@ -303,7 +303,7 @@ impl Actor {
         let running = Answer::new(Code::Running, message::Keywords::new());
         self.answer(&command.address, &running, lane, at);
         if let Some(set) = critical {
-            return self.set(&command.address, &set, lane, at);
+            return self.set(message, &command.address, &set, lane, at);
         }
         match self.grammar.handle(&command.command_string) {
             Handled::Answered(answers) => {
@@ -316,8 +316,19 @@ impl Actor {
                 let status = Answer::new(Code::Done, body);
                 self.answer(&command.address, &status, Lane::Later, at);
             }
-            Handled::Request(Request::Drill { stop }) => {
-                let answer = self.drill(stop, at);
+            Handled::Request(Request::Drill {
+                stop,
+                reached,
+                not_reached,
+            }) => {
+                let people = match (reached, not_reached) {
+                    (Some(text), _) => Some((true, text)),
+                    (None, not_reached) => not_reached.map(|text| (false, text)),
+                };
+                let answer = match people {
+                    Some((reached, text)) => self.people(reached, &text, at),
+                    None => self.drill(stop, at),
+                };
                 self.answer(&command.address, &answer, Lane::Later, at);
             }
             Handled::Request(Request::History { since, last }) => {
@@ -330,7 +341,17 @@ impl Actor {
                     heartbeat: &heartbeat,
                     seen: seen.as_deref(),
                 };
-                self.set(&command.address, &set, lane, at);
+                self.set(message, &command.address, &set, lane, at);
+            }
+        }
+    }
+
+    fn people(&mut self, reached: bool, text: &str, at: Moment) -> Answer {
+        match self.state.drill_reached(reached, text, at) {
+            Ok(()) => Answer::new(Code::Done, keyword("text", "Noted beside the drill.")),
+            Err(refused) => {
+                let error = format!("Nothing was noted: {refused}.");
+                Answer::new(Code::Failed, keyword("error", error))
             }
         }
     }
@@ -383,7 +404,23 @@ impl Actor {
 
     /// The answer does not wait for the emission (S6). The Python version's does, and hangs with
     /// the enclosure.
-    fn set(&mut self, address: &ReplyAddress, set: &Set<'_>, lane: Lane, at: Moment) {
+    fn set(
+        &mut self,
+        message: &Message,
+        address: &ReplyAddress,
+        set: &Set<'_>,
+        lane: Lane,
+        at: Moment,
+    ) {
+        // S3: the session's echoes prove nothing about another way.
+        if let Some(detour) = message.detour() {
+            self.state.refused.detour(&shortened(set.heartbeat), detour);
+            let error = format!(
+                "Heartbeat not counted: it came another way than straight through {EXCHANGE} ({detour}), and may have waited there."
+            );
+            let refused = Answer::new(Code::Failed, keyword("error", error));
+            return self.answer(address, &refused, lane, at);
+        }
         let commander = address.commander_id.as_deref();
         let commanders = &mut self.state.commanders;
         // S1: from elsewhere it is no heartbeat, whatever it proves.

@@ -178,15 +178,31 @@ pub(super) enum Command {
         /// End the drill under way
         #[arg(long)]
         stop: bool,
+        /// After a drill that passed, have each monitor send a test message by all its channels, and
+        /// note what became of it; needs the monitor's admin token (`LVMBEAT_ADMIN_TOKEN`)
+        #[arg(long, conflicts_with = "stop")]
+        alert: bool,
         #[command(flatten)]
         wait: Wait,
     },
     /// Look at the whole site from here, and say what is wrong and what to do about it
     ///
-    /// The configuration, this machine, the broker and what its user may do, the actor, the
-    /// enclosure, the links, and the monitors with their clocks. It changes nothing and sends nobody
-    /// anything. Exit code 0 if all is well, 4 with warnings, 1 if something does not work.
-    Doctor(Wait),
+    /// The configuration, this machine, the broker with what its user may do and its policies, the
+    /// actor, the enclosure, the links, the monitors with their tokens and clocks, certificates, and
+    /// the logins of the channels to people that are configured here. It changes nothing, and sends
+    /// nobody anything unless asked. Exit code 0 if all is well or not known, 4 with warnings, 1 if
+    /// something does not work.
+    Doctor {
+        /// Look only at what the actor, or the monitor, needs [default: both]
+        #[arg(value_enum)]
+        program: Option<Program>,
+        /// Send a test message by every channel: of those configured here, and of the monitors; these
+        /// need their admin token (`LVMBEAT_ADMIN_TOKEN`)
+        #[arg(long)]
+        send_test: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -233,7 +249,7 @@ impl Word {
     }
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Program {
     Actor,
     Monitor,

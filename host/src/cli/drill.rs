@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{Failure, client, print, say};
+use super::{Failure, client, notices, print, say};
 use crate::clu::CommandError;
 use crate::clu::client::{Client, Finished};
 use crate::clu::message::Code;
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::errors::with_causes;
 
 /// The enclosure is asked so often.
@@ -27,8 +27,22 @@ struct Talk<'a> {
     limit: Duration,
 }
 
+/// What to do.
+pub(super) enum What {
+    Drill,
+    /// And have the monitors send a test message, with their admin token.
+    DrillAndAlert(Option<Secret>),
+    /// End the one under way.
+    Stop,
+}
+
 /// Runs a drill to its end, or ends the one under way.
-pub(super) fn run(config: &Config, limit: Duration, stop: bool, json: bool) -> Result<(), Failure> {
+pub(super) fn run(
+    config: &Config,
+    limit: Duration,
+    what: &What,
+    json: bool,
+) -> Result<(), Failure> {
     client::on_a_runtime(async {
         let session = client::connect(config).await?;
         let talk = Talk {
@@ -37,10 +51,13 @@ pub(super) fn run(config: &Config, limit: Duration, stop: bool, json: bool) -> R
             ecp: &config.ecp.actor,
             limit,
         };
-        let done = if stop {
-            talk.stop().await
-        } else {
-            talk.drill(json).await
+        let done = match what {
+            What::Stop => talk.stop().await,
+            What::Drill => talk.drill(json).await,
+            What::DrillAndAlert(admin) => match talk.drill(json).await {
+                Ok(()) => talk.alert(config, admin.as_ref()).await,
+                failed => failed,
+            },
         };
         session.close().await;
         done
@@ -99,6 +116,26 @@ impl Talk<'_> {
         let keywords = client::keywords(&status.replies);
         let drill = keywords.get("drill").and_then(Value::as_object);
         Ok(drill.cloned().unwrap_or_default())
+    }
+
+    /// Whether people are reached: no alert is due of a closed dome, so each monitor sends a test.
+    async fn alert(&self, config: &Config, admin: Option<&Secret>) -> Result<(), Failure> {
+        say("asking the monitors to send a test message by every channel");
+        let (reached, text) = notices::summary(&notices::send(config, admin).await);
+        let verdict = if reached { "reached" } else { "not reached" };
+        print(&format!("people {verdict}: {text}\n"))?;
+        let option = if reached {
+            "--reached"
+        } else {
+            "--not-reached"
+        };
+        let words = ["drill", option, text.as_str()].map(str::to_owned);
+        said(&self.ask(self.actor, &client::join(&words)?).await?)?;
+        if reached {
+            Ok(())
+        } else {
+            Err(Failure::Answered)
+        }
     }
 
     async fn interrupted(&self) -> Result<(), Failure> {

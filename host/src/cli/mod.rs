@@ -13,6 +13,7 @@
 )]
 
 mod actor;
+mod answer;
 mod args;
 mod beat;
 mod client;
@@ -21,6 +22,7 @@ mod drill;
 mod failure;
 mod healthcheck;
 mod monitor;
+mod notices;
 mod service;
 mod status;
 mod why;
@@ -157,9 +159,28 @@ fn run(cli: Cli) -> Result<(), Failure> {
             };
             why::run(&Config::load(file)?, &question)
         }
-        Command::Doctor(wait) => doctor::run(file, wait.timeout, wait.json),
-        Command::Drill { stop, wait } => {
-            drill::run(&Config::load(file)?, wait.timeout, stop, wait.json)
+        Command::Doctor {
+            program,
+            send_test,
+            wait,
+        } => {
+            let asked = doctor::Asked {
+                program,
+                send_test,
+                limit: wait.timeout,
+            };
+            doctor::run(file, &asked, wait.json)
+        }
+        Command::Drill { stop, alert, wait } => {
+            let config = Config::load(file)?;
+            // The monitor's part may be for another machine.
+            let admin = Monitor::load(file).ok().and_then(|it| it.admin_token);
+            let what = match (stop, alert) {
+                (true, _) => drill::What::Stop,
+                (false, true) => drill::What::DrillAndAlert(admin),
+                (false, false) => drill::What::Drill,
+            };
+            drill::run(&config, wait.timeout, &what, wait.json)
         }
         Command::Completions { shell } => completions(shell),
     }

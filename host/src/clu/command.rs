@@ -41,6 +41,12 @@ pub enum Request {
         /// Ends the drill under way.
         #[arg(long)]
         stop: bool,
+        /// Notes after a drill that people were reached by a test message: in one sentence.
+        #[arg(long, value_name = "TEXT", conflicts_with = "stop")]
+        reached: Option<String>,
+        /// Notes that they were not.
+        #[arg(long, value_name = "TEXT", conflicts_with_all = ["stop", "reached"])]
+        not_reached: Option<String>,
     },
     /// Reports what happened, or why the dome closed last.
     History {

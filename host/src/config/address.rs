@@ -223,6 +223,29 @@ pub(super) fn monitor_url(at: At<'_>, key: &str, text: &str) -> Result<SecretUrl
     Ok(SecretUrl::new(url))
 }
 
+/// Without a user of its own it has the broker's.
+pub(super) fn management_url(
+    at: At<'_>,
+    text: &str,
+    brokers: &[SecretUrl],
+) -> Result<SecretUrl, ConfigError> {
+    let key = "actor.management_url";
+    let remedy = "give http://HOST:15672 or https://HOST:15671, where RabbitMQ's management API is";
+    // The text may hold a password, so the error must not show it.
+    let mut url: Url = text
+        .parse()
+        .map_err(|cause| at.error(key, format!("is not a URL ({cause})"), remedy))?;
+    if !matches!(url.scheme(), "http" | "https") || url.port() == Some(0) {
+        return Err(at.error(key, "is not an HTTP address", remedy));
+    }
+    if let Some(broker) = brokers.first().filter(|_| url.username().is_empty()) {
+        // Both setters fail only on URLs that can hold neither.
+        let _ = url.set_username(broker.reveal().username());
+        let _ = url.set_password(broker.reveal().password());
+    }
+    Ok(SecretUrl::new(url))
+}
+
 /// The token for the monitor outside, by which it knows the actor.
 pub(super) fn monitor_token(
     at: At<'_>,

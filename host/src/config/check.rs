@@ -9,7 +9,7 @@ use lvmbeat_core::budget::{Budget, Chain, Impossible, Source};
 use lvmbeat_core::emission::Pace;
 use lvmbeat_core::{ConfigError as CoreError, supervisor};
 
-use super::address::{brokers, monitor_token, monitor_url, target};
+use super::address::{brokers, management_url, monitor_token, monitor_url, target};
 use super::at::At;
 use super::environment::{ENVIRONMENT, variable};
 use super::faults::Faults;
@@ -241,9 +241,13 @@ fn actor(at: At<'_>, raw: &RawActor, environment: Environment<'_>) -> Result<Act
         .or_else(|| Some(log_dir.as_ref()?.join("journal.jsonl")));
     let open_timeout = faults.keep(at.seconds("actor.open_timeout", raw.open_timeout, 30.0));
     let brokers = faults.keep(brokers(at, raw, environment));
+    let management = raw.management_url.as_deref();
+    let management = management.map(|text| management_url(at, text, &brokers));
+    let management = faults.keep(management.transpose());
     faults.or(Actor {
         name,
         brokers,
+        management,
         open_timeout,
         amqp_heartbeat: Duration::from_secs(amqp_heartbeat.into()),
         log_dir,

@@ -45,6 +45,7 @@ pub(super) fn yaml(config: &Config, monitor: &Monitor) -> String {
                     .map(ToString::to_string)
                     .collect(),
             ),
+            management_url: config.actor.management.as_ref().map(ToString::to_string),
             log_dir: config.actor.log_dir.clone(),
             journal: config.actor.journal.clone(),
             http: config.actor.http.map(|address| address.to_string()),

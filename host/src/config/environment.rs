@@ -1,5 +1,7 @@
 //! The environment: one rule for all variables, and none that is misspelt.
 
+use std::path::PathBuf;
+
 use super::at::{At, brief, shown};
 use super::faults::Faults;
 use super::{ConfigError, Environment, replaced, text_file};
@@ -74,6 +76,17 @@ pub(super) fn variable(
     plain(&file_variable, environment)
         .map(|file| secret_file(ENVIRONMENT, &file_variable, &file))
         .transpose()
+}
+
+/// The files that variables name with `_FILE`, each with its variable.
+pub(super) fn secret_files(environment: Environment<'_>) -> Vec<(String, PathBuf)> {
+    let names = VARIABLES.iter().map(|name| format!("{name}_FILE"));
+    names
+        .filter_map(|name| {
+            let file = plain(&name, environment)?;
+            Some((name, PathBuf::from(file)))
+        })
+        .collect()
 }
 
 /// The text of a variable without the space around it, and without the quotes of an env file, which

@@ -88,6 +88,8 @@ pub struct Actor {
     pub name: String,
     /// The broker, with user and password; or several, which are tried in turn.
     pub brokers: Vec<SecretUrl>,
+    /// The broker's management API, which `lvmbeat doctor` asks, with user and password.
+    pub management: Option<SecretUrl>,
     /// How long opening a session with each of them may take.
     pub open_timeout: Duration,
     /// Time between AMQP heartbeats; a dead connection is given up after two to three.
@@ -383,6 +385,20 @@ pub fn warnings(file: Option<&Path>) -> Vec<String> {
     };
     let strange = environment::names(std::env::vars_os(), &source.texts).unwrap_or_default();
     source.warnings.into_iter().chain(strange).collect()
+}
+
+/// The files that hold secrets, each with the key or the variable that names it.
+pub fn secret_files(file: Option<&Path>) -> Vec<(String, PathBuf)> {
+    let environment: Environment<'_> = &environment::process;
+    let Ok(source) = Source::find(file, environment) else {
+        return Vec::new();
+    };
+    // What is wrong with it, others say.
+    let raw = raw::RawConfig::read(&source, environment, &mut Faults::default());
+    let given = raw.secret_files().into_iter();
+    given
+        .chain(environment::secret_files(environment))
+        .collect()
 }
 
 /// With the process's environment, in which no variable may be misspelt.

@@ -37,6 +37,41 @@ impl RawConfig {
         let at = At { file: &source.name };
         typed::read(at, &tree, environment, faults)
     }
+
+    /// Each file that holds a secret, with its key.
+    pub(super) fn secret_files(self) -> Vec<(String, PathBuf)> {
+        let monitor = self.monitor;
+        let mut found = vec![
+            ("actor.password_file".to_owned(), self.actor.password_file),
+            (
+                "outside_monitor.token_file".to_owned(),
+                self.outside_monitor.token_file,
+            ),
+            (
+                "monitor.ping_token_file".to_owned(),
+                monitor.ping_token_file,
+            ),
+            (
+                "monitor.admin_token_file".to_owned(),
+                monitor.admin_token_file,
+            ),
+            ("monitor.ping_url_file".to_owned(), monitor.ping_url_file),
+        ];
+        if let Some(email) = monitor.email {
+            let key = "monitor.email.password_file".to_owned();
+            found.push((key, email.password_file));
+        }
+        if let Some(slack) = monitor.slack {
+            found.push(("monitor.slack.token_file".to_owned(), slack.token_file));
+        }
+        for (index, webhook) in monitor.webhooks.into_iter().flatten().enumerate() {
+            let key = |key: &str| format!("monitor.webhooks[{index}].{key}");
+            found.push((key("url_file"), webhook.url_file));
+            found.push((key("token_file"), webhook.token_file));
+        }
+        let given = found.into_iter();
+        given.filter_map(|(key, file)| Some((key, file?))).collect()
+    }
 }
 
 #[derive(Deserialize, Serialize, Default)]
@@ -51,6 +86,7 @@ pub(super) struct RawActor {
     pub virtualhost: Option<String>,
     pub ssl: Option<bool>,
     pub url: OneOrMany,
+    pub management_url: Option<String>,
     pub log_dir: Option<PathBuf>,
     pub journal: Option<PathBuf>,
     pub http: Option<String>,

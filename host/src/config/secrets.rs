@@ -29,6 +29,7 @@ impl Config {
     /// The actor's secrets, wherever a peer might repeat them.
     pub(crate) fn secrets(&self) -> Secrets {
         let urls = self.actor.brokers.iter().chain(&self.outside.urls);
+        let urls = urls.chain(&self.actor.management);
         let mut secrets: Vec<String> = urls.flat_map(in_url).collect();
         secrets.extend(of_proxies(|name| std::env::var(name).ok()));
         Secrets::new(secrets.iter().map(String::as_str))

@@ -27,6 +27,8 @@ pub struct Changes {
     flaps: Flaps,
     /// Whether a drill is under way, and when the last one ended.
     drill: (bool, Option<Timestamp>),
+    /// When it was noted whether people were reached after it.
+    people: Option<Timestamp>,
 }
 
 /// The session with the broker, as it was shown.
@@ -122,6 +124,20 @@ impl Changes {
                 text: last.text.clone(),
             });
         }
+        let people = last.and_then(|last| last.people.as_ref());
+        let noted = people.map(|people| people.at);
+        if let Some(people) = people.filter(|_| self.people != noted) {
+            let verdict = if people.reached {
+                "reached"
+            } else {
+                "not reached"
+            };
+            events.push(Event::Drill {
+                state: format!("people {verdict}"),
+                text: people.text.clone(),
+            });
+        }
+        self.people = noted;
         if now.0 && (!before.0 || before.1 != now.1) {
             events.push(Event::Drill {
                 state: "began".to_owned(),

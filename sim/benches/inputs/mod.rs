@@ -1,5 +1,6 @@
 //! What the parts are given: what each command, each Modbus request, each look at the page and each
 //! question why the dome closed brings with it.
+#![expect(clippy::expect_used, reason = "inputs of its own")]
 
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, WriteContext, gen_frame};
 use amq_protocol::protocol::{AMQPClass, BasicProperties, basic};

@@ -354,6 +354,17 @@ impl Vhost {
             .await;
     }
 
+    /// `rabbitmqctl set_policy` for everything: the definition in Erlang, without the brackets.
+    pub async fn set_policy(&self, definition: &str) {
+        let (control, vhost) = self.node();
+        control
+            .eval(&format!(
+                "ok = rabbit_policy:set({vhost}, <<\"tests\">>, <<\".*\">>, [{definition}], 0, \
+                 <<\"all\">>, <<\"tests\">>)"
+            ))
+            .await;
+    }
+
     /// `rabbitmqctl clear_permissions`.
     pub async fn forbid(&self, user: &str) {
         let (control, vhost) = self.node();

@@ -1,15 +1,18 @@
 //! A RabbitMQ node of a test's own.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::TcpStream;
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::OnceCell;
 
 use super::{Access, Control};
 use crate::eventually;
@@ -27,11 +30,17 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 pub struct Broker {
     access: Access,
     node: Option<Daemon>,
-    mapper: Option<Daemon>,
+    mapper: Arc<Mapper>,
     port: Port,
-    mapper_port: Port,
     distribution: Port,
     scratch: Scratch,
+}
+
+/// What tells nodes each other's ports (epmd).
+#[derive(Debug)]
+struct Mapper {
+    port: Port,
+    daemon: OnceCell<Daemon>,
 }
 
 impl Broker {
@@ -40,8 +49,30 @@ impl Broker {
         Self::stopped_with("")
     }
 
-    /// The same with more lines in its `rabbitmq.conf`.
+    /// The same with more lines in its `rabbitmq.conf`. With some for the management API it has
+    /// that, too.
     pub fn stopped_with(settings: &str) -> Self {
+        let (mapper, daemon) = (Port::reserve(), OnceCell::new());
+        let mapper = Mapper {
+            port: mapper,
+            daemon,
+        };
+        Self::beside(Arc::new(mapper), settings)
+    }
+
+    /// Another that has not been started, of the same cluster: it joins that when it is started for
+    /// the first time, and this one runs.
+    pub fn neighbour(&self, settings: &str) -> Self {
+        let first = self.name();
+        let settings = format!(
+            "cluster_formation.peer_discovery_backend = classic_config\n\
+             cluster_formation.classic_config.nodes.1 = {first}\n\
+             {settings}"
+        );
+        Self::beside(Arc::clone(&self.mapper), &settings)
+    }
+
+    fn beside(mapper: Arc<Mapper>, settings: &str) -> Self {
         let (scratch, port) = (Scratch::new(), Port::reserve());
         let access = Access {
             port: port.number(),
@@ -50,9 +81,8 @@ impl Broker {
         let broker = Self {
             access,
             node: None,
-            mapper: None,
+            mapper,
             port,
-            mapper_port: Port::reserve(),
             distribution: Port::reserve(),
             scratch,
         };
@@ -79,9 +109,8 @@ impl Broker {
     /// With the end of its log, if it does not boot.
     pub async fn run(&mut self) {
         assert!(self.node.is_none(), "the node is running");
-        if self.mapper.is_none() {
-            self.mapper = Some(self.start_mapper().await);
-        }
+        let starting = async || self.start_mapper().await;
+        self.mapper.daemon.get_or_init(starting).await;
         let _ = fs::remove_file(self.control.socket());
         let mut node = self.start_node();
         eventually(BOOT_LIMIT, async || {
@@ -128,6 +157,11 @@ impl Broker {
         self.scratch.path()
     }
 
+    /// As Erlang knows it.
+    fn name(&self) -> String {
+        format!("lvmbeat-test-{}@localhost", self.port.number())
+    }
+
     fn signal(&self, signal: Signal) {
         let node = self.node.as_ref().expect("the node is not running");
         assert!(node.group.signal(signal), "the node is gone");
@@ -146,12 +180,23 @@ impl Broker {
                 self.port.address()
             ),
         );
-        self.scratch.write("enabled_plugins", "[].\n");
+        let plugins = if settings.contains("management.") {
+            "[rabbitmq_management].\n"
+        } else {
+            "[].\n"
+        };
+        self.scratch.write("enabled_plugins", plugins);
         self.scratch.write("rabbitmq-env.conf", "");
         self.scratch
             .write("control.erl", include_str!("control.erl"));
         self.scratch.write("port", &self.port.number().to_string());
-        fs::create_dir(self.scratch.path().join("home")).expect("a new folder is writable");
+        let home = self.scratch.path().join("home");
+        fs::create_dir(&home).expect("a new folder is writable");
+        // The nodes of a cluster know each other by it.
+        let cookie = self
+            .scratch
+            .write("home/.erlang.cookie", "ONLY-THIS-MACHINE-CAN-REACH-THEM");
+        fs::set_permissions(cookie, Permissions::from_mode(0o400)).expect("it is ours");
     }
 
     /// epmd daemonizes, and outlives the node, when the node starts it; here it is a child like any
@@ -160,13 +205,13 @@ impl Broker {
         let mut command = self.command(&mapper());
         command
             .args(["-address", "127.0.0.1", "-port"])
-            .arg(self.mapper_port.number().to_string());
+            .arg(self.mapper.port.number().to_string());
         let mut daemon = Daemon::spawn(&mut command, Stdio::null());
         eventually(Duration::from_secs(30), async || {
             if let Some(status) = daemon.exit() {
                 panic!("epmd has ended with {status}");
             }
-            TcpStream::connect(self.mapper_port.address())
+            TcpStream::connect(self.mapper.port.address())
         })
         .await;
         daemon
@@ -174,14 +219,13 @@ impl Broker {
 
     fn start_node(&self) -> Daemon {
         let folder = self.scratch.path();
-        let name = format!("lvmbeat-test-{}@localhost", self.port.number());
         let arguments = format!(
             "-start_epmd false -kernel inet_dist_use_interface {{127,0,0,1}} -run file eval {}",
             folder.join("control.erl").display()
         );
         let mut command = self.command(&server());
         command
-            .env("RABBITMQ_NODENAME", name)
+            .env("RABBITMQ_NODENAME", self.name())
             .env("RABBITMQ_DIST_PORT", self.distribution.number().to_string())
             .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
             .env("RABBITMQ_ADVANCED_CONFIG_FILE", folder.join("none.config"))
@@ -212,7 +256,7 @@ impl Broker {
             )
             .env("LANG", "C.UTF-8")
             .env("HOME", self.scratch.path().join("home"))
-            .env("ERL_EPMD_PORT", self.mapper_port.number().to_string())
+            .env("ERL_EPMD_PORT", self.mapper.port.number().to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .current_dir(self.scratch.path());
         command
@@ -234,7 +278,7 @@ impl Broker {
 
     fn log_tail(&self) -> String {
         let folder = self.scratch.path();
-        let log = format!("log/lvmbeat-test-{}@localhost.log", self.port.number());
+        let log = format!("log/{}.log", self.name());
         let mut text = String::new();
         for file in ["output", &log] {
             let content = fs::read_to_string(folder.join(file)).unwrap_or_default();

@@ -2,6 +2,7 @@
 //! network between them fails.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod doctor;
 mod refused;
 
 use std::time::Duration;

@@ -99,6 +99,32 @@ fn a_drill_passes_when_the_plc_misses_the_heartbeat_and_hears_it_again() {
 }
 
 #[test]
+fn m2_whether_people_were_reached_is_noted_beside_the_last_drill() {
+    let mut drill = under_way();
+    let early = drill.people(true, "by e-mail", at(1).wall);
+    assert_eq!(early, Err(NotNow::NoneEnded));
+    drill.look(&missed(62), at(62));
+    drill.look(&well(66), at(66));
+    let long = format!("by e-mail\n{}", "x".repeat(1000));
+    drill.people(false, &long, at(70).wall).unwrap();
+    let view = drill.view(at(71).now);
+    let last = view.last.unwrap();
+    assert_eq!(
+        last.verdict,
+        DrillVerdict::Passed,
+        "it is not the PLC's fault"
+    );
+    let people = last.people.unwrap();
+    assert_eq!((people.at, people.reached), (at(70).wall, false));
+    assert!(people.text.starts_with("by e-mail xxx"), "{people:?}");
+    assert!(people.text.chars().count() <= LONGEST, "X2: {people:?}");
+    // Of the next one nothing is known.
+    drill.begin(&well(80), at(81).now).unwrap();
+    drill.stop(at(82).wall).unwrap();
+    assert_eq!(drill.view(at(83).now).last.unwrap().people, None);
+}
+
+#[test]
 fn a_plc_that_does_not_miss_it_has_failed() {
     let mut drill = under_way();
     // 60 s of the PLC, and 90 s until lvmecp says so.

@@ -78,6 +78,8 @@ pub struct Counters {
     pub foreign_echoes: u64,
     /// Messages that pass for answers of the enclosure, and are not.
     pub foreign_replies: u64,
+    /// `set`s that came another way than straight through the exchange.
+    pub detours: u64,
     /// Heartbeats that were received, whether or not they counted.
     pub beats: u64,
     /// Decisions to hold, by cause, in the order of [`Cause::ALL`].

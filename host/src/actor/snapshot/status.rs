@@ -119,6 +119,11 @@ impl Snapshot {
                 "verdict": last.verdict.as_str(),
                 "text": last.text,
                 "tripped_after": last.tripped_after,
+                "people": last.people.as_ref().map(|people| json!({
+                    "at": time(people.at),
+                    "reached": people.reached,
+                    "text": people.text,
+                })),
             })),
         })
     }

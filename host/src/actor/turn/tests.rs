@@ -57,17 +57,7 @@ impl Stage {
     /// As `takes`, from another program.
     fn takes_from(&mut self, millis: u64, commander: &str, command_string: &str) {
         let headers = [("command_id", "1"), ("commander_id", commander)];
-        let header =
-            |(name, value): (&str, &str)| (name.to_owned(), Header::Text(value.to_owned()));
-        let body = serde_json::json!({ "command_string": command_string });
-        let command = Message {
-            routing_key: "command.lvmbeat".to_owned(),
-            headers: headers.map(header).into_iter().collect::<BTreeMap<_, _>>(),
-            body: body.to_string().into_bytes(),
-            ..Message::default()
-        };
-        let at = self.after(millis);
-        self.actor.step(Step::Command(command), at);
+        self.takes_with(millis, &headers, command_string);
     }
 
     /// The actor takes a command so long after its session was opened, without a tick before.
@@ -77,12 +67,16 @@ impl Stage {
             ("commander_id", "client.lvmbeat"),
             ("internal", "true"),
         ];
+        self.takes_with(millis, &headers, command_string);
+    }
+
+    fn takes_with(&mut self, millis: u64, headers: &[(&str, &str)], command_string: &str) {
         let header =
-            |(name, value): (&str, &str)| (name.to_owned(), Header::Text(value.to_owned()));
+            |(name, value): &(&str, &str)| ((*name).to_owned(), Header::Text((*value).to_owned()));
         let body = serde_json::json!({ "command_string": command_string });
         let command = Message {
             routing_key: "command.lvmbeat".to_owned(),
-            headers: headers.map(header).into_iter().collect::<BTreeMap<_, _>>(),
+            headers: headers.iter().map(header).collect::<BTreeMap<_, _>>(),
             body: body.to_string().into_bytes(),
             ..Message::default()
         };
@@ -275,6 +269,32 @@ async fn a_set_of_a_heartbeat_that_is_not_configured_fails() {
         "Heartbeat 'nobody' not found. Configured: extra, c0."
     );
     assert!(!reply.body.contains_key("seen"));
+}
+
+/// A queue beside the actor's may hold a copy back, and each copy would confirm the one before long
+/// after its sender has died.
+#[tokio::test(start_paused = true)]
+async fn s3_a_set_that_came_another_way_does_not_count() {
+    let mut stage = Stage::start(1).await;
+    let headers = [
+        ("command_id", "1"),
+        ("commander_id", "client.lvmbeat"),
+        ("x-death", "[{queue: delay}]"),
+    ];
+    for millis in [100, 5100, 10_100] {
+        stage.takes_with(millis, &headers, "set c0");
+        let reply = stage.reply().await;
+        assert_eq!(reply.code, Code::Failed);
+        assert_eq!(
+            reply.body["error"],
+            "Heartbeat not counted: it came another way than straight through sdss_exchange (x-death), and may have waited there."
+        );
+        assert!(!reply.body.contains_key("seen"));
+    }
+    assert!(stage.actor.decisions.borrow().is_none() && stage.is_idle());
+    let snapshot = stage.actor.state.snapshot(stage.after(10_200).now);
+    assert_eq!(snapshot.counters.detours, 3);
+    assert_eq!(snapshot.counters.beats, 0);
 }
 
 /// It proves when it was sent, and comes from elsewhere all the same.

@@ -12,6 +12,8 @@ const LONGEST: usize = 1000;
 pub(super) enum Verdict {
     /// As it should be.
     Well,
+    /// It cannot be known from here.
+    Unknown,
     /// It works, and somebody should look.
     Warning,
     /// It does not work.
@@ -22,6 +24,7 @@ impl Verdict {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Well => "ok",
+            Self::Unknown => "unknown",
             Self::Warning => "warning",
             Self::Wrong => "wrong",
         }
@@ -30,6 +33,7 @@ impl Verdict {
     const fn sign(self) -> &'static str {
         match self {
             Self::Well => "●",
+            Self::Unknown => "?",
             Self::Warning => "!",
             Self::Wrong => "✗",
         }
@@ -58,6 +62,14 @@ impl Finding {
 
     pub(super) fn well(what: &'static str, text: impl Into<String>) -> Self {
         Self::new(what, Verdict::Well, text)
+    }
+
+    pub(super) fn unknown(
+        what: &'static str,
+        text: impl Into<String>,
+        remedy: &'static str,
+    ) -> Self {
+        Self::new(what, Verdict::Unknown, text).with(remedy)
     }
 
     pub(super) fn warning(
@@ -121,15 +133,21 @@ mod tests {
             Finding::well("broker", "answers"),
             Finding::wrong("lvmecp", "nobody is there\nat all", "start it"),
             Finding::warning("disk", "full soon", "make room"),
+            Finding::unknown("policies", "not known", "ask"),
         ];
         assert_eq!(
             table(&found),
             "● broker         answers\n\
              ✗ lvmecp         nobody is there at all\n                 → start it\n\
-             ! disk           full soon\n                 → make room\n"
+             ! disk           full soon\n                 → make room\n\
+             ? policies       not known\n                 → ask\n"
         );
         assert_eq!(worst(&found), Verdict::Wrong);
         assert_eq!(worst(&found[..1]), Verdict::Well);
+        assert_eq!(
+            worst(&[found[0].clone(), found[3].clone()]),
+            Verdict::Unknown
+        );
         assert_eq!(worst(&[]), Verdict::Well);
         let shown: serde_json::Value = serde_json::from_str(&json(&found)).unwrap();
         assert_eq!(shown[1]["verdict"], "wrong");

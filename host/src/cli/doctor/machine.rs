@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
 use crate::config::Config;
@@ -26,6 +26,47 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     found
 }
 
+/// Each file that holds a secret is for its user alone (X1).
+pub(super) fn secrets(files: &[(String, PathBuf)]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (key, path) in files {
+        let Ok(file) = fs::metadata(path) else {
+            // Whoever reads it says so.
+            continue;
+        };
+        let (mode, shown) = (file.mode(), path.display());
+        if mode & 0o006 != 0 {
+            found.push(Finding::warning(
+                "permissions",
+                format!("{shown} ({key}) holds a secret, and every user may read or write it"),
+                "chmod 600 it, and give it to the user that lvmbeat runs as",
+            ));
+        }
+    }
+    if found.is_empty() && !files.is_empty() {
+        let text = format!(
+            "{} file(s) with secrets, none of them open to all",
+            files.len()
+        );
+        found.push(Finding::well("permissions", text));
+    }
+    found
+}
+
+/// Where the monitor keeps its state.
+pub(super) fn state(file: Option<&Path>) -> Option<Finding> {
+    let parent = file?.parent()?;
+    let here = Path::new(".");
+    Some(folder(
+        "state",
+        if parent == Path::new("") {
+            here
+        } else {
+            parent
+        },
+    ))
+}
+
 /// Whether there is room for what is written there.
 fn folder(what: &'static str, path: &Path) -> Finding {
     let shown = path.display();
@@ -35,14 +76,14 @@ fn folder(what: &'static str, path: &Path) -> Finding {
             return Finding::warning(
                 what,
                 format!("{shown} does not exist on this machine"),
-                "the actor makes it, if it may; run this where the actor runs",
+                "make it, or run this where the program runs that writes there",
             );
         }
         Err(error) => {
             return Finding::warning(
                 what,
                 format!("{shown} cannot be looked at ({error})"),
-                "let the actor's user read and write it",
+                "let the program's user read and write it",
             );
         }
     };
@@ -52,14 +93,14 @@ fn folder(what: &'static str, path: &Path) -> Finding {
         return Finding::warning(
             what,
             format!("{shown} has room for {mebibytes} MiB"),
-            "free the disk: without room the night's story is lost with the process",
+            "free the disk: what does not fit is lost with the process",
         );
     }
     if rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() {
         return Finding::warning(
             what,
             format!("{shown} cannot be written by this user"),
-            "run this as the actor's user, or let that user write there",
+            "run this as the program's user, or let that user write there",
         );
     }
     Finding::well(what, format!("{shown} has room for {mebibytes} MiB"))
@@ -89,8 +130,8 @@ fn readable(source: &str) -> Option<Finding> {
         })
 }
 
-/// A machine that sleeps closes the dome.
-fn sleep() -> Option<Finding> {
+/// A machine that sleeps closes the dome, or does not hear that it is silent.
+pub(super) fn sleep() -> Option<Finding> {
     let states = fs::read_to_string(SLEEP).ok()?;
     let may = states
         .split_whitespace()
@@ -102,7 +143,7 @@ fn sleep() -> Option<Finding> {
     Some(if may && !masked {
         Finding::warning(
             "sleep",
-            "this machine can be suspended, and a machine that sleeps closes the dome",
+            "this machine can be suspended, and what sleeps neither keeps the dome open nor alerts anybody",
             "systemctl mask sleep.target suspend.target hibernate.target hybrid-sleep.target",
         )
     } else {
@@ -140,6 +181,38 @@ mod tests {
             None
         );
         fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn x1_a_secret_file_that_is_open_to_all_is_named_by_its_key() {
+        let path = std::env::temp_dir().join(format!("lvmbeat-secret-{}", std::process::id()));
+        let files = [("actor.password_file".to_owned(), path.clone())];
+        fs::write(&path, "hunter2").unwrap();
+        let look = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            secrets(&files).remove(0)
+        };
+        for open in [0o644, 0o602, 0o666] {
+            let found = look(open);
+            assert_eq!(found.verdict, Verdict::Warning, "{open:o}");
+            assert!(found.text.contains("actor.password_file"), "{found:?}");
+            assert!(!found.text.contains("hunter2"), "{found:?}");
+        }
+        assert_eq!(look(0o640).verdict, Verdict::Well);
+        fs::remove_file(path).unwrap();
+        assert_eq!(secrets(&[]), []);
+    }
+
+    #[test]
+    fn the_monitors_state_needs_room_where_its_file_is() {
+        let found = state(Some(Path::new("/nonexistent/state.json"))).unwrap();
+        assert_eq!(found.verdict, Verdict::Warning);
+        assert!(
+            found.text.contains("/nonexistent does not exist"),
+            "{found:?}"
+        );
+        assert!(state(Some(Path::new("state.json"))).is_some());
+        assert_eq!(state(None), None);
     }
 
     #[test]

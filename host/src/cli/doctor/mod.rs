@@ -1,8 +1,11 @@
 //! `lvmbeat doctor`: looks at a live site from where it runs, and says what is wrong and what to do
-//! about it. It changes nothing, sets no heartbeat, and sends nobody anything.
+//! about it. It changes nothing, sets no heartbeat, and sends nobody anything unless asked.
 
+mod certificate;
+mod channels;
 mod finding;
 mod machine;
+mod management;
 mod monitor;
 mod site;
 
@@ -10,11 +13,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use self::finding::{Finding, Verdict};
-use super::{Failure, client, print};
-use crate::config::{self, Config};
+use super::args::Program;
+use super::{Failure, client, notices, print};
+use crate::config::monitor::Monitor;
+use crate::config::{self, Config, ConfigError};
+
+/// What to look at, and how.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Only at what this one needs.
+    pub(super) program: Option<Program>,
+    pub(super) send_test: bool,
+    pub(super) limit: Duration,
+}
 
 /// Looks at everything, and shows it.
-pub(super) fn run(file: Option<&Path>, limit: Duration, json: bool) -> Result<(), Failure> {
+pub(super) fn run(file: Option<&Path>, asked: &Asked, json: bool) -> Result<(), Failure> {
     let mut found = Vec::new();
     let warnings = config::warnings(file);
     found.extend(
@@ -22,21 +36,27 @@ pub(super) fn run(file: Option<&Path>, limit: Duration, json: bool) -> Result<()
             .into_iter()
             .map(|warning| Finding::new("configuration", Verdict::Warning, warning)),
     );
-    match Config::load(file) {
-        Err(error) => {
-            let faults = error.to_string();
-            let wrong = |fault| Finding::new("configuration", Verdict::Wrong, fault);
-            found.extend(faults.lines().map(wrong));
-        }
-        Ok(config) => {
-            found.push(configuration(&config));
-            found.extend(machine::look(&config));
-            found.extend(client::on_a_runtime(async {
-                let (site, monitors) =
-                    tokio::join!(site::look(&config, limit), monitor::look(&config, limit));
-                Ok([site, monitors].concat())
-            })?);
-        }
+    found.extend(machine::secrets(&config::secret_files(file)));
+    let monitor = read(Monitor::load(file), &mut found);
+    if asked.program != Some(Program::Monitor)
+        && let Some(config) = read(Config::load(file), &mut found)
+    {
+        found.push(configuration(&config));
+        found.extend(machine::look(&config));
+        found.extend(client::on_a_runtime(async {
+            Ok(of_the_site(&config, monitor.as_ref(), asked).await)
+        })?);
+    }
+    if asked.program != Some(Program::Actor)
+        && let Some(monitor) = monitor
+    {
+        found.extend(machine::state(monitor.state_file.as_deref()));
+        found.extend(client::on_a_runtime(async {
+            Ok(channels::look(&monitor, asked.send_test).await)
+        })?);
+    }
+    if asked.program == Some(Program::Monitor) {
+        found.extend(machine::sleep());
     }
     print(&if json {
         finding::json(&found)
@@ -44,10 +64,42 @@ pub(super) fn run(file: Option<&Path>, limit: Duration, json: bool) -> Result<()
         finding::table(&found)
     })?;
     match finding::worst(&found) {
-        Verdict::Well => Ok(()),
+        Verdict::Well | Verdict::Unknown => Ok(()),
         Verdict::Warning => Err(Failure::NotWell),
         Verdict::Wrong => Err(Failure::Answered),
     }
+}
+
+/// What is configured, or a finding for each fault, once.
+fn read<T>(config: Result<T, ConfigError>, found: &mut Vec<Finding>) -> Option<T> {
+    let faults = match config {
+        Ok(config) => return Some(config),
+        Err(error) => error.to_string(),
+    };
+    for fault in faults.lines() {
+        let fault = Finding::new("configuration", Verdict::Wrong, fault);
+        if !found.contains(&fault) {
+            found.push(fault);
+        }
+    }
+    None
+}
+
+async fn of_the_site(config: &Config, monitor: Option<&Monitor>, asked: &Asked) -> Vec<Finding> {
+    let limit = asked.limit;
+    let (site, management, monitors, certificates) = tokio::join!(
+        site::look(config, limit),
+        management::look(config, limit),
+        monitor::look(config, limit),
+        certificate::look(config, limit)
+    );
+    let mut found = [site, management, monitors, certificates].concat();
+    if asked.send_test {
+        let admin = monitor.and_then(|monitor| monitor.admin_token.as_ref());
+        let tested = notices::send(config, admin).await;
+        found.extend(tested.into_iter().filter_map(monitor::tested));
+    }
+    found
 }
 
 fn configuration(config: &Config) -> Finding {

@@ -6,17 +6,17 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::DATE;
-use reqwest::{Response, Url};
+use reqwest::{Client, StatusCode};
 use serde_json::{Map, Value};
 
 use super::finding::{Finding, Verdict};
+use crate::cli::answer;
+use crate::cli::notices::{self, Outcome, Tested};
 use crate::clock::{BootClock, Clock as _};
 use crate::config::{Config, SecretUrl};
 use crate::dial;
 use crate::peer::{Secrets, shown};
 
-/// No more of an answer is read, in bytes.
-const ENOUGH: usize = 64 << 10;
 /// A clock that is off by more confuses whoever compares two logs, in seconds. `Date` has whole
 /// ones.
 const OFF: f64 = 3.0;
@@ -44,7 +44,7 @@ async fn one(
     limit: Duration,
     secrets: &Secrets,
 ) -> Vec<Finding> {
-    let at = status_url(url.reveal());
+    let at = notices::beside_the_beat(url.reveal(), &["status"]);
     let unreachable = |error: reqwest::Error| {
         let why = shown(dial::failure(error).as_bytes(), secrets);
         vec![Finding::wrong(
@@ -65,7 +65,7 @@ async fn one(
     let date = response.headers().get(DATE);
     let date = date.and_then(|date| date.to_str().ok()).and_then(http_date);
     let code = response.status();
-    let status = body(response).await;
+    let status: Option<Map<String, Value>> = answer::json(response).await;
     let Some(status) = status.filter(|_| code.is_success()) else {
         return vec![Finding::wrong(
             "monitor",
@@ -75,30 +75,87 @@ async fn one(
     };
     let mut found = vec![judged(&url.to_string(), &status, period, now)];
     found.extend(date.map(|date| clock(&url.to_string(), date, now)));
+    found.push(token(url, &client, secrets).await);
     found
 }
 
-/// `/status` beside `/heartbeat`, without credentials.
-fn status_url(beat: &Url) -> Url {
-    let mut url = beat.clone();
-    let _ = url.set_password(None);
-    let _ = url.set_username("");
-    url.set_query(None);
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().pop().push("status");
-    }
-    url
+/// Whether the monitor takes beats with the token that is configured, without a beat.
+async fn token(url: &SecretUrl, client: &Client, secrets: &Secrets) -> Finding {
+    let mut at = notices::beside_the_beat(url.reveal(), &["token"]);
+    // Both setters fail only on URLs that can hold neither.
+    let _ = at.set_username(url.reveal().username());
+    let _ = at.set_password(url.reveal().password());
+    let asked = client.get(at).send().await;
+    let answered = match asked {
+        Ok(response) => {
+            let code = response.status();
+            Ok((code, answer::json::<Map<String, Value>>(response).await))
+        }
+        Err(error) => Err(shown(dial::failure(error).as_bytes(), secrets)),
+    };
+    accepted(&url.to_string(), answered)
 }
 
-async fn body(mut response: Response) -> Option<Map<String, Value>> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > ENOUGH {
-            return None;
+fn accepted(
+    url: &str,
+    answered: Result<(StatusCode, Option<Map<String, Value>>), String>,
+) -> Finding {
+    let (code, said) = match answered {
+        Ok(answered) => answered,
+        Err(why) => {
+            let text = format!("whether {url} accepts the token is not known: {why}");
+            return Finding::unknown("token", text, "look again when it answers");
         }
+    };
+    let needed = said.and_then(|said| said.get("needed")?.as_bool());
+    match (code, needed) {
+        (StatusCode::OK, Some(true)) => {
+            Finding::well("token", format!("{url} accepts the ping token"))
+        }
+        (StatusCode::OK, Some(false)) => Finding::warning(
+            "token",
+            format!("{url} needs no token: anybody can beat there, and so hide a silence"),
+            "set LVMBEAT_PING_TOKEN there and here",
+        ),
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Finding::wrong(
+            "token",
+            format!("{url} refuses the ping token ({code}), and so every beat"),
+            "give the actor the monitor's ping token (LVMBEAT_PING_TOKEN or outside_monitor.token_file)",
+        ),
+        (StatusCode::TOO_MANY_REQUESTS, _) => Finding::warning(
+            "token",
+            format!(
+                "whether {url} accepts the token is not known: too many wrong ones came from here"
+            ),
+            "find out who else here beats with a wrong one, and look again in a minute",
+        ),
+        _ => Finding::unknown(
+            "token",
+            format!("whether {url} accepts the token is not known: it cannot be asked ({code})"),
+            "it is of an earlier version, or of Python: see last_seen in its /status",
+        ),
     }
-    serde_json::from_slice(&bytes).ok()
+}
+
+/// What became of a test message; nothing of a channel that the monitor does not have.
+pub(super) fn tested(test: Tested) -> Option<Finding> {
+    let Tested {
+        monitor,
+        kind,
+        outcome,
+    } = test;
+    match outcome {
+        Outcome::None => None,
+        Outcome::Taken => Some(Finding::well(
+            "people",
+            format!("{monitor}: a test message was taken by {kind}"),
+        )),
+        Outcome::Failed(why) => Some(Finding::wrong(
+            "people",
+            format!("{monitor}: the test message by {kind} failed: {why}"),
+            "correct what the message names: nobody would be alerted by this channel",
+        )),
+    }
 }
 
 fn http_date(date: &str) -> Option<Timestamp> {
@@ -175,23 +232,6 @@ mod tests {
     }
 
     #[test]
-    fn x1_the_status_is_asked_for_without_token_or_query() {
-        for (beat, status) in [
-            (
-                "https://lvmbeat:token@there/heartbeat",
-                "https://there/status",
-            ),
-            (
-                "https://there/heartbeat?code=secret",
-                "https://there/status",
-            ),
-            ("https://there/a/heartbeat/", "https://there/a/status"),
-        ] {
-            assert_eq!(status_url(&beat.parse().unwrap()).as_str(), status);
-        }
-    }
-
-    #[test]
     fn a_monitor_is_judged_by_what_it_says() {
         for (status, verdict) in [
             (
@@ -222,6 +262,46 @@ mod tests {
                 "{status}"
             );
         }
+    }
+
+    #[test]
+    fn m1_whether_the_monitor_takes_the_token_is_told_by_its_answer() {
+        let verdict = |code: u16, said: Value| {
+            let code = StatusCode::from_u16(code).unwrap();
+            accepted("there", Ok((code, said.as_object().cloned()))).verdict
+        };
+        for (code, said, expected) in [
+            (200, json!({"needed": true}), Verdict::Well),
+            (200, json!({"needed": false}), Verdict::Warning),
+            (401, json!({"detail": "no"}), Verdict::Wrong),
+            (429, json!({"detail": "wait"}), Verdict::Warning),
+            (404, json!({"detail": "Not Found"}), Verdict::Unknown),
+            // Whatever answers there is no monitor of this version.
+            (200, Value::Null, Verdict::Unknown),
+        ] {
+            assert_eq!(verdict(code, said), expected, "{code}");
+        }
+        let silent = accepted("there", Err("no answer".to_owned()));
+        assert_eq!(silent.verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn m2_a_test_message_that_failed_is_wrong_and_a_missing_channel_says_nothing() {
+        let verdict = |outcome| {
+            let monitor = "there".to_owned();
+            let test = Tested {
+                monitor,
+                kind: "Slack",
+                outcome,
+            };
+            tested(test).map(|finding| finding.verdict)
+        };
+        assert_eq!(verdict(Outcome::Taken), Some(Verdict::Well));
+        assert_eq!(
+            verdict(Outcome::Failed("no".to_owned())),
+            Some(Verdict::Wrong)
+        );
+        assert_eq!(verdict(Outcome::None), None);
     }
 
     #[test]

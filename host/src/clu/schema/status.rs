@@ -422,6 +422,14 @@ fn relay_box() -> Value {
 }
 
 fn drill() -> Value {
+    let people = object(
+        "Whether people were reached by a test message after it; null if nobody has tried.",
+        &[
+            ("at", time("When that was noted.")),
+            ("reached", of("boolean", "Every channel took the message.")),
+            ("text", of("string", "In one sentence.")),
+        ],
+    );
     let last = object(
         "What became of the last drill since the actor started; null if there was none.",
         &[
@@ -438,6 +446,7 @@ fn drill() -> Value {
                 "tripped_after",
                 seconds("Seconds from the last heartbeat until the PLC said that it misses it."),
             ),
+            ("people", or_null(people)),
         ],
     );
     object(

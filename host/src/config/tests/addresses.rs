@@ -259,3 +259,64 @@ fn x1_a_value_in_the_wrong_place_is_not_shown() {
         "{error}"
     );
 }
+
+#[test]
+fn x1_the_management_api_has_the_brokers_user_unless_it_has_its_own() {
+    let given = |url: &str| {
+        parse(&format!(
+            "actor: {{url: 'amqp://me:hunter2@broker', management_url: '{url}'}}"
+        ))
+    };
+    let revealed = |url: &str| {
+        let management = given(url).unwrap().actor.management.unwrap();
+        assert!(!management.to_string().contains("hunter2"), "{management}");
+        management.reveal().to_string()
+    };
+    assert_eq!(
+        revealed("http://broker:15672"),
+        "http://me:hunter2@broker:15672/"
+    );
+    assert_eq!(
+        revealed("https://you:other@broker:15671/rabbit"),
+        "https://you:other@broker:15671/rabbit"
+    );
+    for bad in [
+        "broker:15672",
+        "amqp://hunter2@broker",
+        "http://hunter2@broker:0",
+    ] {
+        let error = given(bad).unwrap_err().to_string();
+        assert!(error.contains("actor.management_url"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn x1_every_file_that_holds_a_secret_is_known() {
+    let text = "actor: {password_file: a}
+outside_monitor: {token_file: b}
+monitor:
+  state_file: s
+  ping_token_file: c
+  admin_token_file: d
+  ping_url_file: e
+  email: {password_file: f}
+  slack: {token_file: g}
+  webhooks: [{name: w, url_file: h, token_file: i}]
+";
+    let source = Source::text("test", text);
+    let raw = raw::RawConfig::read(&source, &|_| None, &mut Faults::default());
+    let files: Vec<_> = raw
+        .secret_files()
+        .into_iter()
+        .map(|(_, file)| file)
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    assert_eq!(files.join(""), "abcdefghi");
+    let environment = |name: &str| (name == "SLACK_API_TOKEN_FILE").then(|| "slack".to_owned());
+    let named = environment::secret_files(&environment);
+    assert_eq!(named, [("SLACK_API_TOKEN_FILE".to_owned(), "slack".into())]);
+}

@@ -4,6 +4,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,7 +15,36 @@ use super::input::{body_problem, json};
 use crate::report::Report;
 
 pub(super) fn routes() -> OpenApiRouter<Web> {
-    OpenApiRouter::new().routes(routes!(beat, beat_with_report))
+    OpenApiRouter::new()
+        .routes(routes!(beat, beat_with_report))
+        .routes(routes!(token))
+}
+
+/// The token would be accepted with a heartbeat.
+#[derive(Serialize, ToSchema, Debug)]
+struct Accepted {
+    /// In words.
+    message: &'static str,
+    /// Whether one is needed.
+    needed: bool,
+}
+
+/// Says whether a heartbeat would count with this token; it is none
+#[utoipa::path(
+    get,
+    path = "/token",
+    responses((status = 200, description = "It would", body = Accepted))
+)]
+async fn token(State(web): State<Web>) -> Json<Accepted> {
+    let needed = web.ping_token_needed;
+    Json(Accepted {
+        message: if needed {
+            "This token is accepted."
+        } else {
+            "No token is needed: anybody can beat."
+        },
+        needed,
+    })
 }
 
 /// Says that the observatory is alive

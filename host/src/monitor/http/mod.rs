@@ -51,6 +51,7 @@ struct Web {
     clock: Arc<dyn Clock>,
     trials: Arc<trial::Trials>,
     secrets: Secrets,
+    ping_token_needed: bool,
 }
 
 /// All routes of the monitor. Serve them with [`limits`].
@@ -63,6 +64,7 @@ pub fn router(handle: Handle, config: &Monitor, clock: Arc<dyn Clock>) -> Router
         clock,
         trials: Arc::new(trials),
         secrets: config.secrets(),
+        ping_token_needed: doors.locked(Need::Ping),
     };
     let reading = status::routes()
         .merge(health::routes())

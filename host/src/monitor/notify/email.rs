@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use lettre::Address;
 
 use super::text::Text;
-use super::{Channel, ChannelsError, DeliveryError, Kind, Message, Undelivered};
+use super::{Channel, ChannelsError, DeliveryError, Kind, LetIn, Message, Undelivered};
 use crate::config::monitor::{Email, Wording};
 use crate::peer::{self, Secrets};
 use smtp::{Letters, Server};
@@ -102,6 +102,10 @@ impl Channel for Recipient {
     /// Each step has a limit of its own (RFC 5321, 4.5.3.2).
     fn limit(&self, _usual: Duration) -> Duration {
         smtp::LONGEST
+    }
+
+    async fn check(&self) -> Result<Option<LetIn>, DeliveryError> {
+        self.group.server.check().await.map(Some)
     }
 
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {

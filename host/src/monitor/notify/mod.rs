@@ -136,6 +136,12 @@ pub trait Channel: Send + Sync + 'static {
         results
     }
 
+    /// Whether the other side lets us in, without sending anything. `None`: only a message would
+    /// tell. Takes a bounded time.
+    async fn check(&self) -> Result<Option<LetIn>, DeliveryError> {
+        Ok(None)
+    }
+
     /// Delivers one message, or says why not. The caller limits the time that this may take, and
     /// may drop it at any moment; a channel gives up by itself a little earlier, to say what it
     /// was waiting for. The same message may be delivered again after a crash.
@@ -153,6 +159,15 @@ pub struct Thread {
     pub id: String,
     /// What it says in a line.
     pub subject: String,
+}
+
+/// The other side of a channel lets us in.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LetIn {
+    /// It has looked at the credentials; otherwise it asks for none.
+    pub logged_in: bool,
+    /// When the first of its certificates expires, if it has shown any.
+    pub expires: Option<Timestamp>,
 }
 
 /// The kinds of channels.

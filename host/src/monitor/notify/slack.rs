@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::text::Text;
 use super::text::escaped;
-use super::{Channel, DeliveryError, Kind, Message, Thread, http};
+use super::{Channel, DeliveryError, Kind, LetIn, Message, Thread, http};
 use crate::config::Secret;
 use crate::config::monitor::{self, Wording};
 use crate::monitor::notice::Notice;
@@ -30,6 +30,7 @@ pub(super) struct Slack {
     client: Client,
     url: Url,
     update: Url,
+    auth: Url,
     token: Secret,
     /// The latest incidents' first messages.
     threads: Mutex<Vec<Thread>>,
@@ -98,6 +99,7 @@ impl Slack {
             client: client.clone(),
             url: method("chat.postMessage"),
             update: method("chat.update"),
+            auth: method("auth.test"),
             threads: Mutex::default(),
             token: config.token.clone(),
             channel: config.channel.clone(),
@@ -154,6 +156,26 @@ impl Channel for Slack {
 
     fn restore(&self, threads: Vec<Thread>) {
         *self.known() = threads;
+    }
+
+    /// `auth.test`: is the token valid? What it may do, only a message tells.
+    async fn check(&self) -> Result<Option<LetIn>, DeliveryError> {
+        let nothing = serde_json::json!({});
+        let checked = self.ask(&self.auth, &nothing).await;
+        checked
+            .map(|_| {
+                Some(LetIn {
+                    logged_in: true,
+                    expires: None,
+                })
+            })
+            .map_err(|error| DeliveryError {
+                cause: match error.cause.strip_prefix(REFUSES) {
+                    Some(rest) => format!("Slack refuses the token{rest}"),
+                    None => error.cause,
+                },
+                ..error
+            })
     }
 
     async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {

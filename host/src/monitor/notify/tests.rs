@@ -361,3 +361,22 @@ async fn m2_there_is_one_channel_for_each_recipient_and_each_webhook() {
         expected.map(|(id, shown)| (id.to_owned(), shown.to_owned()))
     );
 }
+
+#[tokio::test]
+async fn x1_a_check_of_slack_posts_nothing_and_names_a_token_that_is_refused() {
+    let slack = StandIn::start(|| r#"{"ok": true, "user": "lvmbeat"}"#).await;
+    let let_in = slack.slack().check().await.unwrap().unwrap();
+    assert!(let_in.logged_in);
+    let taken = slack.taken();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    assert_eq!(taken[0].path, "POST /api/auth.test");
+
+    let slack = StandIn::start(|| r#"{"ok": false, "error": "token_revoked"}"#).await;
+    let cause = slack.slack().check().await.unwrap_err().cause;
+    assert_eq!(
+        cause,
+        "Slack refuses the token (token_revoked): the token is not valid, or no longer: check it"
+    );
+    // Of a webhook only a message would tell.
+    assert_eq!(slack.webhook(None).check().await, Ok(None));
+}

@@ -127,6 +127,8 @@ async fn x1_only_what_reads_is_open() {
             "GET /version",
         ]
     );
+    // It has none either.
+    assert!(ping.remove("GET /token"));
     assert_eq!(ping, both(&["/heartbeat"]));
     assert_eq!(
         admin,

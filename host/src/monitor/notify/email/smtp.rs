@@ -21,7 +21,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
-use super::super::{DeliveryError, Failure, TlsError, Undelivered};
+use super::super::{DeliveryError, Failure, LetIn, TlsError, Undelivered};
 use super::ChannelsError;
 use crate::config::monitor::{Email, EmailTls};
 use crate::dial::dial;
@@ -155,15 +155,7 @@ impl Server {
         let slow = self.slow.load(Ordering::Relaxed);
         let patience = self.limit.saturating_mul(2_u32.saturating_pow(slow));
         let done = async {
-            let within = patience
-                .min(ANSWER)
-                .min(end.saturating_duration_since(Instant::now()));
-            let stream = dial(&self.host, self.port, within).await.map_err(|error| {
-                let kind = error.kind();
-                Step::Connect.failed(Problem::Broken(io::Error::new(kind, error)))
-            })?;
-            let local = stream.local_addr().ok();
-            let session = Session::new(Box::new(stream), patience, end);
+            let (session, local) = self.dialled(patience, end).await?;
             self.converse(session, local, to, these, letters, outcomes)
                 .await
         };
@@ -179,16 +171,47 @@ impl Server {
         done.map_err(|failed| self.ended(&failed))
     }
 
-    /// From the greeting to the farewell.
-    async fn converse(
+    /// Whether the server lets us in, without a mail: greets, secures, logs in, and says farewell.
+    pub(super) async fn check(&self) -> Result<LetIn, DeliveryError> {
+        let end = Instant::now() + self.limit;
+        let checked = async {
+            let (session, local) = self.dialled(self.limit, end).await?;
+            let session = self.let_in(session, local).await?;
+            let expires = session.expires;
+            session.farewell().await;
+            Ok(expires)
+        };
+        match checked.await {
+            Ok(expires) => Ok(LetIn {
+                logged_in: self.login.is_some(),
+                expires,
+            }),
+            Err(failed) => Err(self.ended(&failed).undelivered.error),
+        }
+    }
+
+    async fn dialled(
+        &self,
+        patience: Duration,
+        end: Instant,
+    ) -> Result<(Session, Option<SocketAddr>), Failed> {
+        let within = patience
+            .min(ANSWER)
+            .min(end.saturating_duration_since(Instant::now()));
+        let stream = dial(&self.host, self.port, within).await.map_err(|error| {
+            let kind = error.kind();
+            Step::Connect.failed(Problem::Broken(io::Error::new(kind, error)))
+        })?;
+        let local = stream.local_addr().ok();
+        Ok((Session::new(Box::new(stream), patience, end), local))
+    }
+
+    /// From the greeting to the login.
+    async fn let_in(
         &self,
         mut session: Session,
         local: Option<SocketAddr>,
-        to: &[Address],
-        these: &[usize],
-        letters: &impl Letters,
-        outcomes: &mut Outcomes,
-    ) -> Result<(), Failed> {
+    ) -> Result<Session, Failed> {
         let helo = helo::helo(self.helo.as_deref(), local);
         if let Security::Implicit(tls, name) = &self.security {
             session = session.secure(tls, name.clone()).await?;
@@ -202,6 +225,20 @@ impl Server {
         if let Some(login) = &self.login {
             session.log_in(login).await?;
         }
+        Ok(session)
+    }
+
+    /// From the greeting to the farewell.
+    async fn converse(
+        &self,
+        session: Session,
+        local: Option<SocketAddr>,
+        to: &[Address],
+        these: &[usize],
+        letters: &impl Letters,
+        outcomes: &mut Outcomes,
+    ) -> Result<(), Failed> {
+        let mut session = self.let_in(session, local).await?;
         // Who needs SMTPUTF8 has a transaction of his own: a plain server takes the other.
         let needs_utf8 = |one: &&usize| {
             let is_ascii = |address: &Address| address.user().is_ascii();

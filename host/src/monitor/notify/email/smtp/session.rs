@@ -7,6 +7,7 @@
 use std::io;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -14,6 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::login::{CHALLENGES, Login, Mechanism};
 use super::reply::{Fault, Reader, Reply};
+use crate::expiry;
 
 /// A server may take this long to answer a command (RFC 5321, 4.5.3.2).
 pub(super) const ANSWER: Duration = Duration::from_secs(300);
@@ -93,6 +95,8 @@ pub(super) struct Session {
     stream: Box<dyn Stream>,
     unread: Vec<u8>,
     pub(super) extensions: Extensions,
+    /// When the first of the server's certificates expires.
+    pub(super) expires: Option<Timestamp>,
     /// The most that an answer is waited for, apart from the verdict.
     patience: Duration,
     /// The end of all that is done before a message is sent.
@@ -105,6 +109,7 @@ impl Session {
             stream,
             unread: Vec::new(),
             extensions: Extensions::default(),
+            expires: None,
             patience: patience.min(ANSWER),
             end,
         }
@@ -158,6 +163,7 @@ impl Session {
             .await
             .map_err(|_| step.failed(Problem::Silent(patience)))?
             .map_err(|error| step.failed(Problem::Broken(error)))?;
+        self.expires = expiry::first(stream.get_ref().1.peer_certificates());
         self.stream = Box::new(stream);
         Ok(self)
     }

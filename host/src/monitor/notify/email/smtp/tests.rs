@@ -96,6 +96,37 @@ fn but(command: &'static str, answer: &'static [u8]) -> impl Fn(&str) -> Does + 
 }
 
 #[tokio::test]
+async fn a_check_logs_in_and_sends_nobody_anything() {
+    let offers = but("EHLO", b"250-mail.example\r\n250 AUTH PLAIN\r\n");
+    let (port, heard) = start(offers).await;
+    let let_in = server(port, true).check().await.unwrap();
+    assert!(let_in.logged_in && let_in.expires.is_none());
+    let said: Vec<_> = heard.all().iter().map(|it| it[..4].to_owned()).collect();
+    assert_eq!(said, ["EHLO", "AUTH", "QUIT"]);
+
+    let (port, _) = start(usual).await;
+    let let_in = server(port, false).check().await.unwrap();
+    assert!(!let_in.logged_in, "it asks for none");
+}
+
+#[tokio::test]
+async fn x1_a_check_names_a_login_that_is_refused_without_the_password() {
+    let refuses = |said: &str| match said {
+        said if said.starts_with("EHLO") => {
+            Does::Says(b"250-mail.example\r\n250 AUTH PLAIN\r\n".to_vec())
+        }
+        said if said.starts_with("AUTH") => {
+            Does::Says(format!("535 no: {PASSWORD}\r\n").into_bytes())
+        }
+        said => usual(said),
+    };
+    let (port, _) = start(refuses).await;
+    let cause = server(port, true).check().await.unwrap_err().cause;
+    assert!(cause.contains("refuses the login: 535"), "{cause}");
+    assert!(!cause.contains(PASSWORD), "{cause}");
+}
+
+#[tokio::test]
 async fn m4_a_server_that_takes_the_mail_has_it_whatever_its_words_are() {
     let answers: [&[u8]; 6] = [
         b"250 angenommen, sch\xf6nen Tag\r\n",
