@@ -174,17 +174,7 @@ pub(super) enum Command {
     /// The actor withholds the dome heartbeat until the PLC says that it misses it, and releases it
     /// again. Anything that changes meanwhile, a dome that opens first of all, ends the drill at
     /// once, and so does Ctrl-C. Exit code 0 if it passed, 1 if not, 3 without an answer.
-    Drill {
-        /// End the drill under way
-        #[arg(long)]
-        stop: bool,
-        /// After a drill that passed, have each monitor send a test message by all its channels, and
-        /// note what became of it; needs the monitor's admin token (`LVMBEAT_ADMIN_TOKEN`)
-        #[arg(long, conflicts_with = "stop")]
-        alert: bool,
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Drill(DrillArgs),
     /// Look at the whole site from here, and say what is wrong and what to do about it
     ///
     /// The configuration, this machine, the broker with what its user may do and its policies, the
@@ -192,22 +182,38 @@ pub(super) enum Command {
     /// the logins of the channels to people that are configured here. It changes nothing, and sends
     /// nobody anything unless asked. Exit code 0 if all is well or not known, 4 with warnings, 1 if
     /// something does not work.
-    Doctor {
-        /// Look only at what the actor, or the monitor, needs [default: both]
-        #[arg(value_enum)]
-        program: Option<Program>,
-        /// Send a test message by every channel: of those configured here, and of the monitors; these
-        /// need their admin token (`LVMBEAT_ADMIN_TOKEN`)
-        #[arg(long)]
-        send_test: bool,
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Doctor(DoctorArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DrillArgs {
+    /// End the drill under way
+    #[arg(long)]
+    pub(super) stop: bool,
+    /// After a drill that passed, have each monitor send a test message by all its channels, and
+    /// note what became of it; needs the monitor's admin token (`LVMBEAT_ADMIN_TOKEN`)
+    #[arg(long, conflicts_with = "stop")]
+    pub(super) alert: bool,
+    #[command(flatten)]
+    pub(super) wait: Wait,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// Look only at what the actor, or the monitor, needs [default: both]
+    #[arg(value_enum)]
+    pub(super) program: Option<Program>,
+    /// Send a test message by every channel: of those configured here, and of the monitors; these
+    /// need their admin token (`LVMBEAT_ADMIN_TOKEN`)
+    #[arg(long)]
+    pub(super) send_test: bool,
+    #[command(flatten)]
+    pub(super) wait: Wait,
 }
 
 #[derive(Args, Debug)]

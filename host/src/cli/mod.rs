@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use self::args::{Cli, Command, Program, Shell, Word};
+use self::args::{Cli, Command, DrillArgs, Program, Shell, Word};
 use self::failure::Failure;
 use crate::config::monitor::Monitor;
 use crate::config::{self, Config, ConfigError};
@@ -159,31 +159,23 @@ fn run(cli: Cli) -> Result<(), Failure> {
             };
             why::run(&Config::load(file)?, &question)
         }
-        Command::Doctor {
-            program,
-            send_test,
-            wait,
-        } => {
-            let asked = doctor::Asked {
-                program,
-                send_test,
-                limit: wait.timeout,
-            };
-            doctor::run(file, &asked, wait.json)
-        }
-        Command::Drill { stop, alert, wait } => {
-            let config = Config::load(file)?;
-            // The monitor's part may be for another machine.
-            let admin = Monitor::load(file).ok().and_then(|it| it.admin_token);
-            let what = match (stop, alert) {
-                (true, _) => drill::What::Stop,
-                (false, true) => drill::What::DrillAndAlert(admin),
-                (false, false) => drill::What::Drill,
-            };
-            drill::run(&config, wait.timeout, &what, wait.json)
-        }
+        Command::Doctor(args) => doctor::run(file, &args),
+        Command::Drill(args) => drill(file, &args),
         Command::Completions { shell } => completions(shell),
     }
+}
+
+fn drill(file: Option<&Path>, args: &DrillArgs) -> Result<(), Failure> {
+    let config = Config::load(file)?;
+    let what = if args.stop {
+        drill::What::Stop
+    } else if args.alert {
+        // The monitor's part may be for another machine.
+        drill::What::DrillAndAlert(Monitor::load(file).ok().and_then(|it| it.admin_token))
+    } else {
+        drill::What::Drill
+    };
+    drill::run(&config, args.wait.timeout, &what, args.wait.json)
 }
 
 fn check(file: Option<&Path>, broker: bool) -> Result<(), Failure> {

@@ -62,6 +62,7 @@ impl Broker {
 
     /// Another that has not been started, of the same cluster: it joins that when it is started for
     /// the first time, and this one runs.
+    #[must_use]
     pub fn neighbour(&self, settings: &str) -> Self {
         let first = self.name();
         let settings = format!(

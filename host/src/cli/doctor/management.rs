@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use serde_json::Value;
 
-use super::finding::{Finding, Verdict};
+use super::finding::Finding;
 use crate::cli::answer;
 use crate::config::Config;
 use crate::dial;
@@ -233,31 +233,33 @@ fn policies(queue: &str, answer: &Value, ttl: Duration) -> Finding {
     {
         bad.push("takes messages from another broker, where they may have waited".to_owned());
     }
-    let names = ["policy", "operator_policy"].map(|key| answer.get(key).and_then(Value::as_str));
-    let names: Vec<_> = names
+    let applied = ["policy", "operator_policy"];
+    let applied = applied.map(|key| answer.get(key).and_then(Value::as_str));
+    let applied: Vec<_> = applied
         .into_iter()
         .flatten()
         .filter(|it| !it.is_empty())
         .collect();
-    let named = names.join(", ");
-    if bad.is_empty() {
-        let text = match named.as_str() {
-            "" => format!("none applies to {queue}"),
-            named => format!("{named} applies to {queue}, and neither delays nor drops anything"),
-        };
-        return Finding::new("policies", Verdict::Well, text);
+    let applied = applied.join(", ");
+    match (bad.is_empty(), applied.is_empty()) {
+        (true, true) => Finding::well("policies", format!("none applies to {queue}")),
+        (true, false) => Finding::well(
+            "policies",
+            format!("{applied} applies to {queue}, and neither delays nor drops anything"),
+        ),
+        (false, _) => Finding::warning(
+            "policies",
+            format!("{applied} applies to {queue}: it {}", bad.join("; it ")),
+            POLICY,
+        ),
     }
-    Finding::warning(
-        "policies",
-        format!("{named} applies to {queue}: it {}", bad.join("; it ")),
-        POLICY,
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::finding::Verdict;
     use super::*;
 
     fn config(url: &str) -> Config {

@@ -10,25 +10,15 @@ mod monitor;
 mod site;
 
 use std::path::Path;
-use std::time::Duration;
 
 use self::finding::{Finding, Verdict};
-use super::args::Program;
+use super::args::{DoctorArgs, Program};
 use super::{Failure, client, notices, print};
 use crate::config::monitor::Monitor;
 use crate::config::{self, Config, ConfigError};
 
-/// What to look at, and how.
-#[derive(Debug)]
-pub(super) struct Asked {
-    /// Only at what this one needs.
-    pub(super) program: Option<Program>,
-    pub(super) send_test: bool,
-    pub(super) limit: Duration,
-}
-
 /// Looks at everything, and shows it.
-pub(super) fn run(file: Option<&Path>, asked: &Asked, json: bool) -> Result<(), Failure> {
+pub(super) fn run(file: Option<&Path>, asked: &DoctorArgs) -> Result<(), Failure> {
     let mut found = Vec::new();
     let warnings = config::warnings(file);
     found.extend(
@@ -58,7 +48,7 @@ pub(super) fn run(file: Option<&Path>, asked: &Asked, json: bool) -> Result<(), 
     if asked.program == Some(Program::Monitor) {
         found.extend(machine::sleep());
     }
-    print(&if json {
+    print(&if asked.wait.json {
         finding::json(&found)
     } else {
         finding::table(&found)
@@ -85,8 +75,12 @@ fn read<T>(config: Result<T, ConfigError>, found: &mut Vec<Finding>) -> Option<T
     None
 }
 
-async fn of_the_site(config: &Config, monitor: Option<&Monitor>, asked: &Asked) -> Vec<Finding> {
-    let limit = asked.limit;
+async fn of_the_site(
+    config: &Config,
+    monitor: Option<&Monitor>,
+    asked: &DoctorArgs,
+) -> Vec<Finding> {
+    let limit = asked.wait.timeout;
     let (site, management, monitors, certificates) = tokio::join!(
         site::look(config, limit),
         management::look(config, limit),
