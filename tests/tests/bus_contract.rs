@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use lvmbeat::clu::amqp::Amqp;
+use lvmbeat::clu::bus::{Bus as _, SessionSpec};
 use lvmbeat::clu::contract;
 use lvmbeat_tests::broker;
 
@@ -58,4 +59,23 @@ on_rabbitmq! {
     a_wait_given_up_loses_nothing
     a_closed_session_is_over
     a_client_has_no_commands
+}
+
+/// The exchange goes away with the last queue, at any moment while another session opens.
+#[tokio::test]
+async fn a_session_opens_while_the_last_other_one_ends() {
+    let vhost = broker::vhost().await;
+    let bus = Amqp::new(&vhost.url(), Duration::from_secs(4));
+    let bus = bus.unwrap_or_else(|error| panic!("{}: {error}", vhost.url()));
+    let mut last = None;
+    for round in 0..60 {
+        let spec = SessionSpec::client(&format!("round{round}"));
+        let opening = bus.open(&spec);
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(round % 12)).await;
+            drop(last.take());
+        };
+        let (opened, ()) = tokio::join!(opening, ending);
+        last = Some(opened.unwrap_or_else(|error| panic!("round {round}: {error}")));
+    }
 }

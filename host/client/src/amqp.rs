@@ -47,7 +47,7 @@ mod wire;
 use deliveries::deliveries;
 use filter::{Gate, Shared};
 use queues::Queues;
-use refusal::{closed, is_locked};
+use refusal::{closed, is_exchange_gone, is_locked};
 use stream::Socket;
 
 /// For a session to open, all in all, unless it is configured: five to ten round trips.
@@ -58,6 +58,8 @@ const DIAL_SHARE: u32 = 6;
 const SILENCE_SHARE: u32 = 5;
 /// What is published and consumed on (see [`Line`]).
 const CHANNELS: u16 = 3;
+/// A session is tried so often if the exchange goes away meanwhile.
+const TRIES: usize = 3;
 /// For the broker to confirm a message, and for a congested connection to take one. No round trip
 /// may be longer.
 pub const PUBLISH_LIMIT: Duration = Duration::from_secs(3);
@@ -148,6 +150,28 @@ impl Amqp {
     }
 }
 
+/// Why an attempt has opened no session.
+enum Unopened {
+    /// CLU's exchange goes away with the last queue that is bound to it: another program's last one
+    /// has, after this one had declared it.
+    ExchangeGone(BusError),
+    Other(BusError),
+}
+
+impl Unopened {
+    fn into_error(self) -> BusError {
+        match self {
+            Self::ExchangeGone(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<BusError> for Unopened {
+    fn from(error: BusError) -> Self {
+        Self::Other(error)
+    }
+}
+
 #[async_trait]
 impl Bus for Amqp {
     async fn open(&self, spec: &SessionSpec) -> Result<Session, BusError> {
@@ -233,12 +257,23 @@ impl Node {
     }
 
     async fn open(&self, spec: &SessionSpec, limit: Duration) -> Result<Session, BusError> {
+        for _ in 1..TRIES {
+            match self.attempt(spec, limit).await {
+                Err(Unopened::ExchangeGone(_)) => {}
+                opened => return opened.map_err(Unopened::into_error),
+            }
+        }
+        let last = self.attempt(spec, limit).await;
+        last.map_err(Unopened::into_error)
+    }
+
+    async fn attempt(&self, spec: &SessionSpec, limit: Duration) -> Result<Session, Unopened> {
         let socket = Arc::new(Socket::default());
         let unreachable = |cause| {
-            Err(BusError::Unreachable {
+            Err(Unopened::Other(BusError::Unreachable {
                 address: self.address(),
                 cause,
-            })
+            }))
         };
         let silence = limit / SILENCE_SHARE;
         let opened = tokio::select! {
@@ -286,7 +321,7 @@ impl Node {
         spec: &SessionSpec,
         socket: &Arc<Socket>,
         dial_limit: Duration,
-    ) -> Result<Session, BusError> {
+    ) -> Result<Session, Unopened> {
         let at = |error| self.classify(&error);
         let shared = Arc::new(Shared::new(&spec.heartbeats));
         let connection = self
@@ -296,12 +331,12 @@ impl Node {
         // From here on, whatever goes wrong ends the connection.
         let channels = connection.configuration().channel_max();
         if channels < CHANNELS {
-            return Err(BusError::Refused {
+            return Err(Unopened::Other(BusError::Refused {
                 address: self.address(),
                 cause: Shown::ours(format!(
                     "it allows {channels} channels on a connection, and lvmbeat needs {CHANNELS}; raise its channel_max"
                 )),
-            });
+            }));
         }
         let asked = Instant::now();
         let (consuming, confirmed, unconfirmed) = try_join3(
@@ -350,8 +385,13 @@ impl Node {
         });
         let (commands, replies) = match opened {
             Ok(opened) => opened,
-            Err(error) if is_locked(&error) => return Err(queues.locked(&line, &error).await),
-            Err(error) => return Err(self.classify(&error)),
+            Err(error) if is_locked(&error) => {
+                return Err(Unopened::Other(queues.locked(&line, &error).await));
+            }
+            Err(error) if is_exchange_gone(&error) => {
+                return Err(Unopened::ExchangeGone(self.classify(&error)));
+            }
+            Err(error) => return Err(Unopened::Other(self.classify(&error))),
         };
         Ok(Session {
             broker: self.address(),

@@ -27,6 +27,9 @@ const READS: [(&str, bool); 14] = [
 /// By POST alone, and 404 where there is no incident.
 const ACKNOWLEDGE: &str = "/acknowledge";
 
+/// By GET alone: whether a token is the ping token's equal.
+const TOKEN: &str = "/token";
+
 const CHANGES: [&str; 8] = [
     "/notify/down?force=true",
     "/notify/up",
@@ -88,6 +91,15 @@ async fn x1_every_route_opens_to_its_token_and_to_no_other() {
         let status = clients.status(&scene, "POST", ACKNOWLEDGE, token).await;
         assert_eq!(status, 401, "{ACKNOWLEDGE} with {token:?}");
     }
+    clients.0 = 50;
+    for token in [none, wrong, BASIC_WRONG] {
+        let status = clients.status(&scene, "GET", TOKEN, token).await;
+        assert_eq!(status, 401, "{TOKEN} with {token:?}");
+    }
+    for token in [&*ping, BASIC_PING, &admin, BASIC_ADMIN] {
+        let status = clients.status(&scene, "GET", TOKEN, token).await;
+        assert_eq!(status, 200, "{TOKEN} with {token:?}");
+    }
     clients.0 = 100;
     for method in ["GET", "POST"] {
         for token in [none, wrong, BASIC_WRONG] {
@@ -144,6 +156,7 @@ async fn x1_no_route_of_the_document_is_forgotten_here() {
         here.extend(["get", "post"].map(|method| format!("{method} {path}")));
     }
     here.insert(format!("post {ACKNOWLEDGE}"));
+    here.insert(format!("get {TOKEN}"));
     assert_eq!(served, here);
 }
 

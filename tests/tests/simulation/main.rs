@@ -224,7 +224,8 @@ async fn s5_another_actor_takes_over_and_starts_from_nothing() {
         lvmbeat::actor::SessionState::StandBy
     );
     world.stop_actor().await.unwrap();
-    second.run(SECOND).await;
+    // It tries twice a second, and shows what came of it twice a second.
+    second.run(2 * SECOND).await;
     assert_eq!(
         second.snapshot().session,
         lvmbeat::actor::SessionState::Open

@@ -43,6 +43,12 @@ pub(super) fn is_locked(error: &lapin::Error) -> bool {
         if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED)))
 }
 
+/// Whether the exchange went away while queues were bound to it.
+pub(super) fn is_exchange_gone(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error)
+        if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)))
+}
+
 /// By the broker's code: its words are not shown, as nothing here knows what they must not hold
 /// (X1).
 pub(super) fn closed(error: &lapin::Error) -> BusError {
