@@ -38,6 +38,8 @@ impl Extent {
 
 /// Measures, and gives tables in Markdown.
 pub(crate) fn measure(place: &Place, extent: Extent) -> Result<String> {
+    // Without any queue the exchange would go away between two parts.
+    let _stays = Commander::named(place.broker, usize::MAX)?;
     let parts = [
         heartbeats(place, extent)?,
         others(place, extent)?,
