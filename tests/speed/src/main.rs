@@ -43,6 +43,8 @@ use usage::Usage;
 
 const USAGE: &str = "usage: tests/bench [--short] [--rounds N] [--idle SECONDS] [--python INTERPRETER] [--binary FILE] [--scale]";
 const OUTSTANDING: usize = 50;
+/// A little more than the timeout of a heartbeat.
+const QUIET: Duration = Duration::from_secs(31);
 
 #[derive(Debug)]
 struct Options {
@@ -206,6 +208,8 @@ fn idle(ours: &[&Program], python: Option<&Program>, span: Duration) -> Vec<Figu
         let all = ours.iter().copied().chain(python);
         all.map(|it| Usage::of(it.id())).collect::<Vec<_>>()
     };
+    // The actor takes a client that has just beaten for one that beats, until its timeout.
+    std::thread::sleep(span.min(QUIET));
     let before = used();
     std::thread::sleep(span);
     let seconds = span.as_secs_f64();
