@@ -91,4 +91,11 @@ pub mod target;
 pub mod tls;
 pub mod view;
 
+use std::path::{Path, PathBuf};
+
 pub use eventually::{eventually, throughout};
+
+/// A path of the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}

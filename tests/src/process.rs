@@ -180,6 +180,23 @@ impl Finished {
     }
 }
 
+/// For a tool to do its work on a busy machine.
+pub const TOOL: Duration = Duration::from_secs(120);
+
+/// What a program says that has to end with 0.
+///
+/// # Panics
+/// If it does not.
+pub async fn said(launch: Launch) -> String {
+    let Finished {
+        status,
+        stdout,
+        stderr,
+    } = launch.finish(TOOL).await;
+    assert_eq!(status.code(), Some(0), "{stdout}{stderr}");
+    stdout
+}
+
 /// A line that is a JSON object.
 #[derive(Clone, Debug)]
 pub struct Event {

@@ -1,5 +1,5 @@
-//! An observatory: clients that beat, the actor, `lvmecp` and the PLC, each a process of its own, and
-//! an observer who asks them.
+//! An observatory: clients that beat, the actor, `lvmecp` and the PLC, each a process of its own,
+//! and an observer who asks them.
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+use lvmbeat_tests::project;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -165,7 +166,7 @@ fn circles(mut uses: Uses) -> Uses {
 #[test]
 fn no_two_modules_use_each_other() {
     for package in ["core", "host", "sim"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{package}/src"));
+        let folder = project(&format!("{package}/src"));
         let uses = uses(&sources(&folder));
         let seen: usize = uses.values().map(BTreeSet::len).sum();
         assert!(seen > 10, "{package}: only {seen} uses were found");

@@ -42,8 +42,8 @@ pub struct Heart {
 /// How a [`Heart`] beats.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rhythm {
-    /// The program's name, by which the actor knows it (`last_by`, `heartbeats[].from`); a number is
-    /// appended that makes it unique. By default the heartbeat's name.
+    /// The program's name, by which the actor knows it (`last_by`, `heartbeats[].from`). A number
+    /// is appended that makes it unique. By default the heartbeat's name.
     pub program: Option<String>,
     /// The name of lvmbeat's actor: `actor.name`, by default `lvmbeat`.
     pub actor: String,

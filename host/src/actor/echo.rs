@@ -74,8 +74,8 @@ impl Echoes {
                 envelope: Envelope::Command {
                     routing_key: format!("command.{actor}.echo"),
                 },
-                // While nobody beats: the age of the path stays below `ttl`, so that the first beat is
-                // not taken for too old.
+                // While nobody beats: the age of the path stays below `ttl`, so that the first
+                // beat is not taken for too old.
                 period: ttl / 2,
                 expiration: ttl,
                 deaf_after,

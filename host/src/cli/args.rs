@@ -178,10 +178,10 @@ pub(super) enum Command {
     /// Look at the whole site from here, and say what is wrong and what to do about it
     ///
     /// The configuration, this machine, the broker with what its user may do and its policies, the
-    /// actor, the enclosure, the links, the monitors with their tokens and clocks, certificates, and
-    /// the logins of the channels to people that are configured here. It changes nothing, and sends
-    /// nobody anything unless asked. Exit code 0 if all is well or not known, 4 with warnings, 1 if
-    /// something does not work.
+    /// actor, the enclosure, the links, the monitors with their tokens and clocks, certificates,
+    /// and the logins of the channels to people that are configured here. It changes nothing, and
+    /// sends nobody anything unless asked. Exit code 0 if all is well or not known, 4 with
+    /// warnings, 1 if something does not work.
     Doctor(DoctorArgs),
     /// Print the completions for a shell
     Completions {

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lvmbeat_tests::process::{Launch, built};
+use lvmbeat_tests::project;
 use lvmbeat_tests::scratch::Scratch;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -109,7 +110,7 @@ async fn build() -> Scratch {
             "[storage]\ndriver = \"vfs\"\ngraphroot = \"{path}/graph\"\nrunroot = \"{path}/run\"\n"
         ),
     );
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/containers/build");
+    let script = project("config/containers/build");
     let built = Launch::other(script)
         .args(["--with", "buildah", "--binary"])
         .args([built("lvmbeat")])

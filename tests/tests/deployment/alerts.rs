@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, said};
+use lvmbeat_tests::project;
 use lvmbeat_tests::scratch::Scratch;
 use serde_json::{Value, json};
 
-use super::{documents, project, said};
+use super::documents;
 
 const CASES: &str = "tests/tests/deployment/alerts.yaml";
 

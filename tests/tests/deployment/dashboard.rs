@@ -2,11 +2,10 @@
 
 use std::fs;
 
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, said};
+use lvmbeat_tests::project;
 use lvmbeat_tests::scratch::Scratch;
 use serde_json::{Value, json};
-
-use super::{project, said};
 
 const FILE: &str = "config/grafana/dashboard.json";
 

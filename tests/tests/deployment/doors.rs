@@ -1,8 +1,7 @@
 //! X1: nothing that is deployed by the book can be reached before it has its tokens.
 
+use lvmbeat_tests::project;
 use std::fs;
-
-use super::project;
 
 #[test]
 fn x1_compose_refuses_a_secret_that_is_not_set() {

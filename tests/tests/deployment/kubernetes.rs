@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, TOOL};
 use lvmbeat_tests::scratch::Scratch;
 use serde_json::{Value, json};
 
-use super::{LIMIT, built};
+use super::built;
 
 const ACTOR: &str = "base/actor";
 const MONITOR: &str = "base/monitor";
@@ -199,7 +199,7 @@ async fn each_configuration_is_valid_with_its_secrets() {
                     check = check.env(name, value.replace("/run/secrets/lvmbeat", &mounted));
                 }
             }
-            let done = check.finish(LIMIT).await;
+            let done = check.finish(TOOL).await;
             assert_eq!(done.code(), Some(0), "{folder} {name}: {done:?}");
             assert!(!done.stdout.contains("only-for-this-test"), "X1");
             checked.insert((folder, name.to_owned()));

@@ -8,36 +8,17 @@ mod kubernetes;
 mod workflows;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use lvmbeat_tests::process::{Finished, Launch};
-use lvmbeat_tests::python;
+use lvmbeat_tests::process::{Launch, said};
 use lvmbeat_tests::scratch::Scratch;
+use lvmbeat_tests::{project, python};
 use serde_json::Value;
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A path of the project.
-fn project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
 
 /// A tool that `tests/run` has installed.
 fn tool(path: &str) -> PathBuf {
     let tool = project("tests/deployment/node_modules").join(path);
     assert!(tool.exists(), "no {path}; tests/run installs it");
     tool
-}
-
-/// What a program says that has to end with 0.
-async fn said(launch: Launch) -> String {
-    let Finished {
-        status,
-        stdout,
-        stderr,
-    } = launch.finish(LIMIT).await;
-    assert_eq!(status.code(), Some(0), "{stdout}{stderr}");
-    stdout
 }
 
 /// The documents of a YAML file, valid in that version of Kubernetes, if one is named.

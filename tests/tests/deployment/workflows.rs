@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, said};
+use lvmbeat_tests::project;
 
-use super::{project, said, tool};
+use super::tool;
 
 #[tokio::test]
 async fn the_workflows_are_valid() {

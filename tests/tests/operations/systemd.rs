@@ -9,6 +9,7 @@ use lvmbeat_tests::broker;
 use lvmbeat_tests::chain;
 use lvmbeat_tests::port::Port;
 use lvmbeat_tests::process::{Launch, Process, built};
+use lvmbeat_tests::project;
 use lvmbeat_tests::scratch::Scratch;
 use lvmbeat_tests::throughout;
 use rustix::process::Signal;
@@ -125,7 +126,7 @@ async fn the_simulator_is_ready_and_lives_while_its_loop_runs() {
 }
 
 fn units() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/systemd");
+    let folder = project("config/systemd");
     let files = fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path());

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use lvmbeat::VERSION;
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, said};
+use lvmbeat_tests::project;
 use lvmbeat_tests::scratch::Scratch;
-
-use super::{project, said};
 
 const CRATES: [&str; 3] = ["lvmbeat-core", "lvmbeat-client", "lvmbeat"];
 

@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use lvmbeat_tests::namespace::Namespace;
-use lvmbeat_tests::process::{Launch, built};
+use lvmbeat_tests::process::{Launch, built, said};
+use lvmbeat_tests::project;
 use lvmbeat_tests::scratch::Scratch;
 use tokio::sync::OnceCell;
 
-use super::{manual, project, said};
+use super::manual;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

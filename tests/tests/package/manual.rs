@@ -3,9 +3,9 @@
 use std::fs;
 
 use clap::Command;
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, said};
 
-use super::{manual, said};
+use super::manual;
 
 /// The command and all below it that are not hidden, as their pages are named.
 fn commands(program: Command) -> Vec<Command> {

@@ -5,11 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lvmbeat::VERSION;
-use lvmbeat_tests::process::Launch;
+use lvmbeat_tests::process::{Launch, TOOL, said};
+use lvmbeat_tests::project;
 use lvmbeat_tests::scratch::Scratch;
 use regex::Regex;
-
-use super::{project, said};
 
 /// A day in seconds since 1970, and as it is shown.
 const DAY: (&str, &str) = ("1795824000", "2026-11-28");
@@ -128,10 +127,7 @@ async fn a_build_without_git_knows_what_it_is_given_and_no_more() {
     assert_eq!(build.finds(&[]).await, owned("", ""));
     for wrong in ["a b", "a\nb", &"a".repeat(65)] {
         let launch = build.launch(build.folder.path().join("build"));
-        let finished = launch
-            .env("LVMBEAT_COMMIT", wrong)
-            .finish(super::LIMIT)
-            .await;
+        let finished = launch.env("LVMBEAT_COMMIT", wrong).finish(TOOL).await;
         assert_eq!(finished.code(), Some(1), "{wrong}: {finished:?}");
     }
 }
@@ -177,7 +173,7 @@ async fn both_programs_name_their_commit() {
             "rev-parse".into(),
             "HEAD".into(),
         ]);
-        if git.finish(super::LIMIT).await.code() != Some(0) {
+        if git.finish(TOOL).await.code() != Some(0) {
             assert_eq!(words, "unknown");
             continue;
         }
