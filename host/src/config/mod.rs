@@ -253,11 +253,21 @@ pub struct Outside {
     pub timeout: Duration,
 }
 
+/// What to do about a file that cannot be read.
+fn instead(cause: &std::io::Error) -> &'static str {
+    let is_there = cause.kind() != std::io::ErrorKind::NotFound;
+    if is_there && text_file::NoFile::of(cause).is_none() {
+        "correct that, or name another file"
+    } else {
+        "name an existing file"
+    }
+}
+
 /// What is wrong with a configuration. One sentence: file, key, problem, remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{file}: cannot be read ({cause}); name an existing file with {named_by}")]
+    #[error("{file}: cannot be read ({cause}); {} with {named_by}", instead(.cause))]
     Unreadable {
         /// Which file.
         file: String,

@@ -251,15 +251,17 @@ mod tests {
             .unwrap();
         let utf16 = home.0.join("utf16");
         std::fs::write(&utf16, [0xff, 0xfe, b'a', 0]).unwrap();
-        for (path, why) in [
-            (home.0.as_path(), "a directory"),
-            (&fifo, "a FIFO"),
-            (Path::new("/dev/zero"), "a device"),
-            (&large, "longer than 1048576 bytes"),
-            (&utf16, "not UTF-8 text"),
+        let (another, correct) = ("; name an existing file", "; correct that, or name another");
+        for (path, why, remedy) in [
+            (home.0.as_path(), "a directory", another),
+            (&fifo, "a FIFO", another),
+            (Path::new("/dev/zero"), "a device", another),
+            (&large, "longer than 1048576 bytes", correct),
+            (&utf16, "not UTF-8 text", correct),
         ] {
             let said = home.find(Some(path), None).unwrap_err().to_string();
             assert!(said.contains(why) && said.lines().count() == 1, "{said}");
+            assert!(said.contains(remedy), "{said}");
         }
     }
 }
