@@ -102,8 +102,16 @@ pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let word = word.to_lowercase();
     known
         .into_iter()
-        .map(|known| (strsim::jaro_winkler(&word, &known.to_lowercase()), known))
+        .map(|known| (likeness(&word, &known.to_lowercase()), known))
         .filter(|(likeness, _)| *likeness > 0.84)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known)
+}
+
+/// One slip of a finger is as good as none, in a short word, too.
+fn likeness(word: &str, known: &str) -> f64 {
+    if strsim::osa_distance(word, known) == 1 {
+        return 1.0;
+    }
+    strsim::jaro_winkler(word, known)
 }

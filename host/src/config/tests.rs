@@ -194,6 +194,7 @@ fn l1_a_margin_of_zero_or_less_is_refused() {
 #[test]
 fn x2_unknown_keys_and_wrong_types_are_refused_with_their_place() {
     assert_refused("actor: {hots: x}", "actor.hots", "did you mean actor.host?");
+    assert_refused("actor: {ulr: x}", "actor.ulr", "did you mean actor.url?");
     assert_refused("hartbeats: []", "hartbeats", "did you mean heartbeats?");
     assert_refused("zzz: 1", "zzz", "the keys here are actor, timeout");
     assert_refused(
