@@ -3,7 +3,7 @@
 //! A message may have waited anywhere on its way: in the broker's queue, in a send buffer of a
 //! connection that has stalled, in the socket of a process that was stopped. No time-out of one of
 //! these places bounds the sum. But the way keeps the order: so the receiver sends an *echo* to
-//! itself the same way, several times a second, and remembers when. Whatever it receives after an
+//! itself the same way, again and again, and remembers when. Whatever it receives after an
 //! echo was on the way for no longer than since that echo was sent, or it would have come first. If
 //! the newest echo that came back was sent too long ago, what is received may be too old, and does
 //! not count (S3).
