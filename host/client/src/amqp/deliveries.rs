@@ -10,14 +10,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, Stream};
 use lapin::options::BasicAckOptions;
 use lapin::{Channel, Consumer};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{Lease, PUBLISH_LIMIT, wire};
 use crate::bus::Message;
 
 /// The part of the prefetch that is acknowledged at once,
 const SHARE: u16 = 16;
-/// unless the last acknowledgement was this long ago: an actor's next echo is the latest that is.
+/// and the rest this long after the last acknowledgement.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What that consumer, the only one of its channel, is given with that prefetch. Any error ends it.
@@ -31,11 +31,13 @@ pub(super) fn deliveries(
     prefetch: u16,
     lease: Arc<Lease>,
 ) -> BoxStream<'static, Message> {
+    let now = Instant::now();
     let deliveries = Deliveries {
         consumer,
         channel,
-        taken: Taken::new(prefetch),
+        taken: Taken::new(prefetch, now),
         acknowledging: None,
+        calm: Box::pin(sleep_until(now)),
         _lease: lease,
     };
     deliveries.fuse().boxed()
@@ -47,6 +49,8 @@ struct Deliveries {
     taken: Taken,
     /// Whether that went well.
     acknowledging: Option<BoxFuture<'static, bool>>,
+    /// Wakes for what is left to be acknowledged.
+    calm: Pin<Box<Sleep>>,
     _lease: Arc<Lease>,
 }
 
@@ -62,11 +66,20 @@ impl Stream for Deliveries {
                     Poll::Pending => break,
                 }
             }
-            let Some(newest) = self.taken.due(Instant::now()) else {
+            if let Some(newest) = self.taken.due(Instant::now()) {
+                let acknowledging = acknowledge(self.channel.clone(), newest);
+                self.acknowledging = Some(Box::pin(acknowledging));
+                continue;
+            }
+            let Some(at) = self.taken.due_at() else {
                 break;
             };
-            let acknowledging = acknowledge(self.channel.clone(), newest);
-            self.acknowledging = Some(Box::pin(acknowledging));
+            if self.calm.deadline() != at {
+                self.calm.as_mut().reset(at);
+            }
+            if self.calm.as_mut().poll(context).is_pending() {
+                break;
+            }
         }
         match ready!(self.consumer.poll_next_unpin(context)) {
             Some(Ok(delivery)) => {
@@ -93,29 +106,36 @@ struct Taken {
     together: u64,
     newest: u64,
     acknowledged: u64,
-    at: Option<Instant>,
+    /// When the rest may be acknowledged, too.
+    calm_at: Instant,
 }
 
 impl Taken {
-    fn new(prefetch: u16) -> Self {
+    fn new(prefetch: u16, now: Instant) -> Self {
         Self {
             together: u64::from(prefetch / SHARE).max(1),
             newest: 0,
             acknowledged: 0,
-            at: None,
+            calm_at: now,
         }
+    }
+
+    fn count(&self) -> u64 {
+        self.newest.saturating_sub(self.acknowledged)
+    }
+
+    /// When those that are left are to be acknowledged, if any are left.
+    fn due_at(&self) -> Option<Instant> {
+        (self.count() > 0).then_some(self.calm_at)
     }
 
     /// The message up to which all are to be acknowledged at `now`, if any are.
     fn due(&mut self, now: Instant) -> Option<u64> {
-        let count = self.newest.saturating_sub(self.acknowledged);
-        let is_calm = self
-            .at
-            .is_none_or(|at| now.saturating_duration_since(at) >= PAUSE);
-        if count == 0 || (count < self.together && !is_calm) {
+        let is_calm = self.due_at()? <= now;
+        if self.count() < self.together && !is_calm {
             return None;
         }
-        (self.acknowledged, self.at) = (self.newest, Some(now));
+        (self.acknowledged, self.calm_at) = (self.newest, now + PAUSE);
         Some(self.newest)
     }
 }
@@ -126,8 +146,8 @@ mod tests {
 
     /// The numbers that are acknowledged if these are taken at once.
     fn acknowledged(prefetch: u16, taken: impl IntoIterator<Item = u64>) -> Vec<u64> {
-        let mut all = Taken::new(prefetch);
         let now = Instant::now();
+        let mut all = Taken::new(prefetch, now);
         let taken = taken.into_iter().filter_map(|number| {
             all.newest = number;
             all.due(now)
@@ -147,14 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn x2_whatever_was_taken_is_acknowledged_with_the_first_message_after_a_pause() {
-        let mut taken = Taken::new(512);
+    fn x2_whatever_was_taken_is_acknowledged_within_a_pause() {
         let now = Instant::now();
+        let mut taken = Taken::new(512, now);
+        assert_eq!(taken.due_at(), None);
         taken.newest = 1;
         assert_eq!(taken.due(now), Some(1));
-        taken.newest = 3;
-        assert_eq!(taken.due(now + PAUSE / 2), None);
+        assert_eq!(taken.due_at(), None, "nothing is left");
         taken.newest = 4;
+        assert_eq!(taken.due(now + PAUSE / 2), None);
+        assert_eq!(taken.due_at(), Some(now + PAUSE));
         assert_eq!(taken.due(now + PAUSE), Some(4));
         assert_eq!(taken.due(now + PAUSE * 2), None, "nothing is left");
     }
