@@ -5,13 +5,15 @@
 //! comes to nothing: a message in a transaction that is rolled back, and queues that do not exist.
 //! A refusal costs the channel, hence one for each try.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{Stream, StreamExt as _};
 use lapin::options::{BasicPublishOptions, QueueDeleteOptions, QueuePurgeOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::ShortString;
-use lapin::{BasicProperties, Channel, ErrorKind};
+use lapin::{BasicProperties, Channel, ErrorKind, Event};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -78,16 +80,17 @@ impl Node {
         let nobody = format!("check-{}", Uuid::new_v4().simple());
         let nothing = ShortString::from(nobody.as_str());
         let mut excess = Vec::new();
+        let mut events = pin!(connection.events_listener());
 
         let channel = connection.create_channel().await.map_err(at)?;
         let key = format!("reply.{nobody}.{ecp}");
-        if self.may(publish(&channel, EXCHANGE, &key).await)? {
+        if self.may(publish(&channel, &mut events, EXCHANGE, &key).await)? {
             excess.push(format!(
                 "publish answers in the name of {ecp} (reply.#.{ecp})"
             ));
         }
         let channel = connection.create_channel().await.map_err(at)?;
-        if self.may(publish(&channel, "", &nobody).await)? {
+        if self.may(publish(&channel, &mut events, "", &nobody).await)? {
             excess.push("put messages into any queue (write amq.default)".to_owned());
         }
         let channel = connection.create_channel().await.map_err(at)?;
@@ -121,7 +124,26 @@ impl Node {
 }
 
 /// Publishes in a transaction, and rolls it back: nobody ever gets the message.
-async fn publish(channel: &Channel, exchange: &str, key: &str) -> lapin::Result<()> {
+async fn publish(
+    channel: &Channel,
+    events: &mut (impl Stream<Item = Event> + Unpin),
+    exchange: &str,
+    key: &str,
+) -> lapin::Result<()> {
+    let Err(error) = publish_and_roll_back(channel, exchange, key).await else {
+        return Ok(());
+    };
+    // The rollback fails without the cause where it comes after the refusal. The end of the channel
+    // is told with it, each time.
+    while let Some(event) = events.next().await {
+        if let Event::Error(cause) = event {
+            return Err(cause);
+        }
+    }
+    Err(error)
+}
+
+async fn publish_and_roll_back(channel: &Channel, exchange: &str, key: &str) -> lapin::Result<()> {
     channel.tx_select().await?;
     let options = BasicPublishOptions::default();
     let properties = BasicProperties::default();
