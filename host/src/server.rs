@@ -7,6 +7,7 @@
 //! nothing, or say it slowly, keep nobody out.
 
 mod seats;
+pub(crate) mod tries;
 
 use std::convert::Infallible;
 use std::io;

@@ -56,7 +56,7 @@ async fn serve(config: Config, warnings: Vec<String>, stop: Stop) -> Result<(), 
         None => None,
     };
     let (poster, posts) = actor::http::set::channel();
-    let setting = actor::http::set::router(&config, poster, shown.clone());
+    let setting = actor::http::set::router(&config, poster, shown.clone(), clock.clone());
     let routes = actor::http::router(shown, clock.clone()).merge(setting);
     let systemd = Systemd::from_environment();
     let actor = actor::run(

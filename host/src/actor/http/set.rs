@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -25,8 +26,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Shown, no_session};
+use crate::clock::Clock;
 use crate::clu::message::{Keywords, keyword};
 use crate::config::{Config, Secret};
+use crate::server::Peer;
+use crate::server::tries::{Tries, Wrong};
 
 /// Beats that wait for the loop, each of which has a client that waits for it.
 const WAITING: usize = 64;
@@ -119,10 +123,12 @@ struct Doors {
     tokens: Arc<HashMap<String, Secret>>,
     poster: Poster,
     shown: Shown,
+    clock: Arc<dyn Clock>,
+    tries: Arc<Mutex<Tries>>,
 }
 
 /// The route, if any heartbeat has a token.
-pub fn router(config: &Config, poster: Poster, shown: Shown) -> Router {
+pub fn router(config: &Config, poster: Poster, shown: Shown, clock: Arc<dyn Clock>) -> Router {
     let tokens = config.heartbeats.iter().filter_map(|heartbeat| {
         let token = heartbeat.http_token.clone()?;
         Some((heartbeat.name.clone(), token))
@@ -135,6 +141,8 @@ pub fn router(config: &Config, poster: Poster, shown: Shown) -> Router {
         tokens: Arc::new(tokens),
         poster,
         shown,
+        clock,
+        tries: Arc::default(),
     };
     Router::new()
         .route("/set/{name}", post(set))
@@ -163,15 +171,8 @@ async fn set(
     // Only this way: what a browser sends along by itself proves nothing.
     let presented = headers.typed_get::<Authorization<Bearer>>();
     if !presented.is_some_and(|Authorization(bearer)| token.is(bearer.token())) {
-        tracing::debug!(
-            heartbeat = name,
-            "a beat over HTTP without its token was refused"
-        );
-        let refused = failed(
-            StatusCode::UNAUTHORIZED,
-            "This needs the heartbeat's own token, as a bearer token.",
-        );
-        return ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+        let peer = request.extensions().get::<Peer>();
+        return doors.refused(&name, peer.map(|peer| peer.0.ip()));
     }
     let beat = match Bytes::from_request(request, &()).await {
         Ok(body) => beat(&body),
@@ -184,6 +185,36 @@ async fn set(
 }
 
 impl Doors {
+    /// The right token always opens: else whoever sends wrong ones from behind the same router
+    /// would close the dome.
+    fn refused(&self, heartbeat: &str, client: Option<IpAddr>) -> Response {
+        let now = self.clock.now();
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        let limited = tries.limited(client, now);
+        let wrong = limited.is_none().then(|| tries.wrong(client, now));
+        drop(tries);
+        let client = client.map_or_else(|| "unknown".to_owned(), |client| client.to_string());
+        match wrong {
+            Some(Wrong::First) => {
+                tracing::warn!(heartbeat, client, "somebody sent a wrong token to beat");
+            }
+            Some(Wrong::TooMany) => {
+                tracing::warn!(heartbeat, client, "too many wrong tokens to beat");
+            }
+            Some(Wrong::Again) | None => {}
+        }
+        if let Some(seconds) = limited {
+            let error = format!("Too many wrong tokens; try again in {seconds} s.");
+            let limited = failed(StatusCode::TOO_MANY_REQUESTS, &error);
+            return ([(header::RETRY_AFTER, seconds.to_string())], limited).into_response();
+        }
+        let refused = failed(
+            StatusCode::UNAUTHORIZED,
+            "This needs the heartbeat's own token, as a bearer token.",
+        );
+        ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response()
+    }
+
     async fn hand_over(&self, heartbeat: String, beat: Beat) -> Response {
         let (posted, outcome) = Posted::new(heartbeat, beat.program, beat.seen);
         if self.poster.0.try_send(posted).is_err() {

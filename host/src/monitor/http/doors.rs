@@ -11,7 +11,6 @@
 
 mod client;
 mod origin;
-mod tries;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +30,8 @@ use crate::clock::Clock;
 use crate::config::Secret;
 use crate::config::monitor::Monitor;
 use crate::server::Peer;
+use crate::server::tries::{Tries, Wrong};
 use origin::Own;
-use tries::{Tries, Wrong};
 
 /// What a route needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,12 +8,17 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::actor::snapshot::tests::snapshot;
 use crate::actor::{SessionState, Snapshot};
+use crate::clock::RuntimeClock;
 
 const CONFIG: &str = "
 actor: {http: '127.0.0.1:8081', log_dir: null}
 network: {hosts: {}}
 heartbeats: [{name: a}, {name: b}, {name: c}]
 ";
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH))
+}
 
 struct Site {
     router: Router,
@@ -30,7 +35,7 @@ impl Site {
         let (poster, posts) = channel();
         let (show, shown) = watch::channel(None);
         Self {
-            router: router(&config, poster, shown),
+            router: router(&config, poster, shown, clock()),
             posts,
             show,
         }
@@ -100,11 +105,30 @@ async fn x1_without_its_own_token_nobody_sets_a_heartbeat() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn x1_whoever_guesses_tokens_has_to_wait_and_keeps_no_beat_out() {
+    let mut site = Site::new();
+    let guess = Some("Bearer guess");
+    for _ in 0..10 {
+        let status = site.refused("/set/a", guess, Body::empty()).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
+    for path in ["/set/a", "/set/b"] {
+        let status = site.refused(path, guess, Body::empty()).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+    }
+    let (status, _) = site.decided("", Outcome::Counted(Keywords::new())).await;
+    assert_eq!(status, StatusCode::OK);
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let status = site.refused("/set/a", guess, Body::empty()).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+}
+
 #[tokio::test]
 async fn x1_without_a_token_in_the_configuration_there_is_no_such_route() {
     let config = Config::parse("", CONFIG, &|_| None).unwrap();
     let (poster, mut posts) = channel();
-    let router = router(&config, poster, watch::channel(None).1);
+    let router = router(&config, poster, watch::channel(None).1, clock());
     let (status, _) = ask(&router, "/set/a", Some("Bearer "), "").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(posts.next().await.is_none(), "nobody can post");

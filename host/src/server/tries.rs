@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use embassy_time::{Duration, Instant};
 
-use crate::server::client_of;
+use super::client_of;
 
 /// So many wrong tokens may come at once.
 const AT_ONCE: u32 = 10;
@@ -16,7 +16,7 @@ const CLIENTS: usize = 1024;
 
 /// What is remembered of each client.
 #[derive(Default, Debug)]
-pub(super) struct Tries(HashMap<IpAddr, Tried>);
+pub(crate) struct Tries(HashMap<IpAddr, Tried>);
 
 #[derive(Debug)]
 struct Tried {
@@ -28,7 +28,7 @@ struct Tried {
 
 /// What a wrong token means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Wrong {
+pub(crate) enum Wrong {
     /// There was none lately.
     First,
     /// One more.
@@ -39,14 +39,14 @@ pub(super) enum Wrong {
 
 impl Tries {
     /// For how many seconds a client has still to wait, if it has.
-    pub(super) fn limited(&self, client: Option<IpAddr>, now: Instant) -> Option<u64> {
+    pub(crate) fn limited(&self, client: Option<IpAddr>, now: Instant) -> Option<u64> {
         let left = self.0.get(&key(client))?.left(now)?;
         let over = over(left)?;
         Some(over.as_micros().div_ceil(1_000_000))
     }
 
     /// A wrong token came.
-    pub(super) fn wrong(&mut self, client: Option<IpAddr>, now: Instant) -> Wrong {
+    pub(crate) fn wrong(&mut self, client: Option<IpAddr>, now: Instant) -> Wrong {
         let key = key(client);
         if !self.0.contains_key(&key) {
             self.make_room(now);
