@@ -2,6 +2,7 @@
 //! CLU client has.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use amq_protocol::protocol::BasicProperties;
@@ -41,19 +42,20 @@ pub(crate) struct Commander {
 
 impl Commander {
     pub(crate) fn connect(port: u16) -> Result<Self> {
-        Self::bound(port, "speed".to_owned(), "reply.#")
+        Self::bound(port, |_| "reply.#".to_owned())
     }
 
     /// One of many: it hears the replies to itself only.
-    pub(crate) fn named(port: u16, number: usize) -> Result<Self> {
-        let name = format!("speed{number}");
-        let own = format!("reply.{name}.#");
-        Self::bound(port, name, &own)
+    pub(crate) fn one_of_many(port: u16) -> Result<Self> {
+        Self::bound(port, |name| format!("reply.{name}.#"))
     }
 
-    fn bound(port: u16, name: String, replies: &str) -> Result<Self> {
+    /// Under a name that none has had: the broker may still hold the queue of one that has gone.
+    fn bound(port: u16, replies: impl FnOnce(&str) -> String) -> Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("speed{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut wire = Wire::connect(port)?;
-        wire.consume(&format!("{name}_replies"), replies, None)?;
+        wire.consume(&format!("{name}_replies"), &replies(&name), None)?;
         Ok(Self { wire, name })
     }
 

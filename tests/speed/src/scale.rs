@@ -1,6 +1,6 @@
 //! What grows, and what does not, as more is asked of lvmbeat: `tests/bench --scale`.
 
-use std::io::{Read as _, Write as _, copy};
+use std::io::{self, Read as _, Write as _, copy};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ pub(crate) struct Extent {
 impl Extent {
     pub(crate) const FULL: Self = Self {
         commands: 1_000_000,
-        reconnections: 1000,
+        reconnections: 10_000,
         span: Duration::from_secs(20),
     };
     pub(crate) const SHORT: Self = Self {
@@ -39,7 +39,7 @@ impl Extent {
 /// Measures, and gives tables in Markdown.
 pub(crate) fn measure(place: &Place, extent: Extent) -> Result<String> {
     // Without any queue the exchange would go away between two parts.
-    let _stays = Commander::named(place.broker, usize::MAX)?;
+    let _stays = Commander::one_of_many(place.broker)?;
     let parts = [
         heartbeats(place, extent)?,
         others(place, extent)?,
@@ -110,7 +110,7 @@ fn clients(place: &Place, extent: Extent) -> Result<String> {
     Commander::connect(place.broker)?.until_it_answers("lvmbeat")?;
     let mut rows = Vec::new();
     for count in [1, 10, 100] {
-        let clients = (0..count).map(|number| Commander::named(place.broker, number));
+        let clients = (0..count).map(|_| Commander::one_of_many(place.broker));
         let mut clients: Vec<_> = clients.collect::<Result<_>>()?;
         let sets = extent.commands.min(5000) / count;
         let before = Usage::of(actor.id());
@@ -208,15 +208,17 @@ fn from(last: u8, to: SocketAddr) -> Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
-/// Passes each connection on to the broker, and cuts it as soon as a session is in use.
+/// Passes each connection on to the broker, and cuts it as soon as a session is open.
 struct Cutter {
     port: u16,
     sessions: Arc<AtomicU64>,
 }
 
 impl Cutter {
-    /// After so long a session is open, on this machine.
-    const LASTS: Duration = Duration::from_millis(60);
+    /// `basic.consume`, of which a session sends two at its end.
+    const CONSUME: [u8; 4] = [0, 60, 0, 20];
+    /// For the broker to answer it.
+    const ANSWERS: Duration = Duration::from_millis(10);
 
     fn start(broker: u16) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port")?;
@@ -228,20 +230,34 @@ impl Cutter {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", broker)) else {
                     return;
                 };
-                pump(&client, &server);
-                pump(&server, &client);
-                thread::sleep(Self::LASTS);
+                if let (Ok(mut from), Ok(mut to)) = (server.try_clone(), client.try_clone()) {
+                    thread::spawn(move || copy(&mut from, &mut to));
+                }
+                if Self::opens(&client, &server).is_ok_and(|opened| opened) {
+                    thread::sleep(Self::ANSWERS);
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
                 let _ = client.shutdown(Shutdown::Both);
                 let _ = server.shutdown(Shutdown::Both);
-                counted.fetch_add(1, Ordering::Relaxed);
             }
         });
         Ok(Self { port, sessions })
     }
-}
 
-fn pump(from: &TcpStream, to: &TcpStream) {
-    if let (Ok(mut from), Ok(mut to)) = (from.try_clone(), to.try_clone()) {
-        thread::spawn(move || copy(&mut from, &mut to));
+    /// Passes on what the client says until it has a session, or has gone.
+    fn opens(mut client: &TcpStream, mut server: &TcpStream) -> io::Result<bool> {
+        let mut buffer = [0; 4096];
+        let mut consumers = 0;
+        while consumers < 2 {
+            let length = client.read(&mut buffer)?;
+            if length == 0 {
+                return Ok(false);
+            }
+            let said = &buffer[..length];
+            server.write_all(said)?;
+            let consumes = said.windows(4).filter(|part| *part == Self::CONSUME);
+            consumers += consumes.count();
+        }
+        Ok(true)
     }
 }
