@@ -17,8 +17,9 @@
 //! variable `SSL_CERT_FILE` names others.
 
 use std::fmt;
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -299,19 +300,24 @@ impl Node {
             .with_connection_name(format!("lvmbeat: {}", spec.name).into())
             .with_client_property("product".into(), "lvmbeat".into())
             .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
-        let (socket, first) = (Arc::clone(socket), self.failed.load(Ordering::Relaxed));
-        let shared = Arc::clone(shared);
+        let first = self.failed.load(Ordering::Relaxed);
         // Where several messages are acknowledged at once, some can be refused unseen.
         let prefetch = spec.commands.map(|_| spec.prefetch);
         let prefetch = prefetch.filter(|prefetch| *prefetch >= LEAST_GATED);
-        // lapin runs this on a thread of its own, which would otherwise hang for as long as TCP
-        // likes.
-        let dial = async move |uri, _| {
-            let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(&shared)));
-            let dialled = timeout(limit, stream::dial(&uri, first, limit, &socket, gate)).await;
-            Ok(dialled.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))?)
+        let gate = prefetch.map(|prefetch| Gate::new(prefetch, Arc::clone(shared)));
+        let dialled = timeout(limit, stream::dial(&self.uri, first, limit, socket, gate)).await;
+        let dialled = dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        // If lapin were to dial, it would never let go of what it makes for a connection that it
+        // does not get (X2).
+        let dialled = Mutex::new(Some(dialled));
+        let hand_over = async move |_, _| {
+            let dialled = dialled
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            dialled.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
         };
-        Connection::connector(self.uri.clone(), stream::runtime(), dial, properties).await
+        Connection::connector(self.uri.clone(), stream::runtime(), hand_over, properties).await
     }
 
     /// What depends on nothing of the broker's is asked for at once, not one after the other: the

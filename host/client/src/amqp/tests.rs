@@ -179,3 +179,63 @@ async fn a_connection_that_is_hung_up_on_is_unreachable() {
         "{opened:?}"
     );
 }
+
+/// What answers there, if anything does.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Nobody,
+    HangsUp,
+    Speaks(&'static [u8]),
+}
+
+impl Peer {
+    async fn start(self) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if matches!(self, Self::Nobody) {
+            return port;
+        }
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                if let Self::Speaks(words) = self {
+                    let _ = stream.write_all(words).await;
+                    open.push(stream);
+                }
+            }
+        });
+        port
+    }
+}
+
+/// A broker may be away for a night, in which an actor tries thousands of times.
+#[tokio::test]
+async fn x2_attempts_that_fail_leave_nothing_behind() {
+    for peer in [
+        Peer::Nobody,
+        Peer::HangsUp,
+        Peer::Speaks(b""),
+        Peer::Speaks(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        Peer::Speaks(b"AMQP\x00\x01\x00\x00"),
+    ] {
+        let port = peer.start().await;
+        let mut amqp = amqp(&format!("amqp://127.0.0.1:{port}"));
+        amqp.open_limit = Duration::from_millis(300);
+        let alive = || {
+            tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+        };
+        let before = alive();
+        for _ in 0..5 {
+            assert!(amqp.open(&actor()).await.is_err());
+        }
+        let gone = async {
+            while alive() > before {
+                tokio::task::yield_now().await;
+            }
+        };
+        let gone = timeout(Duration::from_secs(10), gone).await;
+        gone.unwrap_or_else(|_| panic!("{peer:?}: {} tasks are left", alive() - before));
+    }
+}
