@@ -247,8 +247,8 @@ impl Cutter {
     /// Passes on what the client says until it has a session, or has gone.
     fn opens(mut client: &TcpStream, mut server: &TcpStream) -> io::Result<bool> {
         let mut buffer = [0; 4096];
-        let mut consumers = 0;
-        while consumers < 2 {
+        let mut seen = 0;
+        while seen < 2 {
             let length = client.read(&mut buffer)?;
             if length == 0 {
                 return Ok(false);
@@ -256,7 +256,7 @@ impl Cutter {
             let said = &buffer[..length];
             server.write_all(said)?;
             let consumes = said.windows(4).filter(|part| *part == Self::CONSUME);
-            consumers += consumes.count();
+            seen += consumes.count();
         }
         Ok(true)
     }
