@@ -26,7 +26,7 @@ pub(crate) struct Extent {
 impl Extent {
     pub(crate) const FULL: Self = Self {
         commands: 1_000_000,
-        reconnections: 10_000,
+        reconnections: 1000,
         span: Duration::from_secs(20),
     };
     pub(crate) const SHORT: Self = Self {
