@@ -92,7 +92,7 @@ fn s4_a_night_goes_as_promised_and_is_reported_in_order() {
             "            | Dome, as last reported: open",
             "5. The observatory is heard again",
             "monitor      mail to people: RESOLVED: LCO internet is up",
-            "            | LCO internet is up again since ",
+            "            | LCO internet has been up again since ",
             "6. The overwatcher dies",
             "! overwatcher  has died",
             "! lvmbeat      holds the dome heartbeat; heartbeat overwatcher may have been sent",

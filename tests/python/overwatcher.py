@@ -27,7 +27,7 @@ seen = ""
 async def prove(client, name):
     global seen
     command = await client.send_command("lvmbeat", f"set {name} --seen '{seen}'", time_limit=5)
-    seen = command.replies.get("seen")
+    seen = next((reply.message["seen"] for reply in command.replies if "seen" in reply.message), "")
     return command
 
 

@@ -63,7 +63,10 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
             "where the dome (?:was|is) is unknown since AT",
             Claim::UnknownSince,
         ),
-        ("engineering mode is on since AT", Claim::EngineeringOn),
+        (
+            "engineering mode has been on since AT",
+            Claim::EngineeringOn,
+        ),
         (r"engineering mode is unknown since AT", Claim::UnknownSince),
         (
             "(?:was heard to be|heard to be) (?P<value>closed) at AT",
@@ -74,7 +77,10 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
             Claim::Dome,
         ),
         (r", WHERE at AT", Claim::Dome),
-        ("dome is (?P<value>closed) since AT", Claim::DomeClosedSince),
+        (
+            "dome has been (?P<value>closed) since AT",
+            Claim::DomeClosedSince,
+        ),
         ("dome WHERE at AT", Claim::Dome),
         ("dome (?:was )?WHERE whenever it was heard", Claim::DomeWas),
         ("dome was then: WHERE", Claim::DomeWas),
@@ -124,7 +130,7 @@ pub(super) static PHRASES: LazyLock<Vec<(Regex, Claim)>> = LazyLock::new(|| {
             "no heartbeat (?:had been )?acknowledged for SPAN",
             Claim::Silence,
         ),
-        ("gets no heartbeat since AT", Claim::MissingSince),
+        ("has had no heartbeat since AT", Claim::MissingSince),
         ("gets heartbeats again since AT", Claim::Arrives),
         (
             "heartbeat (?:is |still |was )?(?:held|not arriving|not acknowledged)",

@@ -99,8 +99,8 @@ fn what_was_is_compared_with_what_was() {
     );
     holds(22.0, "Dome unknown since 00:00:11 UTC");
     is_false(22.0, "Dome unknown since 00:01:11 UTC");
-    holds(35.0, "The dome is closed since 00:00:10 UTC.");
-    is_false(10.0, "The dome is closed since 00:00:00 UTC.");
+    holds(35.0, "The dome has been closed since 00:00:10 UTC.");
+    is_false(10.0, "The dome has been closed since 00:00:00 UTC.");
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn whether_heartbeats_arrive_is_compared() {
     );
     holds(13.0, "no heartbeat acknowledged for 2.5 s");
     is_false(13.0, "no heartbeat acknowledged for 8.5 s");
-    holds(25.0, "gets no heartbeat since 2026-01-03 00:00:01 UTC");
-    is_false(35.0, "gets no heartbeat since 2026-01-03 00:00:01 UTC");
+    holds(25.0, "has had no heartbeat since 2026-01-03 00:00:01 UTC");
+    is_false(35.0, "has had no heartbeat since 2026-01-03 00:00:01 UTC");
     holds(32.0, "gets heartbeats again since 2026-01-03 00:00:20 UTC");
     is_false(
         25.0,

@@ -116,9 +116,11 @@ async fn m2_the_doctor_of_a_monitor_tries_its_channels_without_a_message() {
         "? people         whether webhook pager works is not known: only a message tells",
         "(monitor.slack.token_file) holds a secret, and every user may read or write it",
         "● state ",
+        "a token is missing here",
     ] {
         assert!(looked.stdout.contains(line), "{line} in\n{}", looked.stdout);
     }
+    assert!(!looked.stdout.contains("no channel is configured"));
     // `auth.test` has no text.
     let told = || {
         slack

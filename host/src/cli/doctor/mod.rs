@@ -40,6 +40,9 @@ pub(super) fn run(file: Option<&Path>, asked: &DoctorArgs) -> Result<(), Failure
     if asked.program != Some(Program::Actor)
         && let Some(monitor) = monitor
     {
+        if asked.program == Some(Program::Monitor) {
+            found.extend(missing(&monitor));
+        }
         found.extend(machine::state(monitor.state_file.as_deref()));
         found.extend(client::on_a_runtime(async {
             Ok(channels::look(&monitor, asked.send_test).await)
@@ -94,6 +97,37 @@ async fn of_the_site(
         found.extend(tested.into_iter().filter_map(monitor::tested));
     }
     found
+}
+
+/// What a monitor that watches over an observatory has, and this one has not. Where the actor runs
+/// there may be no such thing.
+fn missing(monitor: &Monitor) -> Vec<Finding> {
+    let has_channel =
+        monitor.email.is_some() || monitor.slack.is_some() || !monitor.webhooks.is_empty();
+    let looked_at = [
+        (
+            has_channel,
+            "people",
+            "no channel is configured here: nobody is alerted",
+            "configure e-mail, Slack or a webhook, and run doctor with the monitor's environment",
+        ),
+        (
+            monitor.state_file.is_some(),
+            "state",
+            "no state file is configured here: a restart forgets what people were alerted of",
+            "set LVMBEAT_STATE_FILE, and run doctor with the monitor's environment",
+        ),
+        (
+            monitor.ping_token.is_some() && monitor.admin_token.is_some(),
+            "token",
+            "a token is missing here: anybody may beat, or silence the monitor",
+            "set LVMBEAT_PING_TOKEN and LVMBEAT_ADMIN_TOKEN, and run doctor with the monitor's environment",
+        ),
+    ];
+    let missing = looked_at.into_iter().filter(|(is_there, ..)| !is_there);
+    missing
+        .map(|(_, what, text, remedy)| Finding::warning(what, text, remedy))
+        .collect()
 }
 
 fn configuration(config: &Config) -> Finding {

@@ -93,11 +93,16 @@ async fn token(url: &SecretUrl, client: &Client, secrets: &Secrets) -> Finding {
         }
         Err(error) => Err(shown(dial::failure(error).as_bytes(), secrets)),
     };
-    accepted(&url.to_string(), answered)
+    accepted(
+        &url.to_string(),
+        url.reveal().password().is_some(),
+        answered,
+    )
 }
 
 fn accepted(
     url: &str,
+    has_token: bool,
     answered: Result<(StatusCode, Option<Map<String, Value>>), String>,
 ) -> Finding {
     let (code, said) = match answered {
@@ -116,6 +121,13 @@ fn accepted(
             "token",
             format!("{url} needs no token: anybody can beat there, and so hide a silence"),
             "set LVMBEAT_PING_TOKEN there and here",
+        ),
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) if !has_token => Finding::unknown(
+            "token",
+            format!(
+                "{url} needs the ping token, and none is configured here; whether the actor has it is not known"
+            ),
+            "run doctor with the actor's environment",
         ),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => Finding::wrong(
             "token",
@@ -268,7 +280,7 @@ mod tests {
     fn m1_whether_the_monitor_takes_the_token_is_told_by_its_answer() {
         let verdict = |code: u16, said: Value| {
             let code = StatusCode::from_u16(code).unwrap();
-            accepted("there", Ok((code, said.as_object().cloned()))).verdict
+            accepted("there", true, Ok((code, said.as_object().cloned()))).verdict
         };
         for (code, said, expected) in [
             (200, json!({"needed": true}), Verdict::Well),
@@ -281,7 +293,9 @@ mod tests {
         ] {
             assert_eq!(verdict(code, said), expected, "{code}");
         }
-        let silent = accepted("there", Err("no answer".to_owned()));
+        let without = accepted("there", false, Ok((StatusCode::UNAUTHORIZED, None)));
+        assert_eq!(without.verdict, Verdict::Unknown, "the actor may have it");
+        let silent = accepted("there", true, Err("no answer".to_owned()));
         assert_eq!(silent.verdict, Verdict::Unknown);
     }
 

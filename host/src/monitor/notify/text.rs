@@ -344,12 +344,16 @@ impl Speaker<'_> {
         };
         match outage.silence.last_seen {
             _ if outage.silence.by_hand => format!("{name} was declared up by hand, at {until}."),
+            Some(from) if outage.silence.stopped.is_some() && earlier == 0 => format!(
+                "The lvmbeat actor has been back since {until}. It was stopped for {}.",
+                span(seconds_between(from, heard))
+            ),
             Some(from) if outage.is_new || earlier > 0 => format!(
                 "{name} was down{how_often} from {} to {until}, and is up again.",
                 self.time(from)
             ),
             Some(from) => format!(
-                "{name} is up again since {until}. It was down for {}.",
+                "{name} has been up again since {until}. It was down for {}.",
                 span(seconds_between(from, heard))
             ),
             None => format!("{name} is up: heard for the first time at {until}."),

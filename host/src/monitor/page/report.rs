@@ -196,7 +196,7 @@ fn drill(page: &Page, drill: &DrillReport) -> Markup {
                     @if drill.under_way { "under way: the dome heartbeat is withheld while the dome is closed; " }
                     @else if drill.due { (verdict(false, "due")) "; " }
                     @match drill.proved_at {
-                        Some(at) => { "that the PLC misses a withheld heartbeat was last proved on " (page.moment(at)) }
+                        Some(at) => { "that the PLC misses a withheld heartbeat was last proved at " (page.moment(at)) }
                         None => "that the PLC misses a withheld heartbeat is not known to be proved",
                     }
                 }

@@ -103,7 +103,7 @@ fn an_all_clear() {
     assert_eq!(
         text.plain(),
         "\
-LCO internet is up again since 2025-06-01 04:40:00 UTC (00:40:00 Santiago). It was down for 1 h 27 min.
+LCO internet has been up again since 2025-06-01 04:40:00 UTC (00:40:00 Santiago). It was down for 1 h 27 min.
 
 Last heard: 2025-06-01 03:12:05 UTC (2025-05-31 23:12:05 Santiago)
 Up again: 2025-06-01 04:40:00 UTC (00:40:00 Santiago)
@@ -351,7 +351,7 @@ fn a_withheld_heartbeat_is_told_with_its_cause_and_the_domes_state() {
     assert_eq!(
         text.plain(),
         "\
-The PLC of the dome gets no heartbeat since 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago): overwatcher silent 31 s. Dome: open.
+The PLC of the dome has had no heartbeat since 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago): overwatcher silent 31 s. Dome: open.
 
 Since: 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago)
 The PLC closes the dome: at 2025-06-01 03:13:05 UTC (2025-05-31 23:13:05 Santiago) at the latest, if it gets no heartbeat before
@@ -453,8 +453,8 @@ fn the_end_says_why_and_what_the_dome_did() {
     let first = text.plain().lines().next().unwrap().to_owned();
     assert_eq!(
         first,
-        "The dome is closed since 2025-06-01 03:14:06 UTC (2025-05-31 23:14:06 Santiago). \
-         The PLC gets no heartbeat since 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago): \
+        "The dome has been closed since 2025-06-01 03:14:06 UTC (2025-05-31 23:14:06 Santiago). \
+         The PLC has had no heartbeat since 2025-06-01 03:12:16 UTC (2025-05-31 23:12:16 Santiago): \
          overwatcher silent 31 s. The dome was heard to be open at 03:12:20 UTC, moving at 03:13:20 UTC, closed at 03:14:06 UTC."
     );
     let open = Trouble {
@@ -484,6 +484,6 @@ fn both_kinds_of_incidents_are_told_in_one_message() {
     assert_eq!(text.subject, "RESOLVED: LCO internet is up");
     assert!(
         text.plain()
-            .contains("The PLC of the dome gets no heartbeat since")
+            .contains("The PLC of the dome has had no heartbeat since")
     );
 }

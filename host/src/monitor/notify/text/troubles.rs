@@ -153,7 +153,7 @@ impl Speaker<'_> {
                 format!("Dome: {dome}.")
             };
             return format!(
-                "The PLC of the dome gets no heartbeat since {began}: {causes}. {dome}"
+                "The PLC of the dome has had no heartbeat since {began}: {causes}. {dome}"
             );
         }
         let ended = trouble.ended.unwrap_or(last.newest.raised);
@@ -164,11 +164,13 @@ impl Speaker<'_> {
         let all = words(&trouble.all_causes, trouble.all_causes.len());
         let over = match trouble.health {
             Health::Bypassed => format!(
-                "Engineering mode is on since {ended}: lvmecp beats to the PLC by itself. \
+                "Engineering mode has been on since {ended}: lvmecp beats to the PLC by itself. \
                  lvmbeat withheld the dome heartbeat for {lasted}"
             ),
             Health::Held | Health::NotArriving | Health::Closing | Health::ClosedByWatchdog => {
-                format!("The dome is closed since {ended}. The PLC gets no heartbeat since {began}")
+                format!(
+                    "The dome has been closed since {ended}. The PLC has had no heartbeat since {began}"
+                )
             }
             Health::Ok | Health::Late | Health::Unknown => format!(
                 "The PLC of the dome gets heartbeats again since {ended}. It got none for {lasted}"
