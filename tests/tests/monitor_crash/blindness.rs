@@ -49,6 +49,7 @@ async fn m3_a_process_that_was_stopped_takes_the_beats_that_waited_before_it_ala
         monitor.beat().await;
         is_silent_for(&monitor, 3.0).await;
         monitor.process().freeze();
+        monitor.process().until_frozen(SOON).await;
         let mut beat = TcpStream::connect(monitor.address()).await.unwrap();
         let request = b"GET /heartbeat HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
         beat.write_all(request).await.unwrap();
