@@ -64,7 +64,7 @@ async function beside(page, url, colorScheme) {
   await page.goto(url);
   await page.getByRole("button", { name: "1 hour", exact: true }).click();
   await page.getByRole("heading", { level: 1, name: "Not done" }).waitFor();
-  await page.getByRole("alert").filter({ hasText: "Nothing was done" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "It may be done later" }).waitFor();
   await look("not-done");
   await page.getByRole("link", { name: "Back to the monitor" }).click();
   await page.waitForURL(`${url}/`);

@@ -48,8 +48,8 @@ pub(super) struct Facts {
     pub(super) all_clears: u32,
     failures: u32,
     last_beat_outside: Option<Timestamp>,
-    /// Something was broken on purpose since the last heartbeat.
-    disturbed: bool,
+    /// Of so many heartbeats that come next, what was left is no margin.
+    disturbed: u8,
 }
 
 impl Facts {
@@ -61,11 +61,11 @@ impl Facts {
             Event::HeartbeatReceived => {
                 let margin = PLC - (at - self.last_heartbeat.unwrap_or(0.0));
                 // The PLC was fed by being switched on; that is no heartbeat.
-                if self.heartbeats > 0 && !self.disturbed {
+                if self.heartbeats > 0 && self.disturbed == 0 {
                     let smallest = self.smallest_margin.unwrap_or(margin);
                     self.smallest_margin = Some(smallest.min(margin));
                 }
-                self.disturbed = false;
+                self.disturbed = self.disturbed.saturating_sub(1);
                 self.heartbeats += 1;
                 self.last_heartbeat = Some(at);
                 return Some(margin);
@@ -147,9 +147,10 @@ impl Facts {
             .is_some_and(|(at, _)| self.all_clear.is_none_or(|clear| clear < at))
     }
 
-    /// From now on something is broken on purpose: what is left then is no margin.
+    /// From now on something is broken on purpose: what is left then is no margin. A heartbeat may
+    /// be on its way, so that the next but one is the first after what was broken.
     pub(super) fn disturb(&mut self) {
-        self.disturbed = true;
+        self.disturbed = 2;
     }
 
     /// The PLC closes the dome, or has closed it, since then.
@@ -208,6 +209,8 @@ mod tests {
         heartbeat(&mut facts, 0);
         heartbeat(&mut facts, 15);
         facts.disturb();
+        // It was on its way.
+        heartbeat(&mut facts, 16);
         heartbeat(&mut facts, 200);
         assert_eq!(facts.smallest_margin, Some(45.0));
         heartbeat(&mut facts, 220);

@@ -170,9 +170,10 @@ async fn set(
     };
     // Only this way: what a browser sends along by itself proves nothing.
     let presented = headers.typed_get::<Authorization<Bearer>>();
-    if !presented.is_some_and(|Authorization(bearer)| token.is(bearer.token())) {
+    let opens = presented.as_ref();
+    if !opens.is_some_and(|Authorization(bearer)| token.is(bearer.token())) {
         let peer = request.extensions().get::<Peer>();
-        return doors.refused(&name, peer.map(|peer| peer.0.ip()));
+        return doors.refused(&name, presented.is_some(), peer.map(|peer| peer.0.ip()));
     }
     let beat = match Bytes::from_request(request, &()).await {
         Ok(body) => beat(&body),
@@ -187,11 +188,12 @@ async fn set(
 impl Doors {
     /// The right token always opens: else whoever sends wrong ones from behind the same router
     /// would close the dome.
-    fn refused(&self, heartbeat: &str, client: Option<IpAddr>) -> Response {
+    fn refused(&self, heartbeat: &str, has_token: bool, client: Option<IpAddr>) -> Response {
         let now = self.clock.now();
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        let limited = tries.limited(client, now);
-        let wrong = limited.is_none().then(|| tries.wrong(client, now));
+        let limited = tries.limited(client, now).filter(|_| has_token);
+        let is_wrong = has_token && limited.is_none();
+        let wrong = is_wrong.then(|| tries.wrong(client, now));
         drop(tries);
         let client = client.map_or_else(|| "unknown".to_owned(), |client| client.to_string());
         match wrong {

@@ -96,9 +96,7 @@ impl From<Stuck> for Problem {
     fn from(stuck: Stuck) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!(
-                "It is not known whether this was done: {stuck}. Restart the monitor if this lasts."
-            ),
+            format!("It may be done later: {stuck}. Restart the monitor if this lasts."),
         )
         .retry_after(5)
     }

@@ -109,6 +109,11 @@ async fn x1_without_its_own_token_nobody_sets_a_heartbeat() {
 async fn x1_whoever_guesses_tokens_has_to_wait_and_keeps_no_beat_out() {
     let mut site = Site::new();
     let guess = Some("Bearer guess");
+    for _ in 0..20 {
+        // Who sends none does not guess.
+        let status = site.refused("/set/a", None, Body::empty()).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
     for _ in 0..10 {
         let status = site.refused("/set/a", guess, Body::empty()).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
