@@ -173,8 +173,8 @@ pub(super) enum Command {
     ///
     /// The actor withholds the dome heartbeat until the PLC says that it misses it, and releases it
     /// again. Anything that changes meanwhile, a dome that opens first of all, ends the drill at
-    /// once, and so does Ctrl-C. Exit code 0 if it passed, 1 if it did not or
-    /// if `--alert` did not reach people, 3 without an answer.
+    /// once, and so does Ctrl-C. Exit code 0 if it passed, 1 if it did not or if `--alert` did not
+    /// reach people, 3 without an answer.
     Drill(DrillArgs),
     /// Look at the whole site from here, and say what is wrong and what to do about it
     ///

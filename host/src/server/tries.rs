@@ -1,7 +1,10 @@
-//! Who has tried wrong tokens, and for how long they have to wait for it.
+//! Who has tried wrong tokens, and for how long they have to wait for it (X1). Shared by all who
+//! serve with tokens.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use embassy_time::{Duration, Instant};
 
@@ -14,9 +17,26 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Clients that are remembered. One that is forgotten starts anew.
 const CLIENTS: usize = 1024;
 
+/// Who has tried wrong tokens lately.
+#[derive(Default, Debug)]
+pub(crate) struct Tries(Mutex<Table>);
+
+/// How long a client has still to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limited {
+    pub(crate) seconds: u64,
+}
+
+impl fmt::Display for Limited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.seconds;
+        write!(f, "Too many wrong tokens; try again in {seconds} s.")
+    }
+}
+
 /// What is remembered of each client.
 #[derive(Default, Debug)]
-pub(crate) struct Tries(HashMap<IpAddr, Tried>);
+struct Table(HashMap<IpAddr, Tried>);
 
 #[derive(Debug)]
 struct Tried {
@@ -28,7 +48,7 @@ struct Tried {
 
 /// What a wrong token means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Wrong {
+enum Wrong {
     /// There was none lately.
     First,
     /// One more.
@@ -38,15 +58,45 @@ pub(crate) enum Wrong {
 }
 
 impl Tries {
+    /// Whether a client has still to wait.
+    pub(crate) fn limited(&self, client: Option<IpAddr>, now: Instant) -> Option<Limited> {
+        let seconds = self.table().limited(client, now)?;
+        Some(Limited { seconds })
+    }
+
+    /// A wrong token came in place of this one. Logs the first, and that there are too many.
+    pub(crate) fn wrong(&self, token: &str, client: Option<IpAddr>, now: Instant) {
+        let wrong = self.table().wrong(client, now);
+        let client = client.map_or_else(|| "unknown".to_owned(), |client| client.to_string());
+        match wrong {
+            Wrong::First => tracing::warn!(client, token, "somebody sent a wrong token"),
+            Wrong::Again => {}
+            Wrong::TooMany => {
+                tracing::warn!(
+                    client,
+                    token,
+                    "too many wrong tokens; this client has to wait"
+                );
+            }
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Whoever panicked there has left whole entries.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
     /// For how many seconds a client has still to wait, if it has.
-    pub(crate) fn limited(&self, client: Option<IpAddr>, now: Instant) -> Option<u64> {
+    fn limited(&self, client: Option<IpAddr>, now: Instant) -> Option<u64> {
         let left = self.0.get(&key(client))?.left(now)?;
         let over = over(left)?;
         Some(over.as_micros().div_ceil(1_000_000))
     }
 
     /// A wrong token came.
-    pub(crate) fn wrong(&mut self, client: Option<IpAddr>, now: Instant) -> Wrong {
+    fn wrong(&mut self, client: Option<IpAddr>, now: Instant) -> Wrong {
         let key = key(client);
         if !self.0.contains_key(&key) {
             self.make_room(now);
@@ -113,7 +163,7 @@ mod tests {
 
     #[test]
     fn x1_a_client_that_tries_too_often_has_to_wait() {
-        let mut tries = Tries::default();
+        let mut tries = Table::default();
         assert_eq!(tries.wrong(Some(client(1)), T0), Wrong::First);
         for _ in 2..10 {
             assert_eq!(tries.wrong(Some(client(1)), T0), Wrong::Again);
@@ -136,7 +186,7 @@ mod tests {
 
     #[test]
     fn x1_wrong_tokens_are_forgotten_in_time() {
-        let mut tries = Tries::default();
+        let mut tries = Table::default();
         for _ in 0..10 {
             tries.wrong(Some(client(1)), T0);
         }
@@ -147,7 +197,7 @@ mod tests {
 
     #[test]
     fn x2_the_table_is_bounded_and_keeps_the_worst() {
-        let mut tries = Tries::default();
+        let mut tries = Table::default();
         for _ in 0..10 {
             tries.wrong(Some(client(0)), T0);
         }

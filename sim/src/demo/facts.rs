@@ -48,8 +48,8 @@ pub(super) struct Facts {
     pub(super) all_clears: u32,
     failures: u32,
     last_beat_outside: Option<Timestamp>,
-    /// Of so many heartbeats that come next, what was left is no margin.
-    disturbed: u8,
+    /// Something was broken on purpose, or put right, since the last heartbeat.
+    disturbed: bool,
 }
 
 impl Facts {
@@ -61,11 +61,11 @@ impl Facts {
             Event::HeartbeatReceived => {
                 let margin = PLC - (at - self.last_heartbeat.unwrap_or(0.0));
                 // The PLC was fed by being switched on; that is no heartbeat.
-                if self.heartbeats > 0 && self.disturbed == 0 {
+                if self.heartbeats > 0 && !self.disturbed {
                     let smallest = self.smallest_margin.unwrap_or(margin);
                     self.smallest_margin = Some(smallest.min(margin));
                 }
-                self.disturbed = self.disturbed.saturating_sub(1);
+                self.disturbed = false;
                 self.heartbeats += 1;
                 self.last_heartbeat = Some(at);
                 return Some(margin);
@@ -147,10 +147,10 @@ impl Facts {
             .is_some_and(|(at, _)| self.all_clear.is_none_or(|clear| clear < at))
     }
 
-    /// From now on something is broken on purpose: what is left then is no margin. A heartbeat may
-    /// be on its way, so that the next but one is the first after what was broken.
+    /// Something is broken on purpose, or put right: what is left then is no margin. It is said of
+    /// both, as a heartbeat may be on its way when something breaks.
     pub(super) fn disturb(&mut self) {
-        self.disturbed = 2;
+        self.disturbed = true;
     }
 
     /// The PLC closes the dome, or has closed it, since then.
@@ -211,6 +211,7 @@ mod tests {
         facts.disturb();
         // It was on its way.
         heartbeat(&mut facts, 16);
+        facts.disturb();
         heartbeat(&mut facts, 200);
         assert_eq!(facts.smallest_margin, Some(45.0));
         heartbeat(&mut facts, 220);

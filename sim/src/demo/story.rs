@@ -238,6 +238,7 @@ impl Story<'_> {
         self.expect.pass(5.0).await;
         self.begin(7);
         let since = self.expect.site.now();
+        self.expect.facts.send_modify(Facts::disturb);
         self.revive();
         self.expect.recovers(since).await?;
         self.expect.pass(3.0).await;
@@ -274,6 +275,7 @@ impl Story<'_> {
         );
         self.tell(Who::Lvmbeat, Weight::News, &answered, &slowest);
         let since = self.expect.site.now();
+        self.expect.facts.send_modify(Facts::disturb);
         self.expect.site.lvmecp_hangs.send_replace(false);
         self.tell(Who::Lvmecp, Weight::News, "goes on", "");
         self.expect.recovers(since).await?;

@@ -1,7 +1,8 @@
 //! X1: nothing that is deployed by the book can be reached before it has its tokens.
 
-use lvmbeat_tests::project;
 use std::fs;
+
+use lvmbeat_tests::project;
 
 #[test]
 fn x1_compose_refuses_a_secret_that_is_not_set() {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::error::Error as _;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::clu::message::{Keywords, keyword};
 use crate::config::{Config, Secret};
 use crate::server::Peer;
-use crate::server::tries::{Tries, Wrong};
+use crate::server::tries::Tries;
 
 /// Beats that wait for the loop, each of which has a client that waits for it.
 const WAITING: usize = 64;
@@ -124,7 +124,7 @@ struct Doors {
     poster: Poster,
     shown: Shown,
     clock: Arc<dyn Clock>,
-    tries: Arc<Mutex<Tries>>,
+    tries: Arc<Tries>,
 }
 
 /// The route, if any heartbeat has a token.
@@ -170,10 +170,12 @@ async fn set(
     };
     // Only this way: what a browser sends along by itself proves nothing.
     let presented = headers.typed_get::<Authorization<Bearer>>();
-    let opens = presented.as_ref();
-    if !opens.is_some_and(|Authorization(bearer)| token.is(bearer.token())) {
+    let Some(Authorization(presented)) = presented else {
+        return refused();
+    };
+    if !token.is(presented.token()) {
         let peer = request.extensions().get::<Peer>();
-        return doors.refused(&name, presented.is_some(), peer.map(|peer| peer.0.ip()));
+        return doors.wrong(&name, peer.map(|peer| peer.0.ip()));
     }
     let beat = match Bytes::from_request(request, &()).await {
         Ok(body) => beat(&body),
@@ -186,35 +188,17 @@ async fn set(
 }
 
 impl Doors {
-    /// The right token always opens: else whoever sends wrong ones from behind the same router
-    /// would close the dome.
-    fn refused(&self, heartbeat: &str, has_token: bool, client: Option<IpAddr>) -> Response {
+    /// A wrong token. The right one always opens: else whoever sends wrong ones from behind the
+    /// same router would close the dome.
+    fn wrong(&self, heartbeat: &str, client: Option<IpAddr>) -> Response {
         let now = self.clock.now();
-        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        let limited = tries.limited(client, now).filter(|_| has_token);
-        let is_wrong = has_token && limited.is_none();
-        let wrong = is_wrong.then(|| tries.wrong(client, now));
-        drop(tries);
-        let client = client.map_or_else(|| "unknown".to_owned(), |client| client.to_string());
-        match wrong {
-            Some(Wrong::First) => {
-                tracing::warn!(heartbeat, client, "somebody sent a wrong token to beat");
-            }
-            Some(Wrong::TooMany) => {
-                tracing::warn!(heartbeat, client, "too many wrong tokens to beat");
-            }
-            Some(Wrong::Again) | None => {}
+        if let Some(limited) = self.tries.limited(client, now) {
+            let after = [(header::RETRY_AFTER, limited.seconds.to_string())];
+            let limited = failed(StatusCode::TOO_MANY_REQUESTS, &limited.to_string());
+            return (after, limited).into_response();
         }
-        if let Some(seconds) = limited {
-            let error = format!("Too many wrong tokens; try again in {seconds} s.");
-            let limited = failed(StatusCode::TOO_MANY_REQUESTS, &error);
-            return ([(header::RETRY_AFTER, seconds.to_string())], limited).into_response();
-        }
-        let refused = failed(
-            StatusCode::UNAUTHORIZED,
-            "This needs the heartbeat's own token, as a bearer token.",
-        );
-        ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response()
+        self.tries.wrong(heartbeat, client, now);
+        refused()
     }
 
     async fn hand_over(&self, heartbeat: String, beat: Beat) -> Response {
@@ -300,6 +284,12 @@ fn unreadable(rejection: &BytesRejection) -> (StatusCode, &'static str) {
         cause = error.source();
     }
     (StatusCode::BAD_REQUEST, "The body did not arrive.")
+}
+
+fn refused() -> Response {
+    let error = "This needs the heartbeat's own token, as a bearer token.";
+    let refused = failed(StatusCode::UNAUTHORIZED, error);
+    ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response()
 }
 
 fn busy() -> Response {

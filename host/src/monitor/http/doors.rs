@@ -13,7 +13,7 @@ mod client;
 mod origin;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -21,7 +21,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum_extra::headers::HeaderMapExt as _;
 use axum_extra::headers::authorization::{Authorization, Basic, Bearer};
-use embassy_time::Instant;
 use ipnet::IpNet;
 use reqwest::Url;
 
@@ -30,7 +29,7 @@ use crate::clock::Clock;
 use crate::config::Secret;
 use crate::config::monitor::Monitor;
 use crate::server::Peer;
-use crate::server::tries::{Tries, Wrong};
+use crate::server::tries::Tries;
 use origin::Own;
 
 /// What a route needs.
@@ -65,7 +64,7 @@ pub(super) struct Doors {
     proxies: Vec<IpNet>,
     page: Option<Url>,
     clock: Arc<dyn Clock>,
-    tries: Mutex<Tries>,
+    tries: Tries,
 }
 
 impl Doors {
@@ -83,7 +82,7 @@ impl Doors {
             proxies: config.trusted_proxies.clone(),
             page: config.wording.page.clone(),
             clock,
-            tries: Mutex::default(),
+            tries: Tries::default(),
         }
     }
 
@@ -122,12 +121,11 @@ impl Doors {
             return Ok(());
         }
         let now = self.clock.now();
-        if let Some(seconds) = self.tries().limited(client.0, now) {
-            return Err(Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                format!("Too many wrong tokens; try again in {seconds} s."),
-            )
-            .retry_after(seconds));
+        if let Some(limited) = self.tries.limited(client.0, now) {
+            return Err(
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, limited.to_string())
+                    .retry_after(limited.seconds),
+            );
         }
         if self
             .admin
@@ -145,27 +143,12 @@ impl Doors {
                 "This is the ping token, which can only send beats; the admin token is needed.",
             ));
         }
-        self.wrong(client, now);
+        self.tries.wrong(name, client.0, now);
         Err(refused(format!("This is not the {name}.")))
     }
 
     fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Client {
         Client(client::behind(peer, headers, &self.proxies))
-    }
-
-    fn wrong(&self, client: Client, now: Instant) {
-        match self.tries().wrong(client.0, now) {
-            Wrong::First => tracing::warn!(%client, "somebody sent a wrong token"),
-            Wrong::Again => {}
-            Wrong::TooMany => {
-                tracing::warn!(%client, "too many wrong tokens; this client has to wait");
-            }
-        }
-    }
-
-    fn tries(&self) -> std::sync::MutexGuard<'_, Tries> {
-        // Whoever panicked there has left whole entries.
-        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
