@@ -100,7 +100,10 @@ pub(super) enum Command {
     /// if it is not found, 126 if it cannot be run), and without a command on SIGTERM or Ctrl-C.
     /// SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are forwarded to the command, which
     /// gets SIGTERM if this program is killed.
-    #[command(group = ArgGroup::new("guarded").args(["check", "shell", "command"]).required(true).multiple(true))]
+    #[command(
+        override_usage = "lvmbeat beat [OPTIONS] <NAME> [-- COMMAND...]",
+        group = ArgGroup::new("guarded").args(["check", "shell", "command"]).required(true).multiple(true)
+    )]
     Beat {
         /// The heartbeat's name, as in the configuration
         name: String,

@@ -183,7 +183,14 @@ fn with_client(config: &Config, talk: impl AsyncFnOnce(&Client) -> Said) -> Resu
 /// A session of its own, under a new name.
 pub(super) async fn connect(config: &Config) -> Result<Connected, Failure> {
     let bus = config.actor.bus()?;
-    Ok(client::connect(&bus, &name()).await?)
+    let connected = client::connect(&bus, &name()).await;
+    connected.map_err(|error| {
+        if config.is_built_in() {
+            Failure::NoBrokerOfBuiltIn(error)
+        } else {
+            error.into()
+        }
+    })
 }
 
 /// A client's name that nobody else has.

@@ -40,6 +40,11 @@ pub(super) enum Failure {
     /// No session with the broker.
     #[error(transparent)]
     NoBroker(#[from] BusError),
+    /// The same, where perhaps another broker was meant.
+    #[error(
+        "{0}; no configuration file was found, and so the built-in one is in force: name one with -c or LVMBEAT_CONFIG_FILE"
+    )]
+    NoBrokerOfBuiltIn(#[source] BusError),
     /// A session, but no end of the command.
     #[error(transparent)]
     NoAnswer(#[from] CommandError),
@@ -82,7 +87,7 @@ impl Failure {
             | Self::Python(_)
             | Self::Moment(_)
             | Self::Name(_) => 2,
-            Self::NoBroker(_) | Self::NoAnswer(_) | Self::Nul => 3,
+            Self::NoBroker(_) | Self::NoBrokerOfBuiltIn(_) | Self::NoAnswer(_) | Self::Nul => 3,
             Self::NotWell => 4,
             Self::Guarded(code) => *code,
             Self::NotStarted { cause, .. } if cause.kind() == io::ErrorKind::NotFound => 127,

@@ -253,6 +253,9 @@ pub struct Outside {
     pub timeout: Duration,
 }
 
+/// What is in force where there is no file.
+const BUILT_IN_NAME: &str = "built-in configuration";
+
 /// What to do about a file that cannot be read.
 fn instead(cause: &std::io::Error) -> &'static str {
     let is_there = cause.kind() != std::io::ErrorKind::NotFound;
@@ -337,6 +340,11 @@ impl Actor {
 }
 
 impl Config {
+    /// Whether no file was found.
+    pub fn is_built_in(&self) -> bool {
+        self.source == BUILT_IN_NAME
+    }
+
     /// Reads and checks the file, or the built-in configuration, with the process's environment
     /// over it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {

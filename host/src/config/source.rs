@@ -82,7 +82,7 @@ impl Source {
                  the home folder (~/{}); the built-in configuration is in force, with which the actor watches only the overwatcher",
                 PLACES.join(", ~/")
             ));
-            "built-in configuration".clone_into(&mut source.name);
+            super::BUILT_IN_NAME.clone_into(&mut source.name);
             source
                 .texts
                 .push((source.name.clone(), BUILT_IN.to_owned()));

@@ -154,7 +154,15 @@ async fn without_an_answer_it_ends_with_3() {
         assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
         assert!(finished.stderr.starts_with("lvmbeat: "), "{finished:?}");
         assert!(!finished.stderr.contains("hunter2"), "X1: {finished:?}");
+        assert!(!finished.stderr.contains("built-in"), "{finished:?}");
     }
+
+    // Perhaps it looks for a broker that nobody meant.
+    let nowhere = Launch::lvmbeat(["ping"]).env("LVMBEAT_AMQP_URL", "amqp://127.0.0.1:1");
+    let finished = nowhere.finish(SOON).await;
+    assert_eq!(finished.code(), Some(3), "{finished:?}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished:?}");
+    assert!(finished.stderr.contains("name one with -c"), "{finished:?}");
 }
 
 #[tokio::test]

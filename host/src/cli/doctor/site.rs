@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::finding::{Finding, Verdict};
+use super::finding::Finding;
 use crate::VERSION;
 use crate::cli::client;
 use crate::clu::client::Client;
@@ -18,10 +18,10 @@ pub(super) async fn look(config: &Config, limit: Duration) -> Vec<Finding> {
     let session = match client::connect(config).await {
         Ok(session) => session,
         Err(failure) => {
-            return vec![Finding::new(
+            return vec![Finding::wrong(
                 "broker",
-                Verdict::Wrong,
                 with_causes(&failure),
+                "start it, or correct actor.url (LVMBEAT_AMQP_URL)",
             )];
         }
     };
@@ -214,6 +214,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cli::doctor::finding::Verdict;
 
     fn verdicts(found: &[Finding]) -> Vec<(&'static str, Verdict)> {
         found
